@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// base/file.h: whole files in and out, and read-only mappings.
+//
+// Errors   kNotFound, kDenied, kIo with path and system text; kExhausted where a file passes the caller's limit.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace base {
+
+// The whole file, which must be a regular file of at most `max_bytes`.
+Result<std::string> read_file(const std::filesystem::path& path, uint64_t max_bytes);
+
+// Replaces `path` as a whole: a temporary file beside it, fsync, rename. All old or all new after a crash.
+// For the user's source files use tools/writer.h, which also refuses links and keeps a journal.
+Status write_file_atomic(const std::filesystem::path& path, std::string_view bytes, unsigned mode = 0644);
+
+// An Error with the system's text for `errno_value`: "open /x/y: Permission denied".
+Error system_error(int errno_value, std::string_view doing);
+
+// A read-only, shared mapping of a regular file. Moves; unmapped at the end of its life.
+class MappedFile {
+ public:
+  static Result<MappedFile> open(const std::filesystem::path& path);
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  ~MappedFile();
+
+  std::span<const std::byte> bytes() const { return {data_, size_bytes_}; }
+
+ private:
+  MappedFile(const std::byte* data, size_t size_bytes) : data_(data), size_bytes_(size_bytes) {}
+  const std::byte* data_ = nullptr;
+  size_t size_bytes_ = 0;
+};
+
+}  // namespace base

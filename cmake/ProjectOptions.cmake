@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+# Interface target `project_options`: include root, warnings as errors, sanitizers. Every target of ours links it PRIVATE.
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+endif()
+
+add_library(project_options INTERFACE)
+target_include_directories(project_options INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_options(project_options INTERFACE
+  -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Wcast-qual -Woverloaded-virtual
+  -Wimplicit-fallthrough -Wformat=2 -Wundef)
+# Paths in binaries and messages are relative to the source root, so builds in two folders are equal.
+target_compile_options(project_options INTERFACE -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+if(GRAFT_SANITIZE)
+  target_compile_options(project_options INTERFACE -fsanitize=${GRAFT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_link_options(project_options INTERFACE -fsanitize=${GRAFT_SANITIZE})
+endif()
+
+# graft_library(name SOURCES... ): one static library per folder, in a namespace of the same name.
+function(graft_library name)
+  add_library(${name} STATIC ${ARGN})
+  target_link_libraries(${name} PRIVATE project_options)
+  target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
+endfunction()
