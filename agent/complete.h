@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// agent/complete.h: fill-in-the-middle completions, shared by `graft complete` and the language server.
+//
+// Threads  A Completer belongs to the engine thread: it keeps a session warm between keystrokes.
+// Errors   kInvalidArgument where the model cannot fill in the middle; kCancelled.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/engine.h"
+
+namespace agent {
+
+struct CompleteRequest {
+  std::string prefix, suffix;  // the text before and after the cursor
+  std::string path;            // for the language; may be empty
+  int n = 1;                   // completions wanted; above 1 they are sampled
+  int max_tokens = 48;
+  bool single_line = true;     // stop at the end of the line
+  engine::SamplingOptions sampling;
+  std::vector<std::string> stop;
+};
+
+struct CompletionItem {
+  std::string text;
+  double logprob = 0;   // natural log, sum over its tokens
+  int n_tokens = 0;
+};
+
+class Completer {
+ public:
+  static base::Result<std::unique_ptr<Completer>> create(std::shared_ptr<const engine::Engine> model);
+  virtual ~Completer() = default;
+  // Best first; empty where nothing is worth showing. Never repeats the suffix, never ends in white space.
+  virtual base::Result<std::vector<CompletionItem>> complete(const CompleteRequest& request, std::stop_token stop) = 0;
+};
+
+}  // namespace agent

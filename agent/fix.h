@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// agent/fix.h: the search driver's front door: repair a work tree until a check passes.
+//
+// Promise  A patch is offered only with its evidence: the check was seen to fail without it and to pass with it, in the
+//          sandbox. The work tree is never touched here.
+// Threads  fix() runs on the caller's thread and calls `progress` there; cancel through the stop token.
+// Errors   A broken environment (no isolation, no such folder). "No fix found" is a FixReport with status kNone.
+#pragma once
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/engine.h"
+#include "tools/edit.h"
+
+namespace agent {
+
+struct FixRequest {
+  std::filesystem::path root;          // the work tree
+  std::string check;                   // shell text; exit 0 is success
+  std::vector<std::string> focus;      // files or folders to look in first, relative; may be empty
+  int budget_checks = 60;              // runs of the check on candidates, without the first run and re-runs of the winner
+  std::chrono::seconds budget_time{600};
+  std::chrono::milliseconds check_timeout{60'000};
+  std::shared_ptr<const engine::Engine> model;  // null: enumerators only
+};
+
+struct FixProgress {
+  std::string phase;  // "running the check", "localising", "trying"
+  std::string detail;
+  int checks = 0, candidates = 0;
+  double seconds = 0;
+};
+
+struct CheckRun {
+  std::string tree;       // tree id; "base" for the work tree as it is
+  std::string ending;     // sandbox::describe
+  double seconds = 0;
+  std::string output_tail;
+};
+
+struct FixReport {
+  enum class Status { kVerified, kNone, kAlreadyPasses } status = Status::kNone;
+  tools::Edit edit;            // of kVerified
+  std::string patch;           // git format
+  std::string proposer;        // "mutation: comparison", "model: line", "diagnostic: missing include"
+  std::string summary;         // one sentence for a person
+  std::vector<CheckRun> evidence;
+  std::vector<std::string> tried;  // what was looked at, for "nothing found"
+  int candidates = 0;          // proposed and parsed
+  int checks = 0;              // really run
+  double seconds = 0;
+  int also_passed = 0;         // other candidates that passed and ranked lower
+};
+
+base::Result<FixReport> fix(const FixRequest& request, const std::function<void(const FixProgress&)>& progress,
+                            std::stop_token stop);
+
+}  // namespace agent

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/deepseek_v2.h: configuration and weights of the DeepSeek-V2 family, the same from either container.
+//
+// Shapes   D hidden, H heads, C kv_lora_rank, E routed experts, F expert width. Linear layers are [n_out, n_in].
+// Errors   The readers return only configurations and weights that passed every check: shapes agree with the configuration,
+//          all sizes are in range, every tensor lies in its file. Later code relies on that.
+// Source   DeepSeek-V2, arXiv:2405.04434; Hugging Face transformers `deepseek_v2`; GGUF architecture "deepseek2".
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "engine/tensor.h"
+
+namespace engine {
+
+enum class Scoring { kSoftmax, kSigmoid };
+enum class ExpertSelection { kGreedy, kGroupLimitedGreedy };  // V2; group score: the best expert of the group
+
+struct YarnScaling {
+  float factor = 1.0f;  // 1: off
+  int original_context = 4096;
+  float beta_fast = 32.0f, beta_slow = 1.0f;
+  float mscale = 1.0f, mscale_all_dim = 0.0f;
+};
+
+struct DeepseekV2Config {
+  int n_layers = 0, hidden_size = 0, n_heads = 0, n_vocab = 0, n_ctx_train = 0;
+  int q_lora_rank = 0;  // 0: direct q projection
+  int kv_lora_rank = 0, qk_nope_dim = 0, qk_rope_dim = 0, v_head_dim = 0;
+  int dense_intermediate = 0, n_dense_layers = 0;
+  int n_experts = 0, n_experts_used = 0, n_shared_experts = 0, expert_intermediate = 0;  // n_experts 0: all layers dense
+  Scoring scoring = Scoring::kSoftmax;
+  ExpertSelection selection = ExpertSelection::kGreedy;
+  int n_groups = 1, n_groups_used = 1;
+  bool normalize_expert_weights = false;
+  float expert_weight_scale = 1.0f;  // routed_scaling_factor
+  float rms_eps = 1e-6f;
+  float rope_theta = 10000.0f;
+  YarnScaling yarn;
+};
+
+struct DeepseekV2Layer {
+  TensorView attn_norm;            // [D] f32-readable
+  TensorView q;                    // [H*(nope+rope), D] where q_lora_rank is 0, else the three below
+  TensorView q_a, q_a_norm, q_b;   // [q_lora, D], [q_lora], [H*(nope+rope), q_lora]
+  TensorView kv_a, kv_a_norm;      // [C+rope, D], [C]
+  TensorView kv_b;                 // [H*(nope+v), C] per head: nope rows, then v rows; or the two below
+  TensorView k_b, v_b;             // [H, C, nope] (transposed, as llama.cpp writes it) and [H, v, C]
+  TensorView o;                    // [D, H*v]
+  TensorView ffn_norm;             // [D]
+  TensorView gate, up, down;       // dense layers: [I, D], [I, D], [D, I]
+  TensorView router;               // MoE layers: [E, D]
+  std::vector<TensorView> expert_gate, expert_up, expert_down;  // E each: [F, D], [F, D], [D, F]
+  TensorView shared_gate, shared_up, shared_down;               // [S*F, D], [S*F, D], [D, S*F]
+};
+
+struct DeepseekV2Weights {
+  TensorView embedding;  // [V, D]
+  std::vector<DeepseekV2Layer> layers;
+  TensorView norm;       // [D]
+  TensorView head;       // [V, D]; the embedding itself where they are tied
+};
+
+}  // namespace engine

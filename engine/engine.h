@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/engine.h: the engine's front door. Tokens in, tokens out; no tensor, stream or quantised block leaves the folder.
+//
+// Owns     An Engine owns the mapped weights and the tokenizer; a Session owns one timeline of tokens and its cache, and
+//          keeps its Engine alive.
+// Threads  An Engine is constant after load and may be shared. A Session belongs to one thread at a time. Sessions of one
+//          Engine share its worker threads: concurrent calls are safe and take turns.
+// Errors   A broken model file: kCorrupt naming tensor and byte. A request that would pass the context: kExhausted with
+//          the exact counts; the session stays as it was. A stop request: kCancelled; the session holds what was evaluated.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace engine {
+
+using Token = int32_t;
+
+// kReference takes the plain operators that define every result; kFast the best path of this CPU.
+enum class Numerics { kFast, kReference };
+
+struct LoadOptions {
+  Numerics numerics = Numerics::kFast;
+  int n_threads = 0;  // 0: the machine's cores
+};
+
+struct ModelInfo {
+  std::string name;
+  std::string family;                     // "deepseek_v2"
+  std::string container;                  // "gguf", "safetensors"
+  std::vector<std::string> weight_types;  // "Q8_0", "F32", most bytes first
+  std::vector<std::string> capabilities;  // "fim", "line_edit", "tools", "thinking"
+  int n_layers = 0, hidden_size = 0, n_heads = 0, n_vocab = 0;
+  int n_experts = 0, n_experts_used = 0;
+  int n_ctx_train = 0;  // tokens
+  uint64_t n_parameters = 0, n_active_parameters = 0;
+  uint64_t weight_bytes = 0;            // as stored
+  uint64_t decode_bytes_per_token = 0;  // weights read by one decode step at batch 1
+  uint64_t kv_bytes_per_token = 0;
+};
+
+// Ids of the tokens with a meaning; nothing where the model has no such token.
+struct SpecialTokens {
+  std::optional<Token> bos, eos, fim_prefix, fim_suffix, fim_middle;
+};
+
+struct FimRequest {
+  std::string_view prefix, suffix;
+  std::string_view path;  // may be empty
+  int max_prompt_tokens = 0;  // 0: the training context less 64; the far ends of prefix and suffix are dropped first
+};
+
+class Session;
+
+class Engine : public std::enable_shared_from_this<Engine> {
+ public:
+  // `path`: a GGUF file, or a Hugging Face style directory (config.json, *.safetensors, tokenizer.json).
+  static base::Result<std::shared_ptr<const Engine>> load(const std::filesystem::path& path, const LoadOptions& options);
+  virtual ~Engine() = default;
+
+  virtual const ModelInfo& info() const = 0;
+  virtual const SpecialTokens& special_tokens() const = 0;
+  virtual bool has_capability(std::string_view name) const = 0;
+
+  // Text to ids and back, byte-exact. Special tokens written in `text` stay plain text unless `parse_special`.
+  virtual std::vector<Token> tokenize(std::string_view text, bool parse_special = false) const = 0;
+  virtual std::string detokenize(std::span<const Token> tokens) const = 0;
+
+  // kInvalidArgument where the model has no "fim" capability.
+  virtual base::Result<std::vector<Token>> fim_prompt(const FimRequest& request) const = 0;
+
+  virtual uint64_t session_bytes(int n_ctx) const = 0;
+  virtual base::Result<std::unique_ptr<Session>> open_session(int n_ctx) const = 0;
+};
+
+class Session {
+ public:
+  virtual ~Session() = default;
+
+  virtual const Engine& engine() const = 0;
+  virtual int n_ctx() const = 0;
+  virtual std::span<const Token> tokens() const = 0;
+
+  // Makes the timeline equal to `tokens`: keeps the longest shared front, evaluates the rest.
+  virtual base::Status sync(std::span<const Token> tokens, std::stop_token stop) = 0;
+  // Evaluates `tokens` after the present end. `all_logits`: empty, or room for [tokens.size(), n_vocab] f32, row-major.
+  virtual base::Status append(std::span<const Token> tokens, std::span<float> all_logits, std::stop_token stop) = 0;
+  // Forgets everything after the first `n_tokens`. No logits are kept: append or sync before the next logits().
+  virtual void rewind(int n_tokens) = 0;
+
+  // Logits after the last evaluated token, [n_vocab]; empty before the first and after a rewind. Valid until the next call.
+  virtual std::span<const float> logits() const = 0;
+};
+
+struct SamplingOptions {
+  float temperature = 0.0f;  // 0: greedy; ties go to the lower id
+  int top_k = 0;             // 0: all
+  float top_p = 1.0f;        // 1: all
+  uint64_t seed = 0;
+};
+
+enum class StopReason { kEndOfText, kStopString, kMaxTokens, kCaller };
+
+struct GenerateOptions {
+  int max_tokens = 64;
+  SamplingOptions sampling;
+  std::vector<std::string> stop;  // generation ends before the first of these in the text
+  // Called after each token with the whole text so far; false ends generation (kCaller).
+  std::function<bool(std::string_view text_so_far)> keep_going;
+};
+
+struct Generated {
+  std::string text;           // cut before a stop string; always whole UTF-8 characters
+  std::vector<Token> tokens;  // as sampled
+  double logprob = 0.0;       // natural log, sum over `tokens`, of the distribution before temperature
+  StopReason reason = StopReason::kMaxTokens;
+};
+
+// Syncs `session` to `prompt`, then samples. Same seed, backend and prompt: same tokens.
+base::Result<Generated> generate(Session& session, std::span<const Token> prompt, const GenerateOptions& options,
+                                 std::stop_token stop);
+
+// Sum of natural-log probabilities of `continuation` after `prompt`. The session keeps the prompt afterwards, so many
+// continuations of one prompt cost the prompt once.
+base::Result<double> continuation_logprob(Session& session, std::span<const Token> prompt,
+                                          std::span<const Token> continuation, std::stop_token stop);
+
+}  // namespace engine

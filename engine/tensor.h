@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/tensor.h: a typed view of weights in a mapped file.
+//
+// Shapes   Row-major, slowest dimension first: a linear layer is [n_out, n_in]. (GGUF lists dimensions fastest first; the
+//          reader turns them round.) Quantised types store each row as n_in / block_values blocks.
+// Owns     Nothing: the WeightFile that made the view must outlive it. Data is aligned to 1 byte only: safetensors promises
+//          no more.
+// Source   GGUF block layouts: shared specification of ggml's block_q4_0 and block_q8_0; safetensors format 0.4.
+#pragma once
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace engine {
+
+enum class DType : uint8_t { kF32, kF16, kBF16, kQ8_0, kQ4_0 };
+
+struct DTypeTraits {
+  std::string_view name;
+  int block_values;  // values per block; a row is a whole number of blocks
+  int block_bytes;
+};
+constexpr DTypeTraits traits(DType type) {
+  switch (type) {
+    case DType::kF32: return {"F32", 1, 4};
+    case DType::kF16: return {"F16", 1, 2};
+    case DType::kBF16: return {"BF16", 1, 2};
+    case DType::kQ8_0: return {"Q8_0", 32, 34};  // f16 scale, 32 x int8
+    case DType::kQ4_0: return {"Q4_0", 32, 18};  // f16 scale, 16 bytes: value i in the low half, i + 16 in the high half
+  }
+  return {"?", 1, 1};
+}
+
+struct TensorView {
+  DType type = DType::kF32;
+  int n_dims = 0;
+  std::array<int64_t, 4> shape{};  // shape[0 .. n_dims)
+  const std::byte* data = nullptr;
+
+  explicit operator bool() const { return data != nullptr; }
+  int64_t n_in() const { return shape[static_cast<size_t>(n_dims - 1)]; }  // values per row
+  int64_t n_rows() const {
+    int64_t n = 1;
+    for (int i = 0; i + 1 < n_dims; ++i) n *= shape[static_cast<size_t>(i)];
+    return n;
+  }
+  int64_t row_bytes() const { return n_in() / traits(type).block_values * traits(type).block_bytes; }
+  int64_t size_bytes() const { return n_rows() * row_bytes(); }
+  // The view of one slice of the slowest dimension: expert `i` of a stacked [n_experts, n_out, n_in].
+  TensorView slice(int64_t i) const {
+    TensorView view = *this;
+    view.n_dims = n_dims - 1;
+    for (size_t d = 0; d + 1 < shape.size(); ++d) view.shape[d] = shape[d + 1];
+    view.data = data + i * view.size_bytes();
+    return view;
+  }
+};
+
+}  // namespace engine
