@@ -1,0 +1,73 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- Options: defaults, a check of what the user wrote, and the form in which the server gets them.
+local M = {}
+
+local defaults = {
+  --- Command that starts the server.
+  cmd = { 'graft', 'lsp' },
+  filetypes = {
+    'c', 'cpp', 'cuda', 'python', 'javascript', 'javascriptreact', 'typescript', 'typescriptreact',
+    'rust', 'go', 'java', 'json', 'sh', 'bash',
+  },
+  root_markers = { '.git', 'compile_commands.json', 'pyproject.toml', 'package.json', 'Cargo.toml', 'go.mod' },
+  completion = {
+    enabled = true,
+    --- Milliseconds without typing before a suggestion is asked for.
+    debounce_ms = 75,
+    --- Use the core's vim.lsp.inline_completion where it exists (Neovim 0.12).
+    use_core = false,
+  },
+  check = {
+    --- The command whose success is the goal of :Graft fix, for example 'python3 -m pytest -q'.
+    command = nil,
+    budget = 60,
+    timeout_seconds = 60,
+  },
+  model = { path = nil },
+}
+
+local current = vim.deepcopy(defaults)
+
+--- First difference in kind between `given` and `reference`, or nil. Lists may have any length.
+local function mismatch(given, reference, path)
+  for key, value in pairs(given) do
+    local where = path == '' and tostring(key) or (path .. '.' .. tostring(key))
+    local known = reference[key]
+    local optional = where == 'check.command' or where == 'model.path'
+    if optional then
+      if type(value) ~= 'string' then return where .. ' must be a string' end
+    elseif known == nil then
+      return 'unknown option ' .. where .. ' (see :help graft-options)'
+    elseif type(value) ~= type(known) then
+      return where .. ' must be a ' .. type(known) .. ', not a ' .. type(value)
+    elseif type(known) == 'table' and not vim.islist(known) then
+      local inner = mismatch(value, known, where)
+      if inner then return inner end
+    end
+  end
+end
+
+---@return boolean ok, string? problem
+function M.set(options)
+  local problem = mismatch(options, defaults, '')
+  if problem then return false, problem end
+  current = vim.tbl_deep_extend('force', vim.deepcopy(defaults), options)
+  return true
+end
+
+function M.get() return current end
+
+--- Settings under the names that all editors share (editors/settings.schema.json).
+function M.server_settings()
+  return {
+    completion = { enabled = current.completion.enabled },
+    check = {
+      command = current.check.command,
+      budget = current.check.budget,
+      timeoutSeconds = current.check.timeout_seconds,
+    },
+    model = { path = current.model.path },
+  }
+end
+
+return M

@@ -1,0 +1,59 @@
+-- SPDX-License-Identifier: Apache-2.0
+--- Review of a verified edit: the patch and its evidence in a split. `a` applies all of it (one undo step per file), `q` rejects.
+local M = {}
+
+--- Lines that say what was run and how it ended.
+local function evidence_lines(result)
+  local lines = { '# ' .. (result.summary or 'Verified fix') }
+  if result.proposer then lines[#lines + 1] = '# proposed by ' .. result.proposer end
+  for _, run in ipairs(result.evidence or {}) do
+    if type(run) == 'table' then
+      lines[#lines + 1] = ('# check on %s: %s (%.1f s)'):format(run.tree == 'base' and 'your files' or 'the patched files',
+        tostring(run.ending), tonumber(run.seconds) or 0)
+    end
+  end
+  lines[#lines + 1] = '# a: apply   q: reject'
+  return lines
+end
+
+--- Opens the review of `result` (the server's answer to graft.fix; its `edit` is a WorkspaceEdit).
+function M.open(result, server)
+  vim.cmd('botright new')
+  local bufnr = vim.api.nvim_get_current_buf()
+  vim.bo[bufnr].buftype, vim.bo[bufnr].bufhidden, vim.bo[bufnr].swapfile = 'nofile', 'wipe', false
+  pcall(vim.api.nvim_buf_set_name, bufnr, 'graft://review')
+  local lines = evidence_lines(result)
+  vim.list_extend(lines, vim.split(result.patch or '', '\n', { plain = true }))
+  vim.api.nvim_buf_set_lines(bufnr, 0, -1, false, lines)
+  vim.bo[bufnr].filetype, vim.bo[bufnr].modifiable = 'diff', false
+  vim.api.nvim_win_set_height(0, math.min(#lines, math.floor(vim.o.lines / 2)))
+
+  local function close()
+    if vim.api.nvim_buf_is_valid(bufnr) then vim.api.nvim_buf_delete(bufnr, { force = true }) end
+  end
+  local function map(key, action, desc) vim.keymap.set('n', key, action, { buffer = bufnr, nowait = true, desc = desc }) end
+  map('q', close, 'Graft: reject')
+  map('a', function()
+    close()
+    M.apply(result, server)
+  end, 'Graft: apply')
+end
+
+--- Applies the edit through the editor, so that undo is the editor's own; refuses if a file changed since.
+function M.apply(result, server)
+  for _, change in ipairs(result.edit and result.edit.documentChanges or {}) do
+    local document = change.textDocument
+    local bufnr = document and vim.uri_to_bufnr(document.uri)
+    if bufnr and vim.api.nvim_buf_is_loaded(bufnr) and vim.bo[bufnr].modified then
+      vim.notify('graft: not applied: ' .. vim.fn.bufname(bufnr) .. ' changed since the check ran', vim.log.levels.WARN)
+      return false
+    end
+    -- The state was checked above; Neovim's own version test knows only the buffers that were open at the time.
+    if document then document.version = vim.NIL end
+  end
+  vim.lsp.util.apply_workspace_edit(result.edit, server and server.offset_encoding or 'utf-16')
+  vim.notify('graft: applied; write the files to keep it, or undo', vim.log.levels.INFO)
+  return true
+end
+
+return M
