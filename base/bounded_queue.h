@@ -26,6 +26,15 @@ class BoundedQueue {
     return true;
   }
 
+  // Never waits: false if the queue is full or closed, and `value` stays with the caller.
+  bool try_push(T& value) {
+    std::lock_guard lock(mutex_);
+    if (closed_ || items_.size() >= capacity_) return false;
+    items_.push_back(std::move(value));
+    not_empty_.notify_one();
+    return true;
+  }
+
   // Waits while empty; nothing once the queue is closed and drained.
   std::optional<T> pop() {
     std::unique_lock lock(mutex_);

@@ -37,12 +37,37 @@ size_t bytes_before(std::string_view line, uint32_t column, Units units) {
   return bytes;
 }
 
+// True where the character at `i` is the last of its line; of "\r\n" that is the "\n".
+bool ends_line(std::string_view text, size_t i) {
+  return text[i] == '\n' || (text[i] == '\r' && (i + 1 == text.size() || text[i + 1] != '\n'));
+}
+
 }  // namespace
 
 LineIndex::LineIndex(std::string_view text) : starts_{0} {
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\n' || (text[i] == '\r' && (i + 1 == text.size() || text[i + 1] != '\n'))) starts_.push_back(i + 1);
-  }
+  for (size_t i = 0; i < text.size(); ++i)
+    if (ends_line(text, i)) starts_.push_back(i + 1);
+}
+
+void LineIndex::splice(std::string_view text, size_t begin, size_t old_end, size_t new_end) {
+  size_t first = line_of(begin);
+  // The edit may stand between a "\r" and what follows it: the line before then ends elsewhere.
+  if (first > 0 && starts_[first] == begin) --first;
+  const size_t last = line_of(old_end);
+  const ptrdiff_t shift = static_cast<ptrdiff_t>(new_end) - static_cast<ptrdiff_t>(old_end);
+  for (size_t i = last + 1; i < starts_.size(); ++i)
+    starts_[i] = static_cast<size_t>(static_cast<ptrdiff_t>(starts_[i]) + shift);
+
+  const bool has_next = last + 1 < starts_.size();
+  const size_t scan_end = has_next ? starts_[last + 1] : text.size();
+  std::vector<size_t> fresh;
+  for (size_t i = starts_[first]; i < scan_end; ++i)
+    if (ends_line(text, i)) fresh.push_back(i + 1);
+  if (has_next && !fresh.empty() && fresh.back() == scan_end) fresh.pop_back();  // it is there already
+
+  const auto from = starts_.begin() + static_cast<ptrdiff_t>(first) + 1;
+  const auto kept = starts_.erase(from, starts_.begin() + static_cast<ptrdiff_t>(last) + 1);
+  starts_.insert(kept, fresh.begin(), fresh.end());
 }
 
 size_t LineIndex::line_of(size_t byte_offset) const {

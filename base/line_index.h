@@ -20,6 +20,10 @@ class LineIndex {
  public:
   explicit LineIndex(std::string_view text);
 
+  // Follows an edit: bytes [begin, old_end) of the old text became [begin, new_end) of `text`, the new one. Scans the lines
+  // touched only; equal to an index made anew.
+  void splice(std::string_view text, size_t begin, size_t old_end, size_t new_end);
+
   size_t n_lines() const { return starts_.size(); }  // at least 1
   size_t line_of(size_t byte_offset) const;
   size_t line_start(size_t line) const { return starts_[line]; }

@@ -3,6 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <random>
+#include <string>
+
 using base::ByteColumn, base::LineIndex, base::Utf16Column, base::Utf32Column;
 
 TEST_CASE("LineIndex: lines end at LF, CRLF and lone CR") {
@@ -40,4 +43,23 @@ TEST_CASE("LineIndex: positions past the end are clamped") {
   const LineIndex index(text);
   CHECK(index.offset(text, 0, Utf16Column{99}) == 2);
   CHECK(index.offset(text, 9, Utf16Column{0}) == text.size());
+}
+
+TEST_CASE("LineIndex: after random splices it equals an index made anew") {
+  std::mt19937 random(7);
+  const std::string alphabet = "ab\r\n";
+  const auto draw = [&](size_t n) { return static_cast<size_t>(random() % (n + 1)); };
+  std::string text;
+  LineIndex index(text);
+  for (int step = 0; step < 20'000; ++step) {
+    const size_t begin = draw(text.size());
+    const size_t old_end = begin + draw(std::min<size_t>(text.size() - begin, 4));
+    std::string inserted;
+    for (size_t n = draw(text.size() > 40 ? 1 : 5); n > 0; --n) inserted += alphabet[random() % alphabet.size()];
+    text.replace(begin, old_end - begin, inserted);
+    index.splice(text, begin, old_end, begin + inserted.size());
+    const LineIndex anew(text);
+    REQUIRE(index.n_lines() == anew.n_lines());
+    for (size_t line = 0; line < anew.n_lines(); ++line) REQUIRE(index.line_start(line) == anew.line_start(line));
+  }
 }

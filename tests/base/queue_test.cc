@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
 
+#include <string>
 #include <thread>
 
 #include "base/bounded_queue.h"
@@ -25,4 +26,16 @@ TEST_CASE("BoundedQueue: a producer waits while full and every value arrives in 
   int expected = 0;
   while (auto value = queue.pop()) CHECK(*value == expected++);
   CHECK(expected == 1000);
+}
+
+TEST_CASE("BoundedQueue: try_push leaves the value with the caller when full or closed") {
+  base::BoundedQueue<std::string> queue(1);
+  std::string value = "one";
+  CHECK(queue.try_push(value));
+  value = "two";
+  CHECK_FALSE(queue.try_push(value));
+  CHECK(value == "two");
+  CHECK(queue.pop() == "one");
+  queue.close();
+  CHECK_FALSE(queue.try_push(value));
 }
