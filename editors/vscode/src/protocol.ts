@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// The words beyond LSP; docs/editor-protocol.md is their definition.
+import { NotificationType, WorkspaceEdit } from 'vscode-languageclient/node';
+
+export interface StatusParams {
+  readonly phase: 'idle' | 'loading' | 'generating' | 'fixing' | 'failed';
+  readonly detail: string;
+}
+export const statusChanged = new NotificationType<StatusParams>('graft/status');
+
+export interface CheckRun {
+  readonly tree: string;
+  readonly ending: string;
+  readonly seconds: number;
+  readonly output_tail?: string;
+}
+
+export interface FixResult {
+  readonly status: 'verified' | 'none' | 'already_passes';
+  readonly summary: string;
+  readonly proposer?: string;
+  readonly patch?: string;
+  readonly edit?: WorkspaceEdit;
+  readonly evidence: readonly CheckRun[];
+  readonly checks: number;
+  readonly seconds: number;
+}
