@@ -88,7 +88,6 @@ Amount divide(Amount a, Amount b) {
 
 Amount round_up_to(Amount amount, Amount step) {
   const std::int64_t rest = amount.thousandths % step.thousandths;
-  if (rest == 0) return amount;
   const std::int64_t below = amount.thousandths - rest;
   return {rest > 0 ? below + step.thousandths : below};
 }

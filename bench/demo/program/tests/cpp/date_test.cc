@@ -71,4 +71,5 @@ TEST_CASE("date: a week belongs to the year of its Thursday") {
   CHECK(iso_week(Date{2021, 1, 3}) == 53);
   CHECK(iso_week(Date{2019, 12, 30}) == 1);
   CHECK(iso_week(Date{2024, 7, 10}) == 28);
+  CHECK(iso_week(Date{2016, 2, 18}) == 7);
 }
