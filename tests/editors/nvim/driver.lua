@@ -1,0 +1,147 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Drives a second, real Neovim over its RPC: keys go in as typed, answers come from its API.
+-- Run by tests/editors/nvim/run: nvim -l driver.lua NVIM PLUGIN GRAFT PROJECT
+local nvim, plugin, graft, project = unpack(arg)
+
+local passed, failed = 0, 0
+local child
+
+local function lua(code, ...) return vim.rpcrequest(child, 'nvim_exec_lua', code, { ... }) end
+local function type_keys(keys) vim.rpcrequest(child, 'nvim_input', keys) end
+
+--- Waits until `code` (Lua in the child) gives something true; returns it. Deadlines are generous: machines are busy.
+local function eventually(what, code, seconds)
+  local value
+  vim.wait((seconds or 30) * 1000, function()
+    value = lua(code)
+    return value ~= nil and value ~= vim.NIL and value ~= false
+  end, 50)
+  if value == nil or value == vim.NIL or value == false then error('did not happen: ' .. what, 2) end
+  return value
+end
+
+local function equal(actual, expected, what)
+  if not vim.deep_equal(actual, expected) then
+    error(('%s: expected %s, got %s'):format(what, vim.inspect(expected), vim.inspect(actual)), 2)
+  end
+end
+
+local function start(options)
+  child = vim.fn.jobstart({ nvim, '--embed', '--headless', '-u', 'NONE', '-i', 'NONE', '-n' }, { rpc = true })
+  assert(child > 0, 'Neovim did not start')
+  vim.rpcrequest(child, 'nvim_ui_attach', 100, 30, { rgb = true, ext_linegrid = true })
+  lua([[
+    local plugin, graft, options = ...
+    vim.opt.runtimepath:prepend(plugin)
+    vim.cmd('filetype plugin on | runtime plugin/graft.lua')
+    options.cmd = { graft, 'lsp' }
+    require('graft').setup(options)
+    vim.keymap.set('i', '<M-l>', '<Plug>(graft-accept)')
+    vim.o.shortmess = vim.o.shortmess .. 'F'
+    messages = {}
+    vim.notify = function(text) table.insert(messages, text) end
+  ]], plugin, graft, options)
+end
+
+local function stop()
+  pcall(vim.rpcnotify, child, 'nvim_command', 'qall!')
+  vim.fn.jobwait({ child }, 5000)
+  vim.fn.jobstop(child)
+end
+
+local function test(name, options, body)
+  start(options)
+  local ok, problem = pcall(body)
+  if ok then
+    passed = passed + 1
+    print('ok   ' .. name .. '\n')
+  else
+    failed = failed + 1
+    print('FAIL ' .. name .. ': ' .. tostring(problem) .. '\n')
+    print('     messages: ' .. vim.inspect(lua('return vim.fn.execute("messages")')) .. '\n')
+  end
+  stop()
+end
+
+local check = { command = (vim.env.GRAFT_TEST_PYTHON or 'python3') .. ' -m unittest -q tests/test_stock.py', budget = 40 }
+local function open(file)
+  vim.rpcrequest(child, 'nvim_command', 'edit ' .. project .. '/' .. file)
+  eventually('the server attached', "return #vim.lsp.get_clients({ name = 'graft', bufnr = 0 }) > 0 and vim.lsp.get_clients({ name = 'graft' })[1].initialized")
+end
+
+test('the server attaches and gives document symbols', {}, function()
+  open('stock.py')
+  local names = eventually('document symbols', [[
+    local answers = vim.lsp.buf_request_sync(0, 'textDocument/documentSymbol', { textDocument = vim.lsp.util.make_text_document_params() }, 5000)
+    for _, answer in pairs(answers or {}) do
+      if answer.result and #answer.result > 0 then
+        local names = { answer.result[1].name }
+        for _, inner in ipairs(answer.result[1].children or {}) do names[#names + 1] = inner.name end
+        return names
+      end
+    end]])
+  equal(names, { 'Stock', '__init__', 'add', 'take', 'total' }, 'symbols')
+end)
+
+test('a new file shows a suggestion while typing, typing follows it, and a key accepts it', {}, function()
+  open('fresh.py')
+  type_keys('iimport os<CR>import sys<CR><CR><CR>class Point:<CR>    def __init__(self, x, y):<CR>        self.x = x<CR>    self.y =')
+  local shown = eventually('a suggestion', "return require('graft.ghost').shown(0)", 60)
+  local before = lua('return vim.api.nvim_get_current_line()')
+  type_keys('<M-l>')
+  eventually('the text inserted', ("return vim.api.nvim_get_current_line() ~= %q"):format(before))
+  local after = lua('return vim.api.nvim_get_current_line()')
+  equal(after, before .. vim.split(shown, '\n')[1], 'line after accepting')
+  equal(lua("return require('graft.ghost').shown(0)"), vim.NIL, 'ghost text after accepting')
+  type_keys('<Esc>')
+end)
+
+test('leaving Insert mode dismisses the suggestion', {}, function()
+  open('other.py')
+  type_keys('iimport os<CR>import sys<CR><CR><CR>class Point:<CR>    def __init__(self, x, y):<CR>        self.x = x<CR>    self.y =')
+  eventually('a suggestion', "return require('graft.ghost').shown(0)", 60)
+  type_keys('<Esc>')
+  eventually('the suggestion gone', "return require('graft.ghost').shown(0) == nil")
+end)
+
+test(':Graft fix finds a verified patch, the review applies it, undo takes it back', { check = check }, function()
+  open('stock.py')
+  local before = lua('return vim.api.nvim_buf_get_lines(0, 0, -1, false)')
+  type_keys(':Graft fix<CR>')
+  eventually('the review', "return vim.bo.filetype == 'diff' and vim.fn.search('^diff --git', 'nw') > 0", 240)
+  local review = table.concat(lua('return vim.api.nvim_buf_get_lines(0, 0, -1, false)'), '\n')
+  assert(review:find('\n-        if amount >= self', 1, true), 'the patch is not in the review:\n' .. review)
+  assert(review:find('# check on the patched files: ', 1, true), 'no evidence in the review:\n' .. review)
+  equal(lua("return require('graft.fix').last_result.status"), 'verified', 'status')
+  type_keys('a')
+  eventually('the edit applied', "return vim.fn.bufname():match('stock.py$') and vim.bo.modified")
+  local text = table.concat(lua('return vim.api.nvim_buf_get_lines(0, 0, -1, false)'), '\n')
+  assert(not text:find('amount >= self', 1, true), 'the fault is still there')
+  type_keys('u')
+  eventually('undone', 'return not vim.bo.modified')
+  equal(lua('return vim.api.nvim_buf_get_lines(0, 0, -1, false)'), before, 'text after undo')
+end)
+
+test(':Graft cancel ends a repair', { check = { command = 'sleep 30' } }, function()
+  open('stock.py')
+  type_keys(':Graft fix<CR>')
+  eventually('running', "return require('graft.fix').progress()")
+  type_keys(':Graft cancel<CR>')
+  eventually('cancelled', "return require('graft.fix').progress() == nil", 10)
+  local messages = lua('return vim.fn.execute("messages")')
+  assert(lua('return #vim.lsp.get_clients({ name = "graft" })') == 1, 'the server did not survive: ' .. messages)
+end)
+
+test(':checkhealth graft reports the binary', {}, function()
+  vim.rpcrequest(child, 'nvim_command', 'checkhealth graft')
+  local report = table.concat(lua('return vim.api.nvim_buf_get_lines(0, 0, -1, false)'), '\n')
+  assert(report:find(graft, 1, true), report)
+end)
+
+test('wrong options are refused with the option named', {}, function()
+  local problem = lua("local ok, problem = require('graft.config').set({ check = { comand = 'x' } }) return problem")
+  assert(problem:find('check.comand', 1, true), problem)
+end)
+
+print(('%d passed, %d failed\n'):format(passed, failed))
+os.exit(failed == 0 and 0 or 1)
