@@ -2,6 +2,8 @@
 #include "base/json.h"
 
 #include <nlohmann/json.hpp>
+#include <set>
+#include <vector>
 
 #include "base/strings.h"
 
@@ -34,6 +36,28 @@ Result<Json> parse_json(std::string_view text) {
   if (Status depth = check_depth(text); !depth) return std::move(depth).error();
   try {
     return Json::parse(text.begin(), text.end());
+  } catch (const nlohmann::json::parse_error& e) {
+    return corrupt(cat("not JSON at byte ", e.byte, ": ", e.what()));
+  } catch (const std::exception& e) {
+    return corrupt(cat("not JSON: ", e.what()));
+  }
+}
+
+Result<Json> parse_json_unique(std::string_view text) {
+  std::vector<std::set<std::string>> open_objects;
+  std::string twice;
+  const auto see = [&](int, Json::parse_event_t event, Json& value) {
+    if (event == Json::parse_event_t::object_start) open_objects.emplace_back();
+    if (event == Json::parse_event_t::object_end) open_objects.pop_back();
+    if (event == Json::parse_event_t::key && !open_objects.back().insert(value.get<std::string>()).second && twice.empty())
+      twice = value.get<std::string>();
+    return true;
+  };
+  if (Status depth = check_depth(text); !depth) return std::move(depth).error();
+  try {
+    Json parsed = Json::parse(text.begin(), text.end(), see);
+    if (!twice.empty()) return corrupt(cat("JSON names the key ", dump_json(twice), " twice in one object"));
+    return parsed;
   } catch (const nlohmann::json::parse_error& e) {
     return corrupt(cat("not JSON at byte ", e.byte, ": ", e.what()));
   } catch (const std::exception& e) {

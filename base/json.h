@@ -18,6 +18,9 @@ inline constexpr int kMaxJsonDepth = 256;
 // Parses one JSON value that fills `text`; duplicate keys keep the last value.
 Result<Json> parse_json(std::string_view text);
 
+// The same, but an object with two equal keys is kCorrupt: for formats where the second could hide the first.
+Result<Json> parse_json_unique(std::string_view text);
+
 // Compact UTF-8; bytes that are not UTF-8 become U+FFFD, so this cannot fail.
 std::string dump_json(const Json& value, int indent = -1);
 

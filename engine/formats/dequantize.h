@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/formats/dequantize.h: stored values to f32, one row at a time. It defines what every faster path must compute.
+//
+// Source   IEEE 754 binary16; bfloat16 as the upper half of binary32; block_q8_0 and block_q4_0 as in engine/tensor.h.
+#pragma once
+#include <cstdint>
+#include <span>
+
+#include "engine/tensor.h"
+
+namespace engine {
+
+// Exact, NaN and subnormals included.
+float f16_to_f32(uint16_t bits);
+float bf16_to_f32(uint16_t bits);
+
+// Row `row` of `tensor` (0 <= row < n_rows) into `out`, which holds n_in values.
+void dequantize_row(const TensorView& tensor, int64_t row, std::span<float> out);
+
+}  // namespace engine

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/load/deepseek_v2_config.h: the family's configuration out of config.json or GGUF metadata.
+//
+// Errors   kCorrupt naming the key where a value is missing, of the wrong type or out of range; kInvalidArgument naming the
+//          key where the model asks for something that Graft does not compute. Nothing is guessed for a key that changes
+//          results.
+// Source   Hugging Face transformers `deepseek_v2` (both the older rope_scaling and the newer rope_parameters spelling);
+//          GGUF architecture "deepseek2" in both of its forms.
+#pragma once
+#include <nlohmann/json_fwd.hpp>
+#include <string_view>
+
+#include "base/result.h"
+#include "engine/deepseek_v2.h"
+#include "engine/formats/gguf.h"
+
+namespace engine {
+
+struct DeepseekV2Description {
+  DeepseekV2Config config;
+  bool tied_head = false;  // config.json says so; in GGUF the missing tensor says it
+};
+
+base::Result<DeepseekV2Description> deepseek_v2_from_json(const nlohmann::json& config_json);
+base::Result<DeepseekV2Description> deepseek_v2_from_gguf(const GgufFile& gguf);
+
+}  // namespace engine

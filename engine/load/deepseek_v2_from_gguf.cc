@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// GGUF metadata of architecture "deepseek2" to DeepseekV2Config.
+#include <cmath>
+#include <optional>
+
+#include "base/strings.h"
+#include "engine/load/checked_config.h"
+#include "engine/load/deepseek_v2_config.h"
+
+namespace engine {
+namespace {
+
+// Reads "deepseek2.<key>"; remembers the first fault.
+class Keys {
+ public:
+  explicit Keys(const GgufFile& gguf) : gguf_(gguf) {}
+
+  int integer(const std::string& key, std::optional<int> fallback = std::nullopt) {
+    const GgufEntry* found = find(key, fallback.has_value());
+    if (found == nullptr) return fallback.value_or(0);
+    if (const auto* u = std::get_if<uint64_t>(&found->value); u != nullptr && *u <= INT32_MAX) return static_cast<int>(*u);
+    if (const auto* s = std::get_if<int64_t>(&found->value); s != nullptr && *s >= 0 && *s <= INT32_MAX)
+      return static_cast<int>(*s);
+    fail(key, base::cat("must be a whole number in 0..", INT32_MAX));
+    return 0;
+  }
+
+  float real(const std::string& key, std::optional<float> fallback = std::nullopt) {
+    const GgufEntry* found = find(key, fallback.has_value());
+    if (found == nullptr) return fallback.value_or(0.0f);
+    const auto* value = std::get_if<double>(&found->value);
+    if (value == nullptr) fail(key, "must be a floating-point number");
+    return value == nullptr ? 0.0f : static_cast<float>(*value);
+  }
+
+  bool truth(const std::string& key, bool fallback) {
+    const GgufEntry* found = find(key, true);
+    if (found == nullptr) return fallback;
+    const auto* value = std::get_if<bool>(&found->value);
+    if (value == nullptr) fail(key, "must be true or false");
+    return value != nullptr && *value;
+  }
+
+  std::string text(const std::string& key, std::string_view fallback) {
+    const GgufEntry* found = find(key, true);
+    if (found == nullptr) return std::string(fallback);
+    const auto* value = std::get_if<std::string_view>(&found->value);
+    if (value == nullptr) fail(key, "must be a string");
+    return value == nullptr ? std::string() : std::string(*value);
+  }
+
+  bool has(const std::string& key) { return find(key, true) != nullptr; }
+
+  void fail(const std::string& key, std::string_view problem, base::ErrorCode code = base::ErrorCode::kCorrupt) {
+    if (error_) return;
+    const auto found = gguf_.metadata.find("deepseek2." + key);
+    const std::string at = found == gguf_.metadata.end() ? "" : base::cat(" at byte ", found->second.file_offset);
+    error_ = base::Error{code, base::cat("metadata deepseek2.", key, at, " ", problem)};
+  }
+  const std::optional<base::Error>& error() const { return error_; }
+
+ private:
+  const GgufEntry* find(const std::string& key, bool optional) {
+    const auto found = gguf_.metadata.find("deepseek2." + key);
+    if (found != gguf_.metadata.end()) return &found->second;
+    if (!optional) fail(key, "is missing");
+    return nullptr;
+  }
+
+  const GgufFile& gguf_;
+  std::optional<base::Error> error_;
+};
+
+// Files made for absorbed attention carry the head sizes under *_mla, and the cache's row sizes under the plain keys.
+void read_attention(Keys& k, DeepseekV2Config& c) {
+  c.n_heads = k.integer("attention.head_count");
+  c.q_lora_rank = k.integer("attention.q_lora_rank", 0);
+  c.kv_lora_rank = k.integer("attention.kv_lora_rank");
+  c.qk_rope_dim = k.integer("rope.dimension_count");
+  const bool absorbed = k.has("attention.key_length_mla");
+  c.qk_nope_dim = k.integer(absorbed ? "attention.key_length_mla" : "attention.key_length") - c.qk_rope_dim;
+  c.v_head_dim = k.integer(absorbed ? "attention.value_length_mla" : "attention.value_length");
+  c.rms_eps = k.real("attention.layer_norm_rms_epsilon");
+}
+
+void read_rope(Keys& k, DeepseekV2Config& c) {
+  c.rope_theta = k.real("rope.freq_base", 10000.0f);
+  const std::string type = k.text("rope.scaling.type", "none");
+  if (type == "none") return;
+  if (type != "yarn")
+    k.fail("rope.scaling.type", base::cat("is \"", shown_name(type), "\"; Graft computes \"yarn\" and \"none\""),
+           base::ErrorCode::kInvalidArgument);
+  c.yarn.factor = k.real("rope.scaling.factor");
+  c.yarn.original_context = k.integer("rope.scaling.original_context_length", c.n_ctx_train);
+  c.yarn.beta_fast = k.real("rope.scaling.yarn_beta_fast", 32.0f);
+  c.yarn.beta_slow = k.real("rope.scaling.yarn_beta_slow", 1.0f);
+  // The key is 0.1 * mscale_all_dim. The cos/sin amplitude has no key: it is 1, as in every released model.
+  c.yarn.mscale_all_dim = 10.0f * k.real("rope.scaling.yarn_log_multiplier", 0.0f);
+  c.yarn.mscale = c.yarn.mscale_all_dim;
+}
+
+void read_experts(Keys& k, DeepseekV2Config& c) {
+  c.n_experts = k.integer("expert_count", 0);
+  c.n_dense_layers = c.n_experts == 0 ? c.n_layers : k.integer("leading_dense_block_count", 0);
+  if (c.n_experts == 0) return;
+  c.n_experts_used = k.integer("expert_used_count");
+  c.n_shared_experts = k.integer("expert_shared_count", 0);
+  c.expert_intermediate = k.integer("expert_feed_forward_length");
+  c.normalize_expert_weights = k.truth("expert_weights_norm", false);
+  c.expert_weight_scale = k.real("expert_weights_scale", 1.0f);
+  if (c.expert_weight_scale == 0.0f) c.expert_weight_scale = 1.0f;  // written for "none"
+  c.n_groups = std::max(1, k.integer("expert_group_count", 1));
+  c.n_groups_used = std::max(1, k.integer("expert_group_used_count", 1));
+  if (c.n_groups > 1) c.selection = ExpertSelection::kGroupLimitedGreedy;
+  const int gating = k.integer("expert_gating_func", 1);  // files from before the key: V2, softmax
+  if (gating == 2)
+    c.scoring = Scoring::kSigmoid;
+  else if (gating != 0 && gating != 1)
+    k.fail("expert_gating_func", base::cat("is ", gating, "; Graft computes 1 (softmax) and 2 (sigmoid)"),
+           base::ErrorCode::kInvalidArgument);
+  if (c.scoring == Scoring::kSigmoid && c.n_groups > 1)
+    k.fail("expert_gating_func", "asks for sigmoid scores with expert groups (DeepSeek-V3), which is not supported",
+           base::ErrorCode::kInvalidArgument);
+}
+
+}  // namespace
+
+base::Result<DeepseekV2Description> deepseek_v2_from_gguf(const GgufFile& gguf) {
+  const auto architecture = gguf.metadata.find("general.architecture");
+  const auto* name = architecture == gguf.metadata.end() ? nullptr : std::get_if<std::string_view>(&architecture->second.value);
+  if (name == nullptr) return base::corrupt("metadata general.architecture is missing or no string");
+  if (*name != "deepseek2")
+    return base::invalid(base::cat("metadata general.architecture at byte ", architecture->second.file_offset, " is \"",
+                                   shown_name(*name), "\"; Graft reads \"deepseek2\""));
+  Keys k(gguf);
+  DeepseekV2Description description;
+  DeepseekV2Config& c = description.config;
+  c.n_layers = k.integer("block_count");
+  c.hidden_size = k.integer("embedding_length");
+  c.n_ctx_train = k.integer("context_length");
+  read_attention(k, c);
+  read_rope(k, c);
+  read_experts(k, c);
+  c.dense_intermediate = k.integer("feed_forward_length", 0);
+  // The embedding has one row per token, so its shape stands in for the optional key.
+  const auto embedding = gguf.tensors.find("token_embd.weight");
+  const bool has_embedding = embedding != gguf.tensors.end() && embedding->second.view.n_dims == 2;
+  const int64_t rows = has_embedding ? std::min<int64_t>(embedding->second.view.shape[0], INT32_MAX) : 0;
+  c.n_vocab = k.integer("vocab_size", static_cast<int>(rows));
+  description.tied_head = !gguf.tensors.contains("output.weight");
+  if (k.error()) return *k.error();
+  if (base::Status checked = check_config(c); !checked) return std::move(checked).error();
+  return description;
+}
+
+}  // namespace engine

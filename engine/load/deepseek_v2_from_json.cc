@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// config.json of Hugging Face transformers to DeepseekV2Config.
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "base/json.h"
+#include "base/strings.h"
+#include "engine/load/checked_config.h"
+#include "engine/load/deepseek_v2_config.h"
+
+namespace engine {
+namespace {
+
+using base::Json;
+
+// Reads members of one object; remembers the first fault. A null counts as missing: Python writes None so.
+class Members {
+ public:
+  Members(const Json& object, std::string where) : object_(object), where_(std::move(where)) {}
+
+  int integer(const char* key, std::optional<int> fallback = std::nullopt) {
+    const Json* found = find(key, fallback.has_value());
+    if (found == nullptr) return fallback.value_or(0);
+    const bool fits = found->is_number_unsigned() ? found->get<uint64_t>() <= INT32_MAX : found->is_number_integer();
+    if (!fits) fail(key, base::cat("must be a whole number up to ", INT32_MAX, ", not ", base::dump_json(*found)));
+    return fits ? static_cast<int>(std::max<int64_t>(found->get<int64_t>(), -1)) : 0;
+  }
+
+  float real(const char* key, std::optional<float> fallback = std::nullopt) {
+    const Json* found = find(key, fallback.has_value());
+    if (found == nullptr) return fallback.value_or(0.0f);
+    if (!found->is_number()) fail(key, base::cat("must be a number, not ", base::dump_json(*found)));
+    return found->is_number() ? static_cast<float>(found->get<double>()) : 0.0f;
+  }
+
+  bool truth(const char* key, bool fallback) {
+    const Json* found = find(key, true);
+    if (found == nullptr) return fallback;
+    if (!found->is_boolean()) fail(key, base::cat("must be true or false, not ", base::dump_json(*found)));
+    return found->is_boolean() && found->get<bool>();
+  }
+
+  std::string text(const char* key, std::string_view fallback) {
+    const Json* found = find(key, true);
+    if (found == nullptr) return std::string(fallback);
+    if (!found->is_string()) fail(key, base::cat("must be a string, not ", base::dump_json(*found)));
+    return found->is_string() ? found->get<std::string>() : std::string();
+  }
+
+  bool has(const char* key) { return find(key, true) != nullptr; }
+
+  void fail(const char* key, std::string_view problem, base::ErrorCode code = base::ErrorCode::kCorrupt) {
+    if (!error_) error_ = base::Error{code, base::cat(where_, ": \"", key, "\" ", problem)};
+  }
+  void refuse(const char* key, std::string_view problem) { fail(key, problem, base::ErrorCode::kInvalidArgument); }
+  const std::optional<base::Error>& error() const { return error_; }
+
+ private:
+  const Json* find(const char* key, bool optional) {
+    const auto found = object_.find(key);
+    if (found != object_.end() && !found->is_null()) return &*found;
+    if (!optional) fail(key, "is missing");
+    return nullptr;
+  }
+
+  const Json& object_;
+  std::string where_;
+  std::optional<base::Error> error_;
+};
+
+// What the model would need and Graft does not compute.
+void refuse_unsupported(Members& m) {
+  if (const std::string type = m.text("model_type", ""); type != "deepseek_v2")
+    m.refuse("model_type", base::cat("is \"", type, "\"; Graft reads \"deepseek_v2\""));
+  if (const std::string act = m.text("hidden_act", "silu"); act != "silu")
+    m.refuse("hidden_act", base::cat("is \"", act, "\"; only \"silu\" is supported"));
+  if (m.truth("attention_bias", false)) m.refuse("attention_bias", "is true; biases are not supported");
+  if (m.truth("mlp_bias", false)) m.refuse("mlp_bias", "is true; biases are not supported");
+  if (m.integer("moe_layer_freq", 1) != 1) m.refuse("moe_layer_freq", "is not 1, which is not supported");
+  if (m.has("quantization_config")) m.refuse("quantization_config", "is present; quantised safetensors are not supported");
+}
+
+void read_router(Members& m, DeepseekV2Config& c) {
+  c.n_experts = m.integer("n_routed_experts", 0);
+  c.n_dense_layers = c.n_experts == 0 ? c.n_layers : std::min(m.integer("first_k_dense_replace", 0), c.n_layers);
+  if (c.n_experts == 0) return;
+  c.n_experts_used = m.integer("num_experts_per_tok");
+  c.n_shared_experts = m.integer("n_shared_experts", 0);
+  c.expert_intermediate = m.integer("moe_intermediate_size");
+  c.normalize_expert_weights = m.truth("norm_topk_prob", false);
+  c.expert_weight_scale = m.real("routed_scaling_factor", 1.0f);
+  c.n_groups = m.integer("n_group", 1);
+  c.n_groups_used = m.integer("topk_group", 1);
+  const std::string scoring = m.text("scoring_func", "softmax");
+  if (scoring == "sigmoid")
+    c.scoring = Scoring::kSigmoid;
+  else if (scoring != "softmax")
+    m.refuse("scoring_func", base::cat("is \"", scoring, "\"; Graft computes \"softmax\" and \"sigmoid\""));
+  const std::string method = m.text("topk_method", "greedy");
+  if (method == "group_limited_greedy")
+    c.selection = ExpertSelection::kGroupLimitedGreedy;
+  else if (method != "greedy")
+    m.refuse("topk_method", base::cat("is \"", method, "\"; Graft computes \"greedy\" and \"group_limited_greedy\""));
+}
+
+void read_yarn(Members& rope, int n_ctx_train, YarnScaling& yarn) {
+  yarn.factor = rope.real("factor");
+  yarn.original_context = rope.integer("original_max_position_embeddings", n_ctx_train);
+  yarn.beta_fast = rope.real("beta_fast", 32.0f);
+  yarn.beta_slow = rope.real("beta_slow", 1.0f);
+  yarn.mscale_all_dim = rope.real("mscale_all_dim", 0.0f);
+  yarn.mscale = rope.real("mscale", 1.0f);
+  // transformers takes mscale only beside mscale_all_dim, DeepSeek's own code always; no released model shows a difference.
+  if (yarn.mscale_all_dim == 0.0f && yarn.mscale != 1.0f)
+    rope.refuse("mscale", "without mscale_all_dim means different things in different programs; set both");
+  if (rope.has("attention_factor")) {  // the cos/sin amplitude itself; turned into the mscale that gives it
+    const float log_factor = 0.1f * std::log(yarn.factor);
+    yarn.mscale = (rope.real("attention_factor") * (log_factor * yarn.mscale_all_dim + 1.0f) - 1.0f) / log_factor;
+  }
+  if (!rope.truth("truncate", true)) rope.refuse("truncate", "is false, which is not supported");
+}
+
+}  // namespace
+
+base::Result<DeepseekV2Description> deepseek_v2_from_json(const Json& config_json) {
+  if (!config_json.is_object()) return base::corrupt("config.json: it is no JSON object");
+  Members m(config_json, "config.json");
+  refuse_unsupported(m);
+  DeepseekV2Description description;
+  DeepseekV2Config& c = description.config;
+  c.n_layers = m.integer("num_hidden_layers");
+  c.hidden_size = m.integer("hidden_size");
+  c.n_heads = m.integer("num_attention_heads");
+  c.n_vocab = m.integer("vocab_size");
+  c.n_ctx_train = m.integer("max_position_embeddings");
+  c.q_lora_rank = m.integer("q_lora_rank", 0);
+  c.kv_lora_rank = m.integer("kv_lora_rank");
+  c.qk_nope_dim = m.integer("qk_nope_head_dim");
+  c.qk_rope_dim = m.integer("qk_rope_head_dim");
+  c.v_head_dim = m.integer("v_head_dim");
+  c.rms_eps = m.real("rms_norm_eps");
+  description.tied_head = m.truth("tie_word_embeddings", false);
+  if (m.integer("num_key_value_heads", c.n_heads) != c.n_heads)
+    m.refuse("num_key_value_heads", "differs from num_attention_heads, which is not supported");
+  read_router(m, c);
+  c.dense_intermediate = c.n_dense_layers > 0 ? m.integer("intermediate_size") : m.integer("intermediate_size", 0);
+
+  // Newer files: rope_parameters {rope_theta, rope_type, ...}; older ones: rope_theta beside rope_scaling {type, ...}.
+  const char* rope_key = m.has("rope_parameters") ? "rope_parameters" : "rope_scaling";
+  const Json rope_json = m.has(rope_key) ? config_json[rope_key] : Json::object();
+  if (!rope_json.is_object()) m.fail(rope_key, "must be an object");
+  if (m.error()) return *m.error();
+  Members rope(rope_json, base::cat("config.json: ", rope_key));
+  c.rope_theta = rope.real("rope_theta", m.real("rope_theta", 10000.0f));
+  const std::string type = rope.text("rope_type", rope.text("type", "default"));
+  if (type == "yarn")
+    read_yarn(rope, c.n_ctx_train, c.yarn);
+  else if (type != "default")
+    rope.refuse("rope_type", base::cat("is \"", type, "\"; Graft computes \"default\" and \"yarn\""));
+  if (m.error()) return *m.error();
+  if (rope.error()) return *rope.error();
+  if (base::Status checked = check_config(c); !checked) return std::move(checked).error().in("config.json");
+  return description;
+}
+
+}  // namespace engine

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/load/deepseek_v2_weights.h"
+
+#include <initializer_list>
+#include <optional>
+#include <set>
+
+#include "base/strings.h"
+
+namespace engine {
+namespace {
+
+// Takes tensors out of the table by name and expected shape; remembers the first fault and what was taken.
+class Binder {
+ public:
+  explicit Binder(const TensorTable& tensors) : tensors_(tensors) {}
+
+  bool has(const std::string& name) const { return tensors_.contains(name); }
+
+  TensorView matrix(const std::string& name, std::initializer_list<int64_t> shape) {
+    if (error_) return {};
+    const auto found = tensors_.find(name);
+    if (found == tensors_.end()) {
+      error_ = base::corrupt(base::cat("tensor ", name, " is missing"));
+      return {};
+    }
+    const StoredTensor& stored = found->second;
+    const TensorView& view = stored.view;
+    if (!std::equal(shape.begin(), shape.end(), view.shape.begin(), view.shape.begin() + view.n_dims)) {
+      const std::vector<uint64_t> expected(shape.begin(), shape.end());
+      fail(stored, name, base::cat("has shape ", shape_text(view), ", the configuration asks for ", shape_text(expected)));
+      return {};
+    }
+    used_.insert(name);
+    return view;
+  }
+
+  TensorView norm(const std::string& name, int64_t size) {
+    const TensorView view = matrix(name, {size});
+    if (view && traits(view.type).block_values != 1) {
+      fail(tensors_.find(name)->second, name, base::cat("is stored as ", traits(view.type).name, "; norms are never quantised"));
+      return {};
+    }
+    return view;
+  }
+
+  void ignore(const std::string& name) { used_.insert(name); }
+
+  // The fault met, or the first tensor that nobody took.
+  std::optional<base::Error> finish() {
+    for (const auto& [name, stored] : tensors_)
+      if (!used_.contains(name)) fail(stored, name, "is not part of a DeepSeek-V2 model of this configuration");
+    return error_;
+  }
+
+ private:
+  void fail(const StoredTensor& stored, const std::string& name, std::string_view problem) {
+    if (!error_)
+      error_ = base::corrupt(
+          base::cat(stored.file, ": tensor ", shown_name(name), " at byte ", stored.file_offset, " ", problem));
+  }
+
+  const TensorTable& tensors_;
+  std::set<std::string, std::less<>> used_;
+  std::optional<base::Error> error_;
+};
+
+std::vector<TensorView> slices(const TensorView& stacked, int n) {
+  std::vector<TensorView> views;
+  for (int i = 0; stacked && i < n; ++i) views.push_back(stacked.slice(i));
+  return views;
+}
+
+// Rows [first, first + n) of a matrix.
+TensorView rows_of(const TensorView& matrix, int64_t first, int64_t n) {
+  TensorView view = matrix;
+  view.shape[0] = n;
+  view.data = matrix.data + first * matrix.row_bytes();
+  return view;
+}
+
+void bind_hf_experts(Binder& b, const DeepseekV2Config& c, const std::string& mlp, DeepseekV2Layer& layer) {
+  const int64_t d = c.hidden_size, f = c.expert_intermediate, n = c.n_experts;
+  if (b.has(mlp + "experts.gate_up_proj")) {
+    const TensorView fused = b.matrix(mlp + "experts.gate_up_proj", {n, 2 * f, d});  // gate rows first
+    for (const TensorView& both : slices(fused, c.n_experts)) {
+      layer.expert_gate.push_back(rows_of(both, 0, f));
+      layer.expert_up.push_back(rows_of(both, f, f));
+    }
+    layer.expert_down = slices(b.matrix(mlp + "experts.down_proj", {n, d, f}), c.n_experts);
+    return;
+  }
+  for (int e = 0; e < c.n_experts; ++e) {
+    const std::string expert = base::cat(mlp, "experts.", e, ".");
+    layer.expert_gate.push_back(b.matrix(expert + "gate_proj.weight", {f, d}));
+    layer.expert_up.push_back(b.matrix(expert + "up_proj.weight", {f, d}));
+    layer.expert_down.push_back(b.matrix(expert + "down_proj.weight", {d, f}));
+  }
+}
+
+// Names of the parts that both containers hold in the same shape.
+struct Names {
+  std::string attn_norm, q, q_a, q_a_norm, q_b, kv_a, kv_a_norm, kv_b, o, ffn_norm, gate, up, down, router, shared_gate,
+      shared_up, shared_down;
+};
+
+Names hf_names(int layer) {
+  const std::string p = base::cat("model.layers.", layer, "."), a = p + "self_attn.", m = p + "mlp.", s = m + "shared_experts.";
+  return {p + "input_layernorm.weight", a + "q_proj.weight", a + "q_a_proj.weight", a + "q_a_layernorm.weight",
+          a + "q_b_proj.weight", a + "kv_a_proj_with_mqa.weight", a + "kv_a_layernorm.weight", a + "kv_b_proj.weight",
+          a + "o_proj.weight", p + "post_attention_layernorm.weight", m + "gate_proj.weight", m + "up_proj.weight",
+          m + "down_proj.weight", m + "gate.weight", s + "gate_proj.weight", s + "up_proj.weight", s + "down_proj.weight"};
+}
+
+Names gguf_names(int layer) {
+  const std::string p = base::cat("blk.", layer, ".");
+  return {p + "attn_norm.weight", p + "attn_q.weight", p + "attn_q_a.weight", p + "attn_q_a_norm.weight",
+          p + "attn_q_b.weight", p + "attn_kv_a_mqa.weight", p + "attn_kv_a_norm.weight", p + "attn_kv_b.weight",
+          p + "attn_output.weight", p + "ffn_norm.weight", p + "ffn_gate.weight", p + "ffn_up.weight",
+          p + "ffn_down.weight", p + "ffn_gate_inp.weight", p + "ffn_gate_shexp.weight", p + "ffn_up_shexp.weight",
+          p + "ffn_down_shexp.weight"};
+}
+
+// Everything of a layer but kv_b and the routed experts, which the containers store differently.
+void bind_common(Binder& b, const DeepseekV2Config& c, const Names& names, bool dense, DeepseekV2Layer& layer) {
+  const int64_t d = c.hidden_size, h = c.n_heads, qk = c.qk_nope_dim + c.qk_rope_dim;
+  layer.attn_norm = b.norm(names.attn_norm, d);
+  if (c.q_lora_rank == 0) {
+    layer.q = b.matrix(names.q, {h * qk, d});
+  } else {
+    layer.q_a = b.matrix(names.q_a, {c.q_lora_rank, d});
+    layer.q_a_norm = b.norm(names.q_a_norm, c.q_lora_rank);
+    layer.q_b = b.matrix(names.q_b, {h * qk, c.q_lora_rank});
+  }
+  layer.kv_a = b.matrix(names.kv_a, {c.kv_lora_rank + c.qk_rope_dim, d});
+  layer.kv_a_norm = b.norm(names.kv_a_norm, c.kv_lora_rank);
+  layer.o = b.matrix(names.o, {d, h * c.v_head_dim});
+  layer.ffn_norm = b.norm(names.ffn_norm, d);
+  if (dense) {
+    layer.gate = b.matrix(names.gate, {c.dense_intermediate, d});
+    layer.up = b.matrix(names.up, {c.dense_intermediate, d});
+    layer.down = b.matrix(names.down, {d, c.dense_intermediate});
+    return;
+  }
+  layer.router = b.matrix(names.router, {c.n_experts, d});
+  if (c.n_shared_experts == 0) return;
+  const int64_t shared = int64_t{c.n_shared_experts} * c.expert_intermediate;
+  layer.shared_gate = b.matrix(names.shared_gate, {shared, d});
+  layer.shared_up = b.matrix(names.shared_up, {shared, d});
+  layer.shared_down = b.matrix(names.shared_down, {d, shared});
+}
+
+void bind_ends(Binder& b, const DeepseekV2Description& model, const std::string& embedding, const std::string& norm,
+               const std::string& head, DeepseekV2Weights& weights) {
+  const DeepseekV2Config& c = model.config;
+  weights.embedding = b.matrix(embedding, {c.n_vocab, c.hidden_size});
+  weights.norm = b.norm(norm, c.hidden_size);
+  weights.head = model.tied_head ? weights.embedding : b.matrix(head, {c.n_vocab, c.hidden_size});
+  if (model.tied_head) b.ignore(head);  // some programs write the tied head once more
+}
+
+}  // namespace
+
+base::Result<DeepseekV2Weights> deepseek_v2_weights_from_hf(const DeepseekV2Description& model, const TensorTable& tensors) {
+  const DeepseekV2Config& c = model.config;
+  Binder b(tensors);
+  DeepseekV2Weights weights;
+  bind_ends(b, model, "model.embed_tokens.weight", "model.norm.weight", "lm_head.weight", weights);
+  for (int l = 0; l < c.n_layers; ++l) {
+    DeepseekV2Layer& layer = weights.layers.emplace_back();
+    const Names names = hf_names(l);
+    bind_common(b, c, names, l < c.n_dense_layers, layer);
+    layer.kv_b = b.matrix(names.kv_b, {int64_t{c.n_heads} * (c.qk_nope_dim + c.v_head_dim), c.kv_lora_rank});
+    if (l >= c.n_dense_layers) bind_hf_experts(b, c, base::cat("model.layers.", l, ".mlp."), layer);
+    b.ignore(base::cat("model.layers.", l, ".self_attn.rotary_emb.inv_freq"));  // older files; follows from the configuration
+  }
+  if (auto error = b.finish()) return *std::move(error);
+  return weights;
+}
+
+base::Result<DeepseekV2Weights> deepseek_v2_weights_from_gguf(const DeepseekV2Description& model, const TensorTable& tensors) {
+  const DeepseekV2Config& c = model.config;
+  const int64_t h = c.n_heads, d = c.hidden_size, f = c.expert_intermediate;
+  Binder b(tensors);
+  DeepseekV2Weights weights;
+  bind_ends(b, model, "token_embd.weight", "output_norm.weight", "output.weight", weights);
+  for (int l = 0; l < c.n_layers; ++l) {
+    DeepseekV2Layer& layer = weights.layers.emplace_back();
+    const Names names = gguf_names(l);
+    const std::string p = base::cat("blk.", l, ".");
+    bind_common(b, c, names, l < c.n_dense_layers, layer);
+    const bool whole = b.has(names.kv_b);
+    if (whole) layer.kv_b = b.matrix(names.kv_b, {h * (c.qk_nope_dim + c.v_head_dim), c.kv_lora_rank});
+    if (!whole || b.has(p + "attn_k_b.weight")) {
+      const TensorView k_b = b.matrix(p + "attn_k_b.weight", {h, c.kv_lora_rank, c.qk_nope_dim});
+      const TensorView v_b = b.matrix(p + "attn_v_b.weight", {h, c.v_head_dim, c.kv_lora_rank});
+      if (!whole) layer.k_b = k_b, layer.v_b = v_b;
+    }
+    if (l < c.n_dense_layers) continue;
+    layer.expert_gate = slices(b.matrix(p + "ffn_gate_exps.weight", {c.n_experts, f, d}), c.n_experts);
+    layer.expert_up = slices(b.matrix(p + "ffn_up_exps.weight", {c.n_experts, f, d}), c.n_experts);
+    layer.expert_down = slices(b.matrix(p + "ffn_down_exps.weight", {c.n_experts, d, f}), c.n_experts);
+  }
+  if (auto error = b.finish()) return *std::move(error);
+  return weights;
+}
+
+}  // namespace engine
