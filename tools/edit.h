@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // tools/edit.h: the one type in which every edit format meets (design: "An edit's way").
 //
-// Units    Paths are relative to the work tree's root, with '/', normalised: no "..", no empty part, not absolute, not in .git.
+// Units    Paths are relative to the work tree's root, with '/', normalised: no "..", no empty part, not absolute, not
+// in .git.
 //          Ranges are byte offsets into the file whose content hash is named.
 // Note     An Edit is a value: making one reads files but changes nothing.
 #pragma once
@@ -30,9 +31,9 @@ enum class FileAction { kModify, kCreate, kDelete, kMove };
 struct FileEdit {
   FileAction action = FileAction::kModify;
   std::string path;
-  std::string new_path;                    // kMove only
-  ContentHash base;                        // of the file the ranges refer to; empty for kCreate
-  std::vector<Replacement> replacements;   // sorted, not overlapping; kMove may have some; kCreate: one at [0, 0)
+  std::string new_path;                   // kMove only
+  ContentHash base;                       // of the file the ranges refer to; empty for kCreate
+  std::vector<Replacement> replacements;  // sorted, not overlapping; kMove may have some; kCreate: one at [0, 0)
 };
 
 struct Edit {

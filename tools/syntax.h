@@ -4,7 +4,8 @@
 // Owns     A SyntaxTree owns its tree and a shared copy of the text. Copies are cheap (shared, constant).
 // Units    Byte offsets; rows are 0-based.
 // Threads  parse() from any thread, one parser per thread inside; a SyntaxTree may be read by many threads.
-// Errors   kCancelled on a stop request; kExhausted for a text over kMaxParseBytes. A text with faults still parses: see
+// Errors   kCancelled on a stop request; kExhausted for a text over kMaxParseBytes. A text with faults still parses:
+// see
 //          errors(). Source: Tree-sitter 0.25 C API.
 #pragma once
 #include <cstddef>
@@ -35,17 +36,32 @@ struct Range {
 
 struct SyntaxError {
   Range range;
-  bool missing = false;  // a token that should be here and is not; else text that fits nowhere
+  bool missing = false;   // a token that should be here and is not; else text that fits nowhere
+  std::string_view type;  // of the missing token, static text of the grammar
 };
+// An error's text may hold further errors: kAll lists those too.
+enum class ErrorDepth { kOutermost, kAll };
 
-enum class SymbolKind { kFile, kModule, kClass, kStruct, kEnum, kInterface, kFunction, kMethod, kField, kVariable, kConstant };
+enum class SymbolKind {
+  kFile,
+  kModule,
+  kClass,
+  kStruct,
+  kEnum,
+  kInterface,
+  kFunction,
+  kMethod,
+  kField,
+  kVariable,
+  kConstant
+};
 
 struct Symbol {
   std::string name;
   SymbolKind kind = SymbolKind::kFunction;
-  Range range;       // the whole definition
+  Range range;  // the whole definition
   Range name_range;
-  int parent = -1;   // index into the same list: parents come first
+  int parent = -1;  // index into the same list: parents come first
 };
 
 // One node of the tree, by value. `named`: a grammar rule, not a literal token.
@@ -65,15 +81,18 @@ struct TextChange {
 class SyntaxTree {
  public:
   static base::Result<SyntaxTree> parse(Language language, std::string text, std::stop_token stop = {});
-  // Reuses this tree; `changes` lead in order from its text to `text`. The result equals a parse from nothing.
-  base::Result<SyntaxTree> reparse(std::string text, std::span<const TextChange> changes, std::stop_token stop = {}) const;
+  // Reuses this tree; `changes` lead in order from its text to `text`. The result equals a parse from nothing; only in
+  // a text with faults may Tree-sitter's recovery read the faulty part in another way.
+  base::Result<SyntaxTree> reparse(std::string text, std::span<const TextChange> changes,
+                                   std::stop_token stop = {}) const;
 
   Language language() const;
   const std::string& text() const;
-  std::vector<SyntaxError> errors() const;
+  std::vector<SyntaxError> errors(ErrorDepth depth = ErrorDepth::kOutermost) const;
   std::vector<Symbol> symbols() const;  // by position
 
-  // All nodes that meet [range], parents before children.
+  // The root and all nodes that meet the range (share a byte with it; an empty node or range meets what it touches),
+  // parents before children.
   std::vector<Node> nodes(Range range) const;
   std::vector<Node> nodes() const { return nodes({0, text().size()}); }
   // From the innermost named node around [range] to the root.
@@ -90,6 +109,10 @@ struct GateResult {
   bool passed = true;
   std::string reason;  // "src/a.cc:12: new syntax error near `}`"
 };
+// A file of no known language, or too large to parse, passes with a reason that says so.
 GateResult parse_gate(std::string_view path, std::string_view old_text, std::string_view new_text);
+// The same for many candidates of one file: parses only what changed. kCancelled on a stop request.
+base::Result<GateResult> parse_gate(std::string_view path, const SyntaxTree& old_tree, std::string new_text,
+                                    std::stop_token stop = {});
 
 }  // namespace tools
