@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/check_output.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <charconv>
+
+#include "base/strings.h"
+
+namespace agent {
+namespace {
+
+constexpr size_t kMaxLine = 2000;  // longer lines are data, not diagnostics
+constexpr size_t kMaxPlaces = 2000;
+constexpr size_t kMaxMessages = 200;
+
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+std::string without_colours(std::string_view line) {
+  std::string plain;
+  for (size_t i = 0; i < line.size(); ++i) {
+    if (line[i] == '\x1b' && i + 1 < line.size() && line[i + 1] == '[') {
+      i += 2;
+      while (i < line.size() && (line[i] < '@' || line[i] > '~')) ++i;
+      continue;
+    }
+    if (line[i] != '\r') plain += line[i];
+  }
+  return plain;
+}
+
+int number_at(std::string_view text, size_t& at) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data() + at, text.data() + text.size(), value);
+  if (error != std::errc{} || value < 0) return 0;
+  at = static_cast<size_t>(end - text.data());
+  return value;
+}
+
+struct Found {
+  std::string path;
+  int line = 0, column = 0;
+  size_t end = 0;  // where the rest of the line begins
+};
+
+// File "PATH", line N
+std::optional<Found> python_frame(std::string_view line, const PathResolver& resolver) {
+  const size_t file = line.find("File \"");
+  if (file == std::string_view::npos) return std::nullopt;
+  const size_t quote = line.find('"', file + 6);
+  if (quote == std::string_view::npos) return std::nullopt;
+  size_t at = line.find("line ", quote);
+  if (at == std::string_view::npos) return std::nullopt;
+  at += 5;
+  Found found;
+  found.line = number_at(line, at);
+  found.end = at;
+  auto path = resolver.resolve(line.substr(file + 6, quote - file - 6));
+  if (!path || found.line == 0) return std::nullopt;
+  found.path = *path;
+  return found;
+}
+
+// PATH:LINE, PATH:LINE:COLUMN, PATH(LINE,COLUMN) anywhere in the line; the first that names a file of the tree.
+std::optional<Found> path_and_line(std::string_view line, const PathResolver& resolver) {
+  for (size_t mark = 1; mark + 1 < line.size(); ++mark) {
+    if ((line[mark] != ':' && line[mark] != '(') || !is_digit(line[mark + 1])) continue;
+    size_t begin = mark;
+    while (begin > 0 && std::string_view(" \t\"'`()<>[]|=,").find(line[begin - 1]) == std::string_view::npos) --begin;
+    if (begin == mark) continue;
+    std::string_view name = line.substr(begin, mark - begin);
+    if (name.starts_with("file://")) name.remove_prefix(7);
+    auto path = resolver.resolve(name);
+    if (!path) continue;
+    Found found;
+    found.path = *path;
+    size_t at = mark + 1;
+    found.line = number_at(line, at);
+    if (at < line.size() && (line[at] == ':' || line[at] == ',') && at + 1 < line.size() && is_digit(line[at + 1])) {
+      ++at;
+      found.column = number_at(line, at);
+    }
+    while (at < line.size() && (line[at] == ')' || line[at] == ':' || line[at] == ',')) ++at;
+    found.end = at;
+    if (found.line > 0) return found;
+  }
+  return std::nullopt;
+}
+
+bool has(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+PlaceKind kind_of(std::string_view line, std::string_view rest) {
+  const std::string_view tail = base::trim(rest);
+  if (has(tail, "CHECK") || has(tail, "REQUIRE") || has(tail, "FAILED:") || tail == "Failure" || has(tail, "Assert"))
+    return PlaceKind::kAssertion;
+  if (tail.starts_with("error") || tail.starts_with("fatal error") || has(tail, ": error") || has(tail, "ERROR:") ||
+      has(tail, "undefined reference") || tail.starts_with("SyntaxError"))
+    return PlaceKind::kError;
+  if (tail.starts_with("warning") || has(tail, ": warning")) return PlaceKind::kWarning;
+  if (tail.starts_with("note") || tail.starts_with("required from") || tail.starts_with("In ")) return PlaceKind::kNote;
+  (void)line;
+  return PlaceKind::kFrame;
+}
+
+// Names of failing tests, by what stands in front of them.
+constexpr std::array kFailMarks = {
+    std::string_view("FAILED "),        // pytest: FAILED path::test - reason
+    std::string_view("ERROR "),         // pytest
+    std::string_view("FAIL: "),         // unittest
+    std::string_view("ERROR: "),        // unittest
+    std::string_view("[  FAILED  ] "),  // GoogleTest
+    std::string_view("--- FAIL: "),     // go
+    std::string_view("TEST CASE:  "),   // doctest, above the failures of a case
+    std::string_view("not ok "),        // TAP, node:test
+    std::string_view("\xe2\x9c\x95 "),  // jest
+    std::string_view("\xe2\x9c\x96 "),  // node:test, mocha
+    std::string_view("\xe2\x97\x8f "),  // jest summary
+};
+
+std::optional<std::string> failing_test(std::string_view line) {
+  std::string_view text = base::trim(line);
+  for (std::string_view mark : kFailMarks) {
+    if (!text.starts_with(mark)) continue;
+    std::string_view name = text.substr(mark.size());
+    if (mark == "ERROR: " && !has(name, "(")) return std::nullopt;
+    for (std::string_view end : {" - ", " (0.", " (", ", where"})
+      if (mark != "FAIL: " && mark != "ERROR: ")
+        if (const size_t at = name.find(end);
+            at != std::string_view::npos && at > 0 && !(end == " (" && mark == "TEST CASE:  "))
+          name = name.substr(0, at);
+    name = base::trim(name);
+    if (name.empty() || has(name, " test(s)") || has(name, "tests, listed") ||
+        (mark == "ERROR " && !has(name, "::") && !has(name, ".py")))
+      return std::nullopt;
+    return std::string(name);
+  }
+  if (text.starts_with("test ") && text.ends_with("... FAILED"))  // cargo
+    return std::string(base::trim(text.substr(5, text.size() - 15)));
+  if (text.ends_with("(Failed)") || text.ends_with("***Failed") || text.ends_with("(SEGFAULT)") ||
+      text.ends_with("(Timeout)"))
+    return std::string(text.substr(0, text.find('(')));
+  return std::nullopt;
+}
+
+// A line that says why a test failed.
+bool is_message(std::string_view line) {
+  const std::string_view text = base::trim(line);
+  if (line.starts_with("E  ") || text.starts_with("values: ") || text.starts_with("AssertionError")) return true;
+  if (text.starts_with("Expected") || text.starts_with("Actual") || text.starts_with("Which is:") ||
+      text.starts_with("Received"))
+    return true;
+  if (has(text, "Error: ") || has(text, "Exception: ") || text.ends_with("Error")) return true;
+  if (has(text, "was never awaited") || has(text, "AddressSanitizer") || has(text, "runtime error:")) return true;
+  if (has(text, "fatal error:") || has(text, " error: ") || has(text, "undefined reference")) return true;
+  return has(text, "Segmentation fault") || has(text, "timed out") || has(text, "SIGSEGV") || has(text, "SIGABRT") ||
+         has(text, "panicked at");
+}
+
+uint64_t add_to_fingerprint(uint64_t hash, std::string_view line) {
+  // FNV-1a over the line, with numbers behind 0x, and numbers with a decimal point or a unit of time, left out.
+  for (size_t i = 0; i < line.size(); ++i) {
+    if (line[i] == '0' && i + 1 < line.size() && line[i + 1] == 'x') {
+      i += 2;
+      while (i < line.size() && std::isxdigit(static_cast<unsigned char>(line[i])) != 0) ++i;
+      if (i >= line.size()) break;
+    }
+    if (is_digit(line[i])) {
+      size_t end = i;
+      while (end < line.size() && (is_digit(line[end]) || line[end] == '.')) ++end;
+      const std::string_view after = line.substr(end);
+      if (after.starts_with("s ") || after == "s" || after.starts_with(" sec") || after.starts_with("ms") ||
+          after.starts_with(" ms") || after.starts_with("s)")) {
+        i = end;
+        if (i >= line.size()) break;
+      }
+    }
+    hash = (hash ^ static_cast<unsigned char>(line[i])) * 1099511628211ull;
+  }
+  return (hash ^ '\n') * 1099511628211ull;
+}
+
+// In a backtrace the innermost frame is last for Python and first elsewhere; count the frames on its inner side.
+void count_frames(std::vector<Place>& places, const std::vector<size_t>& run, bool innermost_last) {
+  for (size_t i = 0; i < run.size(); ++i)
+    places[run[i]].frames_below = static_cast<int>(innermost_last ? run.size() - 1 - i : i);
+}
+
+bool refuses_to_build(std::string_view line) {
+  return has(line, "SyntaxError") || has(line, "IndentationError") || has(line, "TabError") ||
+         has(line, "ld returned") || has(line, "error: could not compile") || has(line, "[build failed]") ||
+         has(line, "ImportError while") || has(line, "errors during collection") ||
+         has(line, "error during collection");
+}
+
+}  // namespace
+
+PathResolver::PathResolver(std::filesystem::path root, std::vector<std::string> files)
+    : root_(root.lexically_normal().string()) {
+  while (root_.size() > 1 && root_.ends_with('/')) root_.pop_back();
+  for (std::string& path : files) {
+    const size_t slash = path.rfind('/');
+    by_name_.emplace(slash == std::string::npos ? path : path.substr(slash + 1), path);
+    files_.insert(std::move(path));
+  }
+}
+
+std::optional<std::string> PathResolver::resolve(std::string_view named) const {
+  if (named.empty() || named.size() > 1024) return std::nullopt;
+  std::string path = std::filesystem::path(named).lexically_normal().string();
+  if (path.starts_with(root_ + "/")) path = path.substr(root_.size() + 1);
+  if (files_.contains(path)) return path;
+  const bool absolute = path.starts_with('/');
+  while (path.starts_with("../")) path = path.substr(3);
+  if (files_.contains(path)) return path;
+  const size_t slash = path.rfind('/');
+  const std::string last = slash == std::string::npos ? path : path.substr(slash + 1);
+  std::optional<std::string> match;
+  const auto [first, end] = by_name_.equal_range(last);
+  for (auto it = first; it != end; ++it) {
+    const std::string& candidate = it->second;
+    // A path from another folder of the tree: one of the two ends with the other.
+    const bool fits = candidate == path || candidate.ends_with("/" + path) ||
+                      (absolute && path.ends_with("/" + candidate) && has(candidate, "/"));
+    if (!fits) continue;
+    if (match) return std::nullopt;  // two files of that name: better none than the wrong one
+    match = candidate;
+  }
+  return match;
+}
+
+CheckReading read_check_output(std::string_view output, const PathResolver& resolver) {
+  CheckReading reading;
+  reading.fingerprint = 14695981039346656037ull;
+  std::set<std::string> failing;
+  std::vector<size_t> run;  // places of the backtrace being read
+  bool python_run = false;
+  auto end_run = [&] {
+    count_frames(reading.places, run, python_run);
+    run.clear();
+  };
+  int lines_since_frame = 0;
+  for (std::string_view raw : base::split_lines(output)) {
+    if (raw.size() > kMaxLine) continue;
+    const std::string line = without_colours(raw);
+    reading.fingerprint = add_to_fingerprint(reading.fingerprint, line);
+    if (auto name = failing_test(line)) failing.insert(*name);
+    if (refuses_to_build(line)) reading.build_failed = true;
+    if (is_message(line) && reading.messages.size() < kMaxMessages) {
+      reading.messages.emplace_back(base::trim(line));
+      read_symptoms(line, reading.symptoms);
+    }
+    if (base::trim(line).starts_with("Traceback") || base::trim(line).starts_with("____")) end_run();
+    std::optional<Found> found = python_frame(line, resolver);
+    const bool python = found.has_value();
+    if (!found) found = path_and_line(line, resolver);
+    if (!found || reading.places.size() >= kMaxPlaces) {
+      if (!run.empty() && ++lines_since_frame > 60) end_run();
+      continue;
+    }
+    Place place{found->path,
+                found->line,
+                found->column,
+                PlaceKind::kFrame,
+                std::string(base::trim(std::string_view(line).substr(found->end))),
+                0};
+    place.kind = python ? PlaceKind::kFrame : kind_of(line, place.message);
+    if (place.kind == PlaceKind::kError) {
+      ++reading.n_errors;
+      if (!has(line, "ERROR: ")) reading.build_failed = true;
+    }
+    // pytest's entries read "path:line: Error" and run outside in, as CPython's do.
+    const bool outside_in = python || place.path.ends_with(".py");
+    if (place.kind == PlaceKind::kFrame) {
+      if (!run.empty() && outside_in != python_run) end_run();
+      python_run = outside_in;
+      run.push_back(reading.places.size());
+      lines_since_frame = 0;
+    }
+    reading.places.push_back(std::move(place));
+  }
+  end_run();
+  reading.failing.assign(failing.begin(), failing.end());
+  return reading;
+}
+
+}  // namespace agent

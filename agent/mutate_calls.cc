@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+// Calls: order and number of arguments, a call wrapped around a value or taken away, await, keyed access with a
+// default.
+#include <algorithm>
+#include <array>
+
+#include "agent/mutation_context.h"
+#include "base/strings.h"
+
+namespace agent {
+namespace {
+
+constexpr auto kCall = MutationKind::kCall;
+
+// The declared type of a name or the kind of a literal; empty where nothing is known.
+std::string type_of(MutationContext& c, int node) {
+  if (c.nodes[node].type == "identifier") {
+    const auto& types = c.names_of(c.function_of(node)).types;
+    const auto known = types.find(std::string(c.nodes.text(node)));
+    return known == types.end() ? "" : known->second;
+  }
+  const bool literal = c.nodes[node].type.find("literal") != std::string_view::npos ||
+                       is_one_of(c.nodes[node].type, c.traits.strings) ||
+                       is_one_of(c.nodes[node].type, c.traits.integers);
+  return literal ? std::string(c.nodes[node].type) : "";
+}
+
+void change_arguments(MutationContext& c, int node) {
+  if (!is_one_of(c.nodes[node].type, c.traits.calls)) return;
+  const int list = c.nodes.child_of_field(node, "arguments");
+  if (list < 0) return;
+  const std::vector<int> args = c.nodes.named_children(list);
+  if (args.empty() || args.size() > 8) return;
+  auto is_keyword = [&](int arg) { return c.nodes[arg].type == "keyword_argument"; };
+  for (size_t i = 0; i < args.size(); ++i)
+    for (size_t j = i + 1; j < args.size(); ++j) {
+      if (is_keyword(args[i]) || is_keyword(args[j])) continue;
+      const tools::Range range{c.nodes[args[i]].range.begin, c.nodes[args[j]].range.end};
+      const tools::Range between{c.nodes[args[i]].range.end, c.nodes[args[j]].range.begin};
+      const double alike = type_of(c, args[i]) == type_of(c, args[j]) ? 1 : .4;
+      c.replace(range, base::cat(c.nodes.text(args[j]), c.nodes.text(between), c.nodes.text(args[i])),
+                MutationKind::kArguments, alike * (j == i + 1 ? 1 : .5));
+    }
+  if (args.size() < 2) return;
+  for (size_t i = 1; i < args.size(); ++i)  // one argument less
+    c.replace({c.nodes[args[i - 1]].range.end, c.nodes[args[i]].range.end}, "", MutationKind::kArguments, .12);
+}
+
+struct Wrapper {
+  std::string_view before, after;
+  double weight;
+};
+
+constexpr std::array kPythonWrappers = {
+    Wrapper{"sorted(", ")", .3},  Wrapper{"list(", ")", .3},    Wrapper{"len(", ")", .3},
+    Wrapper{"int(", ")", .3},     Wrapper{"str(", ")", .2},     Wrapper{"abs(", ")", .3},
+    Wrapper{"float(", ")", .15},  Wrapper{"set(", ")", .15},    Wrapper{"round(", ")", .1},
+    Wrapper{"max(0, ", ")", .25}, Wrapper{"min(1, ", ")", .05}, Wrapper{"reversed(", ")", .1},
+    Wrapper{"", ".strip()", .25}, Wrapper{"", ".lower()", .25}, Wrapper{"", ".copy()", .2},
+    Wrapper{"", ".items()", .2},  Wrapper{"", ".values()", .15}};
+constexpr std::array kCppWrappers = {Wrapper{"std::abs(", ")", .3}, Wrapper{"std::max(0, ", ")", .1},
+                                     Wrapper{"std::move(", ")", .05}, Wrapper{"static_cast<int>(", ")", .1},
+                                     Wrapper{"static_cast<double>(", ")", .15}};
+constexpr std::array kCWrappers = {Wrapper{"abs(", ")", .3}};
+constexpr std::array kScriptWrappers = {
+    Wrapper{"Math.abs(", ")", .3},     Wrapper{"Math.floor(", ")", .3},  Wrapper{"Number(", ")", .25},
+    Wrapper{"String(", ")", .2},       Wrapper{"Math.max(0, ", ")", .2}, Wrapper{"", ".trim()", .2},
+    Wrapper{"", ".toLowerCase()", .2}, Wrapper{"", ".slice()", .15},     Wrapper{"[...", "]", .15}};
+
+std::pair<const Wrapper*, size_t> wrappers(const MutationContext& c) {
+  using tools::Language;
+  switch (c.nodes.tree().language()) {
+    case Language::kPython:
+      return {kPythonWrappers.data(), kPythonWrappers.size()};
+    case Language::kC:
+      return {kCWrappers.data(), kCWrappers.size()};
+    case Language::kCpp:
+    case Language::kCuda:
+      return {kCppWrappers.data(), kCppWrappers.size()};
+    case Language::kJavaScript:
+    case Language::kTypeScript:
+    case Language::kTsx:
+      return {kScriptWrappers.data(), kScriptWrappers.size()};
+    default:
+      return {nullptr, 0};
+  }
+}
+
+// A value given back, stored or iterated that lacks a conversion.
+void wrap_value(MutationContext& c, int node) {
+  if (!c.may_be_number(node)) return;
+  const int parent = c.nodes.parent(node);
+  if (parent < 0) return;
+  const std::string_view above = c.nodes[parent].type, field = c.nodes[node].field;
+  double place = 0;
+  if (above == "return_statement") place = .8;
+  if (above == "assignment" && field == "right") place = .6;
+  if (above == "assignment_expression" && field == "right") place = .5;
+  if (above == "variable_declarator" && field == "value") place = .5;
+  if (above == "init_declarator" && field == "value") place = .4;
+  if (is_one_of(above, c.traits.loops) && field == "right") place = .6;
+  if (is_one_of(above, c.traits.arguments)) place = .25;
+  if (c.is_comparison(parent)) place = .3;
+  if (is_one_of(above, c.traits.subscripts) && field == "subscript") place = .3;
+  if (place == 0) return;
+  const std::string text(c.nodes.text(node));
+  if (text.size() > 60 || text.find('\n') != std::string::npos) return;
+  const auto [first, count] = wrappers(c);
+  const bool simple = c.nodes[node].type.find("binary") == std::string_view::npos;
+  for (size_t i = 0; i < count; ++i) {
+    const Wrapper& w = first[i];
+    if (!w.after.empty() && w.before.empty() && (!simple || text.ends_with(w.after))) continue;
+    if (!w.before.empty() && text.starts_with(w.before)) continue;
+    c.replace(node, base::cat(w.before, text, w.after), kCall, w.weight * place);
+  }
+}
+
+// `f(x)` to `x`, and `x.f()` to `x`.
+void unwrap_call(MutationContext& c, int node) {
+  if (!is_one_of(c.nodes[node].type, c.traits.calls)) return;
+  const int parent = c.nodes.parent(node);
+  if (parent >= 0 && c.nodes[parent].type == "expression_statement") return;
+  const int callee = c.nodes.child_of_field(node, "function"), list = c.nodes.child_of_field(node, "arguments");
+  if (callee < 0 || list < 0) return;
+  const std::vector<int> args = c.nodes.named_children(list);
+  if (c.nodes[callee].type == "identifier" && args.size() == 1 && c.nodes[args[0]].type != "keyword_argument")
+    c.replace(node, std::string(c.nodes.text(args[0])), kCall, .2);
+  if (is_one_of(c.nodes[callee].type, c.traits.members) && args.empty()) {
+    const std::vector<int> parts = c.nodes.named_children(callee);
+    if (parts.size() >= 2) c.replace(node, std::string(c.nodes.text(parts[0])), kCall, .12);
+  }
+  // `min(a, b)` to `a`, to `b`.
+  const std::string_view name = c.nodes.text(callee);
+  if (args.size() == 2 && (name.ends_with("min") || name.ends_with("max")))
+    for (int arg : args) c.replace(node, std::string(c.nodes.text(arg)), kCall, .25);
+}
+
+bool is_async(const MutationContext& c, int function) {
+  return function >= 0 && c.nodes.text(function).starts_with("async");
+}
+
+void change_await(MutationContext& c, int node) {
+  using tools::Language;
+  const Language language = c.nodes.tree().language();
+  const bool has_await = language == Language::kPython || language == Language::kJavaScript ||
+                         language == Language::kTypeScript || language == Language::kTsx;
+  if (!has_await) return;
+  const std::string_view type = c.nodes[node].type;
+  if (type == "await" || type == "await_expression") {
+    const std::vector<int> parts = c.nodes.named_children(node);
+    if (parts.size() == 1) c.replace(node, std::string(c.nodes.text(parts[0])), MutationKind::kAwait, .2);
+    return;
+  }
+  if (!is_one_of(type, c.traits.calls)) return;
+  const int parent = c.nodes.parent(node);
+  if (parent < 0 || c.nodes[parent].type == "await" || c.nodes[parent].type == "await_expression") return;
+  if (!is_async(c, c.function_of(node))) return;
+  const int callee = c.nodes.child_of_field(node, "function");
+  if (callee < 0) return;
+  std::string_view name = c.nodes.text(callee);
+  if (const size_t dot = name.rfind('.'); dot != std::string_view::npos) name.remove_prefix(dot + 1);
+  bool known_async = false;
+  for (const tools::Symbol& symbol : c.symbols())
+    known_async |= symbol.name == name && c.nodes.text(symbol.range).starts_with("async");
+  const bool operand = is_one_of(c.nodes[parent].type, c.traits.members) ||
+                       is_one_of(c.nodes[parent].type, c.traits.binaries) ||
+                       is_one_of(c.nodes[parent].type, c.traits.subscripts);
+  const std::string text = base::cat("await ", c.nodes.text(node));
+  c.replace(node, operand ? base::cat("(", text, ")") : text, MutationKind::kAwait, known_async ? 1 : .3);
+}
+
+// `d[k]` to `d.get(k, 0)`, `sorted(x)` to the other order.
+void python_access(MutationContext& c, int node) {
+  if (!c.python()) return;
+  const std::string_view type = c.nodes[node].type;
+  if (type == "subscript" && c.nodes[node].field != "left") {
+    const int value = c.nodes.child_of_field(node, "value"), key = c.nodes.child_of_field(node, "subscript");
+    if (value < 0 || key < 0 || c.nodes[key].type == "slice" || c.nodes[key].type == "integer") return;
+    const std::string_view of = c.nodes.text(value), with = c.nodes.text(key);
+    c.replace(node, base::cat(of, ".get(", with, ", 0)"), MutationKind::kDefault, .2);
+    c.replace(node, base::cat(of, ".get(", with, ")"), MutationKind::kDefault, .15);
+  }
+  if (type != "call") return;
+  const int callee = c.nodes.child_of_field(node, "function"), list = c.nodes.child_of_field(node, "arguments");
+  if (callee < 0 || list < 0) return;
+  const std::string_view name = c.nodes.text(callee);
+  const std::string text(c.nodes.text(node));
+  if ((name == "sorted" || name.ends_with(".sort")) && text.find("reverse") == std::string::npos) {
+    const bool bare = c.nodes.named_children(list).empty();
+    c.replace(node, base::cat(text.substr(0, text.size() - 1), bare ? "" : ", ", "reverse=True)"), kCall, .6);
+  }
+  const std::vector<int> args = c.nodes.named_children(list);
+  if (name.ends_with(".get") && args.size() == 1)
+    for (const char* fallback : {"0", "[]", "\"\""})
+      c.replace(node, base::cat(text.substr(0, text.size() - 1), ", ", fallback, ")"), MutationKind::kDefault, .25);
+  if ((name == "sum" || name == "min" || name == "max" || name == "next") && args.size() == 1 && name != "sum")
+    c.replace(node, base::cat(text.substr(0, text.size() - 1), name == "next" ? ", None)" : ", default=0)"),
+              MutationKind::kDefault, .25);
+}
+
+// A list or dictionary as a default lives through all calls.
+void mutable_default(MutationContext& c, int node) {
+  const std::string_view type = c.nodes[node].type;
+  if (!c.python() || (type != "default_parameter" && type != "typed_default_parameter")) return;
+  const int name = c.nodes.child_of_field(node, "name"), value = c.nodes.child_of_field(node, "value");
+  const int function = c.nodes.ancestor_of_type(node, {"function_definition"});
+  if (name < 0 || value < 0 || function < 0) return;
+  const std::string old(c.nodes.text(value));
+  if (old != "[]" && old != "{}" && old != "set()" && old != "dict()" && old != "list()") return;
+  const int body = c.nodes.child_of_field(function, "body");
+  if (body < 0) return;
+  const tools::Range range{c.nodes[value].range.begin, c.nodes[body].range.begin};
+  const std::string_view tail = c.nodes.text({c.nodes[value].range.end, c.nodes[body].range.begin});
+  const std::string indent(c.nodes.indent_at(c.nodes[body].range.begin));
+  const std::string_view parameter = c.nodes.text(name);
+  c.replace(range,
+            base::cat("None", tail, "if ", parameter, " is None:\n", indent, c.one_indent(), parameter, " = ", old,
+                      "\n", indent),
+            MutationKind::kDefault, 1,
+            base::cat("default ", code(old), " of `", parameter, "` is made anew at each call"));
+}
+
+}  // namespace
+
+void mutate_call(MutationContext& c, int node) {
+  if (!c.nodes[node].named) return;
+  change_arguments(c, node);
+  unwrap_call(c, node);
+  wrap_value(c, node);
+  change_await(c, node);
+  python_access(c, node);
+  mutable_default(c, node);
+}
+
+}  // namespace agent

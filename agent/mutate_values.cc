@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// Values: off by one, other constants, other strings, other bounds of ranges and slices.
+#include <charconv>
+#include <cstdint>
+#include <set>
+
+#include "agent/mutation_context.h"
+#include "base/strings.h"
+
+namespace agent {
+namespace {
+
+constexpr auto kOff = MutationKind::kOffByOne;
+constexpr auto kConst = MutationKind::kConstant;
+
+bool has_arithmetic_inside(const MutationContext& c, int node) {
+  const std::string_view type = c.nodes[node].type;
+  return type == "binary_operator" || type == "binary_expression";
+}
+
+// Where one more or one less is the usual mistake, and how usual.
+double off_by_one_weight(MutationContext& c, int node) {
+  const int parent = c.nodes.parent(node);
+  if (parent < 0) return 0;
+  const std::string_view above = c.nodes[parent].type, field = c.nodes[node].field;
+  if (c.is_comparison(parent)) return field == "left" ? .25 : .45;
+  if (is_one_of(above, c.traits.subscripts))
+    return field == "value" || field == "argument" || field == "object" || field == "array" || field == "operand" ? 0
+                                                                                                                  : .7;
+  if (above == "subscript_argument_list" || above == "slice" || above == "slice_expression") return .6;
+  if (is_one_of(above, c.traits.arguments)) return .2;
+  if (above == "return_statement" || above == "return_expression") return .35;
+  if (above == "expression_list" || above == "tuple" || above == "pair") return .15;
+  if (field == "right" && (above == "assignment" || is_one_of(above, c.traits.binaries))) return .2;
+  if (field == "value" && above.find("declarator") != std::string_view::npos) return .2;
+  if (above == "conditional_expression" || above == "ternary_expression") return .2;
+  if (above == "range_expression") return .6;
+  return 0;
+}
+
+void off_by_one(MutationContext& c, int node) {
+  if (!c.nodes[node].named || !c.may_be_number(node)) return;
+  const double weight = off_by_one_weight(c, node);
+  if (weight <= 0) return;
+  // A name given back by a function of text or of truth is no number; the shape cannot tell, so calls count less.
+  const double sure = is_one_of(c.nodes[node].type, c.traits.calls) ? .6 : 1;
+  const std::string text(c.nodes.text(node));
+  if (text.size() > 80 || text.find('\n') != std::string::npos) return;
+  const bool bare = !has_arithmetic_inside(c, node) || text.find_first_of("%&|<>") == std::string::npos;
+  const std::string inner = bare ? text : base::cat("(", text, ")");
+  if (text.ends_with(" - 1") || text.ends_with(" + 1")) {
+    // Handled at the operand: `e - 1` to `e`.
+    c.replace(node, text.substr(0, text.size() - 4), kOff, 1);
+    return;
+  }
+  c.replace(node, base::cat(inner, " - 1"), kOff, weight * sure);
+  c.replace(node, base::cat(inner, " + 1"), kOff, weight * sure);
+}
+
+void change_integer(MutationContext& c, int node) {
+  const std::string_view text = c.nodes.text(node);
+  int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || value > (int64_t{1} << 40)) return;
+  const std::string_view suffix = text.substr(static_cast<size_t>(end - text.data()));
+  if (suffix.find_first_not_of("uUlLzZn") != std::string_view::npos) return;  // a fraction, hexadecimal, digit marks
+  const int parent = c.nodes.parent(node);
+  const std::string_view above = parent >= 0 ? c.nodes[parent].type : "";
+  const bool negated = above == "unary_operator" || above == "unary_expression";
+  std::set<int64_t> seen = {value};
+  auto offer = [&](int64_t other, MutationKind kind, double weight) {
+    if (!seen.insert(other).second) return;
+    std::string number = base::cat(other, suffix);
+    const bool needs_parentheses = other < 0 && (negated || has_arithmetic_inside(c, parent));
+    c.replace(node, needs_parentheses ? base::cat("(", number, ")") : std::move(number), kind, weight);
+  };
+  offer(value + 1, kOff, .8);
+  if (value > 0) offer(value - 1, kOff, .8);
+  if (value == 0 && !negated) offer(-1, kOff, .4);
+  offer(0, kConst, .5);
+  offer(1, kConst, .5);
+  if (value >= 2) {
+    if (value >= 5) {
+      offer(value * 10, kConst, .25);
+      if (value % 10 == 0) offer(value / 10, kConst, .3);
+      if (value % 2 == 0) offer(value / 2, kConst, .3);
+    }
+    offer(value * 2, kConst, .2);
+    offer(2, kConst, .15);
+  }
+  if (value > 0 && !negated) offer(-value, kConst, .15);
+}
+
+void change_fraction(MutationContext& c, int node) {
+  const std::string text(c.nodes.text(node));
+  if (text.find('.') == std::string::npos) return;
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  if (end == text.c_str()) return;
+  const std::string suffix(end);
+  auto offer = [&](double other, double weight) {
+    std::string number = base::cat(other);
+    if (number.find_first_of(".e") == std::string::npos) number += ".0";
+    c.replace(node, number + suffix, kConst, weight);
+  };
+  offer(0.0, .3);
+  offer(1.0, .4);
+  offer(value * 10, .25);
+  offer(value / 10, .25);
+  offer(value * 2, .15);
+  offer(value / 2, .15);
+  if (value > 0 && value < 1) offer(1 - value, .2);
+}
+
+void change_word(MutationContext& c, int node) {
+  const std::string_view text = c.nodes.text(node);
+  if (text == c.traits.true_word) return c.replace(node, std::string(c.traits.false_word), kConst, 1);
+  if (text == c.traits.false_word) return c.replace(node, std::string(c.traits.true_word), kConst, 1);
+  const std::string_view type = c.nodes[node].type;
+  if (c.python() && type == "none") {
+    for (const char* other : {"0", "[]", "{}", "\"\"", "False"}) c.replace(node, other, kConst, .15);
+  }
+  if (c.python() && (type == "list" || type == "dictionary") && text.size() == 2)
+    c.replace(node, type == "list" ? "{}" : "[]", kConst, .2);
+}
+
+// Another string of the file: a wrong key, a wrong unit.
+void change_string(MutationContext& c, int node) {
+  const std::string_view text = c.nodes.text(node);
+  const int parent = c.nodes.parent(node);
+  if (parent < 0 || text.size() < 2 || text.size() > 40) return;
+  const std::string_view above = c.nodes[parent].type;
+  if (above == "expression_statement" || above == "concatenated_string") return;  // documentation
+  const bool is_key = is_one_of(above, c.traits.subscripts) || above == "pair" || c.is_comparison(parent) ||
+                      is_one_of(above, c.traits.arguments);
+  std::set<std::string> seen = {std::string(text)};
+  int n_other = 0;
+  for (int i = 0; i < c.nodes.size() && n_other < 6; ++i) {
+    if (!is_one_of(c.nodes[i].type, c.traits.strings)) continue;
+    const std::string other(c.nodes.text(i));
+    const int above_other = c.nodes.parent(i);
+    if (other.size() > 40 || (above_other >= 0 && c.nodes[above_other].type == "expression_statement")) continue;
+    const bool same_place = above_other >= 0 && c.nodes[above_other].type == above;
+    const double near = name_similarity(text, other);
+    if ((!same_place && near < .75) || !seen.insert(other).second) continue;
+    ++n_other;
+    c.replace(node, other, MutationKind::kString, (is_key ? .25 : .1) * (.4 + near));
+  }
+  if (text.size() > 2) c.replace(node, base::cat(text[0], text.back()), MutationKind::kString, .1);
+  if (text.size() == 3 && text[1] == ' ') c.replace(node, base::cat(text[0], text.back()), MutationKind::kString, .3);
+  if (text.size() == 3 && text[1] == ',') c.replace(node, base::cat(text[0], ", ", text[2]), MutationKind::kString, .2);
+}
+
+// Missing and extra bounds: `x[:n]`, `x[1:]`, `range(n)`.
+void change_slice(MutationContext& c, int node) {
+  const std::string text(c.nodes.text(node));
+  const size_t colon = text.find(':');
+  if (colon == std::string::npos || text.find(':', colon + 1) != std::string::npos) {
+    if (text == "::-1") c.replace(node, ":", kOff, .3);
+    return;
+  }
+  const std::string from(base::trim(text.substr(0, colon))), to(base::trim(text.substr(colon + 1)));
+  if (from.empty()) c.replace(node, base::cat("1:", to), kOff, .5);
+  if (from == "1") c.replace(node, base::cat(":", to), kOff, .7);
+  if (to.empty()) c.replace(node, base::cat(from, ":-1"), kOff, .5);
+  if (to == "-1") c.replace(node, base::cat(from, ":"), kOff, .8);
+  if (to.empty() && !from.empty()) c.replace(node, base::cat(":", from), kOff, .4);
+  if (from.empty() && !to.empty()) c.replace(node, base::cat(to, ":"), kOff, .4);
+  if (from.empty() && !to.empty() && to[0] != '-') c.replace(node, base::cat("-", to, ":"), kOff, .3);
+}
+
+void change_range(MutationContext& c, int node) {
+  if (!c.python() || !is_one_of(c.nodes[node].type, c.traits.calls)) return;
+  const int callee = c.nodes.child_of_field(node, "function"), list = c.nodes.child_of_field(node, "arguments");
+  if (callee < 0 || list < 0 || c.nodes.text(callee) != "range") return;
+  const std::vector<int> args = c.nodes.named_children(list);
+  auto text = [&](size_t i) { return std::string(c.nodes.text(args[i])); };
+  auto offer = [&](std::string inner, double weight) {
+    c.replace(node, base::cat("range(", inner, ")"), kOff, weight);
+  };
+  if (args.size() == 1) {
+    offer(base::cat("1, ", text(0)), .6);
+    offer(base::cat("1, ", text(0), " + 1"), .6);
+    offer(base::cat(text(0), " - 1, -1, -1"), .15);
+  } else if (args.size() == 2) {
+    if (text(0) == "1" || text(0) == "0") offer(text(1), .5);
+    if (text(0) == "0") offer(base::cat("1, ", text(1)), .5);
+    offer(base::cat(text(0), ", ", text(1), " + 1"), .7);
+  }
+}
+
+}  // namespace
+
+void mutate_value(MutationContext& c, int node) {
+  if (!c.nodes[node].named) return;
+  const std::string_view type = c.nodes[node].type;
+  if (type == "number_literal" || type == "number" || is_one_of(type, c.traits.integers)) change_integer(c, node);
+  if (type == "float" || type == "number_literal" || type == "number" || type == "float_literal" ||
+      type == "decimal_floating_point_literal")
+    change_fraction(c, node);
+  if (is_one_of(type, c.traits.strings)) change_string(c, node);
+  if (type == "slice") change_slice(c, node);
+  change_word(c, node);
+  change_range(c, node);
+  off_by_one(c, node);
+}
+
+}  // namespace agent

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/mutations.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <set>
+
+#include "agent/mutation_context.h"
+
+namespace {
+
+std::string apply(std::string text, const agent::Mutation& mutation) {
+  return text.replace(mutation.replacement.begin, mutation.replacement.end - mutation.replacement.begin,
+                      mutation.replacement.text);
+}
+
+std::vector<agent::Mutation> mutations_of(std::string_view path, const std::string& text) {
+  const auto tree = tools::SyntaxTree::parse(*tools::language_of_path(path), text);
+  REQUIRE(tree);
+  return agent::enumerate_mutations(*tree, {0, text.size()});
+}
+
+struct Repair {
+  const char* path;
+  const char* broken;
+  const char* whole;
+  agent::MutationKind kind;
+};
+
+// One usual mistake each, and the text that undoes it.
+const Repair kRepairs[] = {
+    {"a.py", "def f(a, n):\n    return a < n\n", "def f(a, n):\n    return a <= n\n", agent::MutationKind::kComparison},
+    {"a.py", "def f(a):\n    if a in B:\n        return 1\n", "def f(a):\n    if a not in B:\n        return 1\n",
+     agent::MutationKind::kComparison},
+    {"a.py", "def f(a, b):\n    return a // b\n", "def f(a, b):\n    return a / b\n", agent::MutationKind::kArithmetic},
+    {"a.py", "def f(a, b):\n    return a + b * 2\n", "def f(a, b):\n    return (a + b) * 2\n",
+     agent::MutationKind::kArithmetic},
+    {"a.py", "def f(a, b):\n    return a and b\n", "def f(a, b):\n    return a or b\n", agent::MutationKind::kBoolean},
+    {"a.py", "def f(a):\n    if a.ok:\n        return 1\n", "def f(a):\n    if not a.ok:\n        return 1\n",
+     agent::MutationKind::kNegation},
+    {"a.py", "def f(a, i):\n    return a[i]\n", "def f(a, i):\n    return a[i - 1]\n", agent::MutationKind::kOffByOne},
+    {"a.py", "def f(n):\n    return sum(range(n))\n", "def f(n):\n    return sum(range(1, n + 1))\n",
+     agent::MutationKind::kOffByOne},
+    {"a.py", "def f(a):\n    return a[1:]\n", "def f(a):\n    return a[:]\n", agent::MutationKind::kOffByOne},
+    {"a.py", "def f(n=10):\n    return n\n", "def f(n=100):\n    return n\n", agent::MutationKind::kConstant},
+    {"a.py", "def f(width, height):\n    return width * width\n", "def f(width, height):\n    return width * height\n",
+     agent::MutationKind::kVariable},
+    {"a.py", "def f(a, b):\n    return g(b, a)\n", "def f(a, b):\n    return g(a, b)\n",
+     agent::MutationKind::kArguments},
+    {"a.py", "def f(a):\n    return a.lstrip()\n", "def f(a):\n    return a.rstrip()\n", agent::MutationKind::kMember},
+    {"a.py", "def f(a, b):\n    return max(a, b)\n", "def f(a, b):\n    return min(a, b)\n",
+     agent::MutationKind::kCall},
+    {"a.py", "def f(a, d):\n    return a / d\n", "def f(a, d):\n    if d == 0:\n        return 0\n    return a / d\n",
+     agent::MutationKind::kGuard},
+    {"a.py", "def f(xs):\n    t = 0\n    for x in xs:\n        t += x\n        return t\n",
+     "def f(xs):\n    t = 0\n    for x in xs:\n        t += x\n    return t\n", agent::MutationKind::kMove},
+    {"a.py", "def f(xs):\n    for x in xs:\n        t = 0\n        t += x\n    return t\n",
+     "def f(xs):\n    t = 0\n    for x in xs:\n        t += x\n    return t\n", agent::MutationKind::kMove},
+    {"a.py", "class A:\n    def __init__(self, a, b):\n        self.a = a\n",
+     "class A:\n    def __init__(self, a, b):\n        self.a = a\n        self.b = b\n",
+     agent::MutationKind::kInsertion},
+    {"a.py", "def f(n):\n    i = 0\n    while i < n:\n        g(n)\n",
+     "def f(n):\n    i = 0\n    while i < n:\n        g(n)\n        i += 1\n", agent::MutationKind::kInsertion},
+    {"a.py", "def f(a):\n    b = a * 2\n", "def f(a):\n    b = a * 2\n    return b\n", agent::MutationKind::kReturn},
+    {"a.py", "async def g():\n    return 1\n\nasync def f():\n    return g()\n",
+     "async def g():\n    return 1\n\nasync def f():\n    return await g()\n", agent::MutationKind::kAwait},
+    {"a.py", "def f(x, seen=[]):\n    seen.append(x)\n    return seen\n",
+     "def f(x, seen=None):\n    if seen is None:\n        seen = []\n    seen.append(x)\n    return seen\n",
+     agent::MutationKind::kDefault},
+    {"a.py", "def f(xs):\n    for x in xs:\n        if x:\n            break\n        g(x)\n",
+     "def f(xs):\n    for x in xs:\n        if x:\n            continue\n        g(x)\n",
+     agent::MutationKind::kControlFlow},
+    {"a.cc", "int f(int a, int n) { return a > n; }\n", "int f(int a, int n) { return a >= n; }\n",
+     agent::MutationKind::kComparison},
+    {"a.cc", "int f(int n) {\n  int t = 0;\n  for (int i = 0; i <= n; ++i) t += i;\n  return t;\n}\n",
+     "int f(int n) {\n  int t = 0;\n  for (int i = 0; i < n; ++i) t += i;\n  return t;\n}\n",
+     agent::MutationKind::kComparison},
+    {"a.cc", "double f(int a, int b) { return a / b; }\n",
+     "double f(int a, int b) { return static_cast<double>(a) / b; }\n", agent::MutationKind::kType},
+    {"a.cc", "void f(std::vector<int>& v) {\n  for (auto x : v) x = 0;\n}\n",
+     "void f(std::vector<int>& v) {\n  for (auto& x : v) x = 0;\n}\n", agent::MutationKind::kType},
+    {"a.cc", "int f(int k) {\n  switch (k) {\n    case 1:\n      g();\n    case 2:\n      h();\n      break;\n  }\n}\n",
+     "int f(int k) {\n  switch (k) {\n    case 1:\n      g();\n      break;\n    case 2:\n      h();\n      break;\n  "
+     "}\n}\n",
+     agent::MutationKind::kInsertion},
+    {"a.cc", "int f(const std::vector<int>& v) {\n  return v[0];\n}\n",
+     "int f(const std::vector<int>& v) {\n  if (v.empty()) return 0;\n  return v[0];\n}\n",
+     agent::MutationKind::kGuard},
+    {"a.c", "int f(struct node *p) {\n  return p->next;\n}\n",
+     "int f(struct node *p) {\n  if (p == NULL) return 0;\n  return p->next;\n}\n", agent::MutationKind::kGuard},
+    {"a.cu", "__global__ void k(float* x, int n) {\n  int i = threadIdx.x;\n  if (i <= n) x[i] = 0;\n}\n",
+     "__global__ void k(float* x, int n) {\n  int i = threadIdx.x;\n  if (i < n) x[i] = 0;\n}\n",
+     agent::MutationKind::kComparison},
+    {"a.js", "function f(a, b) {\n  return a && b;\n}\n", "function f(a, b) {\n  return a || b;\n}\n",
+     agent::MutationKind::kBoolean},
+    {"a.ts", "async function g() { return 1; }\nasync function f() {\n  return g();\n}\n",
+     "async function g() { return 1; }\nasync function f() {\n  return await g();\n}\n", agent::MutationKind::kAwait},
+    {"A.java", "class A {\n  int f(int a, int b) {\n    return Math.max(a, b);\n  }\n}\n",
+     "class A {\n  int f(int a, int b) {\n    return Math.min(a, b);\n  }\n}\n", agent::MutationKind::kMember},
+    {"a.go", "package a\n\nfunc f(a, n int) bool {\n\treturn a < n\n}\n",
+     "package a\n\nfunc f(a, n int) bool {\n\treturn a <= n\n}\n", agent::MutationKind::kComparison},
+    {"a.rs", "fn f(a: i32, n: i32) -> i32 {\n    a - n\n}\n", "fn f(a: i32, n: i32) -> i32 {\n    a + n\n}\n",
+     agent::MutationKind::kArithmetic},
+};
+
+}  // namespace
+
+TEST_CASE("mutations: the usual mistakes of each language are one mutation away from their repair") {
+  for (const Repair& repair : kRepairs) {
+    const std::string before(repair.broken);
+    CAPTURE(before);
+    CAPTURE(repair.whole);
+    bool found = false;
+    for (const agent::Mutation& mutation : mutations_of(repair.path, before))
+      if (apply(before, mutation) == repair.whole) {
+        found = true;
+        CHECK(agent::mutation_kind_name(mutation.kind) == agent::mutation_kind_name(repair.kind));
+        CHECK(mutation.weight > 0);
+        CHECK(mutation.weight <= 1);
+        CHECK_FALSE(mutation.description.empty());
+      }
+    CHECK(found);
+  }
+}
+
+TEST_CASE("mutations: each differs from the old text, none is listed twice, nearly all still parse") {
+  for (const Repair& repair : kRepairs) {
+    const std::string before(repair.whole);
+    CAPTURE(before);
+    std::set<std::pair<size_t, std::string>> seen;
+    int parsed = 0, all = 0;
+    for (const agent::Mutation& mutation : mutations_of(repair.path, before)) {
+      const std::string after = apply(before, mutation);
+      CHECK(after != before);
+      CHECK(seen.emplace(mutation.replacement.begin * 100000 + mutation.replacement.end, mutation.replacement.text)
+                .second);
+      parsed += tools::parse_gate(repair.path, before, after).passed ? 1 : 0;
+      ++all;
+    }
+    CHECK(parsed * 10 >= all * 9);
+  }
+}
+
+TEST_CASE("mutations: only places inside the range are touched") {
+  const std::string text = "def f(a):\n    return a + 1\n\ndef g(a):\n    return a + 1\n";
+  const auto tree = tools::SyntaxTree::parse(tools::Language::kPython, text);
+  REQUIRE(tree);
+  const size_t second = text.find("def g");
+  const auto found = agent::enumerate_mutations(*tree, {second, text.size()});
+  REQUIRE_FALSE(found.empty());
+  for (const agent::Mutation& mutation : found) CHECK(mutation.replacement.begin >= second);
+}
+
+TEST_CASE("mutations: data, comments and imports are left alone") {
+  CHECK(mutations_of("a.json", "{\"a\": 1}").empty());
+  CHECK(mutations_of("a.py", "import os\nfrom a import b\n# 1 + 2\n").empty());
+}
+
+TEST_CASE("edit_distance: counts inserted, dropped, changed and exchanged characters up to a bound") {
+  CHECK(agent::edit_distance("total", "total", 2) == 0);
+  CHECK(agent::edit_distance("total", "totl", 2) == 1);
+  CHECK(agent::edit_distance("total", "toatl", 2) == 1);
+  CHECK(agent::edit_distance("total", "sum", 2) == 3);
+}
