@@ -30,12 +30,14 @@ struct Limits {
   int n_processes = 512;
   uint64_t file_size_bytes = 2ull << 30;   // largest single file written
   uint64_t output_bytes = 1u << 20;        // kept of stdout+stderr: the head and the tail; the rest is read and dropped
+  uint64_t disk_bytes = 16ull << 30;       // all files that the workspace holds beyond its source
 };
 
 struct Policy {
   Limits limits;
   bool network = false;
   std::vector<std::filesystem::path> writable;         // host folders beyond the workspace copy that are written for real
+  std::vector<std::filesystem::path> readable;         // host folders beyond the system and toolchains that are shown
   std::map<std::string, std::string> environment;      // added to the small allowed set (PATH, HOME in the copy, LANG, TERM)
 };
 
@@ -46,7 +48,7 @@ struct Command {
 // {"/bin/sh", "-c", text}
 Command shell_command(std::string text);
 
-enum class Ending { kExited, kSignalled, kTimedOut, kOutOfMemory, kCancelled };
+enum class Ending { kExited, kSignalled, kTimedOut, kOutOfMemory, kCancelled, kOutOfDisk, kTooManyProcesses };
 
 struct Outcome {
   Ending ending = Ending::kExited;
@@ -73,7 +75,9 @@ const Isolation& probe_isolation();  // probed once per process
 // in the view until reset(), so that builds are incremental. The source is never written. Removed at the end of its life.
 class Workspace {
  public:
-  static base::Result<std::unique_ptr<Workspace>> create(const std::filesystem::path& source);
+  // Files that look like secrets (.env, private keys ...) are empty in the view, but for those in `reveal` (relative).
+  static base::Result<std::unique_ptr<Workspace>> create(const std::filesystem::path& source,
+                                                         const std::vector<std::filesystem::path>& reveal = {});
   virtual ~Workspace() = default;
 
   virtual const std::filesystem::path& source() const = 0;
