@@ -28,6 +28,7 @@ struct Context {
   void fail(const base::Error& error);
 };
 
+void add_lsp_command(CLI::App& app, Context& context);
 void add_version_command(CLI::App& app, Context& context);
 
 }  // namespace cli

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// `graft lsp`: the language server on standard input and output, or on one loopback connection.
+#include <CLI/App.hpp>
+#include <cstdio>
+
+#include "cli/commands.h"
+#include "lsp/lsp.h"
+
+namespace cli {
+namespace {
+
+base::Result<std::unique_ptr<lsp::Transport>> open_transport(int port, std::stop_token stop) {
+  if (port < 0) return lsp::stdio_transport();
+  return lsp::accept_loopback(
+      static_cast<uint16_t>(port),
+      [](uint16_t taken) { std::fprintf(stderr, "graft: listening on 127.0.0.1:%d\n", taken); }, stop);
+}
+
+}  // namespace
+
+void add_lsp_command(CLI::App& app, Context& context) {
+  struct Options {
+    int port = -1;
+    bool stdio = false;
+  };
+  auto options = std::make_shared<Options>();
+  CLI::App* command = app.add_subcommand("lsp", "Language server for any editor, on standard input and output");
+  command->add_option("--port", options->port, "Wait for one client on this loopback port; 0 takes a free one")
+      ->check(CLI::Range(0, 65535));
+  command->add_flag("--stdio", options->stdio, "Use standard input and output (the default; some editors pass it)");
+  command->callback([&context, options] {
+    auto transport = open_transport(options->port, context.stop);
+    if (!transport) return context.fail(transport.error());
+    lsp::Services services;
+    context.exit_code = lsp::serve(**transport, services, {.version = GRAFT_VERSION}, context.stop);
+    if (context.stop.stop_requested()) context.exit_code = 130;
+  });
+}
+
+}  // namespace cli

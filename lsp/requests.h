@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// lsp/requests.h: the requests in work, and the one answer that each of them gets.
+//
+// Promise  Every opened request is answered exactly once: by its Reply, by a cancellation, at the end of the server,
+// or, where a
+//          Reply is dropped unanswered, with an internal error. Whoever comes later is not heard.
+// Threads  All members from any thread. Replies may outlive their table: they then answer nobody.
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "base/json.h"
+#include "lsp/rpc.h"
+
+namespace lsp {
+
+using Send = std::function<void(std::string)>;  // takes the text of one message; from any thread
+
+class Requests;
+
+// Moves, never copies. Its stop token asks for a stop once the request has been answered by someone else.
+class Reply {
+ public:
+  Reply() = default;  // answers nobody
+  Reply(Reply&& other) noexcept = default;
+  Reply& operator=(Reply&& other) noexcept;
+  ~Reply();
+
+  void result(const base::Json& result);
+  void fail(RpcError error);
+  std::stop_token stop() const;
+  bool answered() const;
+
+ private:
+  friend class Requests;
+  struct State;
+  explicit Reply(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  std::shared_ptr<State> state_;
+};
+
+class Requests {
+ public:
+  using Failed = std::function<void(const std::string& method, const RpcError& error)>;
+  Requests(Send send, Failed failed) : table_(std::make_shared<Table>(std::move(send), std::move(failed))) {}
+
+  // Nothing where a request with this id is still in work.
+  std::optional<Reply> open(const std::string& id, std::string method);
+  // Answers now and asks the work to stop; false where there is no such request (any more).
+  bool fail(const std::string& id, const RpcError& error);
+  void fail_all(const RpcError& error);
+  size_t size() const;
+
+ private:
+  friend class Reply;
+  struct Table {
+    Table(Send to, Failed on_failed) : send(std::move(to)), failed(std::move(on_failed)) {}
+    const Send send;
+    const Failed failed;
+    mutable std::mutex mutex;
+    std::map<std::string, std::shared_ptr<Reply::State>> open;  // guarded by mutex
+  };
+  std::shared_ptr<Table> table_;
+};
+
+}  // namespace lsp
