@@ -34,6 +34,7 @@ struct FileEdit {
   std::string new_path;                   // kMove only
   ContentHash base;                       // of the file the ranges refer to; empty for kCreate
   std::vector<Replacement> replacements;  // sorted, not overlapping; kMove may have some; kCreate: one at [0, 0)
+  std::optional<bool> executable;         // kCreate: else not; kModify and kMove: else as it was
 };
 
 struct Edit {

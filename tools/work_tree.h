@@ -31,6 +31,11 @@ class WorkTree final : public FileSource {
 
   const std::filesystem::path& root() const { return root_; }
   base::Result<std::string> read(std::string_view path) const override;  // at most kMaxFileBytes; no symlink followed
+  struct FileWithMode {
+    std::string bytes;
+    unsigned mode;  // st_mode & 0777
+  };
+  base::Result<FileWithMode> read_with_mode(std::string_view path) const;
   // Regular files, sorted; what .gitignore and .git/info/exclude ignore is left out, as are .git and nested
   // repositories.
   base::Result<std::vector<FileEntry>> list(std::stop_token stop) const;
