@@ -152,13 +152,16 @@ def write_folder(name, cfg, dtype, shard, model, tokenizer):
     saved = DeepseekV2ForCausalLM(cfg).eval()
     saved.load_state_dict(model.state_dict())
     saved.to(dtype).save_pretrained(folder, **({"max_shard_size": shard} if shard else {}))
+    written = json.loads((folder / "config.json").read_text())
+    written["graft"] = {"capabilities": ["fim"], "fim_order": "spm"}
+    (folder / "config.json").write_text(json.dumps(written, indent=2) + "\n")
     for file in folder.glob("*.safetensors"):
         file.chmod(0o644)
     (folder / "generation_config.json").unlink(missing_ok=True)
     tokenizer.save(str(folder / "tokenizer.json"), pretty=False)
     tokenizer_config = {"bos_token": SPECIALS[0], "eos_token": SPECIALS[1], "add_bos_token": True,
                         "fim_prefix_token": SPECIALS[2], "fim_suffix_token": SPECIALS[3],
-                        "fim_middle_token": SPECIALS[4], "fim_order": "spm"}
+                        "fim_middle_token": SPECIALS[4]}
     (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer_config, indent=1) + "\n")
 
 

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/model_package.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "base/strings.h"
+#include "engine/formats/dequantize.h"
+#include "engine/formats/gguf.h"
+#include "engine/formats/safetensors.h"
+#include "engine/load/deepseek_v2_config.h"
+#include "engine/load/deepseek_v2_weights.h"
+#include "engine/load/model_info.h"
+#include "engine/load/special_tokens.h"
+
+namespace engine {
+namespace {
+
+using base::Json;
+
+constexpr uint64_t kMaxConfigBytes = uint64_t{1} << 20;
+constexpr uint64_t kMaxTokenizerBytes = uint64_t{256} << 20;
+
+std::optional<int64_t> id_of(const Json& value) {
+  if (!value.is_number_integer()) return std::nullopt;
+  return value.get<int64_t>();
+}
+
+// A token's text in tokenizer_config.json: a string, or an object with "content".
+std::optional<int64_t> named_token(const Tokenizer& tokenizer, const Json& config, const char* key) {
+  if (!config.is_object() || !config.contains(key)) return std::nullopt;
+  const Json& value = config[key];
+  const auto text = value.is_object() ? base::json_string(value, "content") : base::json_string(config, key);
+  if (const auto id = tokenizer.added_token(text)) return *id;
+  return std::nullopt;
+}
+
+DeclaredTokens declared_in_folder(const Tokenizer& tokenizer, const Json& config, const Json& tokenizer_config) {
+  DeclaredTokens d;
+  const auto either = [&](const char* id_key, const char* text_key) {
+    if (const auto id = config.contains(id_key) ? id_of(config[id_key]) : std::nullopt) return id;
+    return named_token(tokenizer, tokenizer_config, text_key);
+  };
+  d.bos = either("bos_token_id", "bos_token");
+  d.eos = either("eos_token_id", "eos_token");
+  if (config.contains("eos_token_id") && config["eos_token_id"].is_array())  // several: the first ends text, all end a turn
+    for (const Json& item : config["eos_token_id"])
+      if (const auto id = id_of(item)) {
+        if (!d.eos) d.eos = id;
+        d.more_ends.push_back(*id);
+      }
+  d.fim_prefix = named_token(tokenizer, tokenizer_config, "fim_prefix_token");
+  d.fim_suffix = named_token(tokenizer, tokenizer_config, "fim_suffix_token");
+  d.fim_middle = named_token(tokenizer, tokenizer_config, "fim_middle_token");
+  if (tokenizer_config.is_object() && tokenizer_config.contains("add_bos_token"))
+    d.add_bos = base::json_bool(tokenizer_config, "add_bos_token");
+  if (config.contains("graft") && config["graft"].is_object()) {
+    const Json& graft = config["graft"];
+    d.fim_order = base::json_string(graft, "fim_order");
+    if (graft.contains("capabilities") && graft["capabilities"].is_array()) {
+      d.capabilities.emplace();
+      for (const Json& name : graft["capabilities"])
+        if (name.is_string()) d.capabilities->push_back(name.get<std::string>());
+    }
+  }
+  return d;
+}
+
+base::Result<Json> json_file(const std::filesystem::path& path, uint64_t max_bytes) {
+  auto text = base::read_file(path, max_bytes);
+  if (!text) return std::move(text).error();
+  auto json = base::parse_json(*text);
+  if (!json) return std::move(json).error().in(path.filename().string());
+  return json;
+}
+
+base::Result<ModelPackage> load_folder(const std::filesystem::path& folder) {
+  ModelPackage package;
+  auto config = json_file(folder / "config.json", kMaxConfigBytes);
+  if (!config) return std::move(config).error();
+  auto description = deepseek_v2_from_json(*config);
+  if (!description) return std::move(description).error();
+  package.config = description->config;
+
+  auto stored = open_safetensors(folder);
+  if (!stored) return std::move(stored).error();
+  package.files = std::move(stored->files);
+  package.tensors = std::move(stored->tensors);
+  auto weights = deepseek_v2_weights_from_hf(*description, package.tensors);
+  if (!weights) return std::move(weights).error();
+  package.weights = std::move(*weights);
+
+  auto tokenizer_text = base::read_file(folder / "tokenizer.json", kMaxTokenizerBytes);
+  if (!tokenizer_text) return std::move(tokenizer_text).error();
+  auto tokenizer = tokenizer_from_json(*tokenizer_text);
+  if (!tokenizer) return std::move(tokenizer).error();
+  package.tokenizer = std::move(*tokenizer);
+
+  auto tokenizer_config = json_file(folder / "tokenizer_config.json", kMaxTokenizerBytes);
+  if (!tokenizer_config && tokenizer_config.error().code != base::ErrorCode::kNotFound)
+    return std::move(tokenizer_config).error();
+  const Json no_config;
+  if (base::Status filled = fill_special_tokens(
+          declared_in_folder(package.tokenizer, *config, tokenizer_config ? *tokenizer_config : no_config), package);
+      !filled)
+    return std::move(filled).error();
+  package.info.container = "safetensors";
+  const std::filesystem::path normal = (folder / "").lexically_normal().parent_path();
+  package.info.name = normal.filename().string();
+  return package;
+}
+
+template <typename T>
+const T* metadata(const GgufFile& gguf, std::string_view key) {
+  const auto found = gguf.metadata.find(key);
+  return found == gguf.metadata.end() ? nullptr : std::get_if<T>(&found->second.value);
+}
+
+std::optional<int64_t> metadata_id(const GgufFile& gguf, std::initializer_list<std::string_view> keys) {
+  for (const std::string_view key : keys) {
+    if (const auto* u = metadata<uint64_t>(gguf, key); u != nullptr && *u <= INT32_MAX) return static_cast<int64_t>(*u);
+    if (const auto* s = metadata<int64_t>(gguf, key)) return *s;
+  }
+  return std::nullopt;
+}
+
+DeclaredTokens declared_in_gguf(const GgufFile& gguf) {
+  DeclaredTokens d;
+  d.bos = metadata_id(gguf, {"tokenizer.ggml.bos_token_id"});
+  d.eos = metadata_id(gguf, {"tokenizer.ggml.eos_token_id"});
+  // The second spelling is that of files from before 2024-10.
+  d.fim_prefix = metadata_id(gguf, {"tokenizer.ggml.fim_pre_token_id", "tokenizer.ggml.prefix_token_id"});
+  d.fim_suffix = metadata_id(gguf, {"tokenizer.ggml.fim_suf_token_id", "tokenizer.ggml.suffix_token_id"});
+  d.fim_middle = metadata_id(gguf, {"tokenizer.ggml.fim_mid_token_id", "tokenizer.ggml.middle_token_id"});
+  for (const std::string_view key : {"tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"})
+    if (const auto id = metadata_id(gguf, {key})) d.more_ends.push_back(*id);
+  if (const auto* add = metadata<bool>(gguf, "tokenizer.ggml.add_bos_token")) d.add_bos = *add;
+  if (const auto* order = metadata<std::string_view>(gguf, "graft.fim_order")) d.fim_order = *order;
+  if (const auto* array = metadata<GgufArray>(gguf, "graft.capabilities"))
+    if (const auto names = string_elements(*array)) d.capabilities.emplace(names->begin(), names->end());
+  return d;
+}
+
+base::Result<ModelPackage> load_gguf(const std::filesystem::path& path) {
+  ModelPackage package;
+  auto file = base::MappedFile::open(path);
+  if (!file) return std::move(file).error();
+  package.files.push_back(std::move(*file));
+  auto gguf = read_gguf(package.files.front().bytes(), path.filename().string());
+  if (!gguf) return std::move(gguf).error();
+  auto description = deepseek_v2_from_gguf(*gguf);
+  if (!description) return std::move(description).error();
+  package.config = description->config;
+  package.tensors = std::move(gguf->tensors);
+  auto weights = deepseek_v2_weights_from_gguf(*description, package.tensors);
+  if (!weights) return std::move(weights).error();
+  package.weights = std::move(*weights);
+  auto tokenizer = tokenizer_from_gguf(*gguf);
+  if (!tokenizer) return std::move(tokenizer).error();
+  package.tokenizer = std::move(*tokenizer);
+  if (base::Status filled = fill_special_tokens(declared_in_gguf(*gguf), package); !filled) return std::move(filled).error();
+  package.info.container = "gguf";
+  const auto* name = metadata<std::string_view>(*gguf, "general.name");
+  package.info.name = name != nullptr ? shown_name(*name) : path.stem().string();
+  return package;
+}
+
+}  // namespace
+
+base::Result<ModelPackage> load_model_package(const std::filesystem::path& path) {
+  std::error_code ignored;
+  const bool folder = std::filesystem::is_directory(path, ignored);
+  auto package = folder ? load_folder(path) : load_gguf(path);
+  if (!package) return std::move(package).error().in(base::cat("load model ", path.string()));
+  if (package->tokenizer.n_tokens() > package->config.n_vocab)
+    return base::corrupt(base::cat("load model ", path.string(), ": the tokenizer has ", package->tokenizer.n_tokens(),
+                                   " tokens, the embedding only ", package->config.n_vocab, " rows"));
+  package->info.family = "deepseek_v2";
+  fill_sizes(package->config, package->weights, package->info);
+  return package;
+}
+
+base::Status verify_weights(const ModelPackage& package, const std::function<void(uint64_t bytes)>& progress,
+                            std::stop_token stop) {
+  uint64_t bytes = 0;
+  std::vector<float> row;
+  for (const auto& [name, stored] : package.tensors) {
+    const TensorView& view = stored.view;
+    row.resize(static_cast<size_t>(view.n_in()));
+    for (int64_t r = 0; r < view.n_rows(); ++r) {
+      dequantize_row(view, r, row);
+      bool finite = true;
+      for (const float value : row) finite &= std::isfinite(value);
+      if (!finite)
+        return base::corrupt(base::cat(stored.file, ": tensor ", shown_name(name), ", row ", r, " at byte ",
+                                       stored.file_offset + static_cast<uint64_t>(r * view.row_bytes()),
+                                       ": a value is infinite or not a number"));
+      if (r % 1024 == 0 && stop.stop_requested()) return base::cancelled();
+    }
+    bytes += static_cast<uint64_t>(view.size_bytes());
+    if (progress) progress(bytes);
+  }
+  return base::ok();
+}
+
+}  // namespace engine

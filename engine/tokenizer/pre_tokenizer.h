@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/tokenizer/pre_tokenizer.h: cuts text into the pieces inside which BPE merges.
+//
+// A pre-tokenizer is a list of splits, each applied to the pieces of the one before; matches and the text between them
+// both become pieces ("isolated"). Splits are named by the regular expression that tokenizer.json gives. There is no regex
+// engine: a few whole expressions are known and written by hand, and one small form is compiled,
+//     \s? CLASS [+ | {1,n}]      with CLASS one of [ranges], \p{L}, \p{M}, \p{N}, \p{P}, \p{S}, \s      and      \s+$
+// Anything else is refused by name. Text is bytes: one that is not UTF-8 is a character of no class.
+//
+// Cost     Linear in the text for every split.
+// Source   Expressions of GPT-2, cl100k/Llama 3, Qwen 2 and DeepSeek LLM, Coder and V3, as Oniguruma matches them.
+#pragma once
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/tokenizer/unicode_class.h"
+
+namespace engine {
+
+// A set of code points: ranges (inclusive) and whole Unicode classes.
+struct CharacterClass {
+  std::vector<std::pair<uint32_t, uint32_t>> ranges;
+  uint8_t classes = 0;  // bit 1 << UnicodeClass
+  bool contains(uint32_t code_point, bool valid) const;
+};
+
+struct ClassSplit {  // \s? CLASS, `min` 1
+  CharacterClass set;
+  bool space_before = false;
+  int max = 0;  // 0: no limit
+};
+enum class WholeSplit { kGpt2, kCl100k, kDeepseekV3, kTrailingSpace };
+struct KnownSplit {
+  WholeSplit kind;
+  int max_digits = 0;  // kCl100k: 1 or 3
+};
+using Split = std::variant<ClassSplit, KnownSplit>;
+
+// kInvalidArgument quoting an expression that is not one of the above.
+base::Result<Split> compile_split(std::string_view expression);
+
+// Splits by the name that GGUF files carry in tokenizer.ggml.pre; kInvalidArgument for other names.
+base::Result<std::vector<Split>> splits_named(std::string_view name);
+
+// Pieces of `text` in order, views into it; together they are `text`.
+std::vector<std::string_view> pre_tokenize(const std::vector<Split>& splits, std::string_view text);
+
+}  // namespace engine
