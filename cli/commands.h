@@ -29,6 +29,7 @@ struct Context {
 };
 
 void add_lsp_command(CLI::App& app, Context& context);
+void add_sandbox_command(CLI::App& app, Context& context);
 void add_version_command(CLI::App& app, Context& context);
 
 }  // namespace cli
