@@ -23,8 +23,7 @@ struct FunctionNames {
 
 class MutationContext {
  public:
-  MutationContext(const tools::SyntaxTree& tree, const LanguageTraits& language)
-      : nodes(tree), traits(language) {}
+  MutationContext(const tools::SyntaxTree& tree, const LanguageTraits& language) : nodes(tree), traits(language) {}
 
   void replace(tools::Range range, std::string text, MutationKind kind, double weight, std::string description = "");
   void replace(int node, std::string text, MutationKind kind, double weight, std::string description = "") {

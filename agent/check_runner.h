@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// agent/check_runner.h: runs the user's check on a state of the work tree, in the sandbox, once per tree.
+//
+// Owns     A sandbox workspace with the build outputs of the last run: a candidate's files are written into it, the
+// check
+//          runs, and the next state puts back what differs. The work tree itself is never written.
+// Errors   A broken sandbox or file; kCancelled. A check that fails is a result.
+#pragma once
+#include <chrono>
+#include <map>
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "base/result.h"
+#include "tools/work_tree.h"
+
+namespace agent {
+
+// Files that differ from the work tree: relative path -> whole text.
+using Overlay = std::map<std::string, std::string>;
+
+struct CheckResult {
+  std::string tree;  // tree id; "base" for the work tree as it is
+  bool passed = false;
+  bool timed_out = false;
+  std::string ending;  // sandbox::describe
+  double seconds = 0;
+  std::string output;
+};
+
+// What the search needs of a check; tests put a table in its place.
+class Checker {
+ public:
+  virtual ~Checker() = default;
+  // An id that two overlays share exactly when they lead to the same bytes.
+  virtual base::Result<std::string> tree_of(const Overlay& overlay) = 0;
+  // Runs the check on the state, also if it has run on it before.
+  virtual base::Result<CheckResult> run(const Overlay& overlay, std::stop_token stop) = 0;
+  // Forgets what earlier runs built or left behind.
+  virtual base::Status reset() = 0;
+  virtual void set_timeout(std::chrono::milliseconds timeout) = 0;
+};
+
+base::Result<std::unique_ptr<Checker>> open_check_runner(const tools::WorkTree& tree, const std::string& check,
+                                                         std::chrono::milliseconds timeout);
+
+// The edit that leads from the work tree to the overlay, as replacements of whole lines.
+base::Result<tools::Edit> edit_of(const tools::FileSource& base, const Overlay& overlay);
+
+}  // namespace agent

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// agent/coverage_tracer.h: the tracer's two Python modules, written into the sandbox's view of the work tree.
+#pragma once
+#include <string_view>
+
+namespace agent {
+
+inline constexpr std::string_view kTraceFolder = ".graft-trace";
+
+// sitecustomize.py: CPython imports it at the start of every process that has the folder in PYTHONPATH.
+inline constexpr std::string_view kTracerModule = R"PY(import atexit, json, os, sys, threading
+
+_root = os.environ.get("GRAFT_TRACE_ROOT", "")
+_out = os.environ.get("GRAFT_TRACE_OUT", "")
+current = [""]
+hits = {}
+outcomes = {}
+failures = []
+_known = {}
+
+
+def relative(filename):
+    try:
+        return _known[filename]
+    except KeyError:
+        pass
+    name = None
+    if not filename.startswith("<"):
+        full = os.path.abspath(filename)
+        if full.startswith(_root + os.sep) and not full.startswith(_out) and "site-packages" not in full:
+            name = os.path.relpath(full, _root)
+    _known[filename] = name
+    return name
+
+
+def _unittest(frame):
+    test = frame.f_locals.get("test")
+    if test is None or not hasattr(test, "id"):
+        return
+    name = test.id()
+    what = frame.f_code.co_name
+    if what == "startTest":
+        current[0] = name
+    elif what == "addSuccess":
+        outcomes.setdefault(name, True)
+    elif what in ("addFailure", "addError"):
+        outcomes[name] = False
+    elif what == "stopTest":
+        current[0] = ""
+
+
+def tracer(frame, event, arg):
+    code = frame.f_code
+    name = relative(code.co_filename)
+    if name is None:
+        if code.co_name in ("startTest", "stopTest", "addSuccess", "addFailure", "addError") and \
+                code.co_filename.endswith(os.path.join("unittest", "result.py")):
+            _unittest(frame)
+        return None
+    here = hits.setdefault(current[0], {}).setdefault(name, set())
+    here.add(frame.f_lineno)
+
+    def local(frame, event, arg):
+        if event == "line":
+            here.add(frame.f_lineno)
+        return local
+    return local
+
+
+def _write():
+    sys.settrace(None)
+    lines = {}
+    for test, files in hits.items():
+        for name, numbers in files.items():
+            counts = lines.setdefault(name, {})
+            for number in numbers:
+                count = counts.setdefault(number, [0, 0, 0])
+                if test not in outcomes:
+                    count[2] = 1
+                elif outcomes[test]:
+                    count[1] += 1
+                else:
+                    count[0] += 1
+    report = {"failed": sum(1 for good in outcomes.values() if not good),
+              "passed": sum(1 for good in outcomes.values() if good),
+              "lines": lines, "failures": failures[:50]}
+    try:
+        with open(os.path.join(_out, "trace-%d.json" % os.getpid()), "w") as file:
+            json.dump(report, file)
+    except OSError:
+        pass
+
+
+if _root and _out:
+    atexit.register(_write)
+    threading.settrace(tracer)
+    sys.settrace(tracer)
+)PY";
+
+// graft_trace_pytest.py: pytest loads it through PYTEST_PLUGINS; it says which test runs and how it ended.
+inline constexpr std::string_view kPytestModule = R"PY(import os
+import sitecustomize as trace
+
+
+def _failure(name, report):
+    place = getattr(report, "longrepr", None)
+    crash = getattr(place, "reprcrash", None)
+    entry = {"test": name, "message": str(getattr(crash, "message", "") or place or "")[:2000], "frames": []}
+    traceback = getattr(place, "reprtraceback", None)
+    for item in getattr(traceback, "reprentries", None) or []:
+        where = getattr(item, "reprfileloc", None)
+        if where is not None:
+            entry["frames"].append([os.path.abspath(str(where.path)), int(where.lineno)])
+    if not entry["frames"] and crash is not None:
+        entry["frames"].append([os.path.abspath(str(crash.path)), int(crash.lineno)])
+    trace.failures.append(entry)
+
+
+def pytest_runtest_logstart(nodeid, location):
+    trace.current[0] = nodeid
+
+
+def pytest_runtest_logreport(report):
+    if report.failed:
+        trace.outcomes[report.nodeid] = False
+        _failure(report.nodeid, report)
+    elif report.when == "call" and report.passed:
+        trace.outcomes.setdefault(report.nodeid, True)
+
+
+def pytest_runtest_logfinish(nodeid, location):
+    trace.current[0] = ""
+
+
+def pytest_collectreport(report):
+    if report.failed:
+        _failure(report.nodeid, report)
+)PY";
+
+}  // namespace agent

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/fix.h"
+
+#include <algorithm>
+#include <set>
+
+#include "agent/check_output.h"
+#include "agent/check_runner.h"
+#include "agent/code_base.h"
+#include "agent/coverage.h"
+#include "agent/proposals.h"
+#include "agent/search.h"
+#include "base/strings.h"
+#include "base/utf8.h"
+#include "tools/work_tree.h"
+
+namespace agent {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr size_t kTailBytes = 2000;
+constexpr milliseconds kShortestTimeout{10'000};
+
+std::string tail_of(const std::string& output) {
+  if (output.size() <= kTailBytes) return base::to_valid_utf8(output);
+  std::string tail = output.substr(output.size() - kTailBytes);
+  if (const size_t line = tail.find('\n'); line != std::string::npos) tail.erase(0, line + 1);
+  return base::to_valid_utf8(tail);
+}
+
+CheckRun evidence_of(const CheckResult& result) {
+  return {result.tree, result.ending, result.seconds, tail_of(result.output)};
+}
+
+// A candidate may loop for ever: it gets several times what the failing run took, but a check that did not even build,
+// or that itself ran out of time, says nothing about how long a whole run takes.
+milliseconds candidate_timeout(const CheckResult& first, const CheckReading& reading, milliseconds allowed) {
+  if (first.timed_out) return std::min(allowed, std::max(kShortestTimeout, allowed / 4));
+  if (reading.build_failed) return allowed;
+  const milliseconds several(static_cast<int64_t>(first.seconds * 4000) + 5000);
+  return std::min(allowed, std::max(kShortestTimeout, several));
+}
+
+class FixRun {
+ public:
+  FixRun(const FixRequest& request, const std::function<void(const FixProgress&)>& progress, std::stop_token stop)
+      : request_(request), progress_(progress), stop_(std::move(stop)), started_(Clock::now()) {}
+
+  base::Result<FixReport> run();
+
+ private:
+  double seconds() const { return std::chrono::duration<double>(Clock::now() - started_).count(); }
+  void tell(std::string phase, std::string detail, int checks = 0, int candidates = 0) const {
+    if (progress_) progress_({std::move(phase), std::move(detail), checks, candidates, seconds()});
+  }
+  base::Result<SearchResult> search(const tools::WorkTree& tree, CheckResult first);
+  base::Result<bool> confirm(const tools::WorkTree& tree, Winner& winner);
+  base::Status minimise(const tools::WorkTree& tree, Winner& winner);
+  base::Status accept(const tools::WorkTree& tree, const Winner& winner, size_t n_others);
+  void say_what_was_tried(const SearchResult& found);
+
+  const FixRequest& request_;
+  const std::function<void(const FixProgress&)>& progress_;
+  const std::stop_token stop_;
+  const Clock::time_point started_;
+  std::unique_ptr<Checker> checker_;
+  FixReport report_;
+  bool flaky_ = false;
+};
+
+base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResult first) {
+  auto listed = tree.list(stop_);
+  if (!listed) return std::move(listed).error();
+  std::vector<std::string> paths;
+  bool has_python = false;
+  for (const tools::FileEntry& entry : *listed) {
+    paths.push_back(entry.path);
+    has_python |= entry.path.ends_with(".py");
+  }
+  const PathResolver resolver(tree.root(), std::move(paths));
+  tell("localising", "reading the check's output");
+  CheckReading reading = read_check_output(first.output, resolver);
+  if (first.timed_out) reading.symptoms.insert(Symptom::kTimeout);
+  const std::vector<std::string> changed = tree.changed_files();
+
+  std::vector<std::string> read_first;
+  for (const Place& place : reading.places) read_first.push_back(place.path);
+  read_first.insert(read_first.end(), request_.focus.begin(), request_.focus.end());
+  read_first.insert(read_first.end(), changed.begin(),
+                    changed.begin() + static_cast<std::ptrdiff_t>(std::min<size_t>(changed.size(), 50)));
+  auto code = CodeBase::load(tree, request_.check, read_first, stop_);
+  if (!code) return std::move(code).error();
+
+  Coverage coverage;
+  const bool python_runs =
+      has_python && (request_.check.find("py") != std::string::npos || first.output.find(".py") != std::string::npos);
+  if (python_runs && !first.timed_out) {
+    tell("localising", "tracing which lines the failing tests run");
+    coverage = trace_check(
+        tree.root(), request_.check,
+        std::min(request_.check_timeout, milliseconds(static_cast<int64_t>(first.seconds * 10'000) + 10'000)), resolver,
+        stop_);
+    for (const TracedFailure& failure : coverage.failures) read_symptoms(failure.message, reading.symptoms);
+  }
+  checker_->set_timeout(candidate_timeout(first, reading, request_.check_timeout));
+
+  const ProposeContext context{*code, coverage, changed, request_};
+  const auto propose_here = [&](const Ground& ground, std::stop_token stop) -> base::Result<std::vector<Candidate>> {
+    auto proposals = propose(context, ground, stop);
+    if (!proposals) return std::move(proposals).error();
+    if (ground.applied.empty()) report_.tried = proposals->evidence;
+    return std::move(proposals->candidates);
+  };
+  Search search(*checker_, tree, resolver, propose_here, [&](const std::string& detail, int checks, int candidates) {
+    tell("trying", detail, checks, candidates);
+  });
+  const SearchBudget budget{request_.budget_checks, started_ + request_.budget_time};
+  return search.run({{}, {}, std::move(reading), std::move(first.output)}, budget, stop_);
+}
+
+// The winner passes again, from nothing built and nothing left behind; the work tree as it is still fails.
+base::Result<bool> FixRun::confirm(const tools::WorkTree&, Winner& winner) {
+  tell("confirming", "running the check once more in a fresh copy", report_.checks, report_.candidates);
+  checker_->set_timeout(request_.check_timeout);
+  if (base::Status fresh = checker_->reset(); !fresh) return std::move(fresh).error();
+  auto again = checker_->run(winner.overlay, stop_);
+  if (!again) return std::move(again).error();
+  if (!again->passed) return false;
+  auto without = checker_->run({}, stop_);
+  if (!without) return std::move(without).error();
+  if (without->passed) {
+    flaky_ = true;
+    return false;
+  }
+  report_.evidence.push_back(evidence_of(winner.result));
+  report_.evidence.push_back(evidence_of(*again));
+  report_.evidence.push_back(evidence_of(*without));
+  return true;
+}
+
+// Of several changes on top of one another, those that the check does not need go.
+base::Status FixRun::minimise(const tools::WorkTree& tree, Winner& winner) {
+  if (winner.applied.size() < 2) return base::ok();
+  auto edit = edit_of(tree, winner.overlay);
+  if (!edit) return std::move(edit).error();
+  for (size_t file = 0; file < edit->files.size(); ++file)
+    for (size_t i = 0; i < edit->files[file].replacements.size();) {
+      if (edit->files.size() == 1 && edit->files[0].replacements.size() == 1) return base::ok();
+      tell("minimising", edit->files[file].path, report_.checks, report_.candidates);
+      std::vector<tools::Replacement> fewer = edit->files[file].replacements;
+      fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(i));
+      auto original = tree.read(edit->files[file].path);
+      if (!original) return std::move(original).error();
+      Overlay overlay = winner.overlay;
+      if (fewer.empty())
+        overlay.erase(edit->files[file].path);
+      else
+        overlay[edit->files[file].path] = agent::apply(*original, fewer);
+      auto result = checker_->run(overlay, stop_);
+      if (!result) return std::move(result).error();
+      if (!result->passed) {
+        ++i;
+        continue;
+      }
+      winner.overlay = std::move(overlay);
+      winner.result = std::move(*result);
+      edit->files[file].replacements = std::move(fewer);
+    }
+  return base::ok();
+}
+
+base::Status FixRun::accept(const tools::WorkTree& tree, const Winner& winner, size_t n_others) {
+  auto edit = edit_of(tree, winner.overlay);
+  if (!edit) return std::move(edit).error();
+  auto trees = tools::CandidateTrees::create(tree);
+  if (!trees) return std::move(trees).error();
+  auto id = (*trees)->add(*edit);
+  if (!id) return std::move(id).error();
+  auto patch = (*trees)->patch(*id);
+  if (!patch) return std::move(patch).error();
+  report_.status = FixReport::Status::kVerified;
+  report_.edit = std::move(*edit);
+  report_.patch = std::move(*patch);
+  report_.also_passed = static_cast<int>(n_others);
+  std::set<std::string> proposers;
+  std::string changes;
+  for (const Candidate& part : winner.applied) {
+    if (proposers.insert(part.proposer).second)
+      report_.proposer += (report_.proposer.empty() ? "" : ", ") + part.proposer;
+    changes += base::cat(changes.empty() ? "" : "; ", part.path, ":", part.line, ": ", part.description);
+  }
+  report_.summary = base::cat(changes, ". The check failed without it and passes with it.");
+  return base::ok();
+}
+
+void FixRun::say_what_was_tried(const SearchResult& found) {
+  std::vector<std::string>& tried = report_.tried;
+  if (flaky_) tried.push_back("the check passed once on the unchanged work tree: it does not fail every time");
+  for (const std::string& part : found.best_partial) tried.push_back(base::cat("repairs a part: ", part));
+  tried.push_back(base::cat(found.candidates, " candidates, ", found.checks, " runs of the check"));
+  if (found.out_of_time) tried.push_back(base::cat("the time of ", request_.budget_time.count(), " s was used up"));
+  report_.summary =
+      flaky_ ? "The check is not steady: it passed and failed on the same files."
+             : base::cat("No change was found that makes the check pass (", found.checks, " runs of the check).");
+}
+
+base::Result<FixReport> FixRun::run() {
+  auto tree = tools::WorkTree::open(request_.root);
+  if (!tree) return std::move(tree).error();
+  if (base::trim(request_.check).empty())
+    return base::invalid("The check is empty: name a command that fails now and should pass.");
+  auto checker = open_check_runner(*tree, request_.check, request_.check_timeout);
+  if (!checker) return std::move(checker).error();
+  checker_ = std::move(*checker);
+  tell("running the check", request_.check);
+  auto first = checker_->run({}, stop_);
+  if (!first) return std::move(first).error();
+  report_.evidence.push_back(evidence_of(*first));
+  if (first->passed) {
+    report_.status = FixReport::Status::kAlreadyPasses;
+    report_.summary = "The check passes as it is: nothing to repair.";
+    report_.seconds = seconds();
+    return std::move(report_);
+  }
+  auto found = search(*tree, std::move(*first));
+  if (!found) return std::move(found).error();
+  report_.checks = found->checks;
+  report_.candidates = found->candidates;
+  for (size_t i = 0; i < found->winners.size() && !flaky_; ++i) {
+    Winner& winner = found->winners[i];
+    if (base::Status smaller = minimise(*tree, winner); !smaller) return std::move(smaller).error();
+    auto confirmed = confirm(*tree, winner);
+    if (!confirmed) return std::move(confirmed).error();
+    if (!*confirmed) continue;
+    if (base::Status accepted = accept(*tree, winner, found->winners.size() - 1); !accepted)
+      return std::move(accepted).error();
+    break;
+  }
+  if (report_.status != FixReport::Status::kVerified) say_what_was_tried(*found);
+  report_.seconds = seconds();
+  return std::move(report_);
+}
+
+}  // namespace
+
+base::Result<FixReport> fix(const FixRequest& request, const std::function<void(const FixProgress&)>& progress,
+                            std::stop_token stop) {
+  return FixRun(request, progress, std::move(stop)).run();
+}
+
+}  // namespace agent

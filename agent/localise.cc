@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/localise.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "base/strings.h"
+
+namespace agent {
+namespace {
+
+constexpr double kHop = .5;  // what a caller's weight is worth to its callee
+constexpr int kMaxHops = 4;
+constexpr size_t kMaxRegions = 40;
+constexpr double kNotRun = .03;  // a line that the failing tests did not run: an insertion before it may still help
+
+struct Region {  // a failing test's body
+  const CodeFile* file;
+  int begin, end;  // 1-based lines
+  int at;          // the line that failed, 0 where unknown
+};
+
+using FunctionWeights = std::map<const tools::Symbol*, std::pair<const CodeFile*, double>>;
+
+bool starts_definition(std::string_view line) {
+  return !line.empty() && line[0] != ' ' && line[0] != '\t' && line[0] != '}' && line[0] != '#' && line[0] != '/';
+}
+
+// Test macros are no functions for the grammar: go by the left margin.
+Region region_around(const CodeFile& file, int line) {
+  if (const tools::Symbol* function = CodeBase::function_at(file, line))
+    return {&file, file.line_of(function->range.begin), file.line_of(function->range.end), line};
+  auto text = [&](int i) {
+    const tools::Range range = file.line_range(i);
+    return std::string_view(file.text()).substr(range.begin, range.end - range.begin);
+  };
+  int begin = std::min(line, file.n_lines()), end = begin;
+  while (begin > 1 && !starts_definition(text(begin))) --begin;
+  while (end < file.n_lines() && (end == begin || !starts_definition(text(end + 1))) && end - begin < 200) {
+    ++end;
+    if (text(end).starts_with("}")) break;
+  }
+  return {&file, begin, end, line};
+}
+
+void add_named_tests(const LocaliseInput& input, std::vector<Region>& regions) {
+  for (const std::string& name : input.reading.failing) {
+    std::string_view last = name;
+    for (std::string_view mark : {"::", " ", "(", "["}) {
+      if (mark == "::") {
+        if (const size_t at = last.rfind(mark); at != std::string_view::npos) last.remove_prefix(at + 2);
+      } else if (const size_t at = last.find(mark); at != std::string_view::npos && at > 0) {
+        last = last.substr(0, at);
+      }
+    }
+    for (const auto& [path, file] : input.code.files()) {
+      if (file.editable || regions.size() >= kMaxRegions) continue;
+      bool found = false;
+      for (const tools::Symbol& symbol : file.symbols)
+        if (symbol.name == last) {
+          regions.push_back({&file, file.line_of(symbol.range.begin), file.line_of(symbol.range.end), 0});
+          found = true;
+        }
+      if (found) continue;
+      const size_t quoted = file.text().find(base::cat("\"", name, "\""));
+      if (quoted != std::string::npos) {
+        Region region = region_around(file, file.line_of(quoted));
+        region.at = 0;
+        regions.push_back(region);
+      }
+    }
+  }
+}
+
+std::vector<Region> failing_regions(const LocaliseInput& input) {
+  std::vector<Region> regions;
+  auto add = [&](const std::string& path, int line) {
+    const CodeFile* file = input.code.file(path);
+    if (file == nullptr || file->editable || line < 1 || regions.size() >= kMaxRegions) return;
+    regions.push_back(region_around(*file, line));
+  };
+  for (const Place& place : input.reading.places)
+    if (place.kind == PlaceKind::kAssertion || place.kind == PlaceKind::kFrame || place.kind == PlaceKind::kError)
+      add(place.path, place.line);
+  for (const TracedFailure& failure : input.coverage.failures)
+    for (const auto& [path, line] : failure.frames) add(path, line);
+  if (regions.empty()) add_named_tests(input, regions);
+  return regions;
+}
+
+bool is_class(const tools::Symbol& symbol) {
+  return symbol.kind == tools::SymbolKind::kClass || symbol.kind == tools::SymbolKind::kStruct;
+}
+
+// Adds weight to the definitions of a name; a class stands for its constructor.
+void add_name(const CodeBase& code, std::string_view name, double weight, FunctionWeights& weights,
+              std::vector<const tools::Symbol*>& touched) {
+  const std::vector<Definition> found = code.find(name);
+  if (found.empty() || found.size() > 12) return;
+  const double share = weight / std::sqrt(static_cast<double>(found.size()));
+  for (const Definition& definition : found) {
+    double value = share;
+    if (is_class(*definition.symbol)) value *= .3;
+    auto& [file, known] = weights[definition.symbol];
+    file = definition.file;
+    if (value > known) {
+      known = value;
+      touched.push_back(definition.symbol);
+    }
+  }
+}
+
+FunctionWeights functions_of_tests(const LocaliseInput& input, const std::vector<Region>& regions, Suspects& suspects) {
+  FunctionWeights weights;
+  std::vector<const tools::Symbol*> wave;
+  std::set<std::string> names;
+  for (const Region& region : regions)
+    for (int line = region.begin; line <= region.end; ++line) {
+      const tools::Range range = region.file->line_range(line);
+      const std::string_view text = std::string_view(region.file->text()).substr(range.begin, range.end - range.begin);
+      const double weight = line == region.at ? 1 : (region.at != 0 && line > region.at ? .25 : .55);
+      for (std::string_view name : identifiers(text)) {
+        if (!input.code.defines(name)) continue;
+        names.emplace(name);
+        add_name(input.code, name, weight, weights, wave);
+      }
+    }
+  suspects.expected_names.assign(names.begin(), names.end());
+  // What the named functions call, by name.
+  for (int hop = 0; hop < kMaxHops && !wave.empty(); ++hop) {
+    std::vector<const tools::Symbol*> next;
+    for (const tools::Symbol* symbol : wave) {
+      const auto [file, weight] = weights[symbol];
+      if (is_class(*symbol) && hop > 0) continue;
+      const std::string_view body =
+          std::string_view(file->text()).substr(symbol->range.begin, symbol->range.end - symbol->range.begin);
+      std::set<std::string_view> seen = {symbol->name};
+      for (std::string_view name : identifiers(body))
+        if (seen.insert(name).second && input.code.defines(name))
+          add_name(input.code, name, weight * kHop, weights, next);
+    }
+    wave = std::move(next);
+  }
+  return weights;
+}
+
+class LineWeights {
+ public:
+  explicit LineWeights(const CodeBase& code) : code_(code) {}
+
+  void add(const std::string& path, int line, double weight) {
+    const CodeFile* file = code_.file(path);
+    if (file == nullptr || !file->editable || line < 1 || line > file->n_lines()) return;
+    lines[path][line] += weight;
+  }
+  void add_around(const std::string& path, int line, double weight) {
+    add(path, line, weight);
+    for (int off : {1, 2})
+      for (int sign : {-1, 1}) add(path, line + sign * off, weight * (off == 1 ? .3 : .12));
+    const CodeFile* file = code_.file(path);
+    if (file == nullptr) return;
+    if (const tools::Symbol* function = CodeBase::function_at(*file, line)) add_function(*file, *function, weight * .5);
+  }
+  void add_function(const CodeFile& file, const tools::Symbol& function, double weight) {
+    const int begin = file.line_of(function.range.begin), end = file.line_of(function.range.end);
+    // Longer functions hold more mistakes, but each of their lines fewer.
+    const double each = weight / std::pow(static_cast<double>(end - begin + 1), .7);
+    for (int line = begin; line <= end; ++line) add(file.path, line, each);
+  }
+
+  std::map<std::string, std::map<int, double>> lines;
+
+ private:
+  const CodeBase& code_;
+};
+
+int add_places(const LocaliseInput& input, LineWeights& weights) {
+  double error = 1;
+  int n = 0;
+  for (const Place& place : input.reading.places) {
+    const CodeFile* file = input.code.file(place.path);
+    if (file == nullptr || !file->editable) continue;
+    ++n;
+    switch (place.kind) {
+      case PlaceKind::kError:
+        weights.add_around(place.path, place.line, error);
+        error = std::max(.1, error * .6);
+        break;
+      case PlaceKind::kWarning:
+        weights.add_around(place.path, place.line, .25);
+        break;
+      case PlaceKind::kNote:
+        weights.add(place.path, place.line, .3);
+        break;
+      case PlaceKind::kFrame:
+        weights.add_around(place.path, place.line, std::pow(.55, place.frames_below));
+        break;
+      case PlaceKind::kAssertion:
+        weights.add_around(place.path, place.line, .5);
+        break;
+    }
+  }
+  for (const TracedFailure& failure : input.coverage.failures) {
+    double weight = 1;
+    for (auto frame = failure.frames.rbegin(); frame != failure.frames.rend(); ++frame, weight *= .55)
+      weights.add_around(frame->first, frame->second, weight * .5);
+  }
+  return n;
+}
+
+// Every line's weight times what the tests' traces say of it; lines that only the traces know come in as well.
+void weigh_by_coverage(const LocaliseInput& input, const FunctionWeights& functions, LineWeights& weights) {
+  double largest_function = 0;
+  for (const auto& [symbol, entry] : functions) largest_function = std::max(largest_function, entry.second);
+  for (const auto& [path, counts] : input.coverage.lines) {
+    const CodeFile* file = input.code.file(path);
+    if (file == nullptr || !file->editable) continue;
+    for (const auto& [line, count] : counts) {
+      const double score = input.coverage.ochiai(path, line);
+      if (score <= 0) continue;
+      const tools::Symbol* function = CodeBase::function_at(*file, line);
+      double named = 0;
+      if (const auto known = functions.find(function); known != functions.end() && largest_function > 0)
+        named = known->second.second / largest_function;
+      weights.add(path, line, .25 * score * score * (.4 + named));
+    }
+    auto found = weights.lines.find(path);
+    if (found == weights.lines.end()) continue;
+    for (auto& [line, weight] : found->second) {
+      const auto count = counts.find(line);
+      if (count != counts.end() && count->second.failed > 0)
+        weight *= .3 + input.coverage.ochiai(path, line);
+      else if (count != counts.end() && count->second.loaded && count->second.passed == 0)
+        weight *= .25;
+      else
+        weight *= kNotRun;
+    }
+  }
+}
+
+// A function's head stands for what it lacks: a guard, a parameter's default.
+void weigh_heads(const LocaliseInput& input, LineWeights& weights) {
+  for (auto& [path, lines] : weights.lines) {
+    const CodeFile* file = input.code.file(path);
+    for (const tools::Symbol& symbol : file->symbols) {
+      if (symbol.kind != tools::SymbolKind::kFunction && symbol.kind != tools::SymbolKind::kMethod) continue;
+      const int begin = file->line_of(symbol.range.begin), end = file->line_of(symbol.range.end);
+      double largest = 0;
+      for (auto it = lines.upper_bound(begin); it != lines.end() && it->first <= end; ++it)
+        largest = std::max(largest, it->second);
+      if (largest > 0) lines[begin] = std::max(lines[begin], .6 * largest);
+    }
+  }
+}
+
+bool in_focus(const std::string& path, const std::vector<std::string>& focus) {
+  return std::any_of(focus.begin(), focus.end(), [&](const std::string& named) {
+    return path == named || path.starts_with(named + "/") || named == ".";
+  });
+}
+
+}  // namespace
+
+double Suspects::weight(const std::string& path, int line) const {
+  const auto file = lines.find(path);
+  if (file == lines.end()) return 0;
+  const auto found = file->second.find(line);
+  return found == file->second.end() ? 0 : found->second;
+}
+
+Suspects localise(const LocaliseInput& input) {
+  Suspects suspects;
+  LineWeights weights(input.code);
+  const int n_places = add_places(input, weights);
+  if (n_places > 0) suspects.evidence.push_back(base::cat(n_places, " places in the check's output"));
+  const std::vector<Region> regions = failing_regions(input);
+  const FunctionWeights functions = functions_of_tests(input, regions, suspects);
+  double largest = 0;
+  for (const auto& [symbol, entry] : functions) largest = std::max(largest, entry.second);
+  for (const auto& [symbol, entry] : functions)
+    if (largest > 0 && !is_class(*symbol)) weights.add_function(*entry.first, *symbol, .8 * entry.second / largest);
+  if (!functions.empty())
+    suspects.evidence.push_back(
+        base::cat(functions.size(), " definitions named by the failing tests or what they call"));
+  if (!input.coverage.empty()) {
+    weigh_by_coverage(input, functions, weights);
+    suspects.evidence.push_back(base::cat("lines run by ", input.coverage.n_failed, " failing and ",
+                                          input.coverage.n_passed, " passing tests"));
+  }
+  if (weights.lines.empty())  // nothing is known: everything is equally suspect
+    for (const auto& [path, file] : input.code.files())
+      if (file.editable)
+        for (int line = 1; line <= file.n_lines(); ++line) weights.add(path, line, .1);
+  const std::set<std::string> changed(input.changed.begin(), input.changed.end());
+  const bool few_changed = !changed.empty() && changed.size() <= 20;
+  int n_changed = 0;
+  for (auto& [path, lines] : weights.lines) {
+    double factor = 1;
+    if (few_changed && changed.contains(path)) {
+      factor *= 2;
+      ++n_changed;
+    }
+    if (!input.focus.empty()) factor *= in_focus(path, input.focus) ? 5 : .2;
+    for (auto& [line, weight] : lines) weight *= factor;
+  }
+  if (n_changed > 0) suspects.evidence.push_back(base::cat(n_changed, " suspect files changed since the last commit"));
+  weigh_heads(input, weights);
+  double top = 0;
+  for (const auto& [path, lines] : weights.lines)
+    for (const auto& [line, weight] : lines) top = std::max(top, weight);
+  for (auto& [path, lines] : weights.lines)
+    for (auto& [line, weight] : lines)
+      if (top > 0) weight /= top;
+  suspects.lines = std::move(weights.lines);
+  return suspects;
+}
+
+}  // namespace agent

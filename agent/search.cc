@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/search.h"
+
+#include <algorithm>
+
+#include "agent/ranking.h"
+#include "base/strings.h"
+#include "tools/syntax.h"
+
+namespace agent {
+namespace {
+
+constexpr size_t kMaxGrounds = 5;    // states that further changes start from
+constexpr size_t kMaxApplied = 3;    // changes on top of one another
+constexpr double kPartialShare = 2;  // a state that repaired a part, against the first one
+constexpr double kBuildsShare = 20;  // a state that now builds: nothing else is worth a run before it
+constexpr int kExtraChecks = 3, kExtraChecksRisky = 8;  // after the first pass, for a better repair
+constexpr double kExtraFloor = .15;                     // of the winner's score
+
+// What a run says about the line that was changed, and about its function.
+struct Lesson {
+  double line, function;
+};
+constexpr Lesson kNoEffect{.45, .92}, kOtherFailure{1.35, 1.12}, kMoreFailures{.8, 1}, kPartly{2, 1.3},
+    kDoesNotBuild{.95, 1}, kHangs{.8, 1};
+
+bool is_partial(const CheckReading& before, const CheckReading& after) {
+  if (before.build_failed && !after.build_failed) return true;
+  if (after.build_failed) return before.build_failed && after.n_errors > 0 && after.n_errors < before.n_errors;
+  return !after.failing.empty() && after.failing.size() < before.failing.size() &&
+         std::includes(before.failing.begin(), before.failing.end(), after.failing.begin(), after.failing.end());
+}
+
+}  // namespace
+
+struct Search::Pool {
+  Ground ground;
+  std::vector<Candidate> candidates;
+  std::vector<bool> done;
+  double share = 1;  // divided by the sum of the scores
+  std::map<std::pair<std::string, int>, double> line_factor;
+  std::map<std::pair<std::string, size_t>, double> function_factor;
+  std::vector<size_t> function;  // start of the function around each candidate
+
+  double value(size_t i) const {
+    const Candidate& candidate = candidates[i];
+    double value = share * total_score(candidate);
+    if (const auto known = line_factor.find({candidate.path, candidate.line}); known != line_factor.end())
+      value *= known->second;
+    if (const auto known = function_factor.find({candidate.path, function[i]}); known != function_factor.end())
+      value *= known->second;
+    return value;
+  }
+};
+
+struct Search::Pick {
+  Pool* pool = nullptr;
+  size_t index = 0;
+  double value = 0;
+};
+
+Search::Search(Checker& checker, const tools::FileSource& base, const PathResolver& resolver, Propose propose,
+               Progress progress)
+    : checker_(checker),
+      base_(base),
+      resolver_(resolver),
+      propose_(std::move(propose)),
+      progress_(std::move(progress)) {}
+
+Search::~Search() = default;
+
+base::Status Search::open_pool(Ground ground, double share, std::stop_token stop) {
+  auto proposed = propose_(ground, stop);
+  if (!proposed) return std::move(proposed).error();
+  auto pool = std::make_unique<Pool>();
+  pool->ground = std::move(ground);
+  pool->candidates = std::move(*proposed);
+  pool->done.resize(pool->candidates.size(), false);
+  double sum = 0;
+  std::map<std::string, std::vector<tools::Symbol>> symbols;
+  for (const Candidate& candidate : pool->candidates) {
+    sum += total_score(candidate);
+    auto [known, is_new] = symbols.try_emplace(candidate.path);
+    if (is_new) {
+      const auto overlaid = pool->ground.overlay.find(candidate.path);
+      auto text = overlaid != pool->ground.overlay.end() ? base::Result<std::string>(overlaid->second)
+                                                         : base_.read(candidate.path);
+      const auto language = tools::language_of_path(candidate.path);
+      if (text && language)
+        if (auto tree = tools::SyntaxTree::parse(*language, std::move(*text), stop)) known->second = tree->symbols();
+    }
+    size_t start = 0;
+    for (const tools::Symbol& symbol : known->second)
+      if (!candidate.replacements.empty() && symbol.range.begin <= candidate.replacements[0].begin &&
+          candidate.replacements[0].begin < symbol.range.end)
+        start = symbol.range.begin;
+    pool->function.push_back(start);
+  }
+  pool->share = sum > 0 ? share / sum : 0;
+  result_.candidates += static_cast<int>(pool->candidates.size());
+  pools_.push_back(std::move(pool));
+  return base::ok();
+}
+
+Search::Pick Search::best_pick() {
+  Pick best;
+  for (const auto& pool : pools_)
+    for (size_t i = 0; i < pool->candidates.size(); ++i) {
+      if (pool->done[i]) continue;
+      const double value = pool->value(i);
+      if (best.pool == nullptr || value > best.value) best = {pool.get(), i, value};
+    }
+  return best;
+}
+
+void Search::learn(Pool& pool, const Candidate& candidate, const CheckResult& result) {
+  const CheckReading& before = pool.ground.reading;
+  const CheckReading after = read_check_output(result.output, resolver_);
+  Lesson lesson = kOtherFailure;
+  if (result.timed_out)
+    lesson = kHangs;
+  else if (after.fingerprint == before.fingerprint)
+    lesson = kNoEffect;
+  else if (is_partial(before, after))
+    lesson = kPartly;
+  else if (after.build_failed && !before.build_failed)
+    lesson = kDoesNotBuild;
+  else if (after.failing.size() > before.failing.size())
+    lesson = kMoreFailures;
+  auto scale = [](auto& table, const auto& key, double factor) {
+    auto& value = table.try_emplace(key, 1.0).first->second;
+    value = std::clamp(value * factor, .02, 6.0);
+  };
+  scale(pool.line_factor, std::pair{candidate.path, candidate.line}, lesson.line);
+  const size_t index = static_cast<size_t>(&candidate - pool.candidates.data());
+  scale(pool.function_factor, std::pair{candidate.path, pool.function[index]}, lesson.function);
+}
+
+// Runs the check on the picked candidate. False: it was not worth a run (does not parse, or leads to a known tree).
+base::Result<bool> Search::try_pick(const Pick& pick, std::stop_token stop) {
+  Pool& pool = *pick.pool;
+  pool.done[pick.index] = true;
+  const Candidate& candidate = pool.candidates[pick.index];
+  Overlay overlay = pool.ground.overlay;
+  auto present = overlay.contains(candidate.path) ? base::Result<std::string>(overlay[candidate.path])
+                                                  : base_.read(candidate.path);
+  if (!present) return std::move(present).error();
+  std::string text = agent::apply(*present, candidate.replacements);
+  if (text == *present || !tools::parse_gate(candidate.path, *present, text).passed) return false;
+  overlay[candidate.path] = std::move(text);
+  auto tree = checker_.tree_of(overlay);
+  if (!tree) return std::move(tree).error();
+  if (!tried_trees_.insert(*tree).second) return false;
+  if (progress_)
+    progress_(base::cat(candidate.path, ":", candidate.line, " ", candidate.description), result_.checks,
+              result_.candidates);
+  auto result = checker_.run(overlay, stop);
+  if (!result) return std::move(result).error();
+  ++result_.checks;
+  std::vector<Candidate> applied = pool.ground.applied;
+  applied.push_back(candidate);
+  if (result->passed) {
+    result_.winners.push_back({std::move(overlay), std::move(applied), std::move(*result), pick.value});
+    return true;
+  }
+  learn(pool, candidate, *result);
+  CheckReading reading = read_check_output(result->output, resolver_);
+  const CheckReading& before = pool.ground.reading;
+  if (result->timed_out || !is_partial(before, reading) || applied.size() >= kMaxApplied ||
+      pools_.size() >= kMaxGrounds)
+    return true;
+  result_.best_partial.clear();
+  for (const Candidate& part : applied)
+    result_.best_partial.push_back(base::cat(part.path, ":", part.line, " ", part.description));
+  const double share = before.build_failed ? kBuildsShare : kPartialShare;
+  if (base::Status opened = open_pool(
+          {std::move(overlay), std::move(applied), std::move(reading), std::move(result->output)}, share, stop);
+      !opened)
+    return std::move(opened).error();
+  return true;
+}
+
+void Search::rank_winners() {
+  auto worth = [](const Winner& winner) {
+    double value = winner.score;
+    for (const Candidate& part : winner.applied)
+      if (part.removes_code) value *= .3;
+    return value / static_cast<double>(winner.applied.size());
+  };
+  std::stable_sort(result_.winners.begin(), result_.winners.end(),
+                   [&](const Winner& a, const Winner& b) { return worth(a) > worth(b); });
+}
+
+base::Result<SearchResult> Search::run(Ground start, const SearchBudget& budget, std::stop_token stop) {
+  tried_trees_.insert("base");
+  if (base::Status opened = open_pool(std::move(start), 1, stop); !opened) return std::move(opened).error();
+  int last_check = budget.checks;
+  double floor = 0;
+  while (result_.checks < last_check) {
+    if (stop.stop_requested()) return base::cancelled();
+    if (std::chrono::steady_clock::now() >= budget.deadline) {
+      result_.out_of_time = true;
+      break;
+    }
+    const Pick pick = best_pick();
+    if (pick.pool == nullptr || pick.value <= floor) break;
+    const bool had_winner = !result_.winners.empty();
+    auto ran = try_pick(pick, stop);
+    if (!ran) return std::move(ran).error();
+    if (had_winner || result_.winners.empty()) continue;
+    const Winner& first = result_.winners.front();
+    const bool risky =
+        std::any_of(first.applied.begin(), first.applied.end(), [](const Candidate& c) { return c.removes_code; });
+    last_check = std::min(budget.checks, result_.checks + (risky ? kExtraChecksRisky : kExtraChecks));
+    floor = kExtraFloor * first.score;
+  }
+  rank_winners();
+  return std::move(result_);
+}
+
+}  // namespace agent

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// agent/search.h: tries candidates in the order of their scores until the check passes or the budget is spent.
+//
+// Learns   Each run tells something: a change that leaves the output as it was lies on a line that does not matter; one
+//          that changes the failure lies near the mistake; one that repairs a part becomes the ground for further
+//          changes.
+// Threads  The caller's.
+#pragma once
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "agent/candidate.h"
+#include "agent/check_output.h"
+#include "agent/check_runner.h"
+#include "agent/code_base.h"
+#include "agent/fix.h"
+
+namespace agent {
+
+struct SearchBudget {
+  int checks = 60;
+  std::chrono::steady_clock::time_point deadline;
+};
+
+// A state of the tree that does not pass yet.
+struct Ground {
+  Overlay overlay;                 // against the work tree
+  std::vector<Candidate> applied;  // what led here
+  CheckReading reading;
+  std::string output;
+};
+
+struct Winner {
+  Overlay overlay;
+  std::vector<Candidate> applied;
+  CheckResult result;
+  double score = 0;
+};
+
+struct SearchResult {
+  std::vector<Winner> winners;  // best first
+  int checks = 0;               // runs on candidates
+  int candidates = 0;           // proposed and parsed
+  bool out_of_time = false;
+  std::vector<std::string> best_partial;  // descriptions of the changes that repaired a part
+};
+
+class Search {
+ public:
+  // Candidates for a ground, best first. Called once for each ground.
+  using Propose = std::function<base::Result<std::vector<Candidate>>(const Ground& ground, std::stop_token stop)>;
+  using Progress = std::function<void(const std::string& detail, int checks, int candidates)>;
+
+  Search(Checker& checker, const tools::FileSource& base, const PathResolver& resolver, Propose propose,
+         Progress progress);
+
+  ~Search();
+
+  base::Result<SearchResult> run(Ground start, const SearchBudget& budget, std::stop_token stop);
+
+ private:
+  struct Pool;
+  struct Pick;
+  base::Status open_pool(Ground ground, double share, std::stop_token stop);
+  Pick best_pick();
+  base::Result<bool> try_pick(const Pick& pick, std::stop_token stop);
+  void learn(Pool& pool, const Candidate& candidate, const CheckResult& result);
+  void rank_winners();
+
+  Checker& checker_;
+  const tools::FileSource& base_;
+  const PathResolver& resolver_;
+  Propose propose_;
+  Progress progress_;
+  std::vector<std::unique_ptr<Pool>> pools_;
+  std::set<std::string> tried_trees_;
+  SearchResult result_;
+};
+
+}  // namespace agent
