@@ -16,6 +16,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <memory>
 
 #include "base/file.h"
 #include "base/strings.h"
@@ -36,11 +37,15 @@ struct LandlockAttributes {
 constexpr uint64_t kScopeAbstractUnixSocket = 1, kScopeSignal = 2;
 constexpr long kLandlockScopesAbi = 6;
 
+constexpr size_t kChildStackBytes = 256 << 10;     // a multiple of 16; the child's frames are small
+
 constexpr unsigned kCloseRangeCloexec = 1u << 2;  // linux/close_range.h
 
 // All that the child needs, laid out before the fork: the child may not allocate.
 struct ChildPlan {
-  // the user and mount namespace
+  // the user namespace, and the overlay in it
+  const char* uid_map = nullptr;
+  const char* gid_map = nullptr;
   bool overlay = false;
   const char* source = nullptr;      // opened again in the child: a mount of another mount namespace is no layer
   dev_t source_device = 0;
@@ -49,8 +54,6 @@ struct ChildPlan {
   int source_slot = -1, scratch_slot = -1;  // descriptor numbers that `overlay_options` names
   const char* overlay_options = nullptr;
   const char* view = nullptr;
-  const char* uid_map = nullptr;
-  const char* gid_map = nullptr;
   // limits
   const int* cgroup_fds = nullptr;
   size_t n_cgroup_fds = 0;
@@ -63,7 +66,7 @@ struct ChildPlan {
   int kept_fds[3] = {-1, -1, -1};
 };
 
-// Written by the child, read by the parent: after vfork they share memory until the exec.
+// Written by the child, read by the parent: they share memory until the exec.
 struct ChildReport {
   const char* failed_step = nullptr;
   int errno_value = 0;
@@ -83,14 +86,17 @@ bool write_text(const char* path, const char* text) {
   ::_exit(127);
 }
 
-// As an ordinary user we have no right to mount. A user namespace of our own gives it, for mounts that only this namespace
-// sees; bubblewrap then makes a second user namespace inside, from which these mounts cannot be changed.
-void mount_overlay(const ChildPlan& plan, ChildReport& report) {
-  if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) fail(report, "make a user namespace");
+// We are process 1 of a PID namespace, with all rights in a user namespace of our own and none outside. Bubblewrap makes a
+// second user namespace inside, from which what is mounted here cannot be changed.
+void set_up_namespaces(const ChildPlan& plan, ChildReport& report) {
   if (!write_text("/proc/self/setgroups", "deny")) fail(report, "write setgroups");  // required before gid_map
   if (!write_text("/proc/self/uid_map", plan.uid_map)) fail(report, "write uid_map");
   if (!write_text("/proc/self/gid_map", plan.gid_map)) fail(report, "write gid_map");
+  // Bubblewrap looks its child up by number: /proc must count as this namespace does.
+  if (::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) fail(report, "mount /proc");
+}
 
+void mount_overlay(const ChildPlan& plan, ChildReport& report) {
   // By descriptor: the options need no quoting, and what was checked is what is mounted.
   const int source = ::open(plan.source, O_PATH | O_DIRECTORY | O_CLOEXEC);
   struct stat info {};
@@ -126,7 +132,7 @@ void set_limit(ChildReport& report, __rlimit_resource_t what, rlim_t value, cons
   if (::setrlimit(what, &limit) != 0) fail(report, step);
 }
 
-// Runs between vfork and exec: async-signal-safe calls only, and no write to memory but the report and its own stack.
+// Runs between clone and exec: async-signal-safe calls only, and no write to memory but the report and its own stack.
 [[noreturn]] void child_main(const ChildPlan& plan, ChildReport& report) {
   // Phase 1, still the caller in all respects. The parent blocked all signals around the fork; handlers go back to default
   // first, so that none of the parent's runs here.
@@ -153,8 +159,11 @@ void set_limit(ChildReport& report, __rlimit_resource_t what, rlim_t value, cons
   set_limit(report, RLIMIT_FSIZE, plan.file_size, "limit file sizes");
   if (plan.data != RLIM_INFINITY) set_limit(report, RLIMIT_DATA, plan.data, "limit memory");
 
-  // Phase 4: no privilege can be gained from here on, not by setuid programs either.
+  // Phase 4: if the parent ends, so does this process, and as process 1 takes its whole namespace along. From here on no
+  // privilege can be gained, not by setuid programs either. Then the mounts that only this run sees.
+  if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != 0) fail(report, "follow the parent's end");
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail(report, "give up new privileges");
+  set_up_namespaces(plan, report);
   if (plan.overlay) mount_overlay(plan, report);
   if (plan.program == nullptr) ::_exit(0);
   scope_by_landlock();
@@ -164,7 +173,7 @@ void set_limit(ChildReport& report, __rlimit_resource_t what, rlim_t value, cons
   fail(report, "start bubblewrap");
 }
 
-// Blocks all signals while it lives: between vfork and exec the child runs on our memory.
+// Blocks all signals while it lives: between clone and exec the child runs on our memory.
 class AllSignalsBlocked {
  public:
   AllSignalsBlocked() {
@@ -178,11 +187,25 @@ class AllSignalsBlocked {
   sigset_t before_{};
 };
 
-__attribute__((noinline)) pid_t fork_child(const ChildPlan& plan, ChildReport& report) {
+struct ChildArguments {
+  const ChildPlan& plan;
+  ChildReport& report;
+};
+
+int child_entry(void* arguments) {
+  auto* const given = static_cast<ChildArguments*>(arguments);
+  child_main(given->plan, given->report);
+}
+
+// The child is process 1 of a new PID namespace: when it ends, the kernel ends all that it started, and we hear of its end
+// only after theirs. It shares our memory until the exec, and we wait: copying the page tables of a program that holds a
+// model would take longer than the whole start.
+pid_t fork_child(const ChildPlan& plan, ChildReport& report) {
+  const std::unique_ptr<std::byte[]> stack(new std::byte[kChildStackBytes]);
+  ChildArguments arguments{plan, report};
   const AllSignalsBlocked blocked;
-  const pid_t pid = ::vfork();
-  if (pid == 0) child_main(plan, report);
-  return pid;
+  return ::clone(child_entry, stack.get() + kChildStackBytes,
+                 CLONE_VM | CLONE_VFORK | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | SIGCHLD, &arguments);
 }
 
 int wait_for(pid_t pid) {
@@ -192,13 +215,16 @@ int wait_for(pid_t pid) {
   return status;
 }
 
-// The strings and descriptors that a ChildPlan points to when it mounts an overlay.
-struct OverlayParts {
-  std::string source, scratch, view, options, uid_map, gid_map;
+// The strings and descriptors that a ChildPlan points to.
+struct ChildParts {
+  // Each id maps to itself: files keep their owner, and programs see the user that they know.
+  const std::string uid_map = cat(::geteuid(), " ", ::geteuid(), " 1\n");
+  const std::string gid_map = cat(::getegid(), " ", ::getegid(), " 1\n");
+  std::string source, scratch, view, options;  // of an overlay
   UniqueFd source_slot, scratch_slot;
 };
 
-base::Status prepare_overlay(const Overlay& overlay, OverlayParts& parts, ChildPlan& plan) {
+base::Status prepare_overlay(const Overlay& overlay, ChildParts& parts, ChildPlan& plan) {
   parts.source = overlay.source.string();
   parts.scratch = overlay.scratch.string();
   parts.view = (overlay.scratch / "view").string();
@@ -212,8 +238,6 @@ base::Status prepare_overlay(const Overlay& overlay, OverlayParts& parts, ChildP
   parts.options = cat("lowerdir=/proc/self/fd/", parts.source_slot.get(), ",upperdir=/proc/self/fd/",
                       parts.scratch_slot.get(), "/upper,workdir=/proc/self/fd/", parts.scratch_slot.get(),
                       "/work,userxattr,volatile");
-  parts.uid_map = cat(::geteuid(), " ", ::geteuid(), " 1\n");
-  parts.gid_map = cat(::getegid(), " ", ::getegid(), " 1\n");
   plan.overlay = true;
   plan.source = parts.source.c_str();
   plan.source_device = info.st_dev;
@@ -223,8 +247,6 @@ base::Status prepare_overlay(const Overlay& overlay, OverlayParts& parts, ChildP
   plan.scratch_slot = parts.scratch_slot.get();
   plan.overlay_options = parts.options.c_str();
   plan.view = parts.view.c_str();
-  plan.uid_map = parts.uid_map.c_str();
-  plan.gid_map = parts.gid_map.c_str();
   return base::ok();
 }
 
@@ -282,7 +304,9 @@ base::Result<Launched> launch(const RunPlan& plan, const LaunchOptions& options)
   const std::vector<char*> argv = pointers_to(words), envp = pointers_to(variables);
 
   ChildPlan child;
-  OverlayParts parts;
+  ChildParts parts;
+  child.uid_map = parts.uid_map.c_str();
+  child.gid_map = parts.gid_map.c_str();
   if (options.overlay)
     if (base::Status ready = prepare_overlay(*options.overlay, parts, child); !ready) return std::move(ready).error();
   child.cgroup_fds = options.cgroup_procs_fds.data();
@@ -321,7 +345,9 @@ base::Result<Launched> launch(const RunPlan& plan, const LaunchOptions& options)
 
 base::Status try_overlay(const Overlay& overlay) {
   ChildPlan child;
-  OverlayParts parts;
+  ChildParts parts;
+  child.uid_map = parts.uid_map.c_str();
+  child.gid_map = parts.gid_map.c_str();
   if (base::Status ready = prepare_overlay(overlay, parts, child); !ready) return ready;
   ChildReport report;
   const pid_t pid = fork_child(child, report);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // sandbox/launch.h: starts bubblewrap for a plan, in a child that first takes away what bubblewrap itself does not.
 //
-// Phases   vfork; in the child: default signals, no foreign descriptors, cgroup, rlimits, then (with an overlay) an own user
-//          and mount namespace in which the overlay is mounted where only this run sees it, Landlock scopes, exec.
-// Threads  The caller's thread waits until the exec. The child dies with that thread (PR_SET_PDEATHSIG of bubblewrap), so the
-//          thread must wait for the run's end.
+// Phases   A child in new user, mount and PID namespaces, which shares our memory until its exec. In it: default signals, no
+//          foreign descriptors, cgroup, rlimits, no new privileges, the overlay mounted where only this run sees it,
+//          Landlock scopes, exec. Bubblewrap makes a second set of namespaces inside.
+// Threads  The caller's thread waits until the exec. The child dies with that thread (PR_SET_PDEATHSIG), so the thread must
+//          wait for the run's end.
 // Errors   The step that failed, with the system's text. Nothing is left running then.
 #pragma once
 #include <sys/types.h>
@@ -34,7 +35,7 @@ struct LaunchOptions {
 };
 
 struct Launched {
-  pid_t pid = -1;              // bubblewrap's outer process, our child
+  pid_t pid = -1;              // bubblewrap's outer process, our child; with its end all that it started has ended
   base::UniqueFd pidfd;
   base::UniqueFd output;       // read end, non-blocking: stdout and stderr
   base::UniqueFd status;       // read end, non-blocking: bubblewrap's JSON lines

@@ -59,13 +59,13 @@ class Run {
       [[maybe_unused]] const ssize_t n = ::write(stop_event.get(), &one, sizeof one);
     });
 
-    while (!all_gone()) {
+    while (!has_exited(launched_.pidfd.get())) {
       poll_once(stop_event.get());
       if (stop.stop_requested()) end(Ending::kCancelled);
       const auto now = Clock::now();
       if (now >= deadline_) end(Ending::kTimedOut);
       if (now >= next_look_) {
-        if (auto ending = watch_.look(init_pid_)) end(*ending);
+        if (auto ending = watch_.look(launched_.pid)) end(*ending);
         next_look_ = now + kLookEvery;
       }
       if (!killed_at_ || now <= *killed_at_ + kKillPatience) continue;
@@ -79,26 +79,16 @@ class Run {
   }
 
  private:
-  bool all_gone() {
-    if (!has_exited(launched_.pidfd.get())) return false;
-    if (!init_) read_status();
-    if (!init_ || has_exited(init_.get())) return true;
-    ::syscall(SYS_pidfd_send_signal, init_.get(), SIGKILL, nullptr, 0);  // it dies with bubblewrap anyway; make sure
-    return false;
-  }
-
   void poll_once(int stop_event) {
-    std::array<pollfd, 5> fds{{{output_open_ ? launched_.output.get() : -1, POLLIN, 0},
+    std::array<pollfd, 4> fds{{{output_open_ ? launched_.output.get() : -1, POLLIN, 0},
                                {status_open_ ? launched_.status.get() : -1, POLLIN, 0},
                                {killed_at_ ? -1 : stop_event, POLLIN, 0},
-                               {outer_gone_ ? -1 : launched_.pidfd.get(), POLLIN, 0},
-                               {outer_gone_ && init_ ? init_.get() : -1, POLLIN, 0}}};
+                               {launched_.pidfd.get(), POLLIN, 0}}};
     const auto until = killed_at_ ? *killed_at_ + kKillPatience : std::min(deadline_, next_look_);
     const auto wait_ms = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
     ::poll(fds.data(), fds.size(), static_cast<int>(std::clamp<int64_t>(wait_ms, 0, 1000)));
     if (fds[0].revents != 0) read_output();
     if (fds[1].revents != 0) read_status();
-    if (fds[3].revents != 0) outer_gone_ = true;
   }
 
   // At most a few pipes' worth per call, so that a flood cannot keep us from looking at the clock.
@@ -124,13 +114,6 @@ class Run {
       if (n == 0) status_open_ = false;
       if (status_.size() < kMaxStatusBytes) status_.append(chunk, static_cast<size_t>(n));
     }
-    if (init_pid_ > 0) return;
-    if (const auto pid = number_after(status_, "child-pid"); pid && *pid > 1) {
-      init_pid_ = static_cast<pid_t>(*pid);
-      // Its parent, bubblewrap, does not reap it while it runs, so the number is still this process's, or nobody's.
-      init_ = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, init_pid_, 0)));
-      if (killed_at_) kill_all();
-    }
   }
 
   void end(Ending ending) {
@@ -140,11 +123,8 @@ class Run {
     kill_all();
   }
 
-  // Process 1 first: with it the whole namespace goes at once. The outer process takes it along where it is not known yet.
-  void kill_all() {
-    if (init_) ::syscall(SYS_pidfd_send_signal, init_.get(), SIGKILL, nullptr, 0);
-    ::syscall(SYS_pidfd_send_signal, launched_.pidfd.get(), SIGKILL, nullptr, 0);
-  }
+  // It is process 1 of its namespace: nothing inside can delay or survive this.
+  void kill_all() { ::syscall(SYS_pidfd_send_signal, launched_.pidfd.get(), SIGKILL, nullptr, 0); }
 
   void reap() {
     if (reaped_) return;
@@ -168,7 +148,7 @@ class Run {
       out.signal = static_cast<int>(*code - 128);
     } else if (code) {
       out.exit_code = static_cast<int>(*code);
-    } else if (init_pid_ > 0) {  // bubblewrap itself was killed: out of memory, as a rule
+    } else if (number_after(status_, "child-pid")) {  // bubblewrap itself was killed: out of memory, as a rule
       out.ending = Ending::kSignalled;
       out.signal = SIGKILL;
     } else {
@@ -185,9 +165,7 @@ class Run {
   const Clock::time_point started_, deadline_;
   Clock::time_point next_look_ = Clock::now() + kLookEvery;
   std::string status_;
-  bool output_open_ = true, status_open_ = true, outer_gone_ = false, reaped_ = false;
-  pid_t init_pid_ = -1;  // process 1 of the namespace, by our numbers
-  UniqueFd init_;
+  bool output_open_ = true, status_open_ = true, reaped_ = false;
   std::optional<Ending> reason_;
   std::optional<Clock::time_point> killed_at_;
 };

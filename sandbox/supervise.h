@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // sandbox/supervise.h: from a started sandbox to its Outcome: collects output, keeps limits, ends and reaps the tree.
 //
-// End      The run ends with the command's main process: bubblewrap's process 1 then goes, and the kernel kills whatever is
-//          left in its PID namespace. On timeout, cancel or a limit, process 1 is killed, which no process inside can
-//          delay or survive. supervise() returns when process 1 and bubblewrap are gone, whoever still held the pipe.
+// End      The run ends with the command's main process: bubblewrap then ends, and as process 1 of a PID namespace takes
+//          along whatever is left. On timeout, cancel or a limit it is killed, which no process inside can delay or
+//          survive. supervise() returns when all of them are gone, whoever still held the output pipe.
 #pragma once
 #include <functional>
 #include <optional>

@@ -22,7 +22,10 @@ using base::cat;
 using base::UniqueFd;
 using Directory = base::CHandle<DIR, closedir>;
 
-constexpr uint64_t kCountAgainBytes = 128ull << 20;  // files are counted once per this much less free space
+// Files are counted when the disk lost this much free space, or a quarter of the limit, and at every 64th look: others on
+// the disk free and take space too.
+constexpr uint64_t kCountAgainBytes = 128ull << 20;
+constexpr unsigned kCountEveryLooks = 64;
 constexpr int kMaxDepth = 128;
 constexpr uint64_t kBlameBytes = 32ull << 20;  // on a full disk a workspace smaller than this is not the cause
 
@@ -104,8 +107,8 @@ Watch::Watch(std::vector<fs::path> folders, const Limits& limits, bool count_pro
 std::optional<Ending> Watch::look_at_disk() {
   if (folders_.empty()) return std::nullopt;
   const uint64_t free = free_disk_bytes(folders_.front());
-  const bool shrank = free + kCountAgainBytes < free_at_last_count_;
-  if (!shrank && free >= kFreeDiskFloor) return std::nullopt;
+  const bool shrank = free + std::min(kCountAgainBytes, limits_.disk_bytes / 4) < free_at_last_count_;
+  if (!shrank && free >= kFreeDiskFloor && ++looks_ % kCountEveryLooks != 0) return std::nullopt;
   free_at_last_count_ = free;
   uint64_t ours = 0;
   for (const fs::path& folder : folders_) ours += bytes_on_disk(folder, limits_.disk_bytes);
@@ -115,7 +118,7 @@ std::optional<Ending> Watch::look_at_disk() {
 
 std::optional<Ending> Watch::look(pid_t root) {
   if (auto ending = look_at_disk()) return ending;
-  if (!count_processes_ || root <= 0) return std::nullopt;
+  if (!count_processes_) return std::nullopt;
   const TreeUse use = tree_use(root);
   if (use.n_processes > limits_.n_processes) return Ending::kTooManyProcesses;
   if (use.memory_bytes > limits_.memory_bytes) return Ending::kOutOfMemory;

@@ -29,7 +29,7 @@ class Watch {
  public:
   Watch(std::vector<std::filesystem::path> folders, const Limits& limits, bool count_processes);
 
-  // Why the tree must end now, if it must. `root` may be -1 while it is not known.
+  // Why the tree below and with `root` must end now, if it must.
   std::optional<Ending> look(pid_t root);
 
  private:
@@ -39,6 +39,7 @@ class Watch {
   const Limits limits_;
   const bool count_processes_;
   uint64_t free_at_last_count_;
+  unsigned looks_ = 0;
 };
 
 // Free bytes on the file system of `folder`; a file system that cannot say has none used.
