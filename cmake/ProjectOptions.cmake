@@ -14,7 +14,8 @@ target_compile_options(project_options INTERFACE
 # Paths in binaries and messages are relative to the source root, so builds in two folders are equal.
 target_compile_options(project_options INTERFACE -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
 if(GRAFT_SANITIZE)
-  target_compile_options(project_options INTERFACE -fsanitize=${GRAFT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  target_compile_options(project_options INTERFACE -fsanitize=${GRAFT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)  # false alarms of g++ 12 in instrumented std::variant
   target_link_options(project_options INTERFACE -fsanitize=${GRAFT_SANITIZE})
 endif()
 

@@ -20,7 +20,10 @@ base::Result<Tokenizer> Tokenizer::make(TokenizerParts parts) {
     if (added.text.empty() || added.text.size() > kMaxAddedTokenBytes)
       return base::invalid(base::cat("added token ", added.id, " has ", added.text.size(), " bytes; 1 to ",
                                      kMaxAddedTokenBytes, " are supported"));
-    t.parts_.entries[static_cast<size_t>(added.id)] = added.text;
+    std::string& entry = t.parts_.entries[static_cast<size_t>(added.id)];
+    if (!entry.empty() && entry != added.text)
+      return base::corrupt(base::cat("added token ", i, " has the id ", added.id, ", which is another token's"));
+    entry = added.text;
     t.insert(added.second_pass ? t.second_pass_ : t.first_pass_, i);
   }
   std::vector<bool> is_added(t.parts_.entries.size());
@@ -37,6 +40,14 @@ base::Result<Tokenizer> Tokenizer::make(TokenizerParts parts) {
   for (size_t byte = 0; byte < 256; ++byte)
     if (t.byte_tokens_[byte] < 0)
       return base::invalid(base::cat("the vocabulary has no token for byte ", byte, "; Graft reads byte-level BPE only"));
+  const auto entry = [&](Token id) -> const std::string& { return t.parts_.entries[static_cast<size_t>(id)]; };
+  for (size_t rank = 0; rank < t.parts_.merges.size(); ++rank) {
+    const Merge& m = t.parts_.merges[rank];  // ids of entries, by construction
+    if (entry(m.result).size() != entry(m.left).size() + entry(m.right).size() ||
+        !entry(m.result).starts_with(entry(m.left)) || !entry(m.result).ends_with(entry(m.right)))
+      return base::corrupt(base::cat("merge ", rank, " makes token ", m.result, ", which is not the bytes of ", m.left,
+                                     " and ", m.right, " together"));
+  }
   t.merges_ = MergeTable(t.parts_.merges);
   return t;
 }

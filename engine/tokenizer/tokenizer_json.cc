@@ -149,7 +149,7 @@ base::Status read_added_tokens(const Json& root, TokenizerParts& parts) {
     added.second_pass = base::json_bool(entry, "normalized");
     for (const char* key : {"single_word", "lstrip", "rstrip"})
       if (base::json_bool(entry, key)) return unsupported(base::cat("the added token ", shown_name(added.text), " with ", key));
-    place(parts.entries, added.id, added.text);
+    if (parts.entries.size() <= static_cast<size_t>(added.id)) parts.entries.resize(static_cast<size_t>(added.id) + 1);
     parts.added.push_back(std::move(added));
   }
   return base::ok();

@@ -202,6 +202,8 @@ TEST_CASE("tokenizer.json: damage is named") {
   check_refused("/added_tokens", 5, "added_tokens");
   check_refused("/added_tokens/0/id", "x", "id of <|end|>");
   check_refused("/added_tokens/0/content", "", "0 bytes");
+  check_refused("/added_tokens/1/id", 0, "another token");
+  check_refused("/added_tokens/1/id", 40, "another token");
   CHECK_FALSE(engine::tokenizer_from_json("[]"));
   CHECK_FALSE(engine::tokenizer_from_json("{\"model\": 3}"));
   base::Json json = json_of("base.json");

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// GGUF bytes: container, configuration, weights and tokenizer.
+#include <cstdint>
+#include <cstdlib>
+
+#include "engine/formats/dequantize.h"
+#include "engine/formats/gguf.h"
+#include "engine/load/deepseek_v2_config.h"
+#include "engine/load/deepseek_v2_weights.h"
+#include "engine/tokenizer/tokenizer.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const auto gguf = engine::read_gguf(std::as_bytes(std::span(data, size)), "input");
+  if (!gguf) return 0;
+  // Every view that the reader returned must be readable to its last byte.
+  for (const auto& [name, stored] : gguf->tensors) {
+    if (stored.view.n_rows() == 0 || stored.view.n_in() == 0) continue;
+    std::vector<float> row(static_cast<size_t>(stored.view.n_in()));
+    engine::dequantize_row(stored.view, 0, row);
+    engine::dequantize_row(stored.view, stored.view.n_rows() - 1, row);
+  }
+  if (const auto description = engine::deepseek_v2_from_gguf(*gguf)) {
+    if (const auto weights = engine::deepseek_v2_weights_from_gguf(*description, gguf->tensors)) {
+      std::vector<float> row(static_cast<size_t>(weights->head.n_in()));
+      engine::dequantize_row(weights->head, weights->head.n_rows() - 1, row);
+    }
+  }
+  if (const auto tokenizer = engine::tokenizer_from_gguf(*gguf)) {
+    const std::string text = "for (int i = 0; i < 3; ++i) {}\n<|end|>\xFF";
+    if (tokenizer->decode(tokenizer->encode(text, true)) != text) std::abort();
+  }
+  return 0;
+}
