@@ -31,6 +31,14 @@ constexpr std::array<std::string_view, 27> kHomeToolchains = {
     ".local/bin",   ".local/lib",       ".local/share/uv", ".local/share/mise", ".local/share/fnm", ".local/share/pnpm",
     ".local/share/pipx", ".bun/bin",    ".deno/bin",    ".m2/repository",  "miniconda3",    "anaconda3",      ".ghcup/bin"};
 
+// /proc shows and takes more than one's own processes, and to the user root it takes it without any capability: settings of
+// the kernel are then read-only, and lists that name foreign things empty.
+constexpr std::array<std::string_view, 8> kSealedInProc = {"/proc/sys", "/proc/sysrq-trigger", "/proc/irq",    "/proc/bus",
+                                                           "/proc/fs",  "/proc/mtrr",          "/proc/driver", "/proc/scsi"};
+constexpr std::array<std::string_view, 9> kMaskedInProc = {
+    "/proc/keys",       "/proc/key-users",  "/proc/kcore", "/proc/kmsg",         "/proc/timer_list",
+    "/proc/sched_debug", "/proc/acpi",      "/proc/asound", "/proc/latency_stats"};
+
 bool is_folder(const fs::path& path) {
   std::error_code code;
   return fs::is_directory(path, code) && ::access(path.c_str(), R_OK | X_OK) == 0;
@@ -104,6 +112,10 @@ HostFacts look_at_host() {
     if (!holds_home && !shadows) host.toolchains.push_back(folder);
   }
 
+  for (const std::string_view path : kSealedInProc)
+    if (fs::exists(path, code)) host.sealed_in_proc.emplace_back(path);
+  for (const std::string_view path : kMaskedInProc)
+    if (fs::exists(path, code)) (fs::is_directory(path, code) ? host.masked_folders : host.masked_files).emplace_back(path);
   for (const fs::path& path : system_secrets()) {
     if (::access(path.c_str(), R_OK) != 0) continue;
     (fs::is_directory(path, code) ? host.masked_folders : host.masked_files).push_back(path);

@@ -14,6 +14,7 @@
 #include "base/c_handle.h"
 #include "base/file.h"
 #include "base/strings.h"
+#include "sandbox/scratch.h"
 
 namespace sandbox {
 namespace {
@@ -261,6 +262,7 @@ base::Result<std::string> Layers::read_file(const fs::path& relative, uint64_t m
 base::Status Layers::hide(const fs::path& relative, bool is_folder) {
   auto place = find(relative, true);
   if (!place) return std::move(place).error();
+  if (base::Status removed = remove_tree(place->upper(), place->name); !removed) return removed;  // of a copy
   const std::string key = relative.lexically_normal().string();
   if (is_folder) {
     if (::mkdirat(place->upper(), place->name.c_str(), 0700) != 0) return system_error(errno, cat("hide ", key));

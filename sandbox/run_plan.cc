@@ -108,6 +108,7 @@ base::Result<RunPlan> make_run_plan(const HostFacts& host, const WorkspacePlaces
   for (const fs::path& file : host.masked_files) mounts.push_back({Kind::kReadOnly, places.empty_file, file});
   for (const fs::path& folder : host.masked_folders) mounts.push_back({Kind::kReadOnly, places.empty_folder, folder});
   mounts.push_back({Kind::kProc, "", "/proc"});
+  for (const fs::path& path : host.sealed_in_proc) mounts.push_back({Kind::kReadOnly, path, path});
   mounts.push_back({Kind::kDev, "", "/dev"});
   mounts.push_back({Kind::kTmpfs, "", "/dev/shm", policy.limits.memory_bytes / kShmShare});
   mounts.push_back({Kind::kTmpfs, "", "/tmp", policy.limits.memory_bytes / kTmpShare});

@@ -23,7 +23,8 @@ struct HostFacts {
   std::vector<std::filesystem::path> system_folders;              // shown read-only: /usr, /etc, /opt ...
   std::map<std::filesystem::path, std::string> system_links;      // /bin -> usr/bin
   std::vector<std::filesystem::path> toolchains;                  // under the home or named by PATH, shown read-only
-  std::vector<std::filesystem::path> masked_files, masked_folders;  // readable system secrets
+  std::vector<std::filesystem::path> sealed_in_proc;              // shown read-only in the new /proc
+  std::vector<std::filesystem::path> masked_files, masked_folders;  // system secrets: shown empty
 };
 HostFacts look_at_host();
 

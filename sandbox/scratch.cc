@@ -159,4 +159,11 @@ base::Status Scratch::renew(const std::string& name) const {
   return base::ok();
 }
 
+base::Status Scratch::renew_empty() const {
+  if (base::Status made = renew("empty"); !made) return made;
+  const UniqueFd file(::openat(fd(), "empty/file", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400));
+  if (!file || ::mkdirat(fd(), "empty/folder", 0500) != 0) return system_error(errno, cat("make files in ", path_.string()));
+  return base::ok();
+}
+
 }  // namespace sandbox

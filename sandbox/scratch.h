@@ -30,6 +30,8 @@ class Scratch {
 
   // Makes `name` an empty folder, whatever it was.
   base::Status renew(const std::string& name) const;
+  // Makes empty/file and empty/folder, read-only: what stands for masked files and folders.
+  base::Status renew_empty() const;
 
  private:
   Scratch(std::filesystem::path path, base::UniqueFd fd, base::UniqueFd lock)

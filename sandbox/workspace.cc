@@ -76,11 +76,9 @@ class ScratchWorkspace final : public Workspace {
 
 base::Status ScratchWorkspace::reset() {
   layers_.reset();
-  for (const char* name : {"upper", "work", "view", "copy", "home", "incoming", "empty"})
+  for (const char* name : {"upper", "work", "view", "copy", "home", "incoming"})
     if (base::Status made = scratch_.renew(name); !made) return made;
-  if (::mkdirat(scratch_.fd(), "empty/folder", 0500) != 0) return base::system_error(errno, "make scratch folders");
-  base::UniqueFd file(::openat(scratch_.fd(), "empty/file", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0400));
-  if (!file) return base::system_error(errno, "make scratch folders");
+  if (base::Status made = scratch_.renew_empty(); !made) return made;
 
   // The view's root gets the source's mode; in an overlay the upper folder's counts.
   struct stat info {};
