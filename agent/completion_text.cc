@@ -94,11 +94,21 @@ void drop_doubled_closers(std::string_view line, std::string& text, std::string_
   if (cut != std::string::npos) text.resize(cut);
 }
 
-// The longest end of `text` that the suffix begins with.
-size_t overlap(std::string_view text, std::string_view suffix) {
-  for (size_t n = std::min(text.size(), suffix.size()); n > 0; --n)
-    if (text.ends_with(suffix.substr(0, n)) && !is_blank(suffix.substr(0, n))) return n;
-  return 0;
+size_t imbalance(const std::string& line) {
+  BracketScan scan;
+  scan.run(line, [](size_t) { return true; });
+  return scan.open().size() + scan.n_unmatched();
+}
+
+// Takes off the longest end of `text` that the suffix begins with, unless brackets on the line were matched only with
+// it.
+void drop_overlap(std::string_view line, std::string& text, std::string_view suffix) {
+  for (size_t n = std::min(text.size(), suffix.size()); n > 0; --n) {
+    if (!text.ends_with(suffix.substr(0, n)) || is_blank(suffix.substr(0, n))) continue;
+    const std::string shorter = text.substr(0, text.size() - n), before(line), after(first_line(suffix));
+    if (imbalance(before + shorter + after) <= imbalance(before + text + after)) text = shorter;
+    return;
+  }
 }
 
 // The first line with something on it, trimmed.
@@ -170,8 +180,7 @@ std::string fit_between(std::string_view prefix, std::string text, std::string_v
   if (!is_blank(line) && kBlanks.find(line.back()) != std::string_view::npos)
     text.erase(0, std::min(text.find_first_not_of(kBlanks), text.size()));
   drop_doubled_closers(line, text, rest);
-  if (const size_t n = overlap(text, base::trim(rest).empty() ? base::trim(suffix) : rest); n > 0)
-    text.resize(text.size() - n);
+  drop_overlap(line, text, base::trim(rest).empty() ? base::trim(suffix) : rest);
   text.resize(text.find_last_not_of(" \t\r\n") + 1);
   if (is_blank(text)) return {};
   if (is_blank(line) && text.find('\n') == std::string::npos) {
