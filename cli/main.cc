@@ -51,6 +51,7 @@ int run(int argc, char** argv) {
   app.fallthrough();  // global options may follow the command
   cli::add_apply_command(app, context);
   cli::add_lsp_command(app, context);
+  cli::add_model_command(app, context);
   cli::add_sandbox_command(app, context);
   cli::add_undo_command(app, context);
   cli::add_version_command(app, context);
