@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/formats/dequantize.h"
+
 namespace engine {
 namespace {
 
@@ -92,8 +94,7 @@ void DeepseekV2Fast::embed(const Worker& worker, const ForwardRequest& request) 
   const TensorView& table = weights_.embedding();
   const auto [first, last] = worker.split(n_);
   for (int64_t t = first; t < last; ++t)
-    dequantize_row(table.type, table.data + int64_t{request.tokens[static_cast<size_t>(t)]} * table.row_bytes(),
-                   config_.hidden_size, hidden_.row(t));
+    dequantize_row(table, request.tokens[static_cast<size_t>(t)], {hidden_.row(t), static_cast<size_t>(config_.hidden_size)});
 }
 
 void DeepseekV2Fast::logits(const Worker& worker, const ForwardRequest& request) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "engine/formats/dequantize.h"
 #include "engine/kernels/matmul.h"
 #include "engine/kernels/mla_attention.h"
 #include "engine/kernels/moe_router.h"
@@ -31,11 +32,8 @@ class Reference : public Model {
   bool forward(const ForwardRequest& request) override {
     const int64_t n = static_cast<int64_t>(request.tokens.size()), d = config_.hidden_size;
     Values hidden(at(n * d));
-    for (int64_t t = 0; t < n; ++t) {
-      const int64_t row = request.tokens[at(t)];
-      dequantize_row(weights_.embedding.type, weights_.embedding.data + row * weights_.embedding.row_bytes(), d,
-                     hidden.data() + t * d);
-    }
+    for (int64_t t = 0; t < n; ++t)
+      dequantize_row(weights_.embedding, request.tokens[at(t)], {hidden.data() + t * d, at(d)});
     for (int l = 0; l < config_.n_layers; ++l) {
       if (request.stop.stop_requested()) return false;
       const DeepseekV2Layer& layer = weights_.layers[at(l)];
@@ -67,7 +65,7 @@ class Reference : public Model {
     const int64_t width = gain.n_in();
     if (stride == 0) stride = width;
     Values g(at(width)), y(x.size() / at(stride) * at(width));
-    dequantize_row(gain.type, gain.data, width, g.data());
+    dequantize_row(gain, 0, g);
     for (int64_t t = 0; t < static_cast<int64_t>(x.size()) / stride; ++t)
       rms_norm_cpu_reference(x.data() + t * stride, g.data(), width, config_.rms_eps, y.data() + t * width);
     return y;
@@ -117,7 +115,8 @@ class Reference : public Model {
 
     const int64_t n_keys = request.position + n;
     Values keys(at(n_keys * heads * dk)), values(at(n_keys * heads * dv));
-    for (int64_t s = 0; s < n_keys; ++s) expand(layer, request.cache->row(l, s), keys.data() + s * heads * dk, values.data() + s * heads * dv);
+    for (int64_t s = 0; s < n_keys; ++s)
+      expand(layer, request.cache->row(l, s), keys.data() + s * heads * dk, values.data() + s * heads * dv);
     const float m = yarn_attention_scale(config_.yarn);
     const float scale = m * m / std::sqrt(static_cast<float>(dk));
     Values out(at(n * heads * dv));
@@ -146,7 +145,7 @@ class Reference : public Model {
         std::fill_n(key, nope, 0.0f);
         const TensorView k_b = layer.k_b.slice(h);
         for (int64_t i = 0; i < c; ++i) {
-          dequantize_row(k_b.type, k_b.data + i * k_b.row_bytes(), nope, k_row.data());
+          dequantize_row(k_b, i, k_row);
           for (int64_t j = 0; j < nope; ++j) key[j] += k_row[at(j)] * row[i];
         }
         matmul_cpu_reference(layer.v_b.slice(h), row, 1, values + h * dv);

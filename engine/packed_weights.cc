@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/formats/dequantize.h"
 #include "engine/model.h"
 
 namespace engine {
@@ -11,7 +12,7 @@ namespace {
 
 std::vector<float> decoded(const TensorView& view) {
   std::vector<float> values(view ? static_cast<size_t>(view.n_in()) : 0);
-  if (view) dequantize_row(view.type, view.data, view.n_in(), values.data());
+  if (view) dequantize_row(view, 0, values);
   return values;
 }
 
@@ -110,7 +111,7 @@ void PackedWeights::key_and_value_heads(const DeepseekV2Config& config, const De
     for (int64_t j = 0; j < nope; ++j) {
       const std::byte* stored = rows + j * from.kv_b.row_bytes();
       if (is_quantized(from.kv_b.type)) {
-        dequantize_row(from.kv_b.type, stored, c, row.data());
+        dequantize_row(from.kv_b, h * (nope + dv) + j, row);
         stored = reinterpret_cast<const std::byte*>(row.data());
       }
       for (int64_t i = 0; i < c; ++i)

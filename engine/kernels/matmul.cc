@@ -6,17 +6,11 @@
 #include <cstring>
 #include <vector>
 
+#include "engine/formats/dequantize.h"
 #include "engine/kernels/fast_kernels.h"
-#include "engine/kernels/half.h"
 
 namespace engine {
 namespace {
-
-uint16_t read_u16(const std::byte* p) {
-  uint16_t value;
-  std::memcpy(&value, p, 2);
-  return value;
-}
 
 const std::byte* row_of(const TensorView& w, int64_t row) { return w.data + row * w.row_bytes(); }
 
@@ -25,39 +19,11 @@ constexpr int64_t kInputCacheBytes = 192 * 1024;
 
 }  // namespace
 
-void dequantize_row(DType type, const std::byte* row, int64_t n_in, float* out) {
-  switch (type) {
-    case DType::kF32: std::memcpy(out, row, static_cast<size_t>(n_in) * 4); return;
-    case DType::kF16:
-      for (int64_t i = 0; i < n_in; ++i) out[i] = f16_to_f32(read_u16(row + 2 * i));
-      return;
-    case DType::kBF16:
-      for (int64_t i = 0; i < n_in; ++i) out[i] = bf16_to_f32(read_u16(row + 2 * i));
-      return;
-    case DType::kQ8_0:
-      for (int64_t b = 0; b < n_in / 32; ++b, row += 34) {
-        const float scale = f16_to_f32(read_u16(row));
-        for (int i = 0; i < 32; ++i) out[b * 32 + i] = scale * static_cast<float>(static_cast<int8_t>(row[2 + i]));
-      }
-      return;
-    case DType::kQ4_0:
-      for (int64_t b = 0; b < n_in / 32; ++b, row += 18) {
-        const float scale = f16_to_f32(read_u16(row));
-        for (int i = 0; i < 16; ++i) {
-          const int byte = std::to_integer<int>(row[2 + i]);
-          out[b * 32 + i] = scale * static_cast<float>((byte & 15) - 8);
-          out[b * 32 + i + 16] = scale * static_cast<float>((byte >> 4) - 8);
-        }
-      }
-      return;
-  }
-}
-
 void matmul_cpu_reference(const TensorView& w, const float* x, int64_t n_tokens, float* y) {
   const int64_t n_in = w.n_in(), n_out = w.n_rows();
   std::vector<float> row(static_cast<size_t>(n_in));
   for (int64_t o = 0; o < n_out; ++o) {
-    dequantize_row(w.type, row_of(w, o), n_in, row.data());
+    dequantize_row(w, o, row);
     for (int64_t t = 0; t < n_tokens; ++t) {
       float sum = 0.0f;
       for (int64_t i = 0; i < n_in; ++i) sum += row[static_cast<size_t>(i)] * x[t * n_in + i];

@@ -26,9 +26,6 @@ inline constexpr int kBlockValues = 32;  // of Q8_0, Q4_0 and quantised activati
 
 constexpr int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
-// Decodes values [0, n_in) of one row into f32.
-void dequantize_row(DType type, const std::byte* row, int64_t n_in, float* out);
-
 // Reference: each row decoded to f32, then one sum after the other.
 void matmul_cpu_reference(const TensorView& w, const float* x, int64_t n_tokens, float* y);
 

@@ -2,6 +2,9 @@
 // References of mla_attention.h.
 #include "engine/kernels/mla_attention.h"
 
+#include <cstddef>
+#include <vector>
+
 #include "engine/kernels/softmax.h"
 
 namespace engine {

@@ -11,7 +11,6 @@
 // Source   DeepSeek-V2, arXiv:2405.04434, section 2.1; online softmax as in FlashAttention, arXiv:2205.14135, section 3.1.
 #pragma once
 #include <cstdint>
-#include <vector>
 
 namespace engine {
 
