@@ -2,6 +2,7 @@
 #include "engine/deepseek_v2_fast.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 
 #include "engine/formats/dequantize.h"
@@ -71,7 +72,9 @@ bool DeepseekV2Fast::forward(const ForwardRequest& request) {
   n_ = static_cast<int64_t>(request.tokens.size());
   stopped_ = false;
   for (int64_t t = 0; t < n_; ++t) rope_.angles(request.position + t, turns_.data() + t * rope_.n_pairs());
-  pool_.run([&](const Worker& worker) {
+  TeamChoice& choice = choice_[n_ == 1 ? 0 : n_ <= 16 ? 1 : 2];
+  const auto start = std::chrono::steady_clock::now();
+  auto pass = [&](const Worker& worker) {
     embed(worker, request);
     worker.barrier();
     for (int l = 0; l < config_.n_layers; ++l) {
@@ -86,8 +89,11 @@ bool DeepseekV2Fast::forward(const ForwardRequest& request) {
         dense(worker, layer);
     }
     if (request.logits) logits(worker, request);
-  });
-  return !stopped_;
+  };
+  pool_.run(pass, choice.alone());
+  if (stopped_) return false;
+  choice.took(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / static_cast<double>(n_));
+  return true;
 }
 
 void DeepseekV2Fast::embed(const Worker& worker, const ForwardRequest& request) {

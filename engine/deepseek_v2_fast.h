@@ -95,6 +95,8 @@ class DeepseekV2Fast : public Model {
   const int64_t nope_width_;    // nope rounded up to 32: stride of one head's unrotated query
   const int64_t n_ff_rows_;     // rows of expert outputs in a chunk
 
+  TeamChoice choice_[3];  // for one token, a few, many: seconds per token
+
   // Work buffers of the chunk, [kChunk, ..]; written by all workers, each its own part, between barriers.
   int64_t n_ = 0;  // tokens in this pass
   std::atomic<bool> stopped_ = false;

@@ -93,7 +93,6 @@ base::Result<Generated> generate(Session& session, std::span<const Token> prompt
   if (base::Status synced = session.sync(prompt, stop); !synced) return std::move(synced).error();
 
   const Engine& engine = session.engine();
-  const std::optional<Token> end_of_text = engine.special_tokens().eos;
   Generated result;
   result.tokens.reserve(max_tokens);
   Sampler sampler(options.sampling);
@@ -110,7 +109,7 @@ base::Result<Generated> generate(Session& session, std::span<const Token> prompt
     const Token token = sampler.sample(logits);
     result.tokens.push_back(token);
     result.logprob += static_cast<double>(logits[static_cast<size_t>(token)]) - total;
-    if (token == end_of_text) {
+    if (engine.ends_generation(token)) {
       result.reason = StopReason::kEndOfText;
       break;
     }

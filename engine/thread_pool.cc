@@ -31,7 +31,9 @@ void wait_for_change(const std::atomic<uint32_t>& value, uint32_t old) {
 
 }  // namespace
 
-void Worker::barrier() const { pool->meet(); }
+void Worker::barrier() const {
+  if (count > 1) pool->meet();
+}
 
 ThreadPool::ThreadPool(int n_threads) : n_threads_(std::max(1, n_threads)) {
   threads_.reserve(static_cast<size_t>(n_threads_ - 1));
@@ -48,10 +50,8 @@ ThreadPool::~ThreadPool() {
 void ThreadPool::run_erased(Erased body, void* context) {
   body_ = body;
   context_ = context;
-  if (n_threads_ > 1) {
-    step_.fetch_add(1, std::memory_order_release);
-    step_.notify_all();
-  }
+  step_.fetch_add(1, std::memory_order_release);
+  step_.notify_all();
   body(context, Worker{this, 0, n_threads_});
   meet();
 }
@@ -66,7 +66,6 @@ void ThreadPool::worker_loop(int index) {
 }
 
 void ThreadPool::meet() {
-  if (n_threads_ == 1) return;
   const uint32_t meeting = meeting_.load(std::memory_order_relaxed);
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == static_cast<uint32_t>(n_threads_)) {
     arrived_.store(0, std::memory_order_relaxed);  // nobody arrives again before the meeting is counted
@@ -75,6 +74,34 @@ void ThreadPool::meet() {
   } else {
     wait_for_change(meeting_, meeting);
   }
+}
+
+bool TeamChoice::alone() {
+  constexpr int kFirstSamples = 3;
+  const bool better = seconds_[1] < seconds_[0];
+  if (probe_left_ > 0) {
+    --probe_left_;  // the second step of a probe; in the first the others had to wake up
+    counts_ = true;
+  } else if (samples_[0] < kFirstSamples || samples_[1] < kFirstSamples) {
+    alone_ = samples_[0] >= kFirstSamples;
+    counts_ = true;
+  } else if (++step_ % kProbeEvery == 0) {
+    alone_ = !better;
+    probe_left_ = 1;
+    counts_ = false;
+  } else {
+    alone_ = better;
+    counts_ = true;
+  }
+  return alone_;
+}
+
+void TeamChoice::took(double seconds) {
+  if (!counts_) return;
+  const size_t kind = alone_ ? 1 : 0;
+  const double weight = samples_[kind] == 0 ? 1.0 : 0.25;
+  seconds_[kind] += weight * (seconds - seconds_[kind]);
+  ++samples_[kind];
 }
 
 int available_cores() {

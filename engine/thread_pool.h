@@ -39,8 +39,10 @@ class ThreadPool {
   int size() const { return n_threads_; }
 
   // Calls body(Worker) once on every member; returns when all have returned. The body may not throw.
+  // `alone`: the caller works by itself as a team of one; the others stay as they are.
   template <typename Body>
-  void run(Body&& body) {
+  void run(Body&& body, bool alone = false) {
+    if (alone || n_threads_ == 1) return void(body(Worker{this, 0, 1}));
     run_erased([](void* context, const Worker& worker) { (*static_cast<std::remove_reference_t<Body>*>(context))(worker); },
                &body);
   }
@@ -62,6 +64,23 @@ class ThreadPool {
   alignas(64) std::atomic<uint32_t> arrived_{0};
   alignas(64) std::atomic<uint32_t> meeting_{0};  // counts finished barriers
   std::vector<std::thread> threads_;
+};
+
+// Learns by measurement whether the team or one thread alone is faster. On a machine whose cores are busy with other work
+// (a build, a test run) a meeting waits until the system schedules the last member, and one thread alone wins by far; so it
+// does on models whose layers take less time than a meeting.
+class TeamChoice {
+ public:
+  bool alone();
+  // How long the step took that the last alone() was asked for.
+  void took(double seconds);
+
+ private:
+  static constexpr int kProbeEvery = 64;  // steps; a probe costs two steps of the slower kind, so at most a few percent
+  double seconds_[2] = {0.0, 0.0};        // moving averages: team, alone
+  int samples_[2] = {0, 0};
+  int step_ = 0, probe_left_ = 0;
+  bool alone_ = false, counts_ = true;
 };
 
 // Cores this process may run on.

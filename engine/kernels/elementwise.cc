@@ -51,8 +51,8 @@ double log_sum_exp_cpu_reference(const float* x, int64_t n) {
 }
 
 double log_sum_exp(const float* x, int64_t n) {
-  static const FastKernels* const kernels = best_kernels();
-  return kernels ? kernels->log_sum_exp(x, n) : log_sum_exp_cpu_reference(x, n);
+  static const FastKernels& kernels = best_kernels();
+  return kernels.log_sum_exp(x, n);
 }
 
 }  // namespace engine

@@ -2,6 +2,9 @@
 #include "engine/kernels/fast_kernels.h"
 
 namespace engine {
+namespace detail {
+extern const FastKernels kPortableKernels;  // fast_kernels_portable.cc
+}
 
 #if ENGINE_HAS_X86_KERNELS
 namespace detail {
@@ -25,9 +28,12 @@ const FastKernels* avx2_kernels() { return nullptr; }
 const FastKernels* avx512_kernels() { return nullptr; }
 #endif
 
-const FastKernels* best_kernels() {
-  if (const FastKernels* kernels = avx512_kernels()) return kernels;
-  return avx2_kernels();
+const FastKernels* portable_kernels() { return &detail::kPortableKernels; }
+
+const FastKernels& best_kernels() {
+  if (const FastKernels* kernels = avx512_kernels()) return *kernels;
+  if (const FastKernels* kernels = avx2_kernels()) return *kernels;
+  return *portable_kernels();
 }
 
 }  // namespace engine

@@ -4,7 +4,6 @@
 // Shapes, bounds and errors stand in the header of each operator, beside the reference that defines it.
 #pragma once
 #include <cstdint>
-#include <vector>
 
 #include "engine/kernels/matmul.h"
 
@@ -13,7 +12,7 @@ namespace engine {
 struct AttentionRows;
 
 struct FastKernels {
-  const char* name;  // "avx2", "avx512-vnni"
+  const char* name;  // "avx512-vnni", "avx2", "portable"
 
   // matmul.h: whole panels; y gets 16 values per panel and token, padding rows included.
   void (*matmul[5])(const uint8_t* panels, int64_t n_panels, int64_t n_in, const Activations& x, int64_t first_token,
@@ -30,11 +29,12 @@ struct FastKernels {
   double (*log_sum_exp)(const float* x, int64_t n);
 };
 
-// Null where the CPU or the build lacks them.
-const FastKernels* avx2_kernels();
+// The first two are null where the CPU or the build lacks them.
 const FastKernels* avx512_kernels();
+const FastKernels* avx2_kernels();
+const FastKernels* portable_kernels();
 
-// The best of this CPU; null where there is none.
-const FastKernels* best_kernels();
+// The best of this CPU.
+const FastKernels& best_kernels();
 
 }  // namespace engine

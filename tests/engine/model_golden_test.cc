@@ -2,21 +2,20 @@
 // The forward pass against Hugging Face's, on the tiny models of tests/data/engine (made by its make.py).
 #include <doctest/doctest.h>
 
-#include <algorithm>
-#include <cmath>
+#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
 #include "base/json.h"
-#include "engine/formats/gguf.h"
-#include "engine/load/deepseek_v2_weights.h"
 #include "engine/model.h"
+#include "engine/model_package.h"
 #include "engine/sampling.h"
+#include "tests/engine/synthetic_model.h"
 
 namespace {
 
 using namespace engine;
+using namespace engine::test;
 
 const std::string kData = std::string(GRAFT_SOURCE_DIR) + "/tests/data/engine/";
 
@@ -46,37 +45,11 @@ Golden read_golden(const std::string& name) {
   return golden;
 }
 
-struct Loaded {
-  std::string bytes;
-  GgufFile gguf;
-  DeepseekV2Config config;
-  DeepseekV2Weights weights;
-};
 
-std::unique_ptr<Loaded> load_gguf(const std::string& name) {
-  auto loaded = std::make_unique<Loaded>();
-  loaded->bytes = read_all(kData + name + ".gguf");
-  auto gguf = read_gguf(std::as_bytes(std::span(loaded->bytes)), name);
-  REQUIRE(gguf);
-  loaded->gguf = std::move(*gguf);
-  auto description = deepseek_v2_from_gguf(loaded->gguf);
-  REQUIRE(description);
-  loaded->config = description->config;
-  auto weights = deepseek_v2_weights_from_gguf(*description, loaded->gguf.tensors);
-  REQUIRE(weights);
-  loaded->weights = std::move(*weights);
-  return loaded;
-}
-
-// Largest difference over the largest magnitude of the golden logits.
-double relative_error(std::span<const float> got, std::span<const float> want) {
-  double error = 0.0, top = 0.0;
-  for (size_t i = 0; i < want.size(); ++i) {
-    error = std::max(error, std::fabs(static_cast<double>(got[i]) - static_cast<double>(want[i])));
-    top = std::max(top, std::fabs(static_cast<double>(want[i])));
-    if (std::isnan(got[i])) return 1e9;
-  }
-  return error / top;
+ModelPackage load(const std::string& name) {
+  auto package = load_model_package(kData + name);
+  REQUIRE_MESSAGE(package, package.error().message);
+  return std::move(*package);
 }
 
 std::vector<float> all_logits(Model& model, const DeepseekV2Config& config, std::span<const int32_t> tokens, KvCache& cache, int64_t position = 0) {
@@ -110,24 +83,47 @@ std::vector<int32_t> greedy_tokens(Model& model, const DeepseekV2Config& config,
   return out;
 }
 
+std::unique_ptr<Model> reference(const ModelPackage& package) {
+  return make_deepseek_v2_reference(package.config, package.weights);
+}
+
 }  // namespace
 
-TEST_CASE("model: logits and greedy tokens of GGUF files are those of the golden implementation") {
-  for (const char* name : {"gguf/lite_f32", "gguf/lite_f16", "gguf/lite_bf16", "gguf/grouped_q8_0", "gguf/grouped_q4_0"}) {
-    CAPTURE(name);
-    const auto loaded = load_gguf(name);
+TEST_CASE("model: logits and greedy tokens are those of the golden implementation, whatever the file") {
+  ThreadPool pool(2);
+  for (const char* name : {"lite", "grouped", "plain", "gguf/lite_f32", "gguf/lite_f16", "gguf/lite_bf16"}) {
+    CAPTURE(std::string(name));
     const Golden golden = read_golden(name);
-    const auto reference = make_deepseek_v2_reference(loaded->config, loaded->weights);
-    KvCache cache(loaded->config.n_layers, reference->cache_width(), 256);
-    const double error = relative_error(all_logits(*reference, loaded->config, golden.tokens, cache), golden.logits);
-    MESSAGE(name << " reference " << error);
-    CHECK(error <= 1e-4);
-    CHECK(greedy_tokens(*reference, loaded->config, golden.tokens, golden.greedy.size()) == golden.greedy);
-    ThreadPool pool(2);
-    const auto fast = make_deepseek_v2_fast(loaded->config, loaded->weights, *best_kernels(), pool, true);
-    KvCache fast_cache(loaded->config.n_layers, fast->cache_width(), 256);
-    const double fast_error = relative_error(all_logits(*fast, loaded->config, golden.tokens, fast_cache), golden.logits);
-    MESSAGE(name << " fast " << fast_error);
-    CHECK(greedy_tokens(*fast, loaded->config, golden.tokens, golden.greedy.size()) == golden.greedy);
+    const ModelPackage package = load(std::string(name) + (std::string(name).starts_with("gguf") ? ".gguf" : ""));
+    std::vector<std::unique_ptr<Model>> models;
+    models.push_back(reference(package));
+    for (const FastKernels* kernels : all_kernels())
+      models.push_back(make_deepseek_v2_fast(package.config, package.weights, *kernels, pool, true));
+    for (const auto& model : models) {
+      KvCache cache(package.config.n_layers, model->cache_width(), 64);
+      CHECK(relative_error(all_logits(*model, package.config, golden.tokens, cache), golden.logits) <= 1e-4);
+      CHECK(greedy_tokens(*model, package.config, golden.tokens, golden.greedy.size()) == golden.greedy);
+    }
+  }
+}
+
+TEST_CASE("model: quantised files give the golden logits on the reference, and near ones on the fast paths") {
+  ThreadPool pool(2);
+  for (const char* name : {"gguf/grouped_q8_0", "gguf/grouped_q4_0"}) {
+    CAPTURE(std::string(name));
+    const Golden golden = read_golden(name);
+    const ModelPackage package = load(std::string(name) + ".gguf");
+    const auto exact = reference(package);
+    KvCache cache(package.config.n_layers, exact->cache_width(), 64);
+    CHECK(relative_error(all_logits(*exact, package.config, golden.tokens, cache), golden.logits) <= 1e-4);
+    CHECK(greedy_tokens(*exact, package.config, golden.tokens, golden.greedy.size()) == golden.greedy);
+    for (const FastKernels* kernels : all_kernels()) {
+      CAPTURE(std::string(kernels->name));
+      const auto fast = make_deepseek_v2_fast(package.config, package.weights, *kernels, pool, true);
+      KvCache fast_cache(package.config.n_layers, fast->cache_width(), 64);
+      // 8-bit activations in blocks as wide as the whole model (32), and routing that a rounding may tip over: 4 % here.
+      // What these paths owe exactly is tested in kernels_test.cc and model_test.cc.
+      CHECK(relative_error(all_logits(*fast, package.config, golden.tokens, fast_cache), golden.logits) <= 0.08);
+    }
   }
 }
