@@ -22,7 +22,7 @@ namespace {
 
 struct ApplyOptions {
   std::string format, edit_file;
-  bool dry_run = false;
+  bool dry_run = false, skip_parse = false;
 };
 
 base::Result<std::string> read_edit_text(const std::string& name) {
@@ -51,18 +51,18 @@ void refuse(Context& context, const base::Error& error) {
   std::fprintf(stderr, "graft: the edit is refused: %s\n", error.message.c_str());
 }
 
-// Remarks on syntax: an edit given by hand is applied all the same, but the reader should know.
-std::vector<std::string> syntax_remarks(tools::CandidateTrees& trees, const std::string& tree,
-                                        const tools::WorkTree& work_tree) {
-  std::vector<std::string> remarks;
+// What the parse gate has against the new files.
+std::vector<std::string> syntax_faults(tools::CandidateTrees& trees, const std::string& tree,
+                                       const tools::WorkTree& work_tree) {
+  std::vector<std::string> faults;
   for (const std::string& path : trees.changed_paths(tree)) {
     const auto old_text = work_tree.read(path);
     const auto new_text = trees.read(tree, path);
     if (!new_text) continue;
     const tools::GateResult gate = tools::parse_gate(path, old_text ? *old_text : std::string(), *new_text);
-    if (!gate.passed) remarks.push_back(gate.reason);
+    if (!gate.passed) faults.push_back(gate.reason);
   }
-  return remarks;
+  return faults;
 }
 
 void run(const ApplyOptions& options, Context& context) {
@@ -79,7 +79,9 @@ void run(const ApplyOptions& options, Context& context) {
   if (!tree) return refuse(context, tree.error());
   const auto patch = (*trees)->patch(*tree);
   if (!patch) return context.fail(patch.error());
-  const std::vector<std::string> remarks = syntax_remarks(**trees, *tree, *work_tree);
+  const std::vector<std::string> faults = syntax_faults(**trees, *tree, *work_tree);
+  if (!faults.empty() && !options.skip_parse)
+    return refuse(context, base::invalid(base::cat(faults.front(), " (--skip-parse applies it all the same)")));
   if (context.stop.stop_requested()) return context.fail(base::cancelled());
 
   std::string task;
@@ -96,13 +98,13 @@ void run(const ApplyOptions& options, Context& context) {
   }
 
   for (const std::string& note : located->notes) std::fprintf(stderr, "graft: %s\n", note.c_str());
-  for (const std::string& remark : remarks) std::fprintf(stderr, "graft: %s\n", remark.c_str());
+  for (const std::string& fault : faults) std::fprintf(stderr, "graft: %s\n", fault.c_str());
   if (context.json) {
     base::Json out = {{"status", options.dry_run ? "would apply" : "applied"},
                       {"patch", *patch},
                       {"files", (*trees)->changed_paths(*tree)},
                       {"notes", located->notes},
-                      {"syntax", remarks}};
+                      {"syntax", faults}};
     if (!task.empty()) out["task"] = task;
     std::printf("%s\n", base::dump_json(out).c_str());
     return;
@@ -125,6 +127,7 @@ void add_apply_command(CLI::App& app, Context& context) {
       ->required()
       ->check(CLI::IsMember({"search-replace", "unified", "apply-patch", "whole-file", "line-ops"}));
   command->add_flag("--dry-run", options->dry_run, "Print the patch and write nothing");
+  command->add_flag("--skip-parse", options->skip_parse, "Apply although the new text has new syntax errors");
   command->add_option("EDITFILE", options->edit_file, "The edit; - for standard input")->required();
   command->callback([options, &context] { run(*options, context); });
 }

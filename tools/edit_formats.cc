@@ -132,11 +132,18 @@ class Reader {
     const LocateContext context{edit.path, lines, file, proposal_.in_order, proposal_.exact_ends, proven};
     auto matches = locate(context);
     if (!matches) return std::move(matches).error();
-    for (size_t h = 0; h < file.hunks.size(); ++h) {
-      auto replacements = replacements_of(context, file.hunks[h], (*matches)[h]);
+    std::vector<size_t> order(file.hunks.size());  // by place
+    for (size_t h = 0; h < order.size(); ++h) order[h] = h;
+    std::stable_sort(order.begin(), order.end(),
+                     [&](size_t a, size_t b) { return (*matches)[a].line < (*matches)[b].line; });
+    size_t covered = 0;  // lines up to here belong to hunks before
+    for (const size_t h : order) {
+      const Match& match = (*matches)[h];
+      auto replacements = replacements_of(context, file.hunks[h], match);
       if (!replacements) return std::move(replacements).error();
-      std::move(replacements->begin(), replacements->end(), std::back_inserter(edit.replacements));
-      if (std::string note = note_of(context, file.hunks[h], (*matches)[h]); !note.empty())
+      add_replacements(edit.replacements, std::move(*replacements), match.line >= covered);
+      covered = std::max(covered, match.line + n_old_lines(file.hunks[h]));
+      if (std::string note = note_of(context, file.hunks[h], match); !note.empty())
         out_.notes.push_back(std::move(note));
     }
     std::stable_sort(edit.replacements.begin(), edit.replacements.end(),
@@ -147,6 +154,19 @@ class Reader {
       return check_deletes_all(file, edit, lines);
     if (file.action == FileAction::kDelete) edit.replacements.clear();
     return base::ok();
+  }
+
+  // Two hunks may insert at one place: one below its last line, one above its first. Their order is clear where the
+  // hunks are apart; else both stay, and check_edit() refuses them.
+  static void add_replacements(std::vector<Replacement>& all, std::vector<Replacement> more, bool apart) {
+    for (Replacement& r : more) {
+      const bool meets = apart && !all.empty() && all.back().begin == all.back().end && r.begin == r.end &&
+                         all.back().begin == r.begin;
+      if (meets)
+        all.back().text += r.text;
+      else
+        all.push_back(std::move(r));
+    }
   }
 
   // A diff that deletes a file shows all of it: what it does not show must not be lost.

@@ -2,6 +2,7 @@
 #include "tools/locate.h"
 
 #include <algorithm>
+#include <iterator>
 #include <optional>
 
 #include "base/strings.h"
@@ -43,12 +44,28 @@ class Finder {
       if (!found) return std::move(found).error();
       places.push_back(std::move(*found));
     }
-    return context_.in_order ? choose_in_order(places) : choose_each(places);
+    auto chosen = context_.in_order ? choose_in_order(places) : choose_each(places);
+    if (chosen)
+      if (base::Status bad = check_blank_anchors(*chosen); !bad) return std::move(bad).error();
+    return chosen;
   }
 
  private:
   base::Error refuse(const Hunk& hunk, const std::string& why) const {
     return bad_edit(hunk.source_line, base::cat(context_.path, ": ", why));
+  }
+
+  // Where one hunk shows that the edit is written with another indentation, a hunk beside blank lines only can't show
+  // it.
+  base::Status check_blank_anchors(const std::vector<Match>& chosen) const {
+    const bool shifted =
+        std::any_of(chosen.begin(), chosen.end(), [](const Match& m) { return m.step == MatchStep::kIndentation; });
+    if (!shifted) return base::ok();
+    for (const Hunk& hunk : context_.proposed.hunks)
+      if (anchor_bytes(old_lines(hunk)) == 0)
+        return refuse(hunk,
+                      "the edit has another indentation than the file, and this part stands beside blank lines only");
+    return base::ok();
   }
 
   base::Result<std::vector<Match>> places_of(const Hunk& hunk) {
@@ -67,9 +84,18 @@ class Finder {
       if (step >= MatchStep::kTrailingBlanks && anchor_bytes(old) < kMinFuzzyAnchorBytes) break;
       std::vector<Match> found = find(hunk, old, step);
       if (n_compared_ > kMaxComparisons) return refuse(hunk, "the file is too repetitive to find a place in it");
-      // In a file of mixed line ends, a format that can't show them must not tell two places apart by them.
-      if (step == MatchStep::kExact && !found.empty() && !context_.exact_ends)
-        found = find(hunk, old, MatchStep::kLineEnds, true);
+      // Line ends alone must not tell two places apart: most formats can't show them, and most writers don't see them.
+      if (step == MatchStep::kExact && !found.empty()) found = find(hunk, old, MatchStep::kLineEnds, true);
+      // Once bytes differ, a place that differs in another way is as good a guess.
+      if (step == MatchStep::kTrailingBlanks && !found.empty()) {
+        std::vector<Match> shifted = find(hunk, old, MatchStep::kIndentation);
+        std::move(shifted.begin(), shifted.end(), std::back_inserter(found));
+        std::sort(found.begin(), found.end(),
+                  [](const Match& a, const Match& b) { return std::pair(a.line, a.step) < std::pair(b.line, b.step); });
+        found.erase(
+            std::unique(found.begin(), found.end(), [](const Match& a, const Match& b) { return a.line == b.line; }),
+            found.end());
+      }
       if (found.size() > kMaxPlaces || (found.size() > 1 && !context_.in_order)) return refuse(hunk, ambiguous(found));
       if (!found.empty()) return found;
     }

@@ -86,7 +86,7 @@ base::Status check_op(const LineOp& op, const Hunk& hunk) {
 
 bool add_marked(Hunk& hunk, std::string_view line) {
   if (line.empty() || without_cr(line).empty()) {
-    hunk.lines.push_back({Kind::kKeep, std::string(line), true});
+    hunk.lines.push_back({Kind::kKeep, std::string(line), true, true});
     return true;
   }
   if (line[0] != ' ' && line[0] != '-' && line[0] != '+') return false;
@@ -222,9 +222,7 @@ base::Result<Proposal> parse_apply_patch(std::string_view text) {
       return bad_edit(file.source_line, "no change for this file");
     // Empty lines (not even a blank) at the end of a hunk are air between two parts of the patch.
     for (Hunk& hunk : file.hunks)
-      while (!hunk.at_end && hunk.lines.size() > 1 && hunk.lines.back().kind == Kind::kKeep &&
-             without_cr(hunk.lines.back().text).empty())
-        hunk.lines.pop_back();
+      while (!hunk.at_end && hunk.lines.size() > 1 && hunk.lines.back().unmarked) hunk.lines.pop_back();
   }
   return proposal;
 }

@@ -16,6 +16,11 @@ size_t marker_length(std::string_view line, char letter, std::string_view word) 
   return base::trim(line.substr(n)) == word ? n : 0;
 }
 
+// "<<<<<<< SEA": where an edit was cut off.
+bool starts_like_mark(std::string_view line) {
+  return line.substr(0, 5) == "<<<<<";
+}
+
 struct NameAbove {
   std::string path;
   bool prose = false;  // there is text, but no name
@@ -55,6 +60,7 @@ base::Result<Proposal> parse_search_replace(std::string_view text, const FileSou
     if (length == 0) {
       if (marker_length(lines[i], '>', "REPLACE") != 0)
         return bad_edit(i + 1, "a REPLACE mark without a SEARCH before it");
+      if (i + 1 == lines.size() && starts_like_mark(lines[i])) return bad_edit(i + 1, "the edit is cut off here");
       continue;
     }
     const size_t start = i;

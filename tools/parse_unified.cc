@@ -235,7 +235,7 @@ class UnifiedParser {
   bool add_line(Hunk& hunk) const {
     const std::string_view line = lines_[at_];
     if (without_cr(line).empty()) {  // a mailer cut the blank of an empty context line
-      hunk.lines.push_back({Kind::kKeep, std::string(line), true});
+      hunk.lines.push_back({Kind::kKeep, std::string(line), true, true});
     } else if (line[0] == ' ' || line[0] == '-' || line[0] == '+') {
       hunk.lines.push_back({static_cast<Kind>(line[0]), std::string(line.substr(1)), true});
     } else if (line[0] == '\\' && !hunk.lines.empty()) {
@@ -269,8 +269,7 @@ class UnifiedParser {
     for (; at_ < lines_.size() && !at_boundary(); ++at_)
       if (!add_line(hunk)) return bad_edit(at_ + 1, "expected a line with `-`, `+` or a blank in front");
     // Empty lines between a hunk and what follows are more likely air than context.
-    while (!hunk.lines.empty() && hunk.lines.back().kind == Kind::kKeep && without_cr(hunk.lines.back().text).empty())
-      hunk.lines.pop_back();
+    while (!hunk.lines.empty() && hunk.lines.back().unmarked) hunk.lines.pop_back();
     return base::ok();
   }
 

@@ -16,6 +16,7 @@ struct ProposedLine {
   Kind kind;
   std::string text;     // without "\n"; a "\r" before it stays
   bool newline = true;  // false: the format says that the file ends here without one
+  bool unmarked = false;  // an empty line of the edit, without even a blank: context, or air between two parts
 };
 
 // A run of lines as they should be found and as they should become.

@@ -51,12 +51,17 @@ class Builder {
       const bool ends_file = last == file_.size();
       if (!r.text.empty() && r.text.back() != '\n' && !ends_file) r.text += '\n';
     } else {
-      if (first == 0 && last > 0 && file_.has_bom()) r.begin += 3;
+      if (first == 0 && file_.has_bom()) r.begin = 3, r.end = std::max<size_t>(r.end, 3);
       if (base::Status bad = write_lines(first, last, added, r); !bad) return bad;
     }
     // Added below a last line that has no newline: the new text must not run into it.
     if (first > 0 && first == file_.size() && !file_[first - 1].newline && !r.text.empty()) {
-      const std::string end(first > 1 && !exact ? end_of(file_[first - 2]) : "\n");
+      std::string_view end = "\n";
+      for (size_t i = first - 1; i-- > 0 && !exact;)
+        if (file_[i].newline) {
+          end = end_of(file_[i]);
+          break;
+        }
       r.text.insert(0, end);
       if (!exact) drop_last_end(r.text);
     }
@@ -68,10 +73,11 @@ class Builder {
   // New lines end as the lines that they replace, or else as those around them.
   base::Status write_lines(size_t first, size_t last, const std::vector<const ProposedLine*>& added,
                            Replacement& r) const {
+    // The replaced line in the same place, else the last replaced one, else the nearest line above, else the one below.
     const auto usual = [&](size_t k) -> std::string_view {
-      for (const size_t i : {first + k, last - 1, first - 1, last})  // "- 1" of 0 is out of range and skipped
-        if (i < file_.size() && file_[i].newline && (i != first + k || i < last)) return end_of(file_[i]);
-      return "\n";
+      for (size_t i = std::min(first + k + 1, last); i-- > 0;)
+        if (file_[i].newline) return end_of(file_[i]);
+      return last < file_.size() && file_[last].newline ? end_of(file_[last]) : "\n";
     };
     for (size_t k = 0; k < added.size(); ++k) {
       auto text = shifted(*added[k]);
