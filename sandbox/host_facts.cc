@@ -103,7 +103,8 @@ HostFacts look_at_host() {
     fs::path folder = fs::path(path_text.substr(begin, end - begin)).lexically_normal();
     begin = end + 1;
     if (folder.has_relative_path() && !folder.has_filename()) folder = folder.parent_path();
-    if (!folder.is_absolute() || !is_folder(folder) || covered(folder)) continue;
+    // By its real path: /sbin is a link into /usr on most systems.
+    if (!folder.is_absolute() || !is_folder(folder) || covered(fs::canonical(folder, code)) || covered(folder)) continue;
     const fs::path parent = folder.parent_path();
     if (fs::exists(parent / "pyvenv.cfg", code) || fs::exists(parent / "conda-meta", code)) folder = parent;
     const fs::path rest = host.home.lexically_relative(folder);

@@ -44,16 +44,17 @@ NamespaceSettings read_settings() {
 }
 
 base::Result<Outcome> run_in(const std::string& bubblewrap, const Scratch& scratch, std::vector<std::string> argv) {
-  if (auto made = scratch.renew("view"); !made) return std::move(made).error();
+  for (const char* name : {"view", "copy"})
+    if (auto made = scratch.renew(name); !made) return std::move(made).error();
   if (auto made = scratch.renew("home"); !made) return std::move(made).error();
   if (auto made = scratch.renew_empty(); !made) return std::move(made).error();
   const fs::path root = scratch.path();
-  const WorkspacePlaces places{"/graft-probe", root / "view", root / "home", root / "empty/file", root / "empty/folder"};
+  const WorkspacePlaces places{"/graft-probe", root / "copy", root / "home", root / "empty/file", root / "empty/folder"};
   Policy policy;
   policy.limits.wall = kProbeTime;
   auto plan = make_run_plan(look_at_host(), places, {std::move(argv), {}}, policy);
   if (!plan) return std::move(plan).error();
-  auto launched = launch(*plan, {bubblewrap, std::nullopt, {}, policy.limits, false});
+  auto launched = launch(*plan, {bubblewrap, root / "view", std::nullopt, {}, policy.limits, false});
   if (!launched) return std::move(launched).error();
   return supervise(std::move(*launched), policy.limits, Watch({}, policy.limits, false), {}, {});
 }

@@ -8,7 +8,6 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,7 +24,6 @@
 namespace sandbox {
 namespace {
 
-namespace fs = std::filesystem;
 using base::cat;
 using base::system_error;
 using base::UniqueFd;
@@ -43,22 +41,15 @@ constexpr unsigned kCloseRangeCloexec = 1u << 2;  // linux/close_range.h
 
 // All that the child needs, laid out before the fork: the child may not allocate.
 struct ChildPlan {
-  // the user namespace, and the overlay in it
+  // the namespaces
   const char* uid_map = nullptr;
   const char* gid_map = nullptr;
-  bool overlay = false;
-  const char* source = nullptr;      // opened again in the child: a mount of another mount namespace is no layer
-  dev_t source_device = 0;
-  ino_t source_inode = 0;
-  const char* scratch = nullptr;
-  int source_slot = -1, scratch_slot = -1;  // descriptor numbers that `overlay_options` names
-  const char* overlay_options = nullptr;
-  const char* view = nullptr;
+  const PreparedMounts* mounts = nullptr;
   // limits
   const int* cgroup_fds = nullptr;
   size_t n_cgroup_fds = 0;
-  rlim_t file_size = RLIM_INFINITY, data = RLIM_INFINITY;
-  // the program; nullptr: end with success once the overlay is mounted
+  rlim_t file_size = RLIM_INFINITY, data = RLIM_INFINITY, n_processes = RLIM_INFINITY;
+  // the program; nullptr: end with success once all is mounted
   const char* program = nullptr;
   char* const* argv = nullptr;
   char* const* envp = nullptr;
@@ -67,10 +58,7 @@ struct ChildPlan {
 };
 
 // Written by the child, read by the parent: they share memory until the exec.
-struct ChildReport {
-  const char* failed_step = nullptr;
-  int errno_value = 0;
-};
+using ChildReport = MountFailure;
 
 bool write_text(const char* path, const char* text) {
   const int fd = ::open(path, O_WRONLY | O_CLOEXEC);
@@ -81,8 +69,7 @@ bool write_text(const char* path, const char* text) {
 }
 
 [[noreturn]] void fail(ChildReport& report, const char* step) {
-  report.errno_value = errno;
-  report.failed_step = step;
+  report = {step, "", errno};
   ::_exit(127);
 }
 
@@ -94,22 +81,7 @@ void set_up_namespaces(const ChildPlan& plan, ChildReport& report) {
   if (!write_text("/proc/self/gid_map", plan.gid_map)) fail(report, "write gid_map");
   // Bubblewrap looks its child up by number: /proc must count as this namespace does.
   if (::mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) != 0) fail(report, "mount /proc");
-}
-
-void mount_overlay(const ChildPlan& plan, ChildReport& report) {
-  // By descriptor: the options need no quoting, and what was checked is what is mounted.
-  const int source = ::open(plan.source, O_PATH | O_DIRECTORY | O_CLOEXEC);
-  struct stat info {};
-  if (source < 0 || ::fstat(source, &info) != 0) fail(report, "open the workspace");
-  if (info.st_dev != plan.source_device || info.st_ino != plan.source_inode) {
-    errno = ESTALE;
-    fail(report, "open the workspace: another folder stands at its path now");
-  }
-  const int scratch = ::open(plan.scratch, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (scratch < 0) fail(report, "open the scratch folder");
-  if (::dup3(source, plan.source_slot, O_CLOEXEC) < 0 || ::dup3(scratch, plan.scratch_slot, O_CLOEXEC) < 0)
-    fail(report, "place descriptors");
-  if (::mount("overlay", plan.view, "overlay", MS_NOSUID | MS_NODEV, plan.overlay_options) != 0) fail(report, "mount the overlay");
+  if (!carry_out(*plan.mounts, report)) ::_exit(127);
 }
 
 // No connection to abstract sockets and no signal to processes outside, also where the network is shared. Rules on files
@@ -157,6 +129,8 @@ void set_limit(ChildReport& report, __rlimit_resource_t what, rlim_t value, cons
   write_text("/proc/self/oom_score_adj", "500");  // if memory runs out, this goes before the user's editor
   set_limit(report, RLIMIT_CORE, 0, "limit core files");
   set_limit(report, RLIMIT_FSIZE, plan.file_size, "limit file sizes");
+  // Counted in our new user namespace alone, not with the user's other processes. Root is exempt; sandbox/watch.h counts.
+  set_limit(report, RLIMIT_NPROC, plan.n_processes, "limit processes");
   if (plan.data != RLIM_INFINITY) set_limit(report, RLIMIT_DATA, plan.data, "limit memory");
 
   // Phase 4: if the parent ends, so does this process, and as process 1 takes its whole namespace along. From here on no
@@ -164,7 +138,6 @@ void set_limit(ChildReport& report, __rlimit_resource_t what, rlim_t value, cons
   if (::prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || ::getppid() != 0) fail(report, "follow the parent's end");
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail(report, "give up new privileges");
   set_up_namespaces(plan, report);
-  if (plan.overlay) mount_overlay(plan, report);
   if (plan.program == nullptr) ::_exit(0);
   scope_by_landlock();
 
@@ -215,39 +188,14 @@ int wait_for(pid_t pid) {
   return status;
 }
 
-// The strings and descriptors that a ChildPlan points to.
-struct ChildParts {
-  // Each id maps to itself: files keep their owner, and programs see the user that they know.
-  const std::string uid_map = cat(::geteuid(), " ", ::geteuid(), " 1\n");
-  const std::string gid_map = cat(::getegid(), " ", ::getegid(), " 1\n");
-  std::string source, scratch, view, options;  // of an overlay
-  UniqueFd source_slot, scratch_slot;
+// Each id maps to itself: files keep their owner, and programs see the user that they know.
+struct IdMaps {
+  const std::string uid = cat(::geteuid(), " ", ::geteuid(), " 1\n");
+  const std::string gid = cat(::getegid(), " ", ::getegid(), " 1\n");
 };
 
-base::Status prepare_overlay(const Overlay& overlay, ChildParts& parts, ChildPlan& plan) {
-  parts.source = overlay.source.string();
-  parts.scratch = overlay.scratch.string();
-  parts.view = (overlay.scratch / "view").string();
-  parts.source_slot = UniqueFd(::open(parts.source.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  struct stat info {};
-  if (!parts.source_slot || ::fstat(parts.source_slot.get(), &info) != 0)
-    return system_error(errno, cat("open ", parts.source));
-  parts.scratch_slot = UniqueFd(::open(parts.scratch.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!parts.scratch_slot) return system_error(errno, cat("open ", parts.scratch));
-  // volatile: nothing here must survive a crash, and without it the kernel writes back the whole disk at each unmount.
-  parts.options = cat("lowerdir=/proc/self/fd/", parts.source_slot.get(), ",upperdir=/proc/self/fd/",
-                      parts.scratch_slot.get(), "/upper,workdir=/proc/self/fd/", parts.scratch_slot.get(),
-                      "/work,userxattr,volatile");
-  plan.overlay = true;
-  plan.source = parts.source.c_str();
-  plan.source_device = info.st_dev;
-  plan.source_inode = info.st_ino;
-  plan.scratch = parts.scratch.c_str();
-  plan.source_slot = parts.source_slot.get();
-  plan.scratch_slot = parts.scratch_slot.get();
-  plan.overlay_options = parts.options.c_str();
-  plan.view = parts.view.c_str();
-  return base::ok();
+base::Error set_up_error(const ChildReport& report) {
+  return system_error(report.errno_value, cat("set up the sandbox: ", report.step, *report.path == '\0' ? "" : " ", report.path));
 }
 
 base::Result<UniqueFd> file_in_memory(const char* name, const std::string& bytes) {
@@ -292,7 +240,7 @@ base::Result<Launched> launch(const RunPlan& plan, const LaunchOptions& options)
 
   // Options go by descriptor: the command line of process 1 inside can be read there.
   std::string option_text;
-  for (const std::string& word : bubblewrap_options(plan, status->write.get(), filter_fd->get())) option_text += word + '\0';
+  for (const std::string& word : bubblewrap_options(plan, options.root, status->write.get(), filter_fd->get())) option_text += word + '\0';
   auto options_fd = file_in_memory("graft-bwrap-options", option_text);
   if (!options_fd) return std::move(options_fd).error();
 
@@ -303,14 +251,16 @@ base::Result<Launched> launch(const RunPlan& plan, const LaunchOptions& options)
   for (const auto& [name, value] : plan.environment) variables.push_back(cat(name, "=", value));
   const std::vector<char*> argv = pointers_to(words), envp = pointers_to(variables);
 
+  auto mounts = prepare_mounts(plan.mounts, options.root, options.overlay);
+  if (!mounts) return std::move(mounts).error();
+  const IdMaps maps;
   ChildPlan child;
-  ChildParts parts;
-  child.uid_map = parts.uid_map.c_str();
-  child.gid_map = parts.gid_map.c_str();
-  if (options.overlay)
-    if (base::Status ready = prepare_overlay(*options.overlay, parts, child); !ready) return std::move(ready).error();
+  child.uid_map = maps.uid.c_str();
+  child.gid_map = maps.gid.c_str();
+  child.mounts = &*mounts;
   child.cgroup_fds = options.cgroup_procs_fds.data();
   child.n_cgroup_fds = options.cgroup_procs_fds.size();
+  child.n_processes = static_cast<rlim_t>(options.limits.n_processes) + kOwnProcesses;
   child.file_size = options.limits.file_size_bytes;
   if (options.limit_memory_per_process) child.data = options.limits.memory_bytes;
   child.program = options.bubblewrap.c_str();
@@ -325,9 +275,9 @@ base::Result<Launched> launch(const RunPlan& plan, const LaunchOptions& options)
   ChildReport report;
   const pid_t pid = fork_child(child, report);
   if (pid < 0) return system_error(errno, "start a process");
-  if (report.failed_step != nullptr) {
+  if (report.step != nullptr) {
     wait_for(pid);
-    return system_error(report.errno_value, cat("set up the sandbox: ", report.failed_step));
+    return set_up_error(report);
   }
   Launched launched;
   launched.pid = pid;
@@ -344,16 +294,18 @@ base::Result<Launched> launch(const RunPlan& plan, const LaunchOptions& options)
 }
 
 base::Status try_overlay(const Overlay& overlay) {
+  auto mounts = prepare_mounts({{Mount::Kind::kOverlay, "", overlay.scratch / "view"}}, "", overlay);
+  if (!mounts) return std::move(mounts).error();
+  const IdMaps maps;
   ChildPlan child;
-  ChildParts parts;
-  child.uid_map = parts.uid_map.c_str();
-  child.gid_map = parts.gid_map.c_str();
-  if (base::Status ready = prepare_overlay(overlay, parts, child); !ready) return ready;
+  child.uid_map = maps.uid.c_str();
+  child.gid_map = maps.gid.c_str();
+  child.mounts = &*mounts;
   ChildReport report;
   const pid_t pid = fork_child(child, report);
   if (pid < 0) return system_error(errno, "start a process");
   wait_for(pid);
-  if (report.failed_step != nullptr) return system_error(report.errno_value, report.failed_step);
+  if (report.step != nullptr) return set_up_error(report);
   return base::ok();
 }
 

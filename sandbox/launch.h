@@ -2,8 +2,8 @@
 // sandbox/launch.h: starts bubblewrap for a plan, in a child that first takes away what bubblewrap itself does not.
 //
 // Phases   A child in new user, mount and PID namespaces, which shares our memory until its exec. In it: default signals, no
-//          foreign descriptors, cgroup, rlimits, no new privileges, the overlay mounted where only this run sees it,
-//          Landlock scopes, exec. Bubblewrap makes a second set of namespaces inside.
+//          foreign descriptors, cgroup, rlimits, no new privileges, the plan's mounts where only this run sees them, Landlock
+//          scopes, exec. Bubblewrap makes a second set of namespaces inside, with those mounts as its root.
 // Threads  The caller's thread waits until the exec. The child dies with that thread (PR_SET_PDEATHSIG), so the thread must
 //          wait for the run's end.
 // Errors   The step that failed, with the system's text. Nothing is left running then.
@@ -17,18 +17,17 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "sandbox/mounts.h"
 #include "sandbox/run_plan.h"
 
 namespace sandbox {
 
-// Where the overlay is put together: <scratch>/upper and <scratch>/work over `source`, mounted on <scratch>/view.
-struct Overlay {
-  std::filesystem::path source, scratch;
-};
+inline constexpr int kOwnProcesses = 2;  // of bubblewrap, on top of the command's
 
 struct LaunchOptions {
   std::string bubblewrap;               // path of the program
-  std::optional<Overlay> overlay;
+  std::filesystem::path root;           // a folder on which the plan's mounts are put together
+  std::optional<Overlay> overlay;       // where the plan mounts one
   std::vector<int> cgroup_procs_fds;    // the child writes itself into each
   Limits limits;
   bool limit_memory_per_process = false;  // where no cgroup bounds the tree

@@ -27,6 +27,7 @@ constexpr std::array<std::string_view, 6> kPassedOnWithNetwork = {"http_proxy", 
 
 // tmpfs sizes as shares of the memory limit, which they count towards
 constexpr uint64_t kTmpShare = 2, kShmShare = 4;
+constexpr uint64_t kDevBytes = 64 << 10;  // of /dev itself, which is sealed
 
 // Whether `path` is `folder` or lies in it; both absolute and normal.
 bool lies_in(const fs::path& path, const fs::path& folder) {
@@ -52,6 +53,19 @@ base::Result<fs::path> policy_folder(const HostFacts& host, const fs::path& fold
   if (too_wide || secret || (writable && lies_in_system(host, path)) || lies_in(path, "/proc") || lies_in(path, "/sys"))
     return base::Error{base::ErrorCode::kDenied, cat("the policy may not open ", path.string(), " to commands")};
   return path;
+}
+
+// The devices that programs expect and that lead nowhere.
+void add_devices(std::vector<Mount>& mounts) {
+  using Kind = Mount::Kind;
+  mounts.push_back({Kind::kTmpfs, "", "/dev", kDevBytes});
+  for (const char* device : {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"})
+    mounts.push_back({Kind::kDevice, device, device});
+  for (const auto& [link, text] : {std::pair{"/dev/fd", "/proc/self/fd"}, {"/dev/stdin", "/proc/self/fd/0"},
+                                   {"/dev/stdout", "/proc/self/fd/1"}, {"/dev/stderr", "/proc/self/fd/2"},
+                                   {"/dev/ptmx", "pts/ptmx"}})
+    mounts.push_back({Kind::kLink, text, link});
+  mounts.push_back({Kind::kPts, "", "/dev/pts"});
 }
 
 std::map<std::string, std::string> make_environment(const HostFacts& host, const Policy& policy) {
@@ -109,7 +123,7 @@ base::Result<RunPlan> make_run_plan(const HostFacts& host, const WorkspacePlaces
   for (const fs::path& folder : host.masked_folders) mounts.push_back({Kind::kReadOnly, places.empty_folder, folder});
   mounts.push_back({Kind::kProc, "", "/proc"});
   for (const fs::path& path : host.sealed_in_proc) mounts.push_back({Kind::kReadOnly, path, path});
-  mounts.push_back({Kind::kDev, "", "/dev"});
+  add_devices(mounts);
   mounts.push_back({Kind::kTmpfs, "", "/dev/shm", policy.limits.memory_bytes / kShmShare});
   mounts.push_back({Kind::kTmpfs, "", "/tmp", policy.limits.memory_bytes / kTmpShare});
   mounts.push_back({Kind::kWritable, places.home, host.home});
@@ -120,7 +134,8 @@ base::Result<RunPlan> make_run_plan(const HostFacts& host, const WorkspacePlaces
     if (!path) return std::move(path).error();
     mounts.push_back({Kind::kReadOnly, *path, *path});
   }
-  mounts.push_back({Kind::kWritable, places.view, places.source});
+  if (places.view.empty()) mounts.push_back({Kind::kOverlay, "", places.source});
+  else mounts.push_back({Kind::kWritable, places.view, places.source});
   for (const fs::path& folder : policy.writable) {
     auto path = policy_folder(host, folder, true);
     if (!path) return std::move(path).error();
@@ -135,24 +150,15 @@ base::Result<RunPlan> make_run_plan(const HostFacts& host, const WorkspacePlaces
   return plan;
 }
 
-std::vector<std::string> bubblewrap_options(const RunPlan& plan, int status_fd, int seccomp_fd) {
-  std::vector<std::string> out = {"--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts",
-                                  "--unshare-cgroup-try", "--die-with-parent", "--new-session", "--cap-drop", "ALL"};
-  const auto add = [&](std::initializer_list<std::string> words) { out.insert(out.end(), words); };
-  if (!plan.network) add({"--unshare-net"});
-  for (const Mount& mount : plan.mounts) {
-    const std::string target = mount.target.string();
-    switch (mount.kind) {
-      case Mount::Kind::kReadOnly: add({"--ro-bind", mount.source, target}); break;
-      case Mount::Kind::kWritable: add({"--bind", mount.source, target}); break;
-      case Mount::Kind::kTmpfs: add({"--size", std::to_string(mount.size_bytes), "--tmpfs", target}); break;
-      case Mount::Kind::kLink: add({"--symlink", mount.source, target}); break;
-      case Mount::Kind::kProc: add({"--proc", target}); break;
-      case Mount::Kind::kDev: add({"--dev", target}); break;
-      case Mount::Kind::kSealed: add({"--remount-ro", target}); break;
-    }
-  }
-  add({"--json-status-fd", std::to_string(status_fd), "--seccomp", std::to_string(seccomp_fd), "--chdir", plan.cwd.string()});
+std::vector<std::string> bubblewrap_options(const RunPlan& plan, const fs::path& root, int status_fd, int seccomp_fd) {
+  std::vector<std::string> out = {"--unshare-user", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
+                                  "--die-with-parent", "--new-session", "--cap-drop", "ALL"};
+  if (!plan.network) out.push_back("--unshare-net");
+  // The PID namespace is ours (sandbox/launch.h). --dev-bind: the devices among the mounts stay usable.
+  for (std::string word : {std::string("--dev-bind"), root.string(), std::string("/"), std::string("--json-status-fd"),
+                           std::to_string(status_fd), std::string("--seccomp"), std::to_string(seccomp_fd),
+                           std::string("--chdir"), plan.cwd.string()})
+    out.push_back(std::move(word));
   return out;
 }
 

@@ -29,7 +29,8 @@ struct HostFacts {
 HostFacts look_at_host();
 
 struct Mount {
-  enum class Kind { kReadOnly, kWritable, kTmpfs, kLink, kProc, kDev, kSealed };  // kSealed: remounted read-only
+  // kOverlay: the workspace's own; kSealed: what is mounted there becomes read-only
+  enum class Kind { kReadOnly, kWritable, kDevice, kTmpfs, kLink, kProc, kPts, kOverlay, kSealed };
   Kind kind;
   std::string source;  // a folder or file of the host; the link's text; empty
   std::filesystem::path target;
@@ -39,7 +40,7 @@ struct Mount {
 // The folders of one workspace.
 struct WorkspacePlaces {
   std::filesystem::path source;  // canonical; where commands see the view
-  std::filesystem::path view;    // host folder with the view's files (the overlay's mount point, or the copy)
+  std::filesystem::path view;    // host folder with the copied files; empty: an overlay is mounted at `source`
   std::filesystem::path home;    // private, kept between the runs of a workspace
   std::filesystem::path empty_file, empty_folder;
 };
@@ -59,7 +60,8 @@ base::Result<RunPlan> make_run_plan(const HostFacts& host, const WorkspacePlaces
 // Whether `folder` can be a workspace: not the root, a system folder, the home folder or a folder above it.
 base::Status check_source(const HostFacts& host, const std::filesystem::path& folder);
 
-// Options for `bwrap --args FD`; the descriptors are bubblewrap's.
-std::vector<std::string> bubblewrap_options(const RunPlan& plan, int status_fd, int seccomp_fd);
+// Options for `bwrap --args FD`: the plan's mounts stand ready at `root`; the descriptors are bubblewrap's.
+std::vector<std::string> bubblewrap_options(const RunPlan& plan, const std::filesystem::path& root, int status_fd,
+                                            int seccomp_fd);
 
 }  // namespace sandbox

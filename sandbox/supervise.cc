@@ -25,7 +25,7 @@ using base::UniqueFd;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kLookEvery{50};
-constexpr std::chrono::seconds kKillPatience{10};  // after SIGKILL; only a process stuck in the kernel takes longer
+constexpr std::chrono::seconds kKillPatience{60};  // after SIGKILL; only a process stuck in the kernel takes longer
 constexpr size_t kMaxStatusBytes = 1 << 14;        // of bubblewrap's status lines
 
 // One key's number in bubblewrap's status lines ({ "child-pid": 12, ... } and { "exit-code": 0 }).

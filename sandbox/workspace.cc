@@ -27,8 +27,7 @@ namespace {
 namespace fs = std::filesystem;
 using base::cat;
 
-constexpr int kOwnProcesses = 2;                        // bubblewrap outside and inside
-constexpr uint64_t kLeastFreeBytes = 64ull << 20;       // to start a run at all
+constexpr uint64_t kLeastFreeBytes = 64ull << 20;  // to start a run at all
 constexpr std::chrono::milliseconds kLongestWall = std::chrono::hours(24 * 7);
 
 const HostFacts& host() {
@@ -36,8 +35,8 @@ const HostFacts& host() {
   return kHost;
 }
 
-// Scratch layout: upper/ work/ view/ of an overlay, or copy/; home/ of the commands; incoming/ for files being written;
-// empty/ with an empty file and folder that stand for what is masked.
+// Scratch layout: upper/ work/ of an overlay, or copy/; view/ where a run's mounts are put together; home/ of the commands;
+// incoming/ for files being written; empty/ with an empty file and folder that stand for what is masked.
 class ScratchWorkspace final : public Workspace {
  public:
   ScratchWorkspace(fs::path source, Scratch scratch, bool overlay, WorkspaceOptions options)
@@ -62,7 +61,7 @@ class ScratchWorkspace final : public Workspace {
  private:
   fs::path at(const char* name) const { return scratch_.path() / name; }
   WorkspacePlaces places() const {
-    return {source_, at(overlay_ ? "view" : "copy"), at("home"), at("empty") / "file", at("empty") / "folder"};
+    return {source_, overlay_ ? fs::path() : at("copy"), at("home"), at("empty") / "file", at("empty") / "folder"};
   }
   base::Status hide_secrets();
 
@@ -126,6 +125,7 @@ base::Result<Outcome> ScratchWorkspace::run(const Command& command, const Policy
   LaunchOptions options;
   options.bubblewrap = machine().bubblewrap;
   options.limits = policy.limits;
+  options.root = at("view");
   if (overlay_) {
     if (base::Status made = scratch_.renew("work"); !made) return std::move(made).error();  // volatile: one mount each
     options.overlay = Overlay{source_, scratch_.path()};

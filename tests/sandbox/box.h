@@ -4,19 +4,22 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <cstdio>
 #include <string>
 
 #include "sandbox/workspace.h"
 #include "tests/support/temp_dir.h"
 
 // Ends a case, and says so, where this machine gives no isolation.
-#define REQUIRE_ISOLATION()                                                                   \
-  if (!sandbox::probe_isolation().available) {                                                \
-    MESSAGE("skipped: no isolation here. To fix it: ", sandbox::probe_isolation().fix);       \
-    return;                                                                                   \
+#define REQUIRE_ISOLATION()                                                                                   \
+  if (!sandbox::probe_isolation().available) {                                                                \
+    test::say_skipped("commands cannot be isolated here. To fix it: " + sandbox::probe_isolation().fix);      \
+    return;                                                                                                   \
   }
 
 namespace test {
+
+inline void say_skipped(const std::string& reason) { std::printf("[skipped] sandbox: %s\n", reason.c_str()); }
 
 inline sandbox::Policy short_policy() {
   sandbox::Policy policy;

@@ -189,6 +189,7 @@ const std::map<std::string, std::function<bool()>> kWays = {
     {"terminal", type_into_terminal},
     {"root", gain_root},
     {"capability", any_capability},
+    {"trace-init", [] { return worked(::ptrace(PTRACE_SEIZE, 1, nullptr, nullptr)); }},
     {"trace-outside", [] { return worked(::ptrace(PTRACE_SEIZE, std::atoi(argument.c_str()), nullptr, nullptr)); }},
     {"kill-outside", [] { return worked(::kill(std::atoi(argument.c_str()), 0)); }},
     {"descriptors", [] { return !own_descriptors_only(); }},

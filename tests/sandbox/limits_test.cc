@@ -85,7 +85,8 @@ TEST_CASE("a fork bomb meets the process limit") {
     policy.limits.wall = 1s;
     const auto outcome = box.sh("n=0; while [ $n -lt 200 ]; do sleep 86421.4 & n=$((n+1)); done; wait", policy);
     CHECK_FALSE(outcome.passed());
-    if (!options.use_cgroup) CHECK(outcome.ending == Ending::kTooManyProcesses);
+    // Root is exempt from the kernel's own count, and is watched.
+    if (!options.use_cgroup && ::geteuid() == 0) CHECK(outcome.ending == Ending::kTooManyProcesses);
     box.sh("b() { b | b & }; b; wait; sleep 86421.4", policy);
     CHECK(test::count_processes("86421.4") == 0);
     CHECK(box.sh("true", policy).passed());  // the workspace is good for the next run
@@ -104,7 +105,7 @@ TEST_CASE("a tree that takes too much memory is ended") {
                  "for i in $p; do wait $i || exit 1; done", policy).ending ==
           Ending::kOutOfMemory);
   } else {
-    MESSAGE("skipped: no control group bounds a tree here");
+    test::say_skipped("no control group bounds a tree here");
   }
   Box box(watched());
   CHECK_FALSE(box.sh("head -c 300M /dev/zero | tail > /dev/null && test $? -eq 0 && exit 1; exit 1", policy).passed());

@@ -16,7 +16,7 @@ std::vector<sandbox::WorkspaceOptions> both_kinds() {
   std::vector<sandbox::WorkspaceOptions> kinds(1);
   kinds[0].use_overlay = false;
   if (sandbox::probe_isolation().overlay) kinds.insert(kinds.begin(), sandbox::WorkspaceOptions{});
-  else MESSAGE("skipped: no overlayfs here, only the copied workspace is tested");
+  else test::say_skipped("no overlayfs here, only copied workspaces are tested");
   return kinds;
 }
 
@@ -145,7 +145,7 @@ TEST_CASE("Python sees an edit of equal size within one second, with its byte co
   Box box;
   box.source.write("m.py", "value = 1\n");
   if (!box.sh("python3 -c 'import sys'").passed()) {
-    MESSAGE("skipped: no python3 here");
+    test::say_skipped("no python3 here");
     return;
   }
   CHECK(box.out("python3 -c 'import m; print(m.value)'") == "1\n");
