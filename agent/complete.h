@@ -21,22 +21,31 @@ struct CompleteRequest {
   std::string path;            // for the language; may be empty
   int n = 1;                   // completions wanted; above 1 they are sampled
   int max_tokens = 48;
-  bool single_line = true;     // stop at the end of the line
+  bool single_line = true;  // stop at the end of the line; else at the end of the block around the cursor
+  // As the model said it: no end of line or block, no clean-up, nothing dropped. For evaluation.
+  bool raw = false;
+  // Natural log, mean over the tokens; completions below are not worth showing.
+  double min_mean_logprob = -1e9;
   engine::SamplingOptions sampling;
   std::vector<std::string> stop;
 };
 
 struct CompletionItem {
   std::string text;
-  double logprob = 0;   // natural log, sum over its tokens
+  double logprob = 0;  // natural log, sum over its tokens
   int n_tokens = 0;
 };
+
+// Below this the shipped model's lines are wrong too often to be worth reading: exp(-1.0) is a mean token probability
+// of 37 %.
+inline constexpr double kDefaultMinMeanLogprob = -1.0;
 
 class Completer {
  public:
   static base::Result<std::unique_ptr<Completer>> create(std::shared_ptr<const engine::Engine> model);
   virtual ~Completer() = default;
-  // Best first; empty where nothing is worth showing. Never repeats the suffix, never ends in white space.
+  // Best first; empty where nothing is worth showing. Unless raw: repeats neither suffix nor neighbouring line, closes
+  // no bracket twice, adds no syntax error to the file, never ends in white space.
   virtual base::Result<std::vector<CompletionItem>> complete(const CompleteRequest& request, std::stop_token stop) = 0;
 };
 

@@ -28,8 +28,12 @@ struct Context {
   void fail(const base::Error& error);
 };
 
+void add_apply_command(CLI::App& app, Context& context);
 void add_lsp_command(CLI::App& app, Context& context);
+void add_model_command(CLI::App& app, Context& context);
 void add_sandbox_command(CLI::App& app, Context& context);
+void add_test_command(CLI::App& app, Context& context);
+void add_undo_command(CLI::App& app, Context& context);  // and `graft log`
 void add_version_command(CLI::App& app, Context& context);
 
 }  // namespace cli

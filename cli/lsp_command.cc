@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "lsp/lsp.h"
+#include "sandbox/sandbox.h"
 
 namespace cli {
 namespace {
@@ -14,6 +15,18 @@ base::Result<std::unique_ptr<lsp::Transport>> open_transport(int port, std::stop
   return lsp::accept_loopback(
       static_cast<uint16_t>(port),
       [](uint16_t taken) { std::fprintf(stderr, "graft: listening on 127.0.0.1:%d\n", taken); }, stop);
+}
+
+std::string describe_isolation() {
+  const sandbox::Isolation& isolation = sandbox::probe_isolation();
+  return isolation.available ? isolation.kind + "." : "not available, so nothing can be repaired here. " + isolation.fix;
+}
+
+lsp::Services services() {
+  lsp::Services services;
+  services.fix = agent::fix;
+  services.isolation = describe_isolation;
+  return services;
 }
 
 }  // namespace
@@ -31,8 +44,7 @@ void add_lsp_command(CLI::App& app, Context& context) {
   command->callback([&context, options] {
     auto transport = open_transport(options->port, context.stop);
     if (!transport) return context.fail(transport.error());
-    lsp::Services services;
-    context.exit_code = lsp::serve(**transport, services, {.version = GRAFT_VERSION}, context.stop);
+    context.exit_code = lsp::serve(**transport, services(), {.version = GRAFT_VERSION}, context.stop);
     if (context.stop.stop_requested()) context.exit_code = 130;
   });
 }

@@ -49,8 +49,12 @@ int run(int argc, char** argv) {
   app.add_flag("--json", context.json, "Print for a machine: JSON on stdout, everything else on stderr");
   app.require_subcommand(1);
   app.fallthrough();  // global options may follow the command
+  cli::add_apply_command(app, context);
   cli::add_lsp_command(app, context);
+  cli::add_model_command(app, context);
   cli::add_sandbox_command(app, context);
+  cli::add_test_command(app, context);
+  cli::add_undo_command(app, context);
   cli::add_version_command(app, context);
 
   SignalThread signals;

@@ -70,6 +70,8 @@ class Engine : public std::enable_shared_from_this<Engine> {
   virtual const ModelInfo& info() const = 0;
   virtual const SpecialTokens& special_tokens() const = 0;
   virtual bool has_capability(std::string_view name) const = 0;
+  // Whether text ends before `token`: end of text, end of a turn, marks that a model writes after a filled-in middle.
+  virtual bool ends_generation(Token token) const { return special_tokens().eos == token; }
 
   // Text to ids and back, byte-exact. Special tokens written in `text` stay plain text unless `parse_special`.
   virtual std::vector<Token> tokenize(std::string_view text, bool parse_special = false) const = 0;
@@ -120,7 +122,7 @@ struct GenerateOptions {
 
 struct Generated {
   std::string text;           // cut before a stop string; always whole UTF-8 characters
-  std::vector<Token> tokens;  // as sampled
+  std::vector<Token> tokens;  // as sampled, the one that ended the text included
   double logprob = 0.0;       // natural log, sum over `tokens`, of the distribution before temperature
   StopReason reason = StopReason::kMaxTokens;
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// lsp/lsp.h: the language server's front door. What it speaks stands in docs/lsp.md.
+// lsp/lsp.h: the language server's front door. What it speaks and refuses stands in docs/lsp.md.
 //
 // Threads  Fixed roles: a reader (bytes to messages), the caller's thread as main thread (documents, routing, the table
 // of

@@ -6,7 +6,7 @@
 
 namespace lsp {
 
-struct Reply::State {
+struct RequestState {
   std::string id, method;
   std::weak_ptr<Requests::Table> table;
   std::atomic<bool> answered{false};
@@ -53,8 +53,21 @@ bool Reply::answered() const {
   return !state_ || state_->answered;
 }
 
+Reply::Other Reply::other() const {
+  Other other;
+  other.state_ = state_;
+  return other;
+}
+
+void Reply::Other::fail(const RpcError& error) const {
+  const auto state = state_.lock();
+  if (!state) return;
+  state->fail(error);
+  state->stop.request_stop();
+}
+
 std::optional<Reply> Requests::open(const std::string& id, std::string method) {
-  auto state = std::make_shared<Reply::State>();
+  auto state = std::make_shared<RequestState>();
   state->id = id;
   state->method = std::move(method);
   state->table = table_;
@@ -67,7 +80,7 @@ std::optional<Reply> Requests::open(const std::string& id, std::string method) {
 }
 
 bool Requests::fail(const std::string& id, const RpcError& error) {
-  std::shared_ptr<Reply::State> state;
+  std::shared_ptr<RequestState> state;
   {
     std::lock_guard lock(table_->mutex);
     const auto found = table_->open.find(id);

@@ -22,6 +22,7 @@ namespace lsp {
 using Send = std::function<void(std::string)>;  // takes the text of one message; from any thread
 
 class Requests;
+struct RequestState;
 
 // Moves, never copies. Its stop token asks for a stop once the request has been answered by someone else.
 class Reply {
@@ -35,12 +36,22 @@ class Reply {
   void fail(RpcError error);
   std::stop_token stop() const;
   bool answered() const;
+  // Another hand on the same request: answers it in place of this Reply.
+  class Other {
+   public:
+    // Answers now and asks the work to stop; does nothing where the request has been answered.
+    void fail(const RpcError& error) const;
+
+   private:
+    friend class Reply;
+    std::weak_ptr<RequestState> state_;
+  };
+  Other other() const;
 
  private:
   friend class Requests;
-  struct State;
-  explicit Reply(std::shared_ptr<State> state) : state_(std::move(state)) {}
-  std::shared_ptr<State> state_;
+  explicit Reply(std::shared_ptr<RequestState> state) : state_(std::move(state)) {}
+  std::shared_ptr<RequestState> state_;
 };
 
 class Requests {
@@ -56,13 +67,13 @@ class Requests {
   size_t size() const;
 
  private:
-  friend class Reply;
+  friend struct RequestState;
   struct Table {
     Table(Send to, Failed on_failed) : send(std::move(to)), failed(std::move(on_failed)) {}
     const Send send;
     const Failed failed;
     mutable std::mutex mutex;
-    std::map<std::string, std::shared_ptr<Reply::State>> open;  // guarded by mutex
+    std::map<std::string, std::shared_ptr<RequestState>> open;  // guarded by mutex
   };
   std::shared_ptr<Table> table_;
 };

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/strings.h"
 #include "lsp/structure.h"
+#include "lsp/uri.h"
 
 namespace lsp {
 
@@ -18,6 +19,10 @@ const std::map<std::string, Server::RequestHandler, std::less<>>& Server::reques
       {"textDocument/documentSymbol", &Server::on_document_symbol},
       {"textDocument/foldingRange", &Server::on_folding_range},
       {"textDocument/selectionRange", &Server::on_selection_range},
+      {"textDocument/inlineCompletion", &Server::on_inline_completion},
+      {"textDocument/copilotInlineEdit", &Server::on_copilot_inline_edit},
+      {"textDocument/codeAction", &Server::on_code_action},
+      {"workspace/executeCommand", &Server::on_execute_command},
   };
   return handlers;
 }
@@ -26,6 +31,7 @@ const std::map<std::string, Server::NotificationHandler, std::less<>>& Server::n
   static const std::map<std::string, NotificationHandler, std::less<>> handlers = {
       {"initialized", &Server::on_initialized},
       {"$/cancelRequest", &Server::on_cancel},
+      {"window/workDoneProgress/cancel", &Server::on_progress_cancel},
       {"textDocument/didOpen", &Server::on_did_open},
       {"textDocument/didChange", &Server::on_did_change},
       {"textDocument/didSave", &Server::on_did_save},
@@ -51,8 +57,11 @@ Server::Server(const Services& services, const ServeOptions& options, Send send,
                   else
                     client_.log(MessageType::kWarning, line);
                 }),
+      status_(client_),
       workers_(options.n_workers),
-      trees_(workers_, post) {}
+      trees_(workers_, post),
+      engine_(services_, client_, status_, options.n_workers > 0),
+      fix_(services_, client_, documents_, engine_, status_, post, options.n_workers > 0) {}
 
 Server::~Server() {
   finish();
@@ -86,6 +95,8 @@ void Server::finish() {
   requests_.fail_all({RpcCode::kRequestCancelled, "The server is ending."});
   parent_.reset();
   trees_.stop();
+  engine_.finish();  // first: a repair may wait for the model
+  fix_.finish();
   workers_.finish();
 }
 
@@ -121,27 +132,38 @@ void Server::on_initialize(const Json& params, Reply reply) {
   client_.capabilities = read_capabilities(params);
   workspace_.initialize(params);
   std::vector<std::string> problems;
-  if (const auto given = params.find("initializationOptions"); given != params.end())
+  if (const auto given = params.find("initializationOptions"); given != params.end()) {
     initial_settings_ = read_settings(*given, {}, problems);
+    if (base::json_string(*given, "fixResult") == "return") fix_result_ = FixResult::kReturn;
+  }
   settings_ = initial_settings_;
   watch_parent(params);
   state_ = State::kRunning;
 
-  const Json result = {{"serverInfo", {{"name", "graft"}, {"version", options_.version}}},
-                       {"capabilities",
-                        {{"positionEncoding", encoding_name(client_.capabilities.position_encoding)},
-                         {"textDocumentSync", {{"openClose", true}, {"change", 2}, {"save", {{"includeText", false}}}}},
-                         {"documentSymbolProvider", {{"label", "Graft"}}},
-                         {"foldingRangeProvider", true},
-                         {"selectionRangeProvider", true},
-                         {"workspace", {{"workspaceFolders", {{"supported", true}, {"changeNotifications", true}}}}}}}};
+  Json result = {{"serverInfo", {{"name", "graft"}, {"version", options_.version}}},
+                 {"capabilities",
+                  {{"positionEncoding", encoding_name(client_.capabilities.position_encoding)},
+                   {"textDocumentSync", {{"openClose", true}, {"change", 2}, {"save", {{"includeText", false}}}}},
+                   {"documentSymbolProvider", {{"label", "Graft"}}},
+                   {"foldingRangeProvider", true},
+                   {"selectionRangeProvider", true},
+                   {"workspace", {{"workspaceFolders", {{"supported", true}, {"changeNotifications", true}}}}}}}};
+  Json& provides = result["capabilities"];
+  if (services_.load_model) provides["inlineCompletionProvider"] = Json::object();
+  if (services_.fix) {
+    provides["codeActionProvider"] = {{"codeActionKinds", {"quickfix"}}};
+    provides["executeCommandProvider"] = {{"commands", {kFixCommand}}, {"workDoneProgress", true}};
+  }
   reply.result(result);
   for (const auto& problem : problems) client_.log(MessageType::kWarning, problem);
 }
 
 void Server::on_initialized(const Json&) {
-  fetch_settings();
   report_health();
+  if (client_.capabilities.configuration)
+    fetch_settings();
+  else
+    engine_.load(settings_.model_path);
 }
 
 void Server::on_shutdown(const Json&, Reply reply) {
@@ -155,6 +177,10 @@ void Server::on_cancel(const Json& params) {
   if (id != params.end()) requests_.fail(base::dump_json(*id), {RpcCode::kRequestCancelled, "Cancelled."});
 }
 
+void Server::on_progress_cancel(const Json& params) {
+  fix_.cancel(params);
+}
+
 void Server::on_did_open(const Json& params) {
   const auto document = documents_.open(params);
   if (!document) return client_.log(MessageType::kWarning, document.error().message);
@@ -165,6 +191,7 @@ void Server::on_did_change(const Json& params) {
   const auto changed = documents_.change(params, client_.capabilities.position_encoding);
   if (!changed) return client_.log(MessageType::kWarning, changed.error().message);
   trees_.changed(*changed);
+  engine_.document_changed(changed->document->uri);
 }
 
 void Server::on_did_save(const Json& params) {
@@ -210,6 +237,48 @@ void Server::on_selection_range(const Json& params, Reply reply) {
              });
 }
 
+void Server::on_inline_completion(const Json& params, Reply reply) {
+  complete(params, InlineDialect::kStandard, std::move(reply));
+}
+
+void Server::on_copilot_inline_edit(const Json& params, Reply reply) {
+  complete(params, InlineDialect::kCopilotEdit, std::move(reply));
+}
+
+void Server::complete(const Json& params, InlineDialect dialect, Reply reply) {
+  const auto document = document_of(params, reply);
+  if (!document) return;
+  const Settings& settings = settings_of(document->uri);
+  const auto encoding = client_.capabilities.position_encoding;
+  auto question = read_inline_question(params, dialect, document, settings, encoding);
+  if (!question) return reply.fail(rpc_error(question.error()));
+  if (!*question || !settings.completion_enabled)
+    return reply.result({{dialect == InlineDialect::kStandard ? "items" : "edits", Json::array()}});
+  const auto path = path_of_uri(document->uri);
+  const Folder* folder = workspace_.folder_of(document->uri);
+  const auto relative = path && folder != nullptr ? relative_to(folder->path, *path) : std::nullopt;
+  const std::string name = relative ? *relative : path ? path->filename().string() : std::string();
+  engine_.ask(std::move(**question), std::move(reply), settings, name);
+}
+
+void Server::on_code_action(const Json& params, Reply reply) {
+  const auto document = document_of(params, reply);
+  if (document) reply.result(fix_.code_actions(params, settings_of(document->uri)));
+}
+
+void Server::on_execute_command(const Json& params, Reply reply) {
+  const std::string command = base::json_string(params, "command");
+  if (command != kFixCommand)
+    return reply.fail({RpcCode::kInvalidParams, base::cat("There is no command ", command, ".")});
+  const auto arguments = params.find("arguments");
+  const bool given = arguments != params.end() && arguments->is_array() && !arguments->empty();
+  const std::string uri = given ? base::json_string(arguments->front(), "uri") : std::string();
+  // Run from a command palette, without a document: the first folder.
+  const Folder* folder = workspace_.folder_of(uri);
+  if (folder == nullptr && uri.empty() && !workspace_.folders().empty()) folder = &workspace_.folders().front();
+  fix_.start(params, folder, folder == nullptr ? settings_ : settings_of(folder->uri), fix_result_, std::move(reply));
+}
+
 DocumentPtr Server::document_of(const Json& params, Reply& reply) {
   auto document = documents_.find(document_uri(params));
   if (!document) reply.fail({RpcCode::kInvalidParams, "The document is not open."});
@@ -219,9 +288,10 @@ DocumentPtr Server::document_of(const Json& params, Reply& reply) {
 void Server::on_did_change_configuration(const Json& params) {
   const auto given = params.find("settings");
   // Clients with workspace/configuration send null here and want to be asked.
-  if (given == params.end() || given->is_null() || client_.capabilities.configuration) return fetch_settings();
+  if (given == params.end() || !given->is_object()) return fetch_settings();
   of_folder_.clear();
   take_settings("", *given);
+  engine_.load(settings_.model_path);
 }
 
 void Server::on_did_change_workspace_folders(const Json& params) {
@@ -241,9 +311,10 @@ void Server::fetch_settings() {
   }
   client_.request("workspace/configuration", {{"items", std::move(items)}},
                   [this, scopes = std::move(scopes)](const Json& result, const std::optional<RpcError>& error) {
-                    if (error) return client_.log(MessageType::kWarning, "workspace/configuration: " + error->message);
+                    if (error) client_.log(MessageType::kWarning, "workspace/configuration: " + error->message);
                     for (size_t i = 0; i < scopes.size() && i < result.size() && result.is_array(); ++i)
                       take_settings(scopes[i], result[i]);
+                    engine_.load(settings_.model_path);
                   });
 }
 

@@ -10,9 +10,12 @@
 
 #include "lsp/client.h"
 #include "lsp/documents.h"
+#include "lsp/engine_thread.h"
+#include "lsp/fix_command.h"
 #include "lsp/lsp.h"
 #include "lsp/requests.h"
 #include "lsp/settings.h"
+#include "lsp/status.h"
 #include "lsp/trees.h"
 #include "lsp/workers.h"
 #include "lsp/workspace.h"
@@ -51,9 +54,14 @@ class Server {
   void on_document_symbol(const base::Json& params, Reply reply);
   void on_folding_range(const base::Json& params, Reply reply);
   void on_selection_range(const base::Json& params, Reply reply);
+  void on_inline_completion(const base::Json& params, Reply reply);
+  void on_copilot_inline_edit(const base::Json& params, Reply reply);
+  void on_code_action(const base::Json& params, Reply reply);
+  void on_execute_command(const base::Json& params, Reply reply);
 
   void on_initialized(const base::Json& params);
   void on_cancel(const base::Json& params);
+  void on_progress_cancel(const base::Json& params);
   void on_did_open(const base::Json& params);
   void on_did_change(const base::Json& params);
   void on_did_save(const base::Json& params);
@@ -63,6 +71,7 @@ class Server {
 
   // The open document that a request names; otherwise `reply` has been answered.
   DocumentPtr document_of(const base::Json& params, Reply& reply);
+  void complete(const base::Json& params, InlineDialect dialect, Reply reply);
   void fetch_settings();
   void take_settings(const std::string& folder_uri, const base::Json& section);
   const Settings& settings_of(const std::string& uri) const;
@@ -80,10 +89,14 @@ class Server {
   Settings initial_settings_;                  // of initializationOptions
   Settings settings_;                          // without a folder
   std::map<std::string, Settings> of_folder_;  // by folder URI
+  FixResult fix_result_ = FixResult::kApply;   // of initializationOptions
   Documents documents_;
   std::unique_ptr<ProcessWatch> parent_;
+  Status status_;
   Workers workers_;
   Trees trees_;
+  EngineThread engine_;
+  FixCommand fix_;
 };
 
 }  // namespace lsp

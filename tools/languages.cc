@@ -114,6 +114,12 @@ std::string_view language_name(Language language) {
   return found->name;
 }
 
+std::string_view usual_ending(Language language) {
+  const auto* found =
+      std::find_if(std::begin(kEndings), std::end(kEndings), [&](const auto& e) { return e.language == language; });
+  return found->name;
+}
+
 std::optional<Language> language_of_id(std::string_view lsp_language_id) {
   return find(kLspIds, lsp_language_id);
 }

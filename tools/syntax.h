@@ -26,6 +26,7 @@ enum class Language { kC, kCpp, kCuda, kPython, kJavaScript, kTypeScript, kTsx, 
 std::optional<Language> language_of_path(std::string_view path);  // by file name and ending
 std::string_view language_name(Language language);                // LSP languageId: "cpp", "typescriptreact", ...
 std::optional<Language> language_of_id(std::string_view lsp_language_id);
+std::string_view usual_ending(Language language);                 // of its file names: ".py"
 
 inline constexpr size_t kMaxParseBytes = 16u << 20;
 

@@ -109,10 +109,17 @@ std::vector<Token> Tokenizer::encode(std::string_view text, bool parse_special) 
 
 void Tokenizer::encode_plain(std::string_view text, std::vector<Token>& out) const {
   std::vector<Token> symbols;
+  std::unordered_map<std::string_view, std::pair<size_t, size_t>> seen;  // words repeat: where in `out` one begins, its tokens
   for (const std::string_view piece : pre_tokenize(parts_.splits, text)) {
+    const auto [before, fresh] = seen.try_emplace(piece, out.size(), 0);
+    if (!fresh) {
+      for (size_t i = 0; i < before->second.second; ++i) out.push_back(out[before->second.first + i]);
+      continue;
+    }
     if (parts_.ignore_merges) {
       if (const auto whole = whole_pieces_.find(std::string(piece)); whole != whole_pieces_.end()) {
         out.push_back(whole->second);
+        before->second.second = 1;
         continue;
       }
     }
@@ -120,6 +127,7 @@ void Tokenizer::encode_plain(std::string_view text, std::vector<Token>& out) con
     for (const char c : piece) symbols.push_back(byte_tokens_[static_cast<uint8_t>(c)]);
     merge_pairs(merges_, symbols);
     out.insert(out.end(), symbols.begin(), symbols.end());
+    before->second.second = symbols.size();
   }
 }
 

@@ -29,7 +29,6 @@ end
 local function start(options)
   child = vim.fn.jobstart({ nvim, '--embed', '--headless', '-u', 'NONE', '-i', 'NONE', '-n' }, { rpc = true })
   assert(child > 0, 'Neovim did not start')
-  vim.rpcrequest(child, 'nvim_ui_attach', 100, 30, { rgb = true, ext_linegrid = true })
   lua([[
     local plugin, graft, options = ...
     vim.opt.runtimepath:prepend(plugin)

@@ -25,6 +25,7 @@ end
 
 local function finish(failure, result)
   local was = running
+  if not was then return end
   running = nil
   vim.api.nvim_clear_autocmds({ group = group })
   if failure then
@@ -34,7 +35,7 @@ local function finish(failure, result)
   if type(result) ~= 'table' then return show('the server gave no result', 'ErrorMsg') end
   if result.status == 'verified' then
     show(result.summary or 'verified fix', 'MoreMsg')
-    require('graft.review').open(result, was and was.client)
+    require('graft.review').open(result, was.client)
   elseif result.status == 'already_passes' then
     show('the check passes already', 'MoreMsg')
   else
@@ -86,6 +87,8 @@ end
 function M.cancel()
   if not running then return show('nothing to cancel') end
   client.cancel(running.client, running.id)
+  -- Neovim drops the server's answer to a cancelled request, so the end is told here.
+  finish({ code = -32800 })
 end
 
 ---@return string? what the running repair does

@@ -49,7 +49,7 @@ function M.apply(result, server)
       return false
     end
     -- The state was checked above; Neovim's own version test knows only the buffers that were open at the time.
-    if document then document.version = vim.NIL end
+    if document then document.version = 0 end
   end
   vim.lsp.util.apply_workspace_edit(result.edit, server and server.offset_encoding or 'utf-16')
   vim.notify('graft: applied; write the files to keep it, or undo', vim.log.levels.INFO)

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/complete.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "agent/completion_text.h"
+#include "base/strings.h"
+#include "tools/syntax.h"
+
+namespace agent {
+namespace {
+
+// What the model sees. 4 KiB are 1,000 to 1,500 tokens of code: a cold prompt of that size is what two cores read in
+// the time that a person waits for ghost text (design: 400 ms for 1,000 new tokens).
+constexpr size_t kPrefixBytes = 3072, kSuffixBytes = 1024;
+// Below what any tokenizer needs for code, so that the window fits the context whatever the text is.
+constexpr size_t kBytesPerToken = 2;
+constexpr int kMaxContextTokens = 4096;
+// Texts above this are not parsed at each keystroke: the parse would cost more than the completion.
+constexpr size_t kMaxCheckedBytes = 512u << 10;
+// Alternatives beside the greedy one differ enough at this temperature to be worth the choice.
+constexpr float kAlternativesTemperature = 0.6f;
+
+// Answers "would this text add a syntax error to the file?", with the last file's tree kept for the next keystroke.
+class ParseFilter {
+ public:
+  // Takes the file without a completion.
+  void set_file(const CompleteRequest& request, std::stop_token stop) {
+    const auto language = tools::language_of_path(request.path);
+    if (!language || request.prefix.size() + request.suffix.size() > kMaxCheckedBytes) return tree_.reset();
+    auto tree = tree_ && tree_->language() == *language
+                    ? follow(request.prefix + request.suffix, stop)
+                    : tools::SyntaxTree::parse(*language, request.prefix + request.suffix, stop);
+    tree_.reset();
+    if (tree) tree_ = std::move(tree).value();
+    n_errors_ = tree_ ? tree_->errors().size() : 0;
+  }
+
+  bool passes(const CompleteRequest& request, const std::string& text, std::stop_token stop) const {
+    if (!tree_) return true;
+    return adds_nothing(request, text, stop) || adds_nothing(request, with_expected_end(request.prefix, text), stop);
+  }
+
+ private:
+  bool adds_nothing(const CompleteRequest& request, const std::string& text, std::stop_token stop) const {
+    const size_t at = request.prefix.size();
+    const tools::TextChange change{at, at, at + text.size()};
+    const auto tree = tree_->reparse(request.prefix + text + request.suffix, {&change, 1}, stop);
+    return tree && tree->errors().size() <= n_errors_;
+  }
+  base::Result<tools::SyntaxTree> follow(std::string text, std::stop_token stop) const {
+    const std::string& old = tree_->text();
+    const size_t shorter = std::min(old.size(), text.size());
+    size_t front = 0, back = 0;
+    while (front < shorter && old[front] == text[front]) ++front;
+    while (back < shorter - front && old[old.size() - 1 - back] == text[text.size() - 1 - back]) ++back;
+    const tools::TextChange change{front, old.size() - back, text.size() - back};
+    return tree_->reparse(std::move(text), {&change, 1}, stop);
+  }
+
+  std::optional<tools::SyntaxTree> tree_;
+  size_t n_errors_ = 0;
+};
+
+double mean_logprob(const CompletionItem& item) {
+  return item.n_tokens == 0 ? 0 : item.logprob / item.n_tokens;
+}
+
+class EngineCompleter final : public Completer {
+ public:
+  EngineCompleter(std::shared_ptr<const engine::Engine> model, std::unique_ptr<engine::Session> session)
+      : model_(std::move(model)), session_(std::move(session)) {}
+
+  base::Result<std::vector<CompletionItem>> complete(const CompleteRequest& request, std::stop_token stop) override {
+    const int max_tokens = std::clamp(request.max_tokens, 1, session_->n_ctx() / 2);
+    const auto prompt = prompt_of(request, max_tokens);
+    if (!prompt) return prompt.error();
+    if (!request.raw) filter_.set_file(request, stop);
+
+    std::vector<CompletionItem> items;
+    for (int i = 0; i < std::max(1, request.n); ++i) {
+      auto said = engine::generate(*session_, *prompt, options_of(request, max_tokens, i), stop);
+      if (!said) return std::move(said).error();
+      CompletionItem item{said->text, said->logprob, static_cast<int>(said->tokens.size())};
+      if (request.raw || keep(request, said->reason, item, stop)) items.push_back(std::move(item));
+    }
+    if (!request.raw) drop_doubles(items);
+    std::stable_sort(items.begin(), items.end(),
+                     [](const auto& a, const auto& b) { return mean_logprob(a) > mean_logprob(b); });
+    return items;
+  }
+
+ private:
+  base::Result<std::vector<engine::Token>> prompt_of(const CompleteRequest& request, int max_tokens) const {
+    const int room = session_->n_ctx() - max_tokens - 1;
+    const size_t bytes = std::min(kPrefixBytes + kSuffixBytes, static_cast<size_t>(room) * kBytesPerToken);
+    const auto seen =
+        context_window(request.prefix, request.suffix, bytes * kPrefixBytes / (kPrefixBytes + kSuffixBytes),
+                       bytes * kSuffixBytes / (kPrefixBytes + kSuffixBytes));
+    return model_->fim_prompt({seen.prefix, seen.suffix, request.path, room});
+  }
+
+  static engine::GenerateOptions options_of(const CompleteRequest& request, int max_tokens, int number) {
+    engine::GenerateOptions options;
+    options.max_tokens = max_tokens;
+    options.sampling = request.sampling;
+    options.sampling.seed += static_cast<uint64_t>(number);
+    // The first of several is the likeliest; the others are drawn.
+    if (number > 0 && options.sampling.temperature <= 0) options.sampling.temperature = kAlternativesTemperature;
+    options.stop = request.stop;
+    if (request.raw) return options;
+    if (request.single_line)
+      options.stop.insert(options.stop.end(), {"\n", "\r"});
+    else
+      options.keep_going = [&request](std::string_view text) { return block_end(request.prefix, text) == text.size(); };
+    return options;
+  }
+
+  // Cleans `item` up; false where nothing worth showing is left.
+  bool keep(const CompleteRequest& request, engine::StopReason reason, CompletionItem& item,
+            std::stop_token stop) const {
+    if (mean_logprob(item) < request.min_mean_logprob) return false;
+    if (!request.single_line) {
+      item.text.resize(block_end(request.prefix, item.text));
+      // Out of tokens in the middle of a line: whole lines are worth more than the piece.
+      const size_t newline = item.text.rfind('\n');
+      if (reason == engine::StopReason::kMaxTokens && newline != std::string::npos) item.text.resize(newline);
+    }
+    item.text = fit_between(request.prefix, std::move(item.text), request.suffix);
+    return !item.text.empty() && filter_.passes(request, item.text, stop);
+  }
+
+  static void drop_doubles(std::vector<CompletionItem>& items) {
+    std::vector<CompletionItem> single;
+    for (auto& item : items)
+      if (std::none_of(single.begin(), single.end(), [&](const auto& had) { return had.text == item.text; }))
+        single.push_back(std::move(item));
+    items = std::move(single);
+  }
+
+  const std::shared_ptr<const engine::Engine> model_;
+  const std::unique_ptr<engine::Session> session_;
+  ParseFilter filter_;
+};
+
+}  // namespace
+
+base::Result<std::unique_ptr<Completer>> Completer::create(std::shared_ptr<const engine::Engine> model) {
+  if (!model->has_capability("fim"))
+    return base::invalid(base::cat("The model ", model->info().name, " cannot fill in the middle."));
+  const int n_ctx = std::min(model->info().n_ctx_train, kMaxContextTokens);
+  // 64: a prompt and a line. A model with less context than that completes nothing.
+  if (n_ctx < 64)
+    return base::invalid(base::cat("The model ", model->info().name, " has a context of ", n_ctx, " tokens only."));
+  auto session = model->open_session(n_ctx);
+  if (!session) return std::move(session).error().in("open a session for completions");
+  return std::unique_ptr<Completer>(std::make_unique<EngineCompleter>(std::move(model), std::move(*session)));
+}
+
+}  // namespace agent

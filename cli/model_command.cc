@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+// `graft model info|tokenize|verify`: what a model file holds, its tokenizer, and whether it is whole.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <fstream>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "base/strings.h"
+#include "cli/commands.h"
+#include "engine/model_file.h"
+
+namespace cli {
+namespace {
+
+struct ModelOptions {
+  std::filesystem::path model;
+  bool decode = false;   // tokenize
+  bool special = false;  // tokenize
+};
+
+// Bytes that programs can take without pushing others out; 0 where the system does not say.
+uint64_t available_memory() {
+  std::ifstream in("/proc/meminfo");
+  for (std::string key; in >> key; in.ignore(256, '\n')) {
+    uint64_t kib = 0;
+    if (key == "MemAvailable:" && in >> kib) return kib * 1024;
+  }
+  return 0;
+}
+
+std::string in_units(uint64_t bytes) {
+  constexpr const char* kUnits[] = {"B", "kB", "MB", "GB", "TB"};
+  auto value = static_cast<double>(bytes);
+  size_t unit = 0;
+  for (; value >= 1000 && unit + 1 < std::size(kUnits); ++unit) value /= 1000;
+  char text[32];
+  std::snprintf(text, sizeof text, unit == 0 ? "%.0f %s" : "%.2f %s", value, kUnits[unit]);
+  return text;
+}
+
+std::string joined(const std::vector<std::string>& items) {
+  std::string text;
+  for (const std::string& item : items) text += (text.empty() ? "" : ", ") + item;
+  return text.empty() ? "none" : text;
+}
+
+struct MemoryNeed {
+  uint64_t needed, available;
+  bool known() const { return available > 0; }
+  bool fits() const { return needed <= available; }
+};
+
+MemoryNeed memory_need(const engine::ModelInfo& info) {
+  return {info.weight_bytes + info.kv_bytes_per_token * static_cast<uint64_t>(info.n_ctx_train), available_memory()};
+}
+
+void print_json(const engine::ModelInfo& info, const engine::SpecialTokens& special) {
+  const auto id = [](const std::optional<engine::Token>& token) { return token ? base::Json(*token) : base::Json(); };
+  const MemoryNeed memory = memory_need(info);
+  const base::Json report = {
+      {"name", info.name},
+      {"family", info.family},
+      {"container", info.container},
+      {"weight_types", info.weight_types},
+      {"capabilities", info.capabilities},
+      {"n_layers", info.n_layers},
+      {"hidden_size", info.hidden_size},
+      {"n_heads", info.n_heads},
+      {"n_vocab", info.n_vocab},
+      {"n_experts", info.n_experts},
+      {"n_experts_used", info.n_experts_used},
+      {"n_ctx_train", info.n_ctx_train},
+      {"n_parameters", info.n_parameters},
+      {"n_active_parameters", info.n_active_parameters},
+      {"weight_bytes", info.weight_bytes},
+      {"decode_bytes_per_token", info.decode_bytes_per_token},
+      {"kv_bytes_per_token", info.kv_bytes_per_token},
+      {"special_tokens", {{"bos", id(special.bos)}, {"eos", id(special.eos)}, {"fim_prefix", id(special.fim_prefix)},
+                          {"fim_suffix", id(special.fim_suffix)}, {"fim_middle", id(special.fim_middle)}}},
+      {"memory_needed_bytes", memory.needed},
+      {"memory_available_bytes", memory.known() ? base::Json(memory.available) : base::Json()},
+      {"fits", memory.known() ? base::Json(memory.fits()) : base::Json()}};
+  std::printf("%s\n", base::dump_json(report).c_str());
+}
+
+void print_table(const engine::ModelInfo& info) {
+  const auto row = [](const char* name, const std::string& value) { std::printf("%-18s %s\n", name, value.c_str()); };
+  row("name", info.name);
+  row("family", info.family);
+  row("container", info.container + ", " + joined(info.weight_types));
+  row("capabilities", joined(info.capabilities));
+  row("layers", base::cat(info.n_layers, ", hidden size ", info.hidden_size, ", ", info.n_heads, " heads"));
+  if (info.n_experts > 0) row("experts", base::cat(info.n_experts, ", ", info.n_experts_used, " per token"));
+  row("vocabulary", base::cat(info.n_vocab, " tokens"));
+  row("context", base::cat(info.n_ctx_train, " tokens"));
+  char millions[64];
+  std::snprintf(millions, sizeof millions, "%.2f million, %.2f million per token",
+                static_cast<double>(info.n_parameters) / 1e6, static_cast<double>(info.n_active_parameters) / 1e6);
+  row("parameters", millions);
+  row("weights", in_units(info.weight_bytes) + ", " + in_units(info.decode_bytes_per_token) + " read per decoded token");
+  row("cache", in_units(info.kv_bytes_per_token) + " per token of context");
+  const MemoryNeed memory = memory_need(info);
+  const std::string need = in_units(memory.needed) + " with a full context";
+  row("fits here", !memory.known()  ? need + "; this system does not say how much memory is free"
+                   : memory.fits() ? "yes: " + need + ", " + in_units(memory.available) + " available"
+                                   : "no: " + need + ", but only " + in_units(memory.available) + " available");
+}
+
+std::string read_stdin() {
+  std::string text;
+  char chunk[1 << 16];
+  for (size_t n = 0; (n = std::fread(chunk, 1, sizeof chunk, stdin)) > 0;) text.append(chunk, n);
+  return text;
+}
+
+base::Result<std::vector<engine::Token>> token_ids(const std::string& json_text) {
+  auto json = base::parse_json(json_text);
+  if (!json) return std::move(json).error().in("token ids on stdin");
+  if (!json->is_array()) return base::invalid("token ids on stdin: a JSON array of whole numbers is needed");
+  std::vector<engine::Token> tokens;
+  for (const base::Json& item : *json) {
+    if (!item.is_number_integer() || item.get<int64_t>() < 0 || item.get<int64_t>() > INT32_MAX)
+      return base::invalid(base::cat("token ids on stdin: element ", tokens.size(), " is ", base::dump_json(item),
+                                     ", not a token id"));
+    tokens.push_back(static_cast<engine::Token>(item.get<int64_t>()));
+  }
+  return tokens;
+}
+
+void tokenize(const engine::ModelFile& model, const ModelOptions& options, Context& context) {
+  if (!options.decode) {
+    std::string line = base::dump_json(base::Json(model.tokenize(read_stdin(), options.special)));
+    std::printf("%s\n", line.c_str());
+    return;
+  }
+  auto tokens = token_ids(read_stdin());
+  if (!tokens) return context.fail(tokens.error());
+  for (size_t i = 0; i < tokens->size(); ++i)
+    if ((*tokens)[i] >= model.info().n_vocab)
+      return context.fail(base::invalid(base::cat("token ids on stdin: element ", i, " is ", (*tokens)[i],
+                                                  "; the model has ", model.info().n_vocab, " tokens")));
+  const std::string text = model.detokenize(*tokens);
+  std::fwrite(text.data(), 1, text.size(), stdout);
+}
+
+// The structure is checked by opening the model, then every weight is read.
+base::Status check_all(const std::filesystem::path& path, uint64_t& weight_bytes, Context& context) {
+  auto model = engine::open_model_file(path);
+  if (!model) return std::move(model).error();
+  weight_bytes = (*model)->info().weight_bytes;
+  const bool show = ::isatty(STDERR_FILENO) != 0;
+  int shown = -1;
+  const auto progress = [&](uint64_t bytes) {
+    const int percent = weight_bytes == 0 ? 100 : static_cast<int>(100 * bytes / weight_bytes);
+    if (show && percent != shown) std::fprintf(stderr, "\rreading weights %3d %%", shown = percent);
+  };
+  base::Status verified = (*model)->verify(progress, context.stop);
+  if (show) std::fprintf(stderr, "\r\033[K");
+  return verified;
+}
+
+void verify(const std::filesystem::path& path, Context& context) {
+  uint64_t weight_bytes = 0;
+  const base::Status verified = check_all(path, weight_bytes, context);
+  if (!verified && verified.error().code != base::ErrorCode::kCorrupt) return context.fail(verified.error());
+  context.exit_code = verified ? 0 : 1;  // 1: the honest "no"
+  if (context.json) {
+    const base::Json report = verified ? base::Json{{"whole", true}, {"weight_bytes", weight_bytes}}
+                                       : base::Json{{"whole", false}, {"problem", verified.error().message}};
+    std::printf("%s\n", base::dump_json(report).c_str());
+  } else if (verified) {
+    std::printf("whole: the structure and all %s of weights\n", in_units(weight_bytes).c_str());
+  } else {
+    std::printf("damaged: %s\n", verified.error().message.c_str());
+  }
+}
+
+}  // namespace
+
+void add_model_command(CLI::App& app, Context& context) {
+  CLI::App* command = app.add_subcommand("model", "Look at a model, run its tokenizer, measure it");
+  command->require_subcommand(1);
+  command->fallthrough();
+  const auto options = std::make_shared<ModelOptions>();
+  const auto add = [&](const char* name, const char* help, std::function<void()> action) {
+    CLI::App* sub = command->add_subcommand(name, help);
+    sub->fallthrough();
+    sub->add_option("MODEL", options->model, "A GGUF file, or a folder with config.json, *.safetensors and tokenizer.json")
+        ->required();
+    sub->callback(std::move(action));
+    return sub;
+  };
+  const auto with_model = [options, &context](auto action) {
+    return [options, &context, action] {
+      auto model = engine::open_model_file(context.folder / options->model);
+      if (!model) return context.fail(model.error());
+      action(**model);
+    };
+  };
+  add("info", "Family, shapes, sizes, capabilities, and whether it fits here",
+      with_model([&context](const engine::ModelFile& model) {
+        context.json ? print_json(model.info(), model.special_tokens()) : print_table(model.info());
+      }));
+  CLI::App* tokens = add("tokenize", "Text on stdin to a JSON array of token ids", with_model([options, &context](const auto& model) {
+                           tokenize(model, *options, context);
+                         }));
+  tokens->add_flag("--decode", options->decode, "The way back: a JSON array of ids on stdin to text");
+  tokens->add_flag("--special", options->special, "Special tokens written in the text count as such");
+  add("verify", "Check the structure and read every weight",
+      [options, &context] { verify(context.folder / options->model, context); });
+}
+
+}  // namespace cli

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/activation_buffer.h: rows of activations in f32 and, where a quantised matrix reads them, in 8 bits.
+#pragma once
+#include <cstdint>
+
+#include "engine/buffer.h"
+#include "engine/kernels/fast_kernels.h"
+
+namespace engine {
+
+class ActivationBuffer {
+ public:
+  ActivationBuffer() = default;
+  ActivationBuffer(int64_t max_rows, int64_t width)
+      : stride_(round_up(width, kBlockValues)),
+        values_(static_cast<size_t>(max_rows * stride_)),
+        quants_(values_.size()),
+        scales_(values_.size() / kBlockValues),
+        sums_(values_.size() / kBlockValues) {}
+
+  int64_t stride() const { return stride_; }
+  float* row(int64_t i) { return values_.data() + i * stride_; }
+
+  // Fills the 8-bit form of columns [first, first + n) of row i; both are multiples of 32.
+  void quantize(const FastKernels& kernels, int64_t i, int64_t first, int64_t n) {
+    const int64_t at = i * stride_ + first;
+    kernels.quantize(values_.data() + at, n, quants_.data() + at, scales_.data() + at / kBlockValues,
+                     sums_.data() + at / kBlockValues);
+  }
+
+  Activations from(int64_t first_row) const {
+    const int64_t at = first_row * stride_;
+    return {values_.data() + at, quants_.data() + at, scales_.data() + at / kBlockValues, sums_.data() + at / kBlockValues,
+            stride_, nullptr};
+  }
+
+ private:
+  int64_t stride_ = 0;
+  Buffer<float> values_;
+  Buffer<int8_t> quants_;
+  Buffer<float> scales_;
+  Buffer<int32_t> sums_;
+};
+
+}  // namespace engine

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// References of quantize.h, rms_norm.h, silu_gate.h and softmax.h.
+#include <algorithm>
+#include <cmath>
+
+#include "engine/kernels/fast_kernels.h"
+#include "engine/kernels/quantize.h"
+#include "engine/kernels/rms_norm.h"
+#include "engine/kernels/silu_gate.h"
+#include "engine/kernels/softmax.h"
+
+namespace engine {
+
+void quantize_cpu_reference(const float* x, int64_t n, int8_t* quants, float* scales, int32_t* sums) {
+  for (int64_t b = 0; b < n / 32; ++b) {
+    float amax = 0.0f;
+    for (int i = 0; i < 32; ++i) amax = std::max(amax, std::fabs(x[b * 32 + i]));
+    const float inverse = amax > 0.0f ? 127.0f / amax : 0.0f;
+    scales[b] = amax / 127.0f;
+    sums[b] = 0;
+    for (int i = 0; i < 32; ++i) {
+      quants[b * 32 + i] = static_cast<int8_t>(std::nearbyint(x[b * 32 + i] * inverse));
+      sums[b] += quants[b * 32 + i];
+    }
+  }
+}
+
+void rms_norm_cpu_reference(const float* x, const float* gain, int64_t n, float eps, float* y) {
+  float squares = 0.0f;
+  for (int64_t i = 0; i < n; ++i) squares += x[i] * x[i];
+  const float scale = 1.0f / std::sqrt(squares / static_cast<float>(n) + eps);
+  for (int64_t i = 0; i < n; ++i) y[i] = x[i] * scale * gain[i];
+}
+
+void silu_gate_cpu_reference(const float* gate, const float* up, int64_t n, float* y) {
+  for (int64_t i = 0; i < n; ++i) y[i] = gate[i] / (1.0f + std::exp(-gate[i])) * up[i];
+}
+
+void softmax_cpu_reference(float* x, int64_t n) {
+  const float top = *std::max_element(x, x + n);
+  float sum = 0.0f;
+  for (int64_t i = 0; i < n; ++i) sum += x[i] = std::exp(x[i] - top);
+  for (int64_t i = 0; i < n; ++i) x[i] /= sum;
+}
+
+double log_sum_exp_cpu_reference(const float* x, int64_t n) {
+  const double top = static_cast<double>(*std::max_element(x, x + n));
+  double sum = 0.0;
+  for (int64_t i = 0; i < n; ++i) sum += std::exp(static_cast<double>(x[i]) - top);
+  return top + std::log(sum);
+}
+
+double log_sum_exp(const float* x, int64_t n) {
+  static const FastKernels& kernels = best_kernels();
+  return kernels.log_sum_exp(x, n);
+}
+
+}  // namespace engine

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/kernels/fast_attention.h: mla_attention.h over the vector steps `V`.
+//
+// Four queries by two cache rows share their loads in registers; a block of 64 rows is read from memory once for all
+// queries of the call, first for the scores and then, from cache, for the values.
+#pragma once
+#include "engine/kernels/fast_elementwise.h"
+#include "engine/kernels/mla_attention.h"
+
+namespace engine {
+namespace {
+
+template <class V>
+struct FastAttention {
+  using F = typename V::F;
+  static constexpr int kBlock = kAttentionBlock;
+
+  // scores[r * kBlock + s] for R queries and S cache rows.
+  template <int R, int S>
+  static void dot_tile(const float* q, const float* k, int64_t width, float* scores) {
+    F acc[R][S];
+    for (int r = 0; r < R; ++r)
+      for (int s = 0; s < S; ++s) acc[r][s] = V::zero();
+    for (int64_t i = 0; i < width; i += V::kWidth) {
+      F key[S];
+      for (int s = 0; s < S; ++s) key[s] = V::load(k + s * width + i);
+      for (int r = 0; r < R; ++r) {
+        const F query = V::load(q + r * width + i);
+        for (int s = 0; s < S; ++s) acc[r][s] = V::fma(query, key[s], acc[r][s]);
+      }
+    }
+    for (int r = 0; r < R; ++r)
+      for (int s = 0; s < S; ++s) scores[r * kBlock + s] = V::sum(acc[r][s]);
+  }
+
+  // z[r] = z[r] * keep[r] + sum_s p[r, s] * value row s, for R queries.
+  template <int R>
+  static void add_values(const float* p, const float* keep, const float* values, int64_t width, int n_keys, float* z,
+                         int64_t value_width) {
+    constexpr int kD = 16 / V::kWidth;
+    for (int64_t d = 0; d < value_width; d += 16) {
+      F acc[R][kD];
+      for (int r = 0; r < R; ++r)
+        for (int v = 0; v < kD; ++v) acc[r][v] = V::mul(V::load(z + r * value_width + d + v * V::kWidth), V::set1(keep[r]));
+      for (int s = 0; s < n_keys; ++s) {
+        F value[kD];
+        for (int v = 0; v < kD; ++v) value[v] = V::load(values + s * width + d + v * V::kWidth);
+        for (int r = 0; r < R; ++r) {
+          const F weight = V::set1(p[r * kBlock + s]);
+          for (int v = 0; v < kD; ++v) acc[r][v] = V::fma(weight, value[v], acc[r][v]);
+        }
+      }
+      for (int r = 0; r < R; ++r)
+        for (int v = 0; v < kD; ++v) V::store(z + r * value_width + d + v * V::kWidth, acc[r][v]);
+    }
+  }
+
+  // Turns the scores of one query into weights; rows the query does not see weigh exactly 0, which leaves its sums as if
+  // they were not there. Returns by how much earlier sums shrink.
+  static float weigh(float* scores, int n_seen, float& top, float& total) {
+    for (int s = n_seen; s < kBlock; ++s) scores[s] = -__builtin_inff();
+    F largest = V::load(scores);
+    for (int s = V::kWidth; s < kBlock; s += V::kWidth) largest = V::max(largest, V::load(scores + s));
+    const float block_top = V::max_of(largest), new_top = block_top > top ? block_top : top;
+    F sum = V::zero();
+    for (int s = 0; s < kBlock; s += V::kWidth) {
+      const F weight = FastElementwise<V>::exp(V::sub(V::load(scores + s), V::set1(new_top)));
+      V::store(scores + s, weight);
+      sum = V::add(sum, weight);
+    }
+    const float keep = total > 0.0f ? __builtin_expf(top - new_top) : 0.0f;
+    total = total * keep + V::sum(sum);
+    top = new_top;
+    return keep;
+  }
+
+  static void run(const AttentionRows& a) {
+    float scores[kMaxAttentionRows * kBlock], top[kMaxAttentionRows], total[kMaxAttentionRows], keep[kMaxAttentionRows];
+    int n_keys = 0;
+    for (int r = 0; r < a.n_rows; ++r) {
+      top[r] = -__builtin_inff();
+      total[r] = 0.0f;
+      if (a.n_visible[r] > n_keys) n_keys = a.n_visible[r];
+    }
+    for (int64_t i = 0; i < a.n_rows * a.value_width; ++i) a.out[i] = 0.0f;
+    for (int first = 0; first < n_keys; first += kBlock) {
+      const float* block = a.cache + first * a.width;
+      const int n = n_keys - first < kBlock ? n_keys - first : kBlock;
+      int r = 0;
+      for (; r + 4 <= a.n_rows; r += 4) scores_of<4>(a.queries + r * a.width, block, a.width, n, scores + r * kBlock);
+      for (; r < a.n_rows; ++r) scores_of<1>(a.queries + r * a.width, block, a.width, n, scores + r * kBlock);
+      for (r = 0; r < a.n_rows; ++r) {
+        const int seen = a.n_visible[r] - first;
+        if (seen <= 0) {  // all weights 0
+          for (int s = 0; s < kBlock; ++s) scores[r * kBlock + s] = 0.0f;
+          keep[r] = 1.0f;
+        } else {
+          keep[r] = weigh(scores + r * kBlock, seen < kBlock ? seen : kBlock, top[r], total[r]);
+        }
+      }
+      for (r = 0; r + 4 <= a.n_rows; r += 4)
+        add_values<4>(scores + r * kBlock, keep + r, block, a.width, n, a.out + r * a.value_width, a.value_width);
+      for (; r < a.n_rows; ++r)
+        add_values<1>(scores + r * kBlock, keep + r, block, a.width, n, a.out + r * a.value_width, a.value_width);
+    }
+    for (int r = 0; r < a.n_rows; ++r)
+      for (int64_t d = 0; d < a.value_width; d += V::kWidth)
+        V::store(a.out + r * a.value_width + d, V::mul(V::load(a.out + r * a.value_width + d), V::set1(1.0f / total[r])));
+  }
+
+ private:
+  template <int R>
+  static void scores_of(const float* q, const float* block, int64_t width, int n_keys, float* scores) {
+    int s = 0;
+    for (; s + 2 <= n_keys; s += 2) dot_tile<R, 2>(q, block + s * width, width, scores + s);
+    for (; s < n_keys; ++s) dot_tile<R, 1>(q, block + s * width, width, scores + s);
+  }
+};
+
+}  // namespace
+}  // namespace engine

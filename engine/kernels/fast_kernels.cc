@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/kernels/fast_kernels.h"
+
+namespace engine {
+namespace detail {
+extern const FastKernels kPortableKernels;  // fast_kernels_portable.cc
+}
+
+#if ENGINE_HAS_X86_KERNELS
+namespace detail {
+extern const FastKernels kAvx2Kernels, kAvx512Kernels;  // fast_kernels_avx2.cc, fast_kernels_avx512.cc
+}
+
+// __builtin_cpu_supports also asks whether the operating system saves the registers.
+const FastKernels* avx2_kernels() {
+  const bool has = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+  return has ? &detail::kAvx2Kernels : nullptr;
+}
+
+const FastKernels* avx512_kernels() {
+  const bool has = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+                   __builtin_cpu_supports("avx512vnni");
+  return has ? &detail::kAvx512Kernels : nullptr;
+}
+#else
+const FastKernels* avx2_kernels() { return nullptr; }
+const FastKernels* avx512_kernels() { return nullptr; }
+#endif
+
+const FastKernels* portable_kernels() { return &detail::kPortableKernels; }
+
+const FastKernels& best_kernels() {
+  if (const FastKernels* kernels = avx512_kernels()) return *kernels;
+  if (const FastKernels* kernels = avx2_kernels()) return *kernels;
+  return *portable_kernels();
+}
+
+}  // namespace engine

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/kernels/fast_kernels.h: the fast paths of this CPU, chosen once at run time by CPUID.
+//
+// Shapes, bounds and errors stand in the header of each operator, beside the reference that defines it.
+#pragma once
+#include <cstdint>
+
+#include "engine/kernels/matmul.h"
+
+namespace engine {
+
+struct AttentionRows;
+
+struct FastKernels {
+  const char* name;  // "avx512-vnni", "avx2", "portable"
+
+  // matmul.h: whole panels; y gets 16 values per panel and token, padding rows included.
+  void (*matmul[5])(const uint8_t* panels, int64_t n_panels, int64_t n_in, const Activations& x, int64_t first_token,
+                    int64_t n_tokens, float* y, int64_t y_stride);  // by DType
+  // quantize.h
+  void (*quantize)(const float* x, int64_t n, int8_t* quants, float* scales, int32_t* sums);
+  // rms_norm.h, one row
+  void (*rms_norm)(const float* x, const float* gain, int64_t n, float eps, float* y);
+  // silu_gate.h
+  void (*silu_gate)(const float* gate, const float* up, int64_t n, float* y);
+  // mla_attention.h
+  void (*mla_attention)(const AttentionRows& rows);
+  // softmax.h
+  double (*log_sum_exp)(const float* x, int64_t n);
+};
+
+// The first two are null where the CPU or the build lacks them.
+const FastKernels* avx512_kernels();
+const FastKernels* avx2_kernels();
+const FastKernels* portable_kernels();
+
+// The best of this CPU.
+const FastKernels& best_kernels();
+
+}  // namespace engine

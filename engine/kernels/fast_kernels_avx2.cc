@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fast paths for AVX2, FMA and F16C. Compiled with those flags: nothing here may be inlined elsewhere, so this file
+// includes no standard header that defines functions beyond <cmath>.
+#include "engine/kernels/fast_attention.h"
+#include "engine/kernels/fast_elementwise.h"
+#include "engine/kernels/fast_kernels.h"
+#include "engine/kernels/fast_matmul.h"
+#include "engine/kernels/simd_avx2.h"
+
+namespace engine {
+namespace detail {
+
+extern const FastKernels kAvx2Kernels;
+const FastKernels kAvx2Kernels = {
+    "avx2",
+    {FastMatmul<Avx2>::floats<DType::kF32>, FastMatmul<Avx2>::floats<DType::kF16>, FastMatmul<Avx2>::floats<DType::kBF16>,
+     FastMatmul<Avx2>::quantized<false>, FastMatmul<Avx2>::quantized<true>},
+    FastElementwise<Avx2>::quantize,
+    FastElementwise<Avx2>::rms_norm,
+    FastElementwise<Avx2>::silu_gate,
+    FastAttention<Avx2>::run,
+    FastElementwise<Avx2>::log_sum_exp,
+};
+
+}  // namespace detail
+}  // namespace engine

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fast paths for AVX-512 with VNNI. Compiled with those flags: nothing here may be inlined elsewhere, so this file
+// includes no standard header that defines functions beyond <cmath>.
+#include "engine/kernels/fast_attention.h"
+#include "engine/kernels/fast_elementwise.h"
+#include "engine/kernels/fast_kernels.h"
+#include "engine/kernels/fast_matmul.h"
+#include "engine/kernels/simd_avx512.h"
+
+namespace engine {
+namespace detail {
+
+extern const FastKernels kAvx512Kernels;
+const FastKernels kAvx512Kernels = {
+    "avx512-vnni",
+    {FastMatmul<Avx512>::floats<DType::kF32>, FastMatmul<Avx512>::floats<DType::kF16>, FastMatmul<Avx512>::floats<DType::kBF16>,
+     FastMatmul<Avx512>::quantized<false>, FastMatmul<Avx512>::quantized<true>},
+    FastElementwise<Avx512>::quantize,
+    FastElementwise<Avx512>::rms_norm,
+    FastElementwise<Avx512>::silu_gate,
+    FastAttention<Avx512>::run,
+    FastElementwise<Avx512>::log_sum_exp,
+};
+
+}  // namespace detail
+}  // namespace engine

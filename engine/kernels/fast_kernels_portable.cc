@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// The paths for CPUs without AVX2: the same panels and 8-bit activations in plain loops.
+#include "engine/kernels/fast_attention.h"
+#include "engine/kernels/fast_elementwise.h"
+#include "engine/kernels/fast_kernels.h"
+#include "engine/kernels/fast_matmul.h"
+#include "engine/kernels/simd_portable.h"
+
+namespace engine {
+namespace detail {
+
+extern const FastKernels kPortableKernels;
+const FastKernels kPortableKernels = {
+    "portable",
+    {FastMatmul<Portable>::floats<DType::kF32>, FastMatmul<Portable>::floats<DType::kF16>, FastMatmul<Portable>::floats<DType::kBF16>,
+     FastMatmul<Portable>::quantized<false>, FastMatmul<Portable>::quantized<true>},
+    FastElementwise<Portable>::quantize,
+    FastElementwise<Portable>::rms_norm,
+    FastElementwise<Portable>::silu_gate,
+    FastAttention<Portable>::run,
+    FastElementwise<Portable>::log_sum_exp,
+};
+
+}  // namespace detail
+}  // namespace engine

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/kernels/fast_matmul.h: matmul.h on panels, written once over the vector steps `V` (simd_*.h).
+//
+// A tile is T tokens by NV vectors of rows with all sums in registers. With many tokens a weight vector is loaded (and its
+// 4-bit halves are split) once for T tokens; with one token a tile spans more rows instead, to keep enough independent
+// chains of additions in flight. The order of additions within one sum is the same in every tile shape.
+#pragma once
+#include "engine/kernels/matmul.h"
+
+namespace engine {
+namespace {
+
+template <class V>
+struct FastMatmul {
+  using F = typename V::F;
+  static constexpr int kVectors = kPanelRows / V::kWidth;  // vectors per panel
+  static constexpr int kTokens = 4;                        // of a quantised tile
+
+  template <int T>
+  struct Rows {  // the T input rows of a tile
+    const float* values[T];
+    const int8_t* quants[T];
+    const float* scales[T];
+    const int32_t* sums[T];
+    float* y[T];
+    Rows(const Activations& x, int64_t first, float* out, int64_t y_stride) {
+      for (int t = 0; t < T; ++t) {
+        const int64_t row = x.row(first + t);
+        values[t] = x.values + row * x.stride;
+        quants[t] = x.quants + row * x.stride;
+        scales[t] = x.scales + row * (x.stride / kBlockValues);
+        sums[t] = x.sums + row * (x.stride / kBlockValues);
+        y[t] = out + (first + t) * y_stride;
+      }
+    }
+  };
+
+  // --- Q8_0 ----------------------------------------------------------------------------------------------------------
+  template <int T, int NV>
+  static void q8_tile(const uint8_t* panel, int vector, int64_t n_blocks, const Rows<T>& rows) {
+    F acc[T][NV];
+    for (int t = 0; t < T; ++t)
+      for (int v = 0; v < NV; ++v) acc[t][v] = V::zero();
+    for (int64_t b = 0; b < n_blocks; ++b) {
+      const uint8_t* block = panel + b * (kPanelRows * 34);
+      const uint8_t* weights = block + kPanelRows * 2 + vector * V::kWidth * 4;
+      typename V::Sum8 sum[T][NV];
+      for (int t = 0; t < T; ++t)
+        for (int v = 0; v < NV; ++v) sum[t][v] = V::start8(rows.sums[t] + b);
+#pragma GCC unroll 8
+      for (int g = 0; g < 8; ++g) {
+        typename V::W8 w[NV];
+        for (int v = 0; v < NV; ++v) w[v] = V::load_w8(weights + g * 64 + v * V::kWidth * 4);
+#pragma GCC unroll 8
+        for (int t = 0; t < T; ++t) {
+          const typename V::X4 x = V::repeat4(rows.quants[t] + b * kBlockValues + g * 4);
+          for (int v = 0; v < NV; ++v) sum[t][v] = V::dot8(sum[t][v], w[v], x);
+        }
+      }
+      for (int v = 0; v < NV; ++v) {
+        const F scale = V::load_f16(block + (vector + v) * V::kWidth * 2);
+        for (int t = 0; t < T; ++t)
+          acc[t][v] = V::fma(V::finish8(sum[t][v]), V::mul(scale, V::set1(rows.scales[t][b])), acc[t][v]);
+      }
+    }
+    for (int t = 0; t < T; ++t)
+      for (int v = 0; v < NV; ++v) V::store(rows.y[t] + (vector + v) * V::kWidth, acc[t][v]);
+  }
+
+  // --- Q4_0 ----------------------------------------------------------------------------------------------------------
+  template <int T, int NV>
+  static void q4_tile(const uint8_t* panel, int vector, int64_t n_blocks, const Rows<T>& rows) {
+    F acc[T][NV];
+    for (int t = 0; t < T; ++t)
+      for (int v = 0; v < NV; ++v) acc[t][v] = V::zero();
+    for (int64_t b = 0; b < n_blocks; ++b) {
+      const uint8_t* block = panel + b * (kPanelRows * 18);
+      const uint8_t* weights = block + kPanelRows * 2 + vector * V::kWidth * 4;
+      typename V::Sum4 sum[T][NV];
+      for (int t = 0; t < T; ++t)
+        for (int v = 0; v < NV; ++v) sum[t][v] = V::start4(rows.sums[t] + b);
+#pragma GCC unroll 4
+      for (int g = 0; g < 4; ++g) {
+        typename V::W4 w[NV];
+        for (int v = 0; v < NV; ++v) w[v] = V::load_w4(weights + g * 64 + v * V::kWidth * 4);
+#pragma GCC unroll 8
+        for (int t = 0; t < T; ++t) {
+          const int8_t* q = rows.quants[t] + b * kBlockValues + g * 4;
+          const typename V::X4 low = V::repeat4(q), high = V::repeat4(q + 16);
+          for (int v = 0; v < NV; ++v) sum[t][v] = V::dot4(V::dot4(sum[t][v], w[v].low, low), w[v].high, high);
+        }
+      }
+      for (int v = 0; v < NV; ++v) {
+        const F scale = V::load_f16(block + (vector + v) * V::kWidth * 2);
+        for (int t = 0; t < T; ++t) {
+          const F whole = V::finish4(sum[t][v], rows.sums[t] + b);
+          acc[t][v] = V::fma(whole, V::mul(scale, V::set1(rows.scales[t][b])), acc[t][v]);
+        }
+      }
+    }
+    for (int t = 0; t < T; ++t)
+      for (int v = 0; v < NV; ++v) V::store(rows.y[t] + (vector + v) * V::kWidth, acc[t][v]);
+  }
+
+  template <bool kFourBits>
+  static void quantized(const uint8_t* panels, int64_t n_panels, int64_t n_in, const Activations& x, int64_t first_token,
+                        int64_t n_tokens, float* y, int64_t y_stride) {
+    const int64_t n_blocks = n_in / kBlockValues, panel_bytes = n_blocks * kPanelRows * (kFourBits ? 18 : 34);
+    for (int64_t p = 0; p < n_panels; ++p) {
+      const uint8_t* panel = panels + p * panel_bytes;
+      float* out = y + p * kPanelRows;
+      int64_t t = first_token;
+      const int64_t end = first_token + n_tokens;
+      for (; t + kTokens <= end; t += kTokens) {
+        const Rows<kTokens> rows(x, t, out, y_stride);
+        for (int v = 0; v < kVectors; ++v) {
+          if constexpr (kFourBits)
+            q4_tile<kTokens, 1>(panel, v, n_blocks, rows);
+          else
+            q8_tile<kTokens, 1>(panel, v, n_blocks, rows);
+        }
+      }
+      for (; t < end; ++t) {
+        const Rows<1> rows(x, t, out, y_stride);
+        if constexpr (kFourBits)
+          q4_tile<1, kVectors>(panel, 0, n_blocks, rows);
+        else
+          q8_tile<1, kVectors>(panel, 0, n_blocks, rows);
+      }
+    }
+  }
+
+  // --- F32, F16, BF16 ------------------------------------------------------------------------------------------------
+  template <DType kType>
+  static F load_weights(const uint8_t* p, int vector) {
+    if constexpr (kType == DType::kF32) {
+      return V::load(reinterpret_cast<const float*>(p) + vector * V::kWidth);
+    } else if constexpr (kType == DType::kF16) {
+      return V::load_f16(p + vector * V::kWidth * 2);
+    } else {
+      return V::load_bf16(p + vector * V::kWidth * 2);
+    }
+  }
+
+  template <DType kType, int T, int P>  // P panels at once
+  static void float_tile(const uint8_t* panels, int64_t panel_bytes, int64_t n_in, const Rows<T>& rows) {
+    constexpr int kBytes = kPanelRows * traits(kType).block_bytes;
+    F acc[T][P * kVectors];
+    for (int t = 0; t < T; ++t)
+      for (int v = 0; v < P * kVectors; ++v) acc[t][v] = V::zero();
+    for (int64_t i = 0; i < n_in; ++i) {
+      F w[P * kVectors];
+      for (int v = 0; v < P * kVectors; ++v)
+        w[v] = load_weights<kType>(panels + v / kVectors * panel_bytes + i * kBytes, v % kVectors);
+      for (int t = 0; t < T; ++t) {
+        const F x = V::set1(rows.values[t][i]);
+        for (int v = 0; v < P * kVectors; ++v) acc[t][v] = V::fma(w[v], x, acc[t][v]);
+      }
+    }
+    for (int t = 0; t < T; ++t)
+      for (int v = 0; v < P * kVectors; ++v) V::store(rows.y[t] + v * V::kWidth, acc[t][v]);
+  }
+
+  template <DType kType>
+  static void floats(const uint8_t* panels, int64_t n_panels, int64_t n_in, const Activations& x, int64_t first_token,
+                     int64_t n_tokens, float* y, int64_t y_stride) {
+    constexpr int kFloatTokens = 6, kWide = 4;
+    const int64_t panel_bytes = n_in * kPanelRows * traits(kType).block_bytes, end = first_token + n_tokens;
+    int64_t tiled_end = first_token;
+    for (; tiled_end + kFloatTokens <= end; tiled_end += kFloatTokens) {
+    }
+    for (int64_t p = 0; p < n_panels; ++p)
+      for (int64_t t = first_token; t < tiled_end; t += kFloatTokens)
+        float_tile<kType, kFloatTokens, 1>(panels + p * panel_bytes, panel_bytes, n_in,
+                                           Rows<kFloatTokens>(x, t, y + p * kPanelRows, y_stride));
+    for (int64_t t = tiled_end; t < end; ++t) {
+      int64_t p = 0;
+      for (; p + kWide <= n_panels; p += kWide)
+        float_tile<kType, 1, kWide>(panels + p * panel_bytes, panel_bytes, n_in, Rows<1>(x, t, y + p * kPanelRows, y_stride));
+      for (; p < n_panels; ++p)
+        float_tile<kType, 1, 1>(panels + p * panel_bytes, panel_bytes, n_in, Rows<1>(x, t, y + p * kPanelRows, y_stride));
+    }
+  }
+};
+
+}  // namespace
+}  // namespace engine

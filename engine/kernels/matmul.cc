@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/kernels/matmul.h: the reference, and the packing that all fast paths share.
+#include "engine/kernels/matmul.h"
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+#include "engine/formats/dequantize.h"
+#include "engine/kernels/fast_kernels.h"
+
+namespace engine {
+namespace {
+
+const std::byte* row_of(const TensorView& w, int64_t row) { return w.data + row * w.row_bytes(); }
+
+// Tokens whose inputs (quants and scales) should stay in the second-level cache while panels stream past.
+constexpr int64_t kInputCacheBytes = 192 * 1024;
+
+}  // namespace
+
+void matmul_cpu_reference(const TensorView& w, const float* x, int64_t n_tokens, float* y) {
+  const int64_t n_in = w.n_in(), n_out = w.n_rows();
+  std::vector<float> row(static_cast<size_t>(n_in));
+  for (int64_t o = 0; o < n_out; ++o) {
+    dequantize_row(w, o, row);
+    for (int64_t t = 0; t < n_tokens; ++t) {
+      float sum = 0.0f;
+      for (int64_t i = 0; i < n_in; ++i) sum += row[static_cast<size_t>(i)] * x[t * n_in + i];
+      y[t * n_out + o] = sum;
+    }
+  }
+}
+
+void pack_panel(const TensorView& w, int64_t index, uint8_t* out) {
+  const int64_t first = index * kPanelRows, n_in = w.n_in(), n_rows = std::min<int64_t>(kPanelRows, w.n_rows() - first);
+  const DTypeTraits type = traits(w.type);
+  if (n_rows < kPanelRows)
+    std::memset(out, 0, static_cast<size_t>(kPanelRows * (n_in / type.block_values * type.block_bytes)));
+  // Quantised blocks: the scale, then groups of four bytes. Float values: one group of the value's size, no scale.
+  const int64_t scale_bytes = is_quantized(w.type) ? 2 : 0;
+  const int64_t group_bytes = is_quantized(w.type) ? 4 : type.block_bytes;
+  for (int64_t r = 0; r < n_rows; ++r) {
+    const std::byte* from = row_of(w, first + r);
+    uint8_t* to = out;
+    for (int64_t b = 0; b < n_in / type.block_values; ++b) {
+      if (scale_bytes) std::memcpy(to + r * 2, from, 2);
+      from += scale_bytes;
+      to += scale_bytes * kPanelRows;
+      for (int64_t g = scale_bytes; g < type.block_bytes; g += group_bytes) {
+        if (group_bytes == 4)  // constant sizes become single moves
+          std::memcpy(to + r * 4, from, 4);
+        else
+          std::memcpy(to + r * 2, from, 2);
+        from += group_bytes;
+        to += group_bytes * kPanelRows;
+      }
+    }
+  }
+}
+
+void matmul_panels(const FastKernels& kernels, const PackedMatrix& w, int64_t first_panel, int64_t last_panel,
+                   const Activations& x, int64_t n_tokens, float* y, int64_t y_stride, uint8_t* scratch) {
+  const auto multiply = kernels.matmul[static_cast<size_t>(w.type)];
+  const int64_t panel_bytes = w.panel_bytes();
+  const int64_t token_bytes = is_quantized(w.type) ? w.n_in * 5 / 4 : w.n_in * 4;
+  const int64_t step = std::max<int64_t>(12, kInputCacheBytes / std::max<int64_t>(1, token_bytes) / 12 * 12);
+  const int64_t whole_panels = std::min(last_panel, w.n_out / kPanelRows);
+  for (int64_t t = 0; t < n_tokens; t += step) {
+    const int64_t n = std::min(step, n_tokens - t);
+    if (w.panels && first_panel < whole_panels)
+      multiply(w.panels + first_panel * panel_bytes, whole_panels - first_panel, w.n_in, x, t, n, y, y_stride);
+    for (int64_t p = w.panels ? std::max(first_panel, whole_panels) : first_panel; p < last_panel; ++p) {
+      const uint8_t* panel = w.panels + p * panel_bytes;
+      if (!w.panels) {
+        pack_panel(w.source, p, scratch);
+        panel = scratch;
+      }
+      float* out = y + (p - first_panel) * kPanelRows;
+      if (p < whole_panels) {
+        multiply(panel, 1, w.n_in, x, t, n, out, y_stride);
+        continue;
+      }
+      // A last panel with fewer rows: its padding may not be written to y.
+      for (int64_t i = t; i < t + n; ++i) {
+        float rows[kPanelRows];
+        multiply(panel, 1, w.n_in, x, i, 1, rows, 0);
+        std::copy_n(rows, w.n_out - p * kPanelRows, out + i * y_stride);
+      }
+    }
+  }
+}
+
+}  // namespace engine

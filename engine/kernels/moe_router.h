@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/kernels/moe_router.h: choose the experts of one token, and group tokens by expert.
+//
+// Shapes   logits [E] f32; ids, weights [k], by falling score, a tie goes to the lower index
+// Bounds   1 <= k <= E; groups divide E; k <= experts in the kept groups
+// Note     Group-limited: a group's score is its best expert; experts of dropped groups are never chosen, whatever the
+//          scores. Weights are the chosen scores, divided by their sum where `normalize`, then times `scale`.
+// Source   DeepSeek-V2, arXiv:2405.04434, sections 2.2.1-2.2.2
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "engine/deepseek_v2.h"
+
+namespace engine {
+
+// `scratch`: room for E values; logits are left alone. One path only: with at most a few hundred experts it is not hot.
+void moe_router(const DeepseekV2Config& config, const float* logits, float* scratch, int32_t* ids, float* weights);
+
+// Tokens gathered per expert, so that an expert's weights are read once for all of them. A slot is one (token, expert)
+// pair; slots are ordered by expert, then by token.
+struct ExpertGroups {
+  std::vector<int32_t> first_slot;  // [E + 1]
+  std::vector<int32_t> token;       // [slots]
+  std::vector<float> weight;        // [slots]
+  std::vector<int32_t> used;        // experts with at least one slot, ascending
+  int n_used = 0;
+
+  void reserve(int n_experts, int64_t max_slots);
+  // ids, weights [n_tokens, k]. Allocates nothing after reserve().
+  void assign(int n_experts, int64_t n_tokens, int k, const int32_t* ids, const float* weights);
+};
+
+}  // namespace engine

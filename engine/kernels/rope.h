@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/kernels/rope.h: rotary positions with YaRN frequencies, interleaved pairs (2i, 2i + 1).
+//
+// Shapes   angles [n_tokens, n_dims / 2] of {cos, sin}, both times YaRN's amplitude; x [n_dims] f32, turned in place
+// Bounds   n_dims is even; positions below 2^24
+// Note     Angles are products in double: at position 100,000 an f32 product is off by 0.004 radian.
+// Source   RoPE arXiv:2104.09864, section 3.2; YaRN arXiv:2309.00071, section 3.2, as DeepSeek-V2 configures it
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "engine/deepseek_v2.h"
+
+namespace engine {
+
+class RopeTable {
+ public:
+  RopeTable() = default;
+  RopeTable(int n_dims, float theta, const YarnScaling& yarn);
+
+  int n_pairs() const { return static_cast<int>(frequencies_.size()); }
+  const std::vector<double>& frequencies() const { return frequencies_; }
+
+  struct Turn {
+    float cos, sin;
+  };
+  // angles[0 .. n_pairs()) of one position.
+  void angles(int64_t position, Turn* out) const;
+
+ private:
+  std::vector<double> frequencies_;  // radians per position, by pair
+  float amplitude_ = 1.0f;
+};
+
+void rope_interleaved(const RopeTable::Turn* angles, int n_pairs, float* x);
+
+// sqrt of what YaRN multiplies attention scores by: 1 where it is off.
+float yarn_attention_scale(const YarnScaling& yarn);
+
+}  // namespace engine

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/kernels/simd_avx2.h: the vector steps that fast_*.h is written in, for AVX2 with FMA and F16C.
+//
+// Only for translation units compiled with those flags; everything is in an unnamed namespace so that no copy of it can be
+// linked into code that runs on older CPUs. A tile's 16 rows are two vectors here, one in simd_avx512.h.
+#pragma once
+#include <immintrin.h>
+
+#include <cstdint>
+#include <cstring>
+
+namespace engine {
+namespace {
+
+struct Avx2 {
+  static constexpr int kWidth = 8;
+  using F = __m256;
+
+  static F zero() { return _mm256_setzero_ps(); }
+  static F set1(float x) { return _mm256_set1_ps(x); }
+  static F load(const float* p) { return _mm256_loadu_ps(p); }
+  static void store(float* p, F x) { _mm256_storeu_ps(p, x); }
+  static F load_f16(const uint8_t* p) { return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
+  static F load_bf16(const uint8_t* p) {
+    const __m256i wide = _mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(wide, 16));
+  }
+  static F add(F a, F b) { return _mm256_add_ps(a, b); }
+  static F sub(F a, F b) { return _mm256_sub_ps(a, b); }
+  static F mul(F a, F b) { return _mm256_mul_ps(a, b); }
+  static F div(F a, F b) { return _mm256_div_ps(a, b); }
+  static F fma(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
+  static F abs(F a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
+  // Where an operand is NaN the second one is returned: callers put the value that must survive there.
+  static F min(F a, F b) { return _mm256_min_ps(a, b); }
+  static F max(F a, F b) { return _mm256_max_ps(a, b); }
+  static F round(F a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+  static F pow2(F n) {  // 2^n for whole n in [-126, 127]
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23));
+  }
+  static F zero_below(F value, F x, F limit) {  // x < limit ? 0 : value
+    return _mm256_andnot_ps(_mm256_cmp_ps(x, limit, _CMP_LT_OQ), value);
+  }
+  static float sum(F a) {
+    __m128 s = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_add_ss(s, _mm_shuffle_ps(s, s, 1)));
+  }
+  static float max_of(F a) {
+    __m128 s = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    s = _mm_max_ps(s, _mm_movehl_ps(s, s));
+    return _mm_cvtss_f32(_mm_max_ss(s, _mm_shuffle_ps(s, s, 1)));
+  }
+  // Stores kWidth whole numbers in [-127, 127] as bytes and returns their sum's parts through `total`.
+  static void store_int8(int8_t* p, F x, int32_t& total) {
+    const __m256i i = _mm256_cvtps_epi32(x);
+    const __m128i half = _mm_packs_epi32(_mm256_castsi256_si128(i), _mm256_extracti128_si256(i, 1));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(half, half));
+    __m128i s = _mm_madd_epi16(half, _mm_set1_epi16(1));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
+    total += _mm_cvtsi128_si32(s);
+  }
+
+  // --- int8 dot products: kWidth rows, four values of each per step ------------------------------------------------
+  using X4 = __m256i;  // four activations, repeated for every row
+  static X4 repeat4(const int8_t* p) {
+    int32_t four;
+    std::memcpy(&four, p, 4);
+    return _mm256_set1_epi32(four);
+  }
+
+  // Keeps the additions where they are written. g++ 12 collects all products of a block first and spills them: a third of
+  // the speed of a tile.
+  static __m256i in_order(__m256i sum) {
+    asm volatile("" : "+x"(sum));
+    return sum;
+  }
+
+  // Signed weights. maddubs wants one unsigned side: |w|, with w's sign moved to the activation. Two products fit 16 bits
+  // (2 * 128 * 127 = 32,512), four do not, so every step widens.
+  struct W8 {
+    __m256i value, magnitude;
+  };
+  using Sum8 = __m256i;
+  static W8 load_w8(const uint8_t* p) {
+    const __m256i w = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    return {w, _mm256_abs_epi8(w)};
+  }
+  static Sum8 start8(const int32_t*) { return _mm256_setzero_si256(); }
+  static Sum8 dot8(Sum8 sum, const W8& w, X4 x) {
+    const __m256i pairs = _mm256_maddubs_epi16(w.magnitude, _mm256_sign_epi8(x, w.value));
+    return in_order(_mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))));
+  }
+  static F finish8(Sum8 sum) { return _mm256_cvtepi32_ps(sum); }
+
+  // Unsigned 4-bit weights. A whole block of 32 fits 16 bits (8 * 2 * 15 * 127 = 30,480), so widening waits for its end.
+  struct W4 {
+    __m256i low, high;
+  };
+  using Sum4 = __m256i;
+  static W4 load_w4(const uint8_t* p) {
+    const __m256i w = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), mask = _mm256_set1_epi8(15);
+    return {_mm256_and_si256(w, mask), _mm256_and_si256(_mm256_srli_epi16(w, 4), mask)};
+  }
+  static Sum4 start4(const int32_t*) { return _mm256_setzero_si256(); }
+  static Sum4 dot4(Sum4 sum, __m256i w, X4 x) { return in_order(_mm256_add_epi16(sum, _mm256_maddubs_epi16(w, x))); }
+  // The stored 4 bits are 8 above the weight: 8 * (sum of the block's activations) comes off.
+  static F finish4(Sum4 sum, const int32_t* block_sum) {
+    const __m256i wide = _mm256_madd_epi16(sum, _mm256_set1_epi16(1));
+    return _mm256_cvtepi32_ps(_mm256_sub_epi32(wide, _mm256_set1_epi32(8 * *block_sum)));
+  }
+};
+
+}  // namespace
+}  // namespace engine

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/kernels/simd_avx512.h: the vector steps of simd_avx2.h with 512-bit registers and VNNI dot products.
+//
+// Only for translation units compiled with -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni.
+#pragma once
+#include <immintrin.h>
+
+#include <cstdint>
+#include <cstring>
+
+namespace engine {
+namespace {
+
+struct Avx512 {
+  static constexpr int kWidth = 16;
+  using F = __m512;
+
+  static F zero() { return _mm512_setzero_ps(); }
+  static F set1(float x) { return _mm512_set1_ps(x); }
+  static F load(const float* p) { return _mm512_loadu_ps(p); }
+  static void store(float* p, F x) { _mm512_storeu_ps(p, x); }
+  static F load_f16(const uint8_t* p) { return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))); }
+  static F load_bf16(const uint8_t* p) {
+    const __m512i wide = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(wide, 16));
+  }
+  static F add(F a, F b) { return _mm512_add_ps(a, b); }
+  static F sub(F a, F b) { return _mm512_sub_ps(a, b); }
+  static F mul(F a, F b) { return _mm512_mul_ps(a, b); }
+  static F div(F a, F b) { return _mm512_div_ps(a, b); }
+  static F fma(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
+  static F abs(F a) { return _mm512_abs_ps(a); }
+  static F min(F a, F b) { return _mm512_min_ps(a, b); }
+  static F max(F a, F b) { return _mm512_max_ps(a, b); }
+  static F round(F a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+  static F pow2(F n) {
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)), 23));
+  }
+  static F zero_below(F value, F x, F limit) {
+    return _mm512_mask_mov_ps(value, _mm512_cmp_ps_mask(x, limit, _CMP_LT_OQ), _mm512_setzero_ps());
+  }
+  static float sum(F a) { return _mm512_reduce_add_ps(a); }
+  static float max_of(F a) { return _mm512_reduce_max_ps(a); }
+  static void store_int8(int8_t* p, F x, int32_t& total) {
+    const __m512i i = _mm512_cvtps_epi32(x);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(i));
+    total += _mm512_reduce_add_epi32(i);
+  }
+
+  using X4 = __m512i;
+  static X4 repeat4(const int8_t* p) {
+    int32_t four;
+    std::memcpy(&four, p, 4);
+    return _mm512_set1_epi32(four);
+  }
+
+  // dpbusd wants unsigned weights: w + 128, and 128 * (sum of the block's activations) comes off first.
+  using W8 = __m512i;
+  using Sum8 = __m512i;
+  static W8 load_w8(const uint8_t* p) { return _mm512_xor_si512(_mm512_loadu_si512(p), _mm512_set1_epi8(-128)); }
+  static Sum8 start8(const int32_t* block_sum) { return _mm512_set1_epi32(-128 * *block_sum); }
+  static Sum8 dot8(Sum8 sum, W8 w, X4 x) { return _mm512_dpbusd_epi32(sum, w, x); }
+  static F finish8(Sum8 sum) { return _mm512_cvtepi32_ps(sum); }
+
+  struct W4 {
+    __m512i low, high;
+  };
+  using Sum4 = __m512i;
+  static W4 load_w4(const uint8_t* p) {
+    const __m512i w = _mm512_loadu_si512(p), mask = _mm512_set1_epi8(15);
+    return {_mm512_and_si512(w, mask), _mm512_and_si512(_mm512_srli_epi16(w, 4), mask)};
+  }
+  static Sum4 start4(const int32_t* block_sum) { return _mm512_set1_epi32(-8 * *block_sum); }
+  static Sum4 dot4(Sum4 sum, __m512i w, X4 x) { return _mm512_dpbusd_epi32(sum, w, x); }
+  static F finish4(Sum4 sum, const int32_t*) { return _mm512_cvtepi32_ps(sum); }
+};
+
+}  // namespace
+}  // namespace engine

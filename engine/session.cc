@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/session.h"
+
+#include <algorithm>
+#include <mutex>
+#include <string>
+
+namespace engine {
+namespace {
+
+class TimelineSession : public Session {
+ public:
+  TimelineSession(std::shared_ptr<const Engine> engine, SharedModel& shared, int n_ctx)
+      : engine_(std::move(engine)),
+        shared_(shared),
+        n_ctx_(n_ctx),
+        cache_(shared.n_layers, shared.model->cache_width(), n_ctx),
+        logits_(static_cast<size_t>(shared.n_vocab)) {
+    tokens_.reserve(static_cast<size_t>(n_ctx));
+  }
+
+  const Engine& engine() const override { return *engine_; }
+  int n_ctx() const override { return n_ctx_; }
+  std::span<const Token> tokens() const override { return tokens_; }
+  std::span<const float> logits() const override {
+    return has_logits_ ? std::span<const float>(logits_) : std::span<const float>();
+  }
+
+  base::Status sync(std::span<const Token> tokens, std::stop_token stop) override {
+    if (base::Status bad = check(tokens, 0); !bad) return bad;
+    size_t shared = static_cast<size_t>(
+        std::mismatch(tokens.begin(), tokens.end(), tokens_.begin(), tokens_.end()).first - tokens.begin());
+    if (shared == tokens.size() && shared == tokens_.size() && (has_logits_ || tokens.empty())) return base::ok();
+    // Logits belong to the last token alone, so it is evaluated again where the timeline went further.
+    if (shared == tokens.size() && shared > 0) --shared;
+    rewind(static_cast<int>(shared));
+    return append(tokens.subspan(shared), {}, stop);
+  }
+
+  base::Status append(std::span<const Token> tokens, std::span<float> all_logits, std::stop_token stop) override {
+    if (base::Status bad = check(tokens, tokens_.size()); !bad) return bad;
+    const size_t n_vocab = logits_.size();
+    if (!all_logits.empty() && all_logits.size() < tokens.size() * n_vocab)
+      return base::invalid("append: room for " + std::to_string(all_logits.size()) + " logits was given, " +
+                           std::to_string(tokens.size() * n_vocab) + " are needed.");
+    while (!tokens.empty()) {
+      const size_t n = std::min(tokens.size(), static_cast<size_t>(shared_.model->max_tokens()));
+      const bool last = n == tokens.size();
+      ForwardRequest request;
+      request.tokens = tokens.first(n);
+      request.position = static_cast<int64_t>(tokens_.size());
+      request.cache = &cache_;
+      request.all_logits = !all_logits.empty();
+      request.logits = request.all_logits ? all_logits.data() : last ? logits_.data() : nullptr;
+      request.stop = stop;
+      has_logits_ = false;
+      if (stop.stop_requested() || !forward(request)) return base::cancelled();
+      tokens_.insert(tokens_.end(), tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(n));
+      if (request.all_logits) {
+        if (last) std::copy_n(all_logits.begin() + static_cast<std::ptrdiff_t>((n - 1) * n_vocab), n_vocab, logits_.begin());
+        all_logits = all_logits.subspan(n * n_vocab);
+      }
+      has_logits_ = last;
+      tokens = tokens.subspan(n);
+    }
+    return base::ok();
+  }
+
+  void rewind(int n_tokens) override {
+    tokens_.resize(std::min(tokens_.size(), static_cast<size_t>(std::max(0, n_tokens))));
+    has_logits_ = false;
+  }
+
+ private:
+  bool forward(const ForwardRequest& request) {
+    const std::lock_guard turn(shared_.turn);
+    return shared_.model->forward(request);
+  }
+
+  base::Status check(std::span<const Token> tokens, size_t held) const {
+    if (held + tokens.size() > static_cast<size_t>(n_ctx_))
+      return base::Error{base::ErrorCode::kExhausted,
+                         "The context holds " + std::to_string(n_ctx_) + " tokens; " + std::to_string(held) + " are in use and " +
+                             std::to_string(tokens.size()) + " more were given. Shorten the text or open a larger session."};
+    for (const Token token : tokens)
+      if (token < 0 || static_cast<size_t>(token) >= logits_.size())
+        return base::invalid("Token id " + std::to_string(token) + " is not in the vocabulary of " +
+                             std::to_string(logits_.size()) + " tokens.");
+    return base::ok();
+  }
+
+  const std::shared_ptr<const Engine> engine_;
+  SharedModel& shared_;
+  const int n_ctx_;
+  KvCache cache_;
+  std::vector<Token> tokens_;
+  std::vector<float> logits_;
+  bool has_logits_ = false;
+};
+
+}  // namespace
+
+uint64_t session_bytes(const SharedModel& shared, int n_ctx) {
+  const uint64_t per_token = static_cast<uint64_t>(shared.n_layers) * static_cast<uint64_t>(shared.model->cache_width()) * sizeof(float);
+  return static_cast<uint64_t>(std::max(0, n_ctx)) * (per_token + sizeof(Token)) + static_cast<uint64_t>(shared.n_vocab) * sizeof(float);
+}
+
+std::unique_ptr<Session> make_session(std::shared_ptr<const Engine> engine, SharedModel& shared, int n_ctx) {
+  return std::make_unique<TimelineSession>(std::move(engine), shared, n_ctx);
+}
+
+}  // namespace engine

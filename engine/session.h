@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/session.h: a timeline over a Model. Front door: engine/engine.h.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/model.h"
+#include "engine/turn_lock.h"
+
+namespace engine {
+
+// What the sessions of one Engine share. The lock is held for one chunk of tokens at a time.
+struct SharedModel {
+  std::unique_ptr<ThreadPool> pool;
+  std::unique_ptr<Model> model;
+  TurnLock turn;
+  int n_vocab = 0, n_layers = 0;
+};
+
+uint64_t session_bytes(const SharedModel& shared, int n_ctx);
+
+// `shared` is kept alive by `engine`.
+std::unique_ptr<Session> make_session(std::shared_ptr<const Engine> engine, SharedModel& shared, int n_ctx);
+
+}  // namespace engine

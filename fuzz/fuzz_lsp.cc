@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// A client's byte stream: frames, JSON-RPC, lifecycle, document changes and every handler, on a server without threads.
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <deque>
+
+#include "base/log.h"
+#include "base/utf8.h"
+#include "lsp/frame.h"
+#include "lsp/server.h"
+
+namespace {
+
+// What the server says has to be whole messages of UTF-8.
+void check_sent(const std::string& body) {
+  if (!base::is_utf8(body) || !lsp::parse_message(body).params) std::abort();
+}
+
+void play(std::string_view bytes, size_t piece) {
+  std::deque<lsp::Job> posted;
+  lsp::Services services;
+  services.fix = [](const agent::FixRequest&, const auto&, std::stop_token) -> base::Result<agent::FixReport> {
+    return agent::FixReport{};
+  };
+  lsp::Server server(services, {.version = "fuzz", .n_workers = 0}, check_sent,
+                     [&](lsp::Job job) { posted.push_back(std::move(job)); });
+  lsp::FrameReader frames(1u << 20);
+  const auto step = [&] {
+    while (auto body = frames.next()) {
+      if (*body)
+        server.receive(lsp::parse_message(std::move(*body).value()));
+      else
+        server.broken_frame(body->error().message);
+      for (; !posted.empty(); posted.pop_front()) posted.front()();
+    }
+  };
+  for (size_t at = 0; at < bytes.size() && !server.finished(); at += piece) {
+    frames.feed(bytes.substr(at, piece));
+    step();
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  base::set_log_level(base::LogLevel::kOff);
+  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
+  play(bytes, std::max<size_t>(1, size));
+  play(bytes, 1 + size % 61);
+  return 0;
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "lsp/engine_thread.h"
+
+#include <cmath>
+#include <exception>
+#include <nlohmann/json.hpp>
+
+#include "base/log.h"
+#include "base/strings.h"
+
+namespace lsp {
+namespace {
+
+// The least mean log-probability of a suggestion worth showing, from the setting (a probability), else the default.
+double least_logprob(const Settings& settings) {
+  return settings.completion_min_confidence > 0 ? std::log(settings.completion_min_confidence)
+                                                : agent::kDefaultMinMeanLogprob;
+}
+
+}  // namespace
+
+EngineThread::EngineThread(const Services& services, const Client& client, Status& status, bool threaded)
+    : services_(services), client_(client), status_(status), threaded_(threaded) {
+  if (threaded_) thread_ = std::thread([this] { run(); });
+}
+
+void EngineThread::finish() {
+  {
+    std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  newest_.fail({RpcCode::kRequestCancelled, "The server is ending."});
+  changed_.notify_all();
+  if (thread_.joinable()) thread_.join();
+}
+
+void EngineThread::load(const std::filesystem::path& path) {
+  if (asked_for_ == path) return;
+  asked_for_ = path;
+  std::unique_lock lock(mutex_);
+  to_load_ = path;
+  changed_.notify_all();
+  if (!threaded_) step(lock);
+}
+
+void EngineThread::ask(InlineQuestion question, Reply reply, const Settings& settings, std::string path) {
+  newest_.fail({RpcCode::kContentModified, "A newer request took its place."});
+  newest_ = reply.other();
+  newest_uri_ = question.document->uri;
+  std::unique_lock lock(mutex_);
+  if (const auto rest = shown_.rest_for(question)) {
+    lock.unlock();
+    return reply.result(write_inline_answer(question, {*rest}, client_.capabilities.position_encoding));
+  }
+  waiting_ = Question{std::move(question), std::move(reply), settings, std::move(path)};
+  changed_.notify_all();
+  if (!threaded_) step(lock);
+}
+
+void EngineThread::document_changed(const std::string& uri) {
+  if (uri == newest_uri_) newest_.fail({RpcCode::kContentModified, "The document changed."});
+}
+
+std::shared_ptr<const engine::Engine> EngineThread::model(std::stop_token stop) {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, stop, [this] { return ending_ || !to_load_; });
+  return model_;
+}
+
+void EngineThread::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [this] { return ending_ || to_load_ || waiting_; });
+    if (ending_) return waiting_.reset();
+    step(lock);
+  }
+}
+
+// One piece of work; `lock` is held at the start and at the end, not in between.
+void EngineThread::step(std::unique_lock<std::mutex>& lock) {
+  if (to_load_) return load_now(*to_load_, lock);
+  if (!waiting_) return;
+  Question question = std::move(*waiting_);
+  waiting_.reset();
+  lock.unlock();
+  try {
+    answer(std::move(question));
+  } catch (const std::exception& e) {  // the last catch of this thread; the dropped Reply has answered
+    base::log(base::LogLevel::kError, base::cat("internal error in the engine thread: ", e.what()));
+  }
+  lock.lock();
+}
+
+void EngineThread::load_now(const std::filesystem::path& asked, std::unique_lock<std::mutex>& lock) {
+  const std::filesystem::path path = asked;
+  model_.reset();
+  lock.unlock();
+  completer_.reset();
+  std::shared_ptr<const engine::Engine> loaded;
+  const auto failed = [&](const base::Error& error) {
+    client_.log(MessageType::kWarning, "No suggestions: " + error.message);
+    status_.load_failed(error.message);
+  };
+  status_.loading(path.empty() ? "the shipped model" : path.filename().string());
+  auto model = services_.load_model ? services_.load_model(path)
+                                    : base::Error{base::ErrorCode::kNotFound, "This build has no engine."};
+  if (!model) {
+    failed(model.error());
+  } else {
+    loaded = std::move(*model);
+    auto completer = services_.make_completer(loaded);
+    if (completer) {
+      completer_ = std::move(*completer);
+      client_.log(MessageType::kInfo, base::cat("Model: ", loaded->info().name, ", ", loaded->info().family, ", ",
+                                                loaded->info().n_parameters / 1'000'000, " M parameters, ",
+                                                loaded->info().weight_bytes / 1'000'000, " MB."));
+      status_.loaded();
+    } else {
+      failed(completer.error());
+    }
+  }
+  lock.lock();
+  model_ = std::move(loaded);
+  shown_ = {};
+  if (to_load_ == path) to_load_.reset();  // else another one was asked for meanwhile
+  changed_.notify_all();
+}
+
+void EngineThread::answer(Question asked) {
+  const auto encoding = client_.capabilities.position_encoding;
+  if (asked.reply.answered()) return;
+  if (!completer_) return asked.reply.result(write_inline_answer(asked.question, {}, encoding));
+  agent::CompleteRequest request = complete_request(asked.question, asked.settings, asked.path);
+  request.min_mean_logprob = least_logprob(asked.settings);
+  status_.generating(true);
+  const auto items = completer_->complete(request, asked.reply.stop());
+  status_.generating(false);
+  if (!items) return asked.reply.fail(rpc_error(items.error()));
+  std::vector<std::string> texts;
+  for (const auto& item : *items) texts.push_back(item.text);
+  if (!texts.empty() && asked.question.selected.empty()) {
+    std::lock_guard lock(mutex_);
+    shown_ = {asked.question.document, asked.question.offset, texts.front()};
+  }
+  asked.reply.result(write_inline_answer(asked.question, texts, encoding));
+}
+
+}  // namespace lsp

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+// GGUF files that lie or end early: an error that says where, never a crash, never memory for a count in the file.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "base/file.h"
+#include "base/strings.h"
+#include "engine/formats/gguf.h"
+#include "engine/load/deepseek_v2_config.h"
+#include "engine/load/deepseek_v2_weights.h"
+#include "tests/engine/gguf_bytes.h"
+
+using engine::test::GgufBytes;
+
+namespace {
+
+constexpr uint64_t kHuge = uint64_t{1} << 63;
+
+std::string error_of(std::span<const std::byte> bytes) {
+  const auto gguf = engine::read_gguf(bytes, "file.gguf");
+  return gguf ? "" : gguf.error().message;
+}
+
+void check_mentions(const std::string& message, std::initializer_list<std::string_view> parts) {
+  for (const std::string_view part : parts) CHECK_MESSAGE(message.find(part) != std::string::npos, message);
+}
+
+std::string golden(const char* name) {
+  auto bytes = base::read_file(std::filesystem::path(GRAFT_SOURCE_DIR) / "tests/data/engine/gguf" / name, 1 << 20);
+  REQUIRE(bytes);
+  return *bytes;
+}
+
+}  // namespace
+
+TEST_CASE("GGUF: a file that ends early is corrupt at every byte of its header and at every tensor's last byte") {
+  const std::string whole = golden("grouped_q4_0.gguf");
+  const auto gguf = engine::read_gguf(std::as_bytes(std::span(whole)), "whole");
+  REQUIRE(gguf);
+  uint64_t data_start = whole.size();
+  for (const auto& [name, tensor] : gguf->tensors) data_start = std::min(data_start, tensor.file_offset);
+  for (size_t n = 0; n <= data_start; ++n) {
+    const auto cut = engine::read_gguf(std::as_bytes(std::span(whole)).first(n), "cut");
+    REQUIRE_FALSE(cut);
+    REQUIRE(cut.error().code == base::ErrorCode::kCorrupt);
+    REQUIRE(cut.error().message.find("byte") != std::string::npos);
+  }
+  for (const auto& [name, tensor] : gguf->tensors) {
+    const size_t end = tensor.file_offset + static_cast<uint64_t>(tensor.view.size_bytes());
+    const auto cut = engine::read_gguf(std::as_bytes(std::span(whole)).first(end - 1), "cut");
+    REQUIRE_FALSE(cut);
+    CHECK(cut.error().message.find("tensor ") != std::string::npos);
+    CHECK(cut.error().message.find(base::cat("ends at byte ", end - 1)) != std::string::npos);
+  }
+}
+
+TEST_CASE("GGUF: counts and lengths beyond the file are refused before anything is read") {
+  check_mentions(error_of(GgufBytes(kHuge, 0).bytes()), {"9223372036854775808 tensors", "byte 24"});
+  check_mentions(error_of(GgufBytes(UINT64_MAX, 0).bytes()), {"18446744073709551615 tensors"});
+  check_mentions(error_of(GgufBytes(0, kHuge).bytes()), {"9223372036854775808 metadata entries"});
+  check_mentions(error_of(GgufBytes(0, 1).number(kHuge).raw("0123456789").bytes()), {"metadata entry 0", "string of 9223372036854775808"});
+  check_mentions(error_of(GgufBytes(0, 1).key("a.string", 8).number(kHuge).bytes()), {"a.string", "9223372036854775808 more bytes"});
+  check_mentions(error_of(GgufBytes(0, 1).key("an.array", 9).number<uint32_t>(4).number(kHuge).bytes()),
+                 {"an.array", "array of 9223372036854775808"});
+  check_mentions(error_of(GgufBytes(0, 1).key("an.array", 9).number<uint32_t>(10).number(UINT64_MAX / 8 + 2).bytes()), {"an.array"});
+  check_mentions(error_of(GgufBytes(0, 1).key("an.array", 9).number<uint32_t>(8).number(kHuge).bytes()), {"an.array"});
+  check_mentions(error_of(GgufBytes(1, 0).tensor("w", {kHuge, 4}, 0, 0).data(64).bytes()), {"tensor w", "too large", "byte"});
+  check_mentions(error_of(GgufBytes(1, 0).tensor("w", {1u << 31, 1u << 31, 1u << 31, 1u << 31}, 0, 0).data(64).bytes()),
+                 {"tensor w", "too large"});
+  check_mentions(error_of(GgufBytes(1, 0).tensor("w", {8}, 0, kHuge).data(64).bytes()), {"tensor w", "file ends at byte"});
+  check_mentions(error_of(GgufBytes(1, 0).tensor("w", {8}, 0, UINT64_MAX - 31).data(64).bytes()), {"tensor w", "file's end"});
+}
+
+TEST_CASE("GGUF: values of the wrong kind are refused by name") {
+  check_mentions(error_of(GgufBytes(0, 0, 1).bytes()), {"version 1"});
+  check_mentions(error_of(GgufBytes(0, 0, 0x03000000).bytes()), {"big-endian"});
+  check_mentions(error_of(GgufBytes(0, 1).key("k", 13).number<uint64_t>(0).bytes()), {"metadata k", "type 13"});
+  check_mentions(error_of(GgufBytes(0, 1).key("k", 7).number<uint8_t>(2).bytes()), {"metadata k", "0 or 1, not 2"});
+  check_mentions(error_of(GgufBytes(0, 1).key("k", 9).number<uint32_t>(9).number<uint64_t>(0).bytes()), {"array of type 9"});
+  check_mentions(error_of(GgufBytes(0, 2).u32("k", 1).u32("k", 1).bytes()), {"metadata k", "twice"});
+  check_mentions(error_of(GgufBytes(0, 1).u32("general.alignment", 0).bytes()), {"general.alignment"});
+  check_mentions(error_of(GgufBytes(0, 1).u32("general.alignment", 24).bytes()), {"general.alignment"});
+  check_mentions(error_of(GgufBytes(0, 1).u32("split.count", 3).bytes()), {"split"});
+  check_mentions(error_of(GgufBytes(1, 0).tensor("w", {256}, 12, 0).data(144).bytes()), {"tensor w", "Q4_K"});
+  check_mentions(error_of(GgufBytes(1, 0).tensor("w", {256}, 999, 0).data(144).bytes()), {"tensor w", "number 999"});
+  check_mentions(error_of(GgufBytes(1, 0).tensor("w", {33}, 8, 0).data(144).bytes()), {"tensor w", "33 values", "blocks of 32"});
+  check_mentions(error_of(GgufBytes(1, 0).tensor("w", {1, 1, 1, 1, 1}, 0, 0).data(64).bytes()), {"tensor w", "5 dimensions"});
+  check_mentions(error_of(GgufBytes(1, 0).tensor("w", {8}, 0, 16).data(64).bytes()), {"tensor w", "multiple of the alignment 32"});
+  check_mentions(error_of(GgufBytes(2, 0).tensor("w", {4}, 0, 0).tensor("w", {4}, 0, 32).data(64).bytes()), {"tensor w", "twice"});
+  check_mentions(error_of(GgufBytes(2, 0).tensor("a", {9}, 0, 0).tensor("b", {4}, 0, 32).data(64).bytes()),
+                 {"tensor b", "overlaps tensor a"});
+  // A name may not bring control characters or megabytes into a message.
+  const std::string message = error_of(GgufBytes(1, 0).tensor(std::string(5000, 'n') + "\x1b[31m", {8}, 99, 0).data(64).bytes());
+  CHECK(message.size() < 400);
+}
+
+TEST_CASE("GGUF: a sound file reads, in both versions, with any alignment") {
+  for (const uint32_t version : {2u, 3u}) {
+    GgufBytes file(2, 2, version);
+    file.u32("general.alignment", 64).key("name", 8).string("x");
+    file.tensor("a", {4, 3}, 0, 0).tensor("b", {32, 2}, 8, 64).data(64 + 68, 64);
+    const auto gguf = engine::read_gguf(file.bytes(), "file");
+    REQUIRE_MESSAGE(gguf, (gguf ? "" : gguf.error().message));
+    const engine::TensorView& a = gguf->tensors.find("a")->second.view;
+    CHECK(a.n_rows() == 3);  // turned round: fastest dimension last
+    CHECK(a.n_in() == 4);
+    CHECK(gguf->tensors.find("b")->second.view.row_bytes() == 34);
+    CHECK(std::get<std::string_view>(gguf->metadata.find("name")->second.value) == "x");
+  }
+}
+
+TEST_CASE("GGUF configuration: each missing, mistyped or impossible key is named") {
+  const std::string whole = golden("lite_f32.gguf");
+  const auto gguf = engine::read_gguf(std::as_bytes(std::span(whole)), "whole");
+  REQUIRE(gguf);
+  const auto error_with = [&](const std::string& key, std::optional<engine::GgufValue> value) {
+    engine::GgufFile changed = *gguf;
+    changed.metadata.erase(key);
+    if (value) changed.metadata.insert({key, {*value, 77}});
+    const auto description = engine::deepseek_v2_from_gguf(changed);
+    return description ? std::string() : description.error().message;
+  };
+  for (const char* key : {"block_count", "embedding_length", "context_length", "attention.head_count",
+                          "attention.kv_lora_rank", "attention.key_length", "attention.value_length",
+                          "attention.layer_norm_rms_epsilon", "rope.dimension_count", "rope.scaling.factor",
+                          "expert_used_count", "expert_feed_forward_length"})
+    check_mentions(error_with(base::cat("deepseek2.", key), std::nullopt), {key, "missing"});
+  check_mentions(error_with("general.architecture", engine::GgufValue(std::string_view("llama"))), {"llama", "deepseek2"});
+  check_mentions(error_with("deepseek2.block_count", engine::GgufValue(uint64_t{1} << 40)), {"block_count", "byte 77"});
+  check_mentions(error_with("deepseek2.block_count", engine::GgufValue(std::string_view("3"))), {"block_count"});
+  check_mentions(error_with("deepseek2.block_count", engine::GgufValue(uint64_t{5000})), {"layers", "5000"});
+  check_mentions(error_with("deepseek2.expert_used_count", engine::GgufValue(uint64_t{9})), {"1..8"});
+  check_mentions(error_with("deepseek2.expert_group_count", engine::GgufValue(uint64_t{3})), {"3 equal groups"});
+  check_mentions(error_with("deepseek2.attention.key_length", engine::GgufValue(uint64_t{4})), {"without rope"});
+  check_mentions(error_with("deepseek2.attention.layer_norm_rms_epsilon", engine::GgufValue(std::nan(""))), {"epsilon"});
+  check_mentions(error_with("deepseek2.rope.freq_base", engine::GgufValue(-1.0)), {"rope base"});
+  check_mentions(error_with("deepseek2.rope.scaling.type", engine::GgufValue(std::string_view("longrope"))), {"longrope"});
+  check_mentions(error_with("deepseek2.rope.scaling.factor", engine::GgufValue(HUGE_VAL)), {"YaRN factor"});
+  check_mentions(error_with("deepseek2.expert_gating_func", engine::GgufValue(uint64_t{4})), {"expert_gating_func", "4"});
+}
+
+TEST_CASE("weights: a missing, misshaped, mistyped or unknown tensor is named") {
+  const std::string whole = golden("lite_f16.gguf");
+  const auto gguf = engine::read_gguf(std::as_bytes(std::span(whole)), "model.gguf");
+  REQUIRE(gguf);
+  const auto description = engine::deepseek_v2_from_gguf(*gguf);
+  REQUIRE(description);
+  const auto error_of_table = [&](const engine::TensorTable& tensors) {
+    const auto weights = engine::deepseek_v2_weights_from_gguf(*description, tensors);
+    return weights ? std::string() : weights.error().message;
+  };
+  for (const auto& [name, tensor] : gguf->tensors) {
+    if (name == "output.weight") continue;  // without it the head is tied, which the description has from the file
+    engine::TensorTable tensors = gguf->tensors;
+    tensors.erase(name);
+    check_mentions(error_of_table(tensors), {name, "missing"});
+    tensors = gguf->tensors;
+    tensors[name].view.shape[0] += 1;
+    check_mentions(error_of_table(tensors), {name, "shape", base::cat("byte ", tensor.file_offset)});
+  }
+  engine::TensorTable tensors = gguf->tensors;
+  tensors["blk.0.attn_q.bias"] = tensors["blk.0.attn_norm.weight"];
+  check_mentions(error_of_table(tensors), {"blk.0.attn_q.bias", "not part of"});
+  tensors = gguf->tensors;
+  tensors["output_norm.weight"].view.type = engine::DType::kQ8_0;
+  check_mentions(error_of_table(tensors), {"output_norm.weight", "Q8_0"});
+}

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every operator of engine/kernels on every path of this CPU, against its plain reference.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "engine/activation_buffer.h"
+#include "engine/formats/dequantize.h"
+#include "engine/kernels/mla_attention.h"
+#include "engine/kernels/quantize.h"
+#include "engine/kernels/rms_norm.h"
+#include "engine/kernels/silu_gate.h"
+#include "engine/kernels/softmax.h"
+#include "tests/engine/synthetic_model.h"
+
+namespace {
+
+using namespace engine;
+using namespace engine::test;
+
+struct Product {
+  std::vector<float> got, want, bound;  // [n_tokens, n_out]; how far `got` may be from `want`
+};
+
+PackedMatrix unpacked(const TensorView& view) {
+  PackedMatrix m;
+  m.type = view.type;
+  m.n_out = view.n_rows();
+  m.n_in = view.n_in();
+  m.source = view;
+  return m;
+}
+
+// matmul.h: 8-bit activations cost at most |w| * amax / 254 per product; f32 sums of n terms (n + 2) * 2^-24 of their size.
+Product multiply(const FastKernels& kernels, std::mt19937& random, DType type, int64_t n_tokens, int64_t n_in, int64_t n_out, bool packed) {
+  const std::vector<std::byte> bytes = random_matrix(random, type, n_out, n_in);
+  const TensorView view = view_of(bytes, type, {n_out, n_in});
+  const std::vector<float> x = random_floats(random, n_tokens * n_in);
+  ActivationBuffer rows(std::max<int64_t>(1, n_tokens), n_in);
+  for (int64_t t = 0; t < n_tokens; ++t) {
+    std::copy_n(x.data() + t * n_in, n_in, rows.row(t));
+    if (is_quantized(type)) rows.quantize(kernels, t, 0, n_in);
+  }
+  PackedMatrix m = unpacked(view);
+  std::vector<uint8_t> panels(static_cast<size_t>(m.n_panels() * m.panel_bytes())), scratch(static_cast<size_t>(m.panel_bytes()));
+  if (packed) {
+    for (int64_t p = 0; p < m.n_panels(); ++p) pack_panel(view, p, panels.data() + p * m.panel_bytes());
+    m.panels = panels.data();
+  }
+  Product product;
+  product.got.assign(static_cast<size_t>(n_tokens * n_out), std::numeric_limits<float>::quiet_NaN());
+  product.want.resize(product.got.size());
+  product.bound.resize(product.got.size());
+  matmul_panels(kernels, m, 0, m.n_panels(), rows.from(0), n_tokens, product.got.data(), n_out, scratch.data());
+  matmul_cpu_reference(view, x.data(), n_tokens, product.want.data());
+  std::vector<double> off(x.size());  // by how much each activation may be off, and the rounding of its product
+  for (size_t at = 0; at < x.size(); ++at) {
+    const size_t block = at - at % static_cast<size_t>(n_in) % 32;
+    double amax = 0.0;
+    for (size_t i = block; is_quantized(type) && i < block + 32; ++i) amax = std::max(amax, std::fabs(static_cast<double>(x[i])));
+    off[at] = amax / 254.0 + std::fabs(static_cast<double>(x[at])) * static_cast<double>(n_in + 2) * 0x1p-24;
+  }
+  std::vector<float> row(static_cast<size_t>(n_in));
+  for (int64_t o = 0; o < n_out; ++o) {
+    dequantize_row(view, o, row);
+    for (int64_t t = 0; t < n_tokens; ++t) {
+      double bound = 0.0;
+      for (int64_t i = 0; i < n_in; ++i)
+        bound += std::fabs(static_cast<double>(row[static_cast<size_t>(i)])) * off[static_cast<size_t>(t * n_in + i)];
+      product.bound[static_cast<size_t>(t * n_out + o)] = static_cast<float>(bound * 1.001 + 1e-30);
+    }
+  }
+  return product;
+}
+
+}  // namespace
+
+TEST_CASE("matmul: every type and path stays within its derived bound on awkward shapes") {
+  std::mt19937 random(7);
+  for (const FastKernels* kernels : all_kernels())
+    for (const DType type : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0})
+      for (const int64_t n_in : {1, 7, 32, 45, 160})
+        for (const int64_t n_out : {1, 15, 16, 17, 80})
+          for (const int64_t n_tokens : {0, 1, 2, 5, 13}) {
+            if (is_quantized(type) && n_in % 32 != 0) continue;
+            const bool packed = (n_in + n_out + n_tokens) % 2 == 0;
+            CAPTURE(std::string(kernels->name)); CAPTURE(std::string(traits(type).name));
+            CAPTURE(n_in); CAPTURE(n_out); CAPTURE(n_tokens); CAPTURE(packed);
+            const Product p = multiply(*kernels, random, type, n_tokens, n_in, n_out, packed);
+            size_t outside = 0;
+            for (size_t i = 0; i < p.got.size(); ++i) outside += !(std::fabs(p.got[i] - p.want[i]) <= p.bound[i]);
+            CHECK(outside == 0);
+          }
+}
+
+TEST_CASE("matmul: many tokens at once give bit for bit what each token gives alone") {
+  std::mt19937 random(8);
+  for (const FastKernels* kernels : all_kernels())
+    for (const DType type : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0}) {
+      CAPTURE(std::string(kernels->name)); CAPTURE(std::string(traits(type).name));
+      constexpr int64_t kIn = 2048, kOut = 100, kTokens = 90;  // more inputs than matmul_panels takes at once
+      const std::vector<std::byte> bytes = random_matrix(random, type, kOut, kIn);
+      const PackedMatrix m = unpacked(view_of(bytes, type, {kOut, kIn}));
+      ActivationBuffer rows(kTokens, kIn);
+      const std::vector<float> x = random_floats(random, kTokens * kIn);
+      for (int64_t t = 0; t < kTokens; ++t) {
+        std::copy_n(x.data() + t * kIn, kIn, rows.row(t));
+        rows.quantize(*kernels, t, 0, kIn);
+      }
+      std::vector<uint8_t> scratch(static_cast<size_t>(m.panel_bytes()));
+      std::vector<float> together(kTokens * kOut), alone(kTokens * kOut);
+      matmul_panels(*kernels, m, 0, m.n_panels(), rows.from(0), kTokens, together.data(), kOut, scratch.data());
+      for (int64_t t = 0; t < kTokens; ++t)
+        matmul_panels(*kernels, m, 0, m.n_panels(), rows.from(t), 1, alone.data() + t * kOut, kOut, scratch.data());
+      CHECK(together == alone);
+    }
+}
+
+TEST_CASE("matmul: extreme quants and activations do not overflow") {
+  for (const FastKernels* kernels : all_kernels())
+    for (const DType type : {DType::kQ8_0, DType::kQ4_0})
+      for (const int sign : {1, -1}) {
+        CAPTURE(std::string(kernels->name)); CAPTURE(std::string(traits(type).name)); CAPTURE(sign);
+        // Q8_0: every weight -128; Q4_0: every weight +7 in rows of 0xff bytes. Scale 1.
+        std::vector<std::byte> bytes(static_cast<size_t>(16 * 2 * traits(type).block_bytes), static_cast<std::byte>(type == DType::kQ8_0 ? 0x80 : 0xff));
+        for (size_t at = 0; at < bytes.size(); at += static_cast<size_t>(traits(type).block_bytes)) {
+          bytes[at] = std::byte{0};
+          bytes[at + 1] = std::byte{0x3c};
+        }
+        const PackedMatrix m = unpacked(view_of(bytes, type, {16, 64}));
+        ActivationBuffer x(1, 64);
+        std::fill_n(x.row(0), 64, static_cast<float>(sign) * 127.0f);
+        x.quantize(*kernels, 0, 0, 64);
+        std::vector<float> y(16);
+        std::vector<uint8_t> scratch(static_cast<size_t>(m.panel_bytes()));
+        matmul_panels(*kernels, m, 0, 1, x.from(0), 1, y.data(), 16, scratch.data());
+        const float want = static_cast<float>(sign) * 127.0f * 64.0f * (type == DType::kQ8_0 ? -128.0f : 7.0f);
+        for (const float value : y) CHECK(value == want);
+      }
+}
+
+TEST_CASE("matmul: row ids choose the input rows") {
+  std::mt19937 random(9);
+  for (const FastKernels* kernels : all_kernels()) {
+    const std::vector<std::byte> bytes = random_matrix(random, DType::kQ8_0, 32, 64);
+    const PackedMatrix m = unpacked(view_of(bytes, DType::kQ8_0, {32, 64}));
+    ActivationBuffer rows(6, 64);
+    for (int64_t t = 0; t < 6; ++t) {
+      const std::vector<float> x = random_floats(random, 64);
+      std::copy_n(x.data(), 64, rows.row(t));
+      rows.quantize(*kernels, t, 0, 64);
+    }
+    const int32_t ids[5] = {5, 0, 3, 3, 1};
+    std::vector<uint8_t> scratch(static_cast<size_t>(m.panel_bytes()));
+    std::vector<float> chosen(5 * 32), each(32);
+    Activations x = rows.from(0);
+    x.row_ids = ids;
+    matmul_panels(*kernels, m, 0, 2, x, 5, chosen.data(), 32, scratch.data());
+    for (int i = 0; i < 5; ++i) {
+      matmul_panels(*kernels, m, 0, 2, rows.from(ids[i]), 1, each.data(), 32, scratch.data());
+      CHECK(std::equal(each.begin(), each.end(), chosen.begin() + i * 32));
+    }
+  }
+}
+
+TEST_CASE("quantize: every path rounds as the reference does") {
+  std::mt19937 random(10);
+  for (const FastKernels* kernels : all_kernels()) {
+    CAPTURE(std::string(kernels->name));
+    std::vector<float> x = random_floats(random, 32 * 40, 3.0f);
+    std::fill_n(x.begin(), 32, 0.0f);      // amax 0
+    x[40] = 1e30f;                          // one value that dwarfs its block
+    std::fill_n(x.begin() + 64, 32, -5.0f);  // all at the end of the range
+    const size_t n = x.size(), blocks = n / 32;
+    std::vector<int8_t> got(n), want(n);
+    std::vector<float> got_scales(blocks), want_scales(blocks);
+    std::vector<int32_t> got_sums(blocks), want_sums(blocks);
+    kernels->quantize(x.data(), static_cast<int64_t>(n), got.data(), got_scales.data(), got_sums.data());
+    quantize_cpu_reference(x.data(), static_cast<int64_t>(n), want.data(), want_scales.data(), want_sums.data());
+    CHECK(got == want);
+    CHECK(got_scales == want_scales);
+    CHECK(got_sums == want_sums);
+    for (size_t i = 0; i < n; ++i)
+      CHECK(std::fabs(x[i] - got_scales[i / 32] * static_cast<float>(got[i])) <= 127.0f * got_scales[i / 32] / 254.0f * 1.0001f);
+  }
+}
+
+TEST_CASE("rms_norm, silu_gate, log_sum_exp: every path agrees with the reference at any width") {
+  std::mt19937 random(11);
+  for (const FastKernels* kernels : all_kernels())
+    for (const int64_t n : {1, 3, 8, 15, 16, 31, 64, 97, 2048, 5001}) {
+      CAPTURE(std::string(kernels->name)); CAPTURE(n);
+      const std::vector<float> x = random_floats(random, n, 4.0f), g = random_floats(random, n);
+      std::vector<float> got(static_cast<size_t>(n)), want(got);
+      kernels->rms_norm(x.data(), g.data(), n, 1e-6f, got.data());
+      rms_norm_cpu_reference(x.data(), g.data(), n, 1e-6f, want.data());
+      CHECK(relative_error(got, want) <= 1e-6);
+      kernels->silu_gate(x.data(), g.data(), n, got.data());
+      silu_gate_cpu_reference(x.data(), g.data(), n, want.data());
+      CHECK(relative_error(got, want) <= 1e-6);
+      CHECK(kernels->log_sum_exp(x.data(), n) == doctest::Approx(log_sum_exp_cpu_reference(x.data(), n)).epsilon(1e-7));
+    }
+}
+
+TEST_CASE("silu_gate: far values reach their limits and NaN stays NaN") {
+  for (const FastKernels* kernels : all_kernels()) {
+    CAPTURE(std::string(kernels->name));
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    const std::vector<float> gate = {-1000.0f, -90.0f, -80.0f, 0.0f, 80.0f, 90.0f, 1e30f, nan}, up(8, 2.0f);
+    std::vector<float> got(8), want(8);
+    kernels->silu_gate(gate.data(), up.data(), 8, got.data());
+    silu_gate_cpu_reference(gate.data(), up.data(), 8, want.data());
+    for (size_t i = 0; i < 7; ++i) CHECK(got[i] == doctest::Approx(want[i]).epsilon(1e-6));
+    CHECK(std::isnan(got[7]));
+  }
+}
+
+TEST_CASE("log_sum_exp: large logits do not overflow, NaN shows") {
+  for (const FastKernels* kernels : all_kernels()) {
+    std::vector<float> x(40, 500.0f);
+    CHECK(kernels->log_sum_exp(x.data(), 40) == doctest::Approx(500.0 + std::log(40.0)));
+    x[35] = std::numeric_limits<float>::quiet_NaN();
+    CHECK(std::isnan(kernels->log_sum_exp(x.data(), 40)));
+  }
+}
+
+TEST_CASE("mla_attention: every path agrees with the reference; queries that see less are not disturbed") {
+  std::mt19937 random(12);
+  for (const FastKernels* kernels : all_kernels())
+    for (const int n_keys : {1, 2, 63, 64, 65, 200})
+      for (const int n_rows : {1, 3, 4, 7, 32}) {
+        CAPTURE(std::string(kernels->name)); CAPTURE(n_keys); CAPTURE(n_rows);
+        constexpr int64_t kWidth = 48, kValue = 32;
+        const std::vector<float> q = random_floats(random, n_rows * kWidth), cache = random_floats(random, n_keys * kWidth);
+        std::vector<int32_t> visible(static_cast<size_t>(n_rows));
+        for (int r = 0; r < n_rows; ++r) visible[static_cast<size_t>(r)] = std::max(1, n_keys - (n_rows - 1 - r) * 5);
+        std::vector<float> got(static_cast<size_t>(n_rows * kValue)), want(got), alone(static_cast<size_t>(kValue));
+        AttentionRows rows{q.data(), n_rows, visible.data(), cache.data(), kWidth, kValue, got.data()};
+        kernels->mla_attention(rows);
+        rows.out = want.data();
+        mla_attention_cpu_reference(rows);
+        CHECK(relative_error(got, want) <= 2e-6);
+        for (int r = 0; r < n_rows; ++r) {
+          kernels->mla_attention({q.data() + r * kWidth, 1, &visible[static_cast<size_t>(r)], cache.data(), kWidth, kValue, alone.data()});
+          CHECK(std::equal(alone.begin(), alone.end(), got.begin() + r * kValue));
+        }
+      }
+}

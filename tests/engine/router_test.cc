@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "engine/kernels/moe_router.h"
+
+namespace {
+
+using namespace engine;
+
+struct Routed {
+  std::vector<int32_t> ids;
+  std::vector<float> weights;
+};
+
+Routed route(const DeepseekV2Config& config, const std::vector<float>& logits) {
+  std::vector<float> scratch(logits.size());
+  Routed routed{std::vector<int32_t>(static_cast<size_t>(config.n_experts_used), -1), std::vector<float>(static_cast<size_t>(config.n_experts_used))};
+  moe_router(config, logits.data(), scratch.data(), routed.ids.data(), routed.weights.data());
+  return routed;
+}
+
+DeepseekV2Config experts(int n, int used) {
+  DeepseekV2Config config;
+  config.n_experts = n;
+  config.n_experts_used = used;
+  return config;
+}
+
+}  // namespace
+
+TEST_CASE("moe_router: a tie goes to the lower expert") {
+  const Routed routed = route(experts(4, 2), {0.0f, 2.0f, 1.0f, 2.0f});
+  CHECK(routed.ids == std::vector<int32_t>{1, 3});
+  CHECK(routed.weights[0] == routed.weights[1]);
+  CHECK(route(experts(5, 5), std::vector<float>(5, 1.0f)).ids == std::vector<int32_t>{0, 1, 2, 3, 4});
+}
+
+TEST_CASE("moe_router: weights are the softmax over all experts, scaled, and normalised only where asked") {
+  DeepseekV2Config config = experts(3, 2);
+  const std::vector<float> logits = {std::log(1.0f), std::log(2.0f), std::log(5.0f)};
+  CHECK(route(config, logits).weights[0] == doctest::Approx(5.0 / 8));
+  CHECK(route(config, logits).weights[1] == doctest::Approx(2.0 / 8));
+  config.expert_weight_scale = 4.0f;
+  CHECK(route(config, logits).weights[0] == doctest::Approx(5.0 / 2));
+  config.normalize_expert_weights = true;
+  CHECK(route(config, logits).weights[0] == doctest::Approx(4.0 * 5 / 7));
+}
+
+TEST_CASE("moe_router: sigmoid scores are independent of each other") {
+  DeepseekV2Config config = experts(3, 1);
+  config.scoring = Scoring::kSigmoid;
+  CHECK(route(config, {-1.0f, 0.0f, -3.0f}).ids[0] == 1);
+  CHECK(route(config, {-1.0f, 0.0f, -3.0f}).weights[0] == doctest::Approx(0.5));
+}
+
+TEST_CASE("moe_router: experts of a dropped group are never chosen") {
+  DeepseekV2Config config = experts(6, 2);
+  config.selection = ExpertSelection::kGroupLimitedGreedy;
+  config.n_groups = 3;
+  config.n_groups_used = 1;
+  // The best expert is 4; its group's other expert is the worst of all and still comes second.
+  CHECK(route(config, {1.0f, 2.0f, 3.0f, 2.5f, 4.0f, -9.0f}).ids == std::vector<int32_t>{4, 5});
+  // Equal groups: the lower index stays.
+  CHECK(route(config, {1.0f, 2.0f, 2.0f, 1.0f, 0.0f, 2.0f}).ids == std::vector<int32_t>{1, 0});
+}
+
+TEST_CASE("moe_router: one expert, and logits that are not numbers, still fill every slot") {
+  CHECK(route(experts(1, 1), {-50.0f}).ids == std::vector<int32_t>{0});
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const Routed routed = route(experts(4, 3), {nan, nan, nan, nan});
+  CHECK(routed.ids == std::vector<int32_t>{0, 1, 2});
+}
+
+TEST_CASE("expert groups: slots are ordered by expert and then by token, with the token's weight") {
+  ExpertGroups groups;
+  groups.reserve(4, 6);
+  const std::vector<int32_t> ids = {3, 1, 1, 0, 3, 1};  // three tokens, two experts each
+  const std::vector<float> weights = {0.1f, 0.2f, 0.3f, 0.4f, 0.5f, 0.6f};
+  for (int repeat = 0; repeat < 2; ++repeat) {  // nothing is left over from the call before
+    groups.assign(4, 3, 2, ids.data(), weights.data());
+    CHECK(groups.first_slot == std::vector<int32_t>{0, 1, 4, 4, 6});
+    CHECK(groups.token == std::vector<int32_t>{1, 0, 1, 2, 0, 2});
+    CHECK(groups.weight == std::vector<float>{0.4f, 0.2f, 0.3f, 0.6f, 0.1f, 0.5f});
+    REQUIRE(groups.n_used == 3);
+    CHECK(std::vector<int32_t>(groups.used.begin(), groups.used.begin() + 3) == std::vector<int32_t>{0, 1, 3});
+  }
+}

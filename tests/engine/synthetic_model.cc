@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/engine/synthetic_model.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+namespace engine::test {
+namespace {
+
+uint16_t to_f16(float x) {  // for normal values well inside the range
+  const auto bits = std::bit_cast<uint32_t>(x);
+  const int exponent = static_cast<int>(bits >> 23 & 255U) - 112;
+  if (exponent <= 0) return 0;
+  return static_cast<uint16_t>((bits >> 16 & 0x8000U) | static_cast<uint32_t>(exponent) << 10 | (bits >> 13 & 1023U));
+}
+
+void put_u16(std::byte* p, uint16_t value) { std::memcpy(p, &value, 2); }
+
+}  // namespace
+
+DeepseekV2Config small_config() {
+  DeepseekV2Config c;
+  c.n_layers = 3;
+  c.hidden_size = 64;
+  c.n_heads = 3;
+  c.n_vocab = 150;  // no multiple of a panel
+  c.n_ctx_train = 512;
+  c.kv_lora_rank = 32;
+  c.qk_nope_dim = 32;
+  c.qk_rope_dim = 8;
+  c.v_head_dim = 32;
+  c.dense_intermediate = 96;
+  c.n_dense_layers = 1;
+  c.n_experts = 8;
+  c.n_experts_used = 3;
+  c.n_shared_experts = 2;
+  c.expert_intermediate = 32;
+  c.rope_theta = 10000.0f;
+  c.yarn.factor = 4.0f;
+  c.yarn.original_context = 64;
+  c.yarn.mscale = 0.707f;
+  c.yarn.mscale_all_dim = 0.707f;
+  return c;
+}
+
+std::vector<float> random_floats(std::mt19937& random, int64_t n, float scale) {
+  std::vector<float> values(static_cast<size_t>(n));
+  // Not std::normal_distribution: its draws differ between standard libraries.
+  for (float& x : values) {
+    float sum = 0.0f;
+    for (int i = 0; i < 4; ++i) sum += static_cast<float>(random()) * 0x1p-32f - 0.5f;
+    x = sum * 1.7f * scale;
+  }
+  return values;
+}
+
+std::vector<std::byte> random_matrix(std::mt19937& random, DType type, int64_t n_rows, int64_t n_in) {
+  const int64_t n = n_rows * n_in;
+  const float scale = 1.0f / std::sqrt(static_cast<float>(n_in));
+  std::vector<std::byte> bytes(static_cast<size_t>(n / traits(type).block_values * traits(type).block_bytes));
+  if (is_quantized(type)) {
+    for (std::byte& b : bytes) b = static_cast<std::byte>(random() & 255U);
+    const float unit = type == DType::kQ8_0 ? scale / 74.0f : scale / 4.6f;
+    for (size_t at = 0; at < bytes.size(); at += static_cast<size_t>(traits(type).block_bytes))
+      put_u16(bytes.data() + at, to_f16(unit * (0.5f + static_cast<float>(random()) * 0x1p-32f)));
+    return bytes;
+  }
+  const std::vector<float> values = random_floats(random, n, scale);
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (type == DType::kF32) std::memcpy(bytes.data() + 4 * i, &values[i], 4);
+    if (type == DType::kF16) put_u16(bytes.data() + 2 * i, to_f16(values[i]));
+    if (type == DType::kBF16) put_u16(bytes.data() + 2 * i, static_cast<uint16_t>(std::bit_cast<uint32_t>(values[i]) >> 16));
+  }
+  return bytes;
+}
+
+TensorView view_of(const std::vector<std::byte>& bytes, DType type, std::vector<int64_t> shape) {
+  TensorView view;
+  view.type = type;
+  view.n_dims = static_cast<int>(shape.size());
+  std::copy(shape.begin(), shape.end(), view.shape.begin());
+  view.data = bytes.data();
+  REQUIRE(static_cast<size_t>(view.size_bytes()) == bytes.size());
+  return view;
+}
+
+std::unique_ptr<SyntheticModel> make_model(const DeepseekV2Config& c, DType type, KvForm form, uint32_t seed) {
+  auto model = std::make_unique<SyntheticModel>();
+  model->config = c;
+  std::mt19937 random(seed);
+  const auto keep = [&](std::vector<std::byte> bytes, DType t, std::vector<int64_t> shape) {
+    model->memory.push_back(std::make_unique<std::vector<std::byte>>(std::move(bytes)));
+    return view_of(*model->memory.back(), t, std::move(shape));
+  };
+  const auto matrix = [&](int64_t rows, int64_t n_in, DType t) { return keep(random_matrix(random, t, rows, n_in), t, {rows, n_in}); };
+  const auto norm = [&](int64_t n) {
+    std::vector<float> gains = random_floats(random, n, 0.2f);
+    for (float& g : gains) g += 1.0f;
+    std::vector<std::byte> bytes(gains.size() * 4);
+    std::memcpy(bytes.data(), gains.data(), bytes.size());
+    return keep(std::move(bytes), DType::kF32, {n});
+  };
+  const int64_t d = c.hidden_size, heads = c.n_heads, qk = c.qk_nope_dim + c.qk_rope_dim, kv = c.kv_lora_rank;
+  model->weights.embedding = matrix(c.n_vocab, d, DType::kF32);
+  model->weights.norm = norm(d);
+  model->weights.head = matrix(c.n_vocab, d, type);
+  for (int l = 0; l < c.n_layers; ++l) {
+    DeepseekV2Layer layer;
+    layer.attn_norm = norm(d);
+    if (c.q_lora_rank == 0) {
+      layer.q = matrix(heads * qk, d, type);
+    } else {
+      layer.q_a = matrix(c.q_lora_rank, d, type);
+      layer.q_a_norm = norm(c.q_lora_rank);
+      layer.q_b = matrix(heads * qk, c.q_lora_rank, type);
+    }
+    layer.kv_a = matrix(kv + c.qk_rope_dim, d, type);
+    layer.kv_a_norm = norm(kv);
+    if (form == KvForm::kJoined) {
+      layer.kv_b = matrix(heads * (c.qk_nope_dim + c.v_head_dim), kv, type);
+    } else {
+      layer.k_b = keep(random_matrix(random, type, heads * kv, c.qk_nope_dim), type, {heads, kv, c.qk_nope_dim});
+      layer.v_b = keep(random_matrix(random, type, heads * c.v_head_dim, kv), type, {heads, c.v_head_dim, kv});
+    }
+    layer.o = matrix(d, heads * c.v_head_dim, type);
+    layer.ffn_norm = norm(d);
+    if (l < c.n_dense_layers || c.n_experts == 0) {
+      layer.gate = matrix(c.dense_intermediate, d, type);
+      layer.up = matrix(c.dense_intermediate, d, type);
+      layer.down = matrix(d, c.dense_intermediate, type);
+    } else {
+      layer.router = matrix(c.n_experts, d, DType::kF32);
+      for (int e = 0; e < c.n_experts; ++e) {
+        layer.expert_gate.push_back(matrix(c.expert_intermediate, d, type));
+        layer.expert_up.push_back(matrix(c.expert_intermediate, d, type));
+        layer.expert_down.push_back(matrix(d, c.expert_intermediate, type));
+      }
+      const int64_t shared = int64_t{c.n_shared_experts} * c.expert_intermediate;
+      if (shared > 0) {
+        layer.shared_gate = matrix(shared, d, type);
+        layer.shared_up = matrix(shared, d, type);
+        layer.shared_down = matrix(d, shared, type);
+      }
+    }
+    model->weights.layers.push_back(std::move(layer));
+  }
+  return model;
+}
+
+std::vector<const FastKernels*> all_kernels() {
+  static bool said = false;
+  std::vector<const FastKernels*> found = {portable_kernels()};
+  for (const auto& [name, kernels] : {std::pair("avx2", avx2_kernels()), std::pair("avx512-vnni", avx512_kernels())}) {
+    if (kernels)
+      found.push_back(kernels);
+    else if (!said)
+      MESSAGE("skipped here: the " << std::string(name) << " paths; this CPU does not have them");
+  }
+  said = true;
+  return found;
+}
+
+std::vector<float> run_in_pieces(Model& model, const DeepseekV2Config& config, std::span<const int32_t> tokens,
+                                 const std::vector<size_t>& pieces) {
+  KvCache cache(config.n_layers, model.cache_width(), static_cast<int64_t>(tokens.size()));
+  const auto n_vocab = static_cast<size_t>(config.n_vocab);
+  std::vector<float> logits(tokens.size() * n_vocab);
+  for (size_t done = 0, i = 0; done < tokens.size(); ++i) {
+    const size_t n = std::min({pieces[std::min(i, pieces.size() - 1)], tokens.size() - done, static_cast<size_t>(model.max_tokens())});
+    ForwardRequest request;
+    request.tokens = tokens.subspan(done, n);
+    request.position = static_cast<int64_t>(done);
+    request.cache = &cache;
+    request.logits = logits.data() + done * n_vocab;
+    request.all_logits = true;
+    REQUIRE(model.forward(request));
+    done += n;
+  }
+  return logits;
+}
+
+double relative_error(std::span<const float> got, std::span<const float> want) {
+  REQUIRE(got.size() == want.size());
+  double error = 0.0, top = 1e-30;
+  for (size_t i = 0; i < want.size(); ++i) {
+    if (std::isnan(got[i]) != std::isnan(want[i])) return std::numeric_limits<double>::infinity();
+    if (std::isnan(got[i])) continue;
+    error = std::max(error, std::fabs(static_cast<double>(got[i]) - static_cast<double>(want[i])));
+    top = std::max(top, std::fabs(static_cast<double>(want[i])));
+  }
+  return error / top;
+}
+
+}  // namespace engine::test
