@@ -23,8 +23,9 @@ def main():
     parser.add_argument('--tokenizer', required=True)
     parser.add_argument('--out', required=True)
     parser.add_argument('--order', type=int, default=6)
-    parser.add_argument('--lines', type=int, default=200, help='places a language group for the ranking; as in evaluate.py')
+    parser.add_argument('--lines', type=int, default=120, help='places a language group for the ranking; as in evaluate.py')
     parser.add_argument('--rows', nargs='+', help='FILE:ROW:COUNT, the rows of prepare.py to count in place of train.jsonl')
+    parser.add_argument('--static-only', action='store_true')
     args = parser.parse_args()
     tokenizer = Tokenizer.from_file(args.tokenizer)
 
@@ -49,11 +50,13 @@ def main():
                 tokens = join_files([file_ids], BOS, args.order)
                 p = model.probabilities(tokens, skip)
                 static += bits(p)
-                adaptive += bits(adaptive_probabilities(tokens, skip, p, args.order))
+                adaptive += 0 if args.static_only else bits(adaptive_probabilities(tokens, skip, p, args.order))
             data = ''.join(texts).encode()
-            result[f'{split}/{lang}'] = {
-                'files': len(texts), 'bytes': len(data), 'static': static / len(data), 'adaptive': adaptive / len(data),
-                'xz': 8 * len(lzma.compress(data, preset=9 | lzma.PRESET_EXTREME)) / len(data)}
+            row = {'static': static / len(data)}
+            if not args.static_only:
+                row |= {'files': len(texts), 'bytes': len(data), 'adaptive': adaptive / len(data),
+                        'xz': 8 * len(lzma.compress(data, preset=9 | lzma.PRESET_EXTREME)) / len(data)}
+            result[f'{split}/{lang}'] = row
             print(split, lang, result[f'{split}/{lang}'], file=sys.stderr, flush=True)
     for group in held_out.GROUPS:
         first = pairs = won = 0

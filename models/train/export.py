@@ -221,6 +221,39 @@ def check(model, folder, gguf_path):
         sys.exit('the exported model differs from the reference implementation')
 
 
+GOLDEN_TEXTS = ['def add(first, second):\n    """Return the sum of both."""\n    return first',
+                'for (size_t i = 0; i < values.size(); ++i) {\n  total += values[i];\n}\nreturn']
+GOLDEN_FILL = ('def area(width, height):\n    if width < 0:\n        raise ValueError("negative")\n    ', '\n\n\ndef main():\n    print(area(2, 3))\n')
+
+
+@torch.no_grad()
+def golden(model, gguf_path, tokenizer_path):
+    """What any program that loads the GGUF must find: token ids, mean ln p of a text, first tokens of a greedy fill-in."""
+    from tokenizers import Tokenizer
+    tokenizer, stored = Tokenizer.from_file(tokenizer_path), load_gguf_into(model, gguf_path)
+
+    def encode(text):
+        return tokenizer.encode(text, add_special_tokens=False).ids
+
+    texts = []
+    for text in GOLDEN_TEXTS:
+        ids = [BOS, *encode(text)]
+        log_p = stored.logits(torch.tensor([ids]))[0, :-1].log_softmax(-1).gather(1, torch.tensor(ids[1:])[:, None])
+        texts.append({'text': text, 'tokens': ids[1:], 'logprob': log_p.sum().item()})
+    prefix, suffix = GOLDEN_FILL
+    ids = [BOS, SUFFIX, *encode(suffix), PREFIX, *encode(prefix), MIDDLE]
+    prompt, greedy, margins = list(ids), [], []
+    for _ in range(12):
+        best = stored.logits(torch.tensor([ids]))[0, -1].topk(2)
+        greedy.append(int(best.indices[0]))
+        margins.append(float(best.values[0] - best.values[1]))
+        ids.append(greedy[-1])
+        if greedy[-1] == EOT:
+            break
+    keep = next((i for i, m in enumerate(margins) if m < 0.3), len(margins))  # a near tie may fall either way elsewhere
+    return {'texts': texts, 'fill': {'prefix': prefix, 'suffix': suffix, 'prompt': prompt, 'greedy': greedy[:keep]}}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--run', required=True, help='folder with config.json and last.pt')
@@ -231,12 +264,15 @@ def main():
     parser.add_argument('--context', type=int, default=1024, help='longest row of the training')
     parser.add_argument('--name', default='graft-tiny')
     parser.add_argument('--check', action='store_true')
+    parser.add_argument('--golden', help='JSON file to write for the test of the shipped model')
     args = parser.parse_args()
     run = pathlib.Path(args.run)
     model = Model(Config.load(run / 'config.json')).eval()
     model.load_state_dict(torch.load(run / 'last.pt')['model'])
     write_hugging_face(model, args.tokenizer, pathlib.Path(args.hugging_face), args.context)
     write_gguf(model, args.tokenizer, args.gguf, args.context, args.type, args.name)
+    if args.golden:
+        pathlib.Path(args.golden).write_text(json.dumps(golden(model, args.gguf, args.tokenizer), indent=1) + '\n')
     if args.check:
         check(model, args.hugging_face, args.gguf)
 

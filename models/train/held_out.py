@@ -40,7 +40,7 @@ def lines_of(folder, group, count, wanted, seed):
         if not 6 <= len(line) <= 90 or line.startswith(NOT_CODE) or len(re.findall('[A-Za-z]', line)) < 3 or not wanted(line):
             continue
         before = '\n'.join(lines[:at]) + ('\n' if at else '') + lines[at][:len(lines[at]) - len(lines[at].lstrip())]
-        out.append((before[-1500:], line, ('\n' + '\n'.join(lines[at + 1:]))[:700]))
+        out.append((before[-1000:], line, ('\n' + '\n'.join(lines[at + 1:]))[:400]))
     return out
 
 

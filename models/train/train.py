@@ -4,8 +4,8 @@
 
 The schedule is a function of wall time: warm-up, constant, then linear to zero over the last part, so that a slow
 machine ends with a finished model of fewer tokens. Rows are read once, in file order; --data may name several files,
-each with the fraction of time at which it ends. A stopped run goes on from its last checkpoint; the time already
-spent counts. Rows of a step are shared out over processes of one thread each.
+each with the fraction of time at which it ends. SIGTERM saves and ends; the same command goes on from there, and the
+time already spent counts. Rows of a step are shared out over processes of one thread each.
 
 Files in --out   config.json, last.pt (weights, optimizer, place), log.tsv (minutes, step, tokens, loss, held-out bits per byte)
 """
@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import pathlib
+import signal
 import sys
 import time
 
@@ -36,6 +37,7 @@ def parse_arguments():
     parser.add_argument('--batch', type=int, default=4096, help='tokens of a step')
     parser.add_argument('--decay', type=float, default=0.75, help='last part of the time in which the rate falls to zero')
     parser.add_argument('--checkpoint-minutes', type=float, default=6)
+    parser.add_argument('--valid-minutes', type=float, default=15, help='how often the held-out files are measured')
     parser.add_argument('--balance', type=float, default=0.01, help='weight of the expert balance loss')
     parser.add_argument('--processes', type=int, default=2, help='one thread each, rows shared out')
     parser.add_argument('--seed', type=int, default=1)
@@ -78,7 +80,7 @@ class Gradients:
         n = sum(p.numel() for p in model.parameters())
         self.slots = torch.zeros(ranks, n + 1).share_memory_()  # the last entry is the loss
         self.updates = torch.zeros(n).share_memory_()
-        self.clock = torch.zeros(2, dtype=torch.float64).share_memory_()  # seconds spent, 1 to stop
+        self.clock = torch.zeros(3, dtype=torch.float64).share_memory_()  # seconds spent; 1 to stop; 1 once SIGTERM has come
         self.barrier = torch.multiprocessing.get_context('spawn').Barrier(ranks)
 
     def mean(self, model, rank, loss):
@@ -106,26 +108,30 @@ class Journal:
         self.tokenizer = Tokenizer.from_file(args.tokenizer)
         self.valid = [json.loads(line)['text'][:4000] for line in open(args.valid)][:30]
         self.log = open(out / 'log.tsv', 'a', buffering=1)
-        self.began, self.saved, self.running = time.time() - spent, spent, None
+        self.began, self.saved, self.measured, self.running = time.time() - spent, spent, spent, None
 
     def elapsed(self):
         return time.time() - self.began
 
-    def note(self, model, optimizer, reader, loss, balance, step, tokens):
+    def checkpoint(self, model, optimizer, reader, step, tokens):
+        save(self.out / 'last.pt', {'model': model.state_dict(), 'optimizer': optimizer.state(), 'place': reader.place,
+                                    'spent': self.elapsed(), 'step': step, 'tokens': tokens})
+        self.saved = self.elapsed()
+
+    def note(self, model, loss, balance, step, tokens, last=False):
         self.running = loss if self.running is None else 0.97 * self.running + 0.03 * loss
         done, bits = self.elapsed(), ''
-        if done - self.saved > self.args.checkpoint_minutes * 60 or done >= self.args.minutes * 60:
-            self.saved = done
-            save(self.out / 'last.pt', {'model': model.state_dict(), 'optimizer': optimizer.state(), 'place': reader.place,
-                                        'spent': done, 'step': step, 'tokens': tokens})
+        if last or done - self.measured > self.args.valid_minutes * 60:
+            self.measured = done
             bits = f'{bits_per_byte(model, self.tokenizer, self.valid, stride=511):.4f}'
-        if bits or step % 20 == 0:
+        if bits or step % 10 == 0:
             self.log.write(f'{done / 60:.2f}\t{step}\t{tokens}\t{self.running:.4f}\t{bits}\t{balance:.3f}\n')
 
 
 def run(rank, ranks, args, gradients):
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
+    signal.signal(signal.SIGTERM, lambda *_: gradients.clock.index_fill_(0, torch.tensor([2]), 1.0))
     out = pathlib.Path(args.out)
     config = Config.load(args.config) if args.config else Config()
     model = initialise(Model(config), args.seed)
@@ -145,8 +151,8 @@ def run(rank, ranks, args, gradients):
     budget = args.minutes * 60
     while True:
         if rank == 0:
-            now = journal.elapsed()
-            gradients.clock[0], gradients.clock[1] = now, now >= budget
+            gradients.clock[0] = journal.elapsed()
+            gradients.clock[1] = 1.0 if gradients.clock[0] >= budget or gradients.clock[2] else 0.0
         gradients.barrier.wait()
         if gradients.clock[1]:
             break
@@ -160,7 +166,13 @@ def run(rank, ranks, args, gradients):
         model.zero_grad(set_to_none=False)
         step, tokens = step + 1, tokens + inputs.numel() * ranks
         if rank == 0:
-            journal.note(model, optimizer, reader, mean_loss, balance.item(), step, tokens)
+            journal.note(model, mean_loss, balance.item(), step, tokens)
+            if journal.elapsed() - journal.saved > args.checkpoint_minutes * 60:
+                journal.checkpoint(model, optimizer, reader, step, tokens)
+    if rank == 0:
+        journal.checkpoint(model, optimizer, reader, step, tokens)
+        if not gradients.clock[2]:
+            journal.note(model, mean_loss, balance.item(), step, tokens, last=True)
 
 
 def main():
@@ -168,6 +180,7 @@ def main():
     pathlib.Path(args.out).mkdir(parents=True, exist_ok=True)
     config = Config.load(args.config) if args.config else Config()
     gradients = Gradients(Model(config), args.processes)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the group is told; the others save
     torch.multiprocessing.spawn(run, (args.processes, args, gradients), args.processes)
 
 
