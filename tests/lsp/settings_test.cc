@@ -16,12 +16,19 @@ TEST_CASE("settings: the server's names, types and defaults are those of the sch
   REQUIRE(file);
   const Json schema = Json::parse(file);
   const Json& properties = schema["properties"];
+  std::ifstream package_file(GRAFT_SOURCE_DIR "/editors/vscode/package.json");
+  REQUIRE(package_file);
+  const Json package = Json::parse(package_file);
+  const Json& in_vscode = package["contributes"]["configuration"]["properties"];
   for (const auto& setting : lsp::all_settings()) {
     CAPTURE(setting.name);
     REQUIRE(properties.contains(setting.name));
     CHECK(properties[setting.name]["type"] == setting.type);
     CHECK(properties[setting.name]["default"] == Json::parse(setting.default_json));
     CHECK(properties[setting.name]["description"].is_string());
+    REQUIRE(in_vscode.contains(setting.name));
+    CHECK(in_vscode[setting.name]["type"] == setting.type);
+    CHECK(in_vscode[setting.name]["default"] == Json::parse(setting.default_json));
   }
 }
 

@@ -17,8 +17,14 @@ function settings(): object {
       command: trusted ? all.get<string>('check.command', '') : '',
       budget: all.get<number>('check.budget', 60),
       timeoutSeconds: all.get<number>('check.timeoutSeconds', 60),
+      totalSeconds: all.get<number>('check.totalSeconds', 600),
     },
-    completion: { enabled: all.get<boolean>('completion.enabled', true) },
+    completion: {
+      enabled: all.get<boolean>('completion.enabled', true),
+      maxTokens: all.get<number>('completion.maxTokens', 48),
+      multiline: all.get<boolean>('completion.multiline', true),
+      minConfidence: all.get<number>('completion.minConfidence', 0),
+    },
     model: { path: all.get<string>('model.path', '') },
   };
 }

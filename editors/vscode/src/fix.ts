@@ -81,7 +81,9 @@ async function runFix(client: GraftClient, review: ReviewPanel, args?: FixArgume
   try {
     const result = await request(client, uri, check);
     if (!result) return; // cancelled
-    if (result.status === 'verified') await review.show(result, client);
+    if (result.held_back !== undefined) {
+      void vscode.window.showWarningMessage(`Graft found a repair and holds it back: ${result.held_back}. Run it again.`);
+    } else if (result.status === 'verified') await review.show(result, client);
     else void vscode.window.showInformationMessage(`Graft: ${result.summary}`);
   } catch (problem) {
     void vscode.window.showErrorMessage(`Graft: ${problem instanceof Error ? problem.message : String(problem)}`);

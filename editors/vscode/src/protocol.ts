@@ -21,6 +21,8 @@ export interface FixResult {
   readonly proposer?: string;
   readonly patch?: string;
   readonly edit?: WorkspaceEdit;
+  /** Why a verified repair comes without an edit. */
+  readonly held_back?: string;
   readonly evidence: readonly CheckRun[];
   readonly checks: number;
   readonly seconds: number;

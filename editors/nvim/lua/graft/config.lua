@@ -14,6 +14,12 @@ local defaults = {
     enabled = true,
     --- Milliseconds without typing before a suggestion is asked for.
     debounce_ms = 75,
+    --- Longest suggestion, in tokens of the model.
+    max_tokens = 48,
+    --- Suggest several lines where a block begins.
+    multiline = true,
+    --- Least mean probability of a suggestion's tokens, 0 to 1; 0 takes the default of the model that comes with Graft.
+    min_confidence = 0,
     --- Use the core's vim.lsp.inline_completion where it exists (Neovim 0.12).
     use_core = false,
   },
@@ -22,6 +28,7 @@ local defaults = {
     command = nil,
     budget = 60,
     timeout_seconds = 60,
+    total_seconds = 600,
   },
   model = { path = nil },
 }
@@ -60,11 +67,17 @@ function M.get() return current end
 --- Settings under the names that all editors share (editors/settings.schema.json).
 function M.server_settings()
   return {
-    completion = { enabled = current.completion.enabled },
+    completion = {
+      enabled = current.completion.enabled,
+      maxTokens = current.completion.max_tokens,
+      multiline = current.completion.multiline,
+      minConfidence = current.completion.min_confidence,
+    },
     check = {
       command = current.check.command,
       budget = current.check.budget,
       timeoutSeconds = current.check.timeout_seconds,
+      totalSeconds = current.check.total_seconds,
     },
     model = { path = current.model.path },
   }

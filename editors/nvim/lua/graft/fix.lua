@@ -33,7 +33,9 @@ local function finish(failure, result)
     return show(cancelled and 'cancelled' or failure.message, cancelled and 'WarningMsg' or 'ErrorMsg')
   end
   if type(result) ~= 'table' then return show('the server gave no result', 'ErrorMsg') end
-  if result.status == 'verified' then
+  if result.held_back then
+    show('a repair was found and is held back: ' .. result.held_back, 'WarningMsg')
+  elseif result.status == 'verified' then
     show(result.summary or 'verified fix', 'MoreMsg')
     require('graft.review').open(result, was.client)
   elseif result.status == 'already_passes' then
