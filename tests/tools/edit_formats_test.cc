@@ -3,6 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
+
+#include "base/file.h"
 #include "base/strings.h"
 #include "tests/tools/memory_files.h"
 
@@ -343,4 +346,23 @@ TEST_CASE("line-ops: a number that is off is found by its text and said; equal l
         "x\ny\nz\n");
   CHECK(refused(apply(kOps, twice, "file f " + tools::content_hash(twice) + "\nreplace 2\n-x\n+z\n"),
                 "is not what the edit says"));
+}
+
+TEST_CASE("edits: each folder of tests/data/tools/edits leads from `before` to `after`") {
+  const std::filesystem::path folder = std::filesystem::path(GRAFT_SOURCE_DIR) / "tests/data/tools/edits";
+  size_t n_cases = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
+    if (entry.path().stem() != "edit") continue;
+    const auto format = tools::edit_format_of_name(entry.path().extension().string().substr(1));
+    REQUIRE(format);
+    const auto read = [&](const char* name) { return *base::read_file(entry.path().parent_path() / name, 1 << 20); };
+    CAPTURE(entry.path().string());
+    const test::MemoryFiles files(test::FileMap{{"src/f.x", read("before")}});
+    const auto located = tools::read_edit(*format, *base::read_file(entry.path(), 1 << 20), files);
+    INFO((located ? "" : located.error().message));
+    REQUIRE(located);
+    CHECK(files.after(located->edit)["src/f.x"] == read("after"));
+    ++n_cases;
+  }
+  CHECK(n_cases >= 10);
 }
