@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// The completer over a model that says what the test wants, one byte a token.
+#include "agent/complete.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <functional>
+
+namespace {
+
+using engine::Token;
+constexpr Token kEnd = 256, kSuffix = 257, kPrefix = 258, kMiddle = 259;
+constexpr int kVocab = 260;
+
+// Given prefix and suffix as the model sees them, what it says next.
+using Says = std::function<std::string(std::string_view prefix, std::string_view suffix)>;
+
+class ByteModel final : public engine::Engine {
+ public:
+  explicit ByteModel(Says says, float sureness = 12.0f) : says_(std::move(says)), sureness_(sureness) {
+    info_.name = "bytes";
+    info_.n_vocab = kVocab;
+    info_.n_ctx_train = 2048;
+    special_.eos = kEnd;
+  }
+  const engine::ModelInfo& info() const override { return info_; }
+  const engine::SpecialTokens& special_tokens() const override { return special_; }
+  bool ends_generation(Token token) const override { return token == kEnd; }
+  bool has_capability(std::string_view name) const override { return name == "fim" && can_fill; }
+  std::vector<Token> tokenize(std::string_view text, bool) const override {
+    return {reinterpret_cast<const unsigned char*>(text.data()),
+            reinterpret_cast<const unsigned char*>(text.data()) + text.size()};
+  }
+  std::string detokenize(std::span<const Token> tokens) const override {
+    std::string text;
+    for (const Token token : tokens)
+      if (token < 256) text += static_cast<char>(token);
+    return text;
+  }
+  base::Result<std::vector<Token>> fim_prompt(const engine::FimRequest& request) const override {
+    std::vector<Token> prompt{kSuffix};
+    const auto add = [&](std::string_view text) {
+      for (const char c : text) prompt.push_back(static_cast<unsigned char>(c));
+    };
+    add(request.suffix);
+    prompt.push_back(kPrefix);
+    add(request.prefix);
+    prompt.push_back(kMiddle);
+    return prompt;
+  }
+  uint64_t session_bytes(int) const override { return 0; }
+  base::Result<std::unique_ptr<engine::Session>> open_session(int n_ctx) const override;
+
+  const Says says_;
+  const float sureness_;
+  bool can_fill = true;
+  mutable int n_evaluated = 0;
+
+ private:
+  engine::ModelInfo info_;
+  engine::SpecialTokens special_;
+};
+
+class ByteSession final : public engine::Session {
+ public:
+  ByteSession(const ByteModel& model, int n_ctx) : model_(model), n_ctx_(n_ctx) {}
+  const engine::Engine& engine() const override { return model_; }
+  int n_ctx() const override { return n_ctx_; }
+  std::span<const Token> tokens() const override { return tokens_; }
+  base::Status sync(std::span<const Token> tokens, std::stop_token stop) override {
+    const auto [ours, theirs] = std::mismatch(tokens_.begin(), tokens_.end(), tokens.begin(), tokens.end());
+    tokens_.erase(ours, tokens_.end());
+    return append({&*theirs, static_cast<size_t>(tokens.end() - theirs)}, {}, stop);
+  }
+  base::Status append(std::span<const Token> tokens, std::span<float>, std::stop_token stop) override {
+    if (stop.stop_requested()) return base::cancelled();
+    tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+    model_.n_evaluated += static_cast<int>(tokens.size());
+    logits_.assign(kVocab, 0.0f);
+    logits_[static_cast<size_t>(next())] = model_.sureness_;
+    return base::ok();
+  }
+  void rewind(int n) override { tokens_.resize(static_cast<size_t>(n)); }
+  std::span<const float> logits() const override { return logits_; }
+
+ private:
+  Token next() const {
+    const auto text = [&](auto from, auto to) { return model_.detokenize({&*from, static_cast<size_t>(to - from)}); };
+    const auto prefix = std::find(tokens_.begin(), tokens_.end(), kPrefix),
+               middle = std::find(prefix, tokens_.end(), kMiddle);
+    const std::string said = model_.says_(text(prefix + 1, middle), text(tokens_.begin() + 1, prefix));
+    const auto n_said = static_cast<size_t>(tokens_.end() - middle) - 1;
+    return n_said < said.size() ? static_cast<unsigned char>(said[n_said]) : kEnd;
+  }
+  const ByteModel& model_;
+  const int n_ctx_;
+  std::vector<Token> tokens_;
+  std::vector<float> logits_;
+};
+
+base::Result<std::unique_ptr<engine::Session>> ByteModel::open_session(int n_ctx) const {
+  return std::unique_ptr<engine::Session>(std::make_unique<ByteSession>(*this, n_ctx));
+}
+
+struct Fixture {
+  explicit Fixture(Says says, float sureness = 12.0f) : model(std::make_shared<ByteModel>(std::move(says), sureness)) {
+    completer = std::move(*agent::Completer::create(model));
+  }
+  // The first suggestion, or "-".
+  std::string suggest(const std::string& prefix, const std::string& suffix,
+                      std::function<void(agent::CompleteRequest&)> more = {}) {
+    agent::CompleteRequest request;
+    request.prefix = prefix;
+    request.suffix = suffix;
+    request.path = "a.py";
+    if (more) more(request);
+    const auto items = completer->complete(request, {});
+    REQUIRE(items);
+    return items->empty() ? "-" : items->front().text;
+  }
+  std::shared_ptr<ByteModel> model;
+  std::unique_ptr<agent::Completer> completer;
+};
+
+Says always(std::string text) {
+  return [text = std::move(text)](auto, auto) { return text; };
+}
+
+}  // namespace
+
+TEST_CASE("complete: one line, without what follows anyway") {
+  Fixture f(always("b) + 1\nnext line"));
+  CHECK(f.suggest("x = f(a, ", "\n") == "b) + 1");
+  CHECK(f.suggest("x = f(a, ", ")\n") == "b");
+}
+
+TEST_CASE("complete: several lines to the end of the block") {
+  Fixture f(always("if a:\n        return 1\n    return 2\n\ndef other():\n    pass\n"));
+  CHECK(f.suggest("def f(a):\n    ", "\n", [](auto& r) { r.single_line = false; }) ==
+        "if a:\n        return 1\n    return 2");
+}
+
+TEST_CASE("complete: a suggestion that would break the file is dropped, one that opens a block is not") {
+  CHECK(Fixture(always("1 +* 2")).suggest("x = ", "\ny = 3\n") == "-");
+  CHECK(Fixture(always("1 +* 2")).suggest("x = ", "\ny = 3\n", [](auto& r) { r.path = ""; }) ==
+        "1 +* 2");  // no language
+  CHECK(Fixture(always("n > 1:")).suggest("if ", "\n") == "n > 1:");
+  CHECK(Fixture(always("(int i = 0; i < n; ++i) {")).suggest("void f(int n) {\n  for ", "\n}\n", [](auto& r) {
+    r.path = "a.cc";
+  }) == "(int i = 0; i < n; ++i) {");
+}
+
+TEST_CASE("complete: an unsure model says nothing, below the asker's bar") {
+  Fixture f(always("1"), 3.0f);  // e^3 of e^3 + 259: about 7 %
+  CHECK(f.suggest("x = ", "\n") == "1");
+  CHECK(f.suggest("x = ", "\n", [](auto& r) { r.min_mean_logprob = -1.0; }) == "-");
+}
+
+TEST_CASE("complete: between two keys only the new text is read") {
+  Fixture f([](std::string_view prefix, auto) { return prefix.ends_with("x") ? "" : "xyz"; });
+  const std::string file(1500, 'a');
+  f.suggest(file + "\nv = ", "\nend\n");
+  const int cold = f.model->n_evaluated;
+  CHECK(cold > 1000);
+  f.suggest(file + "\nv = 1", "\nend\n");
+  CHECK(f.model->n_evaluated - cold < 20);
+}
+
+TEST_CASE("complete: several are different, the likeliest first; raw ones are as said") {
+  Fixture f(always("abc\n"), 7.0f);  // 80 %: drawn ones differ now and then
+  agent::CompleteRequest request;
+  request.prefix = "x = ";
+  request.n = 8;
+  const auto items = f.completer->complete(request, {});
+  REQUIRE(items);
+  REQUIRE(items->size() >= 1);
+  CHECK((*items)[0].text == "abc");
+  for (size_t i = 1; i < items->size(); ++i) {
+    CHECK((*items)[i].text != (*items)[0].text);
+    CHECK((*items)[i].logprob / (*items)[i].n_tokens <= (*items)[i - 1].logprob / (*items)[i - 1].n_tokens);
+  }
+  request.n = 1;
+  request.raw = true;
+  CHECK((*f.completer->complete(request, {}))[0].text == "abc\n");
+}
+
+TEST_CASE("complete: cancelled before and between tokens") {
+  std::stop_source stop;
+  Fixture f([&](auto, auto) {
+    stop.request_stop();
+    return "abc";
+  });
+  agent::CompleteRequest request;
+  request.prefix = "x = ";
+  const auto items = f.completer->complete(request, stop.get_token());
+  REQUIRE_FALSE(items);
+  CHECK(items.error().code == base::ErrorCode::kCancelled);
+  CHECK(f.model->n_evaluated < 10);
+}
+
+TEST_CASE("complete: a model that cannot fill in the middle is refused by name") {
+  auto model = std::make_shared<ByteModel>(always(""));
+  model->can_fill = false;
+  const auto completer = agent::Completer::create(model);
+  REQUIRE_FALSE(completer);
+  CHECK(completer.error().message.find("bytes") != std::string::npos);
+}
