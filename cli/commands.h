@@ -29,6 +29,7 @@ struct Context {
 };
 
 void add_apply_command(CLI::App& app, Context& context);
+void add_doctor_command(CLI::App& app, Context& context);
 void add_lsp_command(CLI::App& app, Context& context);
 void add_model_command(CLI::App& app, Context& context);
 void add_sandbox_command(CLI::App& app, Context& context);

@@ -50,6 +50,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.fallthrough();  // global options may follow the command
   cli::add_apply_command(app, context);
+  cli::add_doctor_command(app, context);
   cli::add_lsp_command(app, context);
   cli::add_model_command(app, context);
   cli::add_sandbox_command(app, context);
