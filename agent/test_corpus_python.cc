@@ -36,9 +36,10 @@ std::string absolute_import(std::string_view line, std::string_view module) {
 
 class FileReader {
  public:
-  FileReader(const SyntaxNodes& nodes, std::string module, const TestTarget& target,
+  FileReader(const SyntaxNodes& nodes, std::string module, bool is_test, const TestTarget& target,
              const std::vector<std::string>& classes, PythonCorpus& corpus)
-      : nodes_(nodes), module_(std::move(module)), target_(target), classes_(classes), corpus_(corpus) {}
+      : nodes_(nodes), module_(std::move(module)), is_test_(is_test), target_(target), classes_(classes),
+        corpus_(corpus) {}
 
   void read() {
     for (int i = 0; i < nodes_.size(); ++i) {
@@ -107,7 +108,7 @@ class FileReader {
   }
 
   void read_target_call(int node, int callee, int arguments) {
-    read_near_literals(node);
+    if (is_test_) read_near_literals(node);
     if (corpus_.calls.size() >= kMaxSeenCalls) return;
     TestCase seen;
     seen.hints = hints_;
@@ -130,7 +131,7 @@ class FileReader {
       corpus_.calls.push_back(std::move(seen));
   }
 
-  // The literals of the function around a call, with its decorators: pytest keeps its parameters there.
+  // The literals of the test around a call, with its decorators: pytest keeps its parameters there.
   void read_near_literals(int node) {
     int around = nodes_.ancestor_of_type(node, {"function_definition"});
     if (around < 0) return;
@@ -148,6 +149,7 @@ class FileReader {
 
   const SyntaxNodes& nodes_;
   const std::string module_;
+  const bool is_test_;
   const TestTarget& target_;
   const std::vector<std::string>& classes_;
   PythonCorpus& corpus_;
@@ -196,7 +198,7 @@ base::Result<PythonCorpus> read_python_corpus(const tools::WorkTree& tree, const
     auto syntax = tools::SyntaxTree::parse(tools::Language::kPython, std::move(*text), stop);
     if (!syntax) continue;
     const SyntaxNodes nodes(*syntax);
-    FileReader(nodes, python_module(tree, file.path).name, target, classes, corpus).read();
+    FileReader(nodes, python_module(tree, file.path).name, is_python_test_file(file.path), target, classes, corpus).read();
   }
   return corpus;
 }

@@ -34,7 +34,7 @@ struct PythonCorpus {
   std::vector<TestCase> calls;                                       // of the target
   std::map<std::string, std::vector<PythonExpression>> constructed;  // class -> expressions that make one
   std::map<std::string, PythonClass> classes;
-  std::vector<std::string> strings, numbers;  // literals that stand near calls of the target
+  std::vector<std::string> strings, numbers;  // literals of tests that call the target
 };
 
 // `classes`: names whose constructions are wanted besides.

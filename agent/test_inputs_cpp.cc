@@ -33,7 +33,8 @@ bool is_integer(std::string_view text) {
 class CorpusReader {
  public:
   CorpusReader(const SyntaxNodes& nodes, const TestTarget& target, const CppTypes& types, CppCorpus& corpus)
-      : nodes_(nodes), target_(target), types_(types), corpus_(corpus) {
+      : nodes_(nodes), is_test_(nodes.tree().text().find("TEST_CASE(") != std::string::npos), target_(target),
+        types_(types), corpus_(corpus) {
     for (const Parameter& parameter : target.parameters) parameter_types_.push_back(types.parse(parameter.type, target.scope));
   }
 
@@ -105,7 +106,7 @@ class CorpusReader {
     const std::string_view name = nodes_.text(callee);
     const bool ours = name == target_.name || (name.ends_with("::" + target_.name));
     if (!ours) return;
-    read_near_literals(node);
+    if (is_test_) read_near_literals(node);
     const std::vector<int> values = nodes_.named_children(arguments);
     TestCase seen;
     bool whole = values.size() <= parameter_types_.size() && target_.call != TestTarget::Call::kMethod;
@@ -145,6 +146,7 @@ class CorpusReader {
   }
 
   const SyntaxNodes& nodes_;
+  const bool is_test_;
   const TestTarget& target_;
   const CppTypes& types_;
   CppCorpus& corpus_;

@@ -19,7 +19,7 @@ struct CppCorpus {
   std::vector<TestCase> calls;                           // of the target, every argument usable
   std::map<size_t, std::vector<std::string>> arguments;  // by position, also of calls that could not be used whole
   std::map<std::string, std::vector<std::string>> made;  // struct -> "larder::Date{2024, 2, 29}"
-  std::vector<std::string> strings, numbers;             // literals in the functions that call the target
+  std::vector<std::string> strings, numbers;             // literals of tests that call the target
 };
 
 base::Result<CppCorpus> read_cpp_corpus(const tools::WorkTree& tree, const TestTarget& target, const CppTypes& types,

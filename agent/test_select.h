@@ -10,7 +10,7 @@
 namespace agent {
 
 // kills[c][m]: case c behaves differently under mutant m. Returns indices of cases, ascending, that together kill every
-// mutant that any case kills, each of which is needed for that; of equally good ones the cheaper. `costs`: one per case.
+// mutant that any case kills, each of which is needed for that. Cheap cases go first. `costs`: characters of each case.
 std::vector<size_t> select_cases(const std::vector<std::vector<bool>>& kills, const std::vector<size_t>& costs);
 
 // At most `at_most` mutants of [body] that still parse, spread over its lines and the kinds of mutation.
