@@ -62,29 +62,32 @@ MemoryNeed memory_need(const engine::ModelInfo& info) {
 void print_json(const engine::ModelInfo& info, const engine::SpecialTokens& special) {
   const auto id = [](const std::optional<engine::Token>& token) { return token ? base::Json(*token) : base::Json(); };
   const MemoryNeed memory = memory_need(info);
-  const base::Json report = {
-      {"name", info.name},
-      {"family", info.family},
-      {"container", info.container},
-      {"weight_types", info.weight_types},
-      {"capabilities", info.capabilities},
-      {"n_layers", info.n_layers},
-      {"hidden_size", info.hidden_size},
-      {"n_heads", info.n_heads},
-      {"n_vocab", info.n_vocab},
-      {"n_experts", info.n_experts},
-      {"n_experts_used", info.n_experts_used},
-      {"n_ctx_train", info.n_ctx_train},
-      {"n_parameters", info.n_parameters},
-      {"n_active_parameters", info.n_active_parameters},
-      {"weight_bytes", info.weight_bytes},
-      {"decode_bytes_per_token", info.decode_bytes_per_token},
-      {"kv_bytes_per_token", info.kv_bytes_per_token},
-      {"special_tokens", {{"bos", id(special.bos)}, {"eos", id(special.eos)}, {"fim_prefix", id(special.fim_prefix)},
-                          {"fim_suffix", id(special.fim_suffix)}, {"fim_middle", id(special.fim_middle)}}},
-      {"memory_needed_bytes", memory.needed},
-      {"memory_available_bytes", memory.known() ? base::Json(memory.available) : base::Json()},
-      {"fits", memory.known() ? base::Json(memory.fits()) : base::Json()}};
+  const base::Json report = {{"name", info.name},
+                             {"family", info.family},
+                             {"container", info.container},
+                             {"weight_types", info.weight_types},
+                             {"capabilities", info.capabilities},
+                             {"n_layers", info.n_layers},
+                             {"hidden_size", info.hidden_size},
+                             {"n_heads", info.n_heads},
+                             {"n_vocab", info.n_vocab},
+                             {"n_experts", info.n_experts},
+                             {"n_experts_used", info.n_experts_used},
+                             {"n_ctx_train", info.n_ctx_train},
+                             {"n_parameters", info.n_parameters},
+                             {"n_active_parameters", info.n_active_parameters},
+                             {"weight_bytes", info.weight_bytes},
+                             {"decode_bytes_per_token", info.decode_bytes_per_token},
+                             {"kv_bytes_per_token", info.kv_bytes_per_token},
+                             {"special_tokens",
+                              {{"bos", id(special.bos)},
+                               {"eos", id(special.eos)},
+                               {"fim_prefix", id(special.fim_prefix)},
+                               {"fim_suffix", id(special.fim_suffix)},
+                               {"fim_middle", id(special.fim_middle)}}},
+                             {"memory_needed_bytes", memory.needed},
+                             {"memory_available_bytes", memory.known() ? base::Json(memory.available) : base::Json()},
+                             {"fits", memory.known() ? base::Json(memory.fits()) : base::Json()}};
   std::printf("%s\n", base::dump_json(report).c_str());
 }
 
@@ -102,11 +105,12 @@ void print_table(const engine::ModelInfo& info) {
   std::snprintf(millions, sizeof millions, "%.2f million, %.2f million per token",
                 static_cast<double>(info.n_parameters) / 1e6, static_cast<double>(info.n_active_parameters) / 1e6);
   row("parameters", millions);
-  row("weights", in_units(info.weight_bytes) + ", " + in_units(info.decode_bytes_per_token) + " read per decoded token");
+  row("weights",
+      in_units(info.weight_bytes) + ", " + in_units(info.decode_bytes_per_token) + " read per decoded token");
   row("cache", in_units(info.kv_bytes_per_token) + " per token of context");
   const MemoryNeed memory = memory_need(info);
   const std::string need = in_units(memory.needed) + " with a full context";
-  row("fits here", !memory.known()  ? need + "; this system does not say how much memory is free"
+  row("fits here", !memory.known() ? need + "; this system does not say how much memory is free"
                    : memory.fits() ? "yes: " + need + ", " + in_units(memory.available) + " available"
                                    : "no: " + need + ", but only " + in_units(memory.available) + " available");
 }
@@ -125,8 +129,8 @@ base::Result<std::vector<engine::Token>> token_ids(const std::string& json_text)
   std::vector<engine::Token> tokens;
   for (const base::Json& item : *json) {
     if (!item.is_number_integer() || item.get<int64_t>() < 0 || item.get<int64_t>() > INT32_MAX)
-      return base::invalid(base::cat("token ids on stdin: element ", tokens.size(), " is ", base::dump_json(item),
-                                     ", not a token id"));
+      return base::invalid(
+          base::cat("token ids on stdin: element ", tokens.size(), " is ", base::dump_json(item), ", not a token id"));
     tokens.push_back(static_cast<engine::Token>(item.get<int64_t>()));
   }
   return tokens;
@@ -190,7 +194,8 @@ void add_model_command(CLI::App& app, Context& context) {
   const auto add = [&](const char* name, const char* help, std::function<void()> action) {
     CLI::App* sub = command->add_subcommand(name, help);
     sub->fallthrough();
-    sub->add_option("MODEL", options->model, "A GGUF file, or a folder with config.json, *.safetensors and tokenizer.json")
+    sub->add_option("MODEL", options->model,
+                    "A GGUF file, or a folder with config.json, *.safetensors and tokenizer.json")
         ->required();
     sub->callback(std::move(action));
     return sub;
@@ -206,9 +211,8 @@ void add_model_command(CLI::App& app, Context& context) {
       with_model([&context](const engine::ModelFile& model) {
         context.json ? print_json(model.info(), model.special_tokens()) : print_table(model.info());
       }));
-  CLI::App* tokens = add("tokenize", "Text on stdin to a JSON array of token ids", with_model([options, &context](const auto& model) {
-                           tokenize(model, *options, context);
-                         }));
+  CLI::App* tokens = add("tokenize", "Text on stdin to a JSON array of token ids",
+                         with_model([options, &context](const auto& model) { tokenize(model, *options, context); }));
   tokens->add_flag("--decode", options->decode, "The way back: a JSON array of ids on stdin to text");
   tokens->add_flag("--special", options->special, "Special tokens written in the text count as such");
   add("verify", "Check the structure and read every weight",

@@ -19,7 +19,8 @@ std::vector<Token> tokens_near_cursor(const Tokenizer& tokenizer, std::string_vi
     std::string_view part = keep == Keep::kFront ? text.substr(0, taken) : text.substr(text.size() - taken);
     if (!all) {  // start and end at a line, where pieces are cut in any case; the cut line itself may be cut differently
       const size_t line_end = keep == Keep::kFront ? part.rfind('\n') : part.find('\n');
-      if (line_end != std::string_view::npos) part = keep == Keep::kFront ? part.substr(0, line_end + 1) : part.substr(line_end + 1);
+      if (line_end != std::string_view::npos)
+        part = keep == Keep::kFront ? part.substr(0, line_end + 1) : part.substr(line_end + 1);
     }
     std::vector<Token> tokens = tokenizer.encode(part, false);
     if (all || tokens.size() >= n) return tokens;
@@ -33,7 +34,7 @@ base::Result<std::vector<Token>> make_fim_prompt(const Tokenizer& tokenizer, con
   const int n_marks = format.bos ? 4 : 3;
   if (max_tokens < n_marks)
     return base::Error{base::ErrorCode::kExhausted, base::cat("a fill-in-the-middle prompt of at most ", max_tokens,
-                                                             " tokens cannot hold its ", n_marks, " marks")};
+                                                              " tokens cannot hold its ", n_marks, " marks")};
   const auto room = static_cast<size_t>(max_tokens - n_marks);
   std::vector<Token> before = tokens_near_cursor(tokenizer, request.prefix, room, Keep::kBack);
   std::vector<Token> after = tokens_near_cursor(tokenizer, request.suffix, room, Keep::kFront);

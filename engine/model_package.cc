@@ -44,7 +44,8 @@ DeclaredTokens declared_in_folder(const Tokenizer& tokenizer, const Json& config
   };
   d.bos = either("bos_token_id", "bos_token");
   d.eos = either("eos_token_id", "eos_token");
-  if (config.contains("eos_token_id") && config["eos_token_id"].is_array())  // several: the first ends text, all end a turn
+  if (config.contains("eos_token_id") &&
+      config["eos_token_id"].is_array())  // several: the first ends text, all end a turn
     for (const Json& item : config["eos_token_id"])
       if (const auto id = id_of(item)) {
         if (!d.eos) d.eos = id;
@@ -159,7 +160,8 @@ base::Result<ModelPackage> load_gguf(const std::filesystem::path& path) {
   auto tokenizer = tokenizer_from_gguf(*gguf);
   if (!tokenizer) return std::move(tokenizer).error();
   package.tokenizer = std::move(*tokenizer);
-  if (base::Status filled = fill_special_tokens(declared_in_gguf(*gguf), package); !filled) return std::move(filled).error();
+  if (base::Status filled = fill_special_tokens(declared_in_gguf(*gguf), package); !filled)
+    return std::move(filled).error();
   package.info.container = "gguf";
   const auto* name = metadata<std::string_view>(*gguf, "general.name");
   package.info.name = name != nullptr ? shown_name(*name) : path.stem().string();

@@ -28,10 +28,11 @@ struct ModelPackage {
   DeepseekV2Weights weights;
   Tokenizer tokenizer;
   SpecialTokens special;
-  bool add_bos = false;            // a prompt begins with `special.bos`
-  std::vector<Token> end_tokens;   // generation ends before any of these: end of text, end of turn, fill-in-the-middle marks
-  std::optional<FimFormat> fim;    // set exactly when the model has the "fim" capability
-  ModelInfo info;                  // kv_bytes_per_token: latent and rope key in f32
+  bool add_bos = false;  // a prompt begins with `special.bos`
+  std::vector<Token>
+      end_tokens;  // generation ends before any of these: end of text, end of turn, fill-in-the-middle marks
+  std::optional<FimFormat> fim;  // set exactly when the model has the "fim" capability
+  ModelInfo info;                // kv_bytes_per_token: latent and rope key in f32
 };
 
 // `path`: a GGUF file, or a folder with config.json, *.safetensors and tokenizer.json.

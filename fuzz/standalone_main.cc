@@ -25,7 +25,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size);
 extern "C" void __sanitizer_set_death_callback(void (*callback)()) __attribute__((weak));
 // A parser that believes a count in its input shows itself by a huge allocation.
 extern "C" const char* __asan_default_options();
-extern "C" const char* __asan_default_options() { return "max_allocation_size_mb=1024"; }
+extern "C" const char* __asan_default_options() {
+  return "max_allocation_size_mb=1024";
+}
 
 namespace {
 
@@ -90,23 +92,31 @@ class Mutator {
  private:
   size_t below(size_t n) { return n == 0 ? 0 : static_cast<size_t>(random_() % n); }
   // Headers stand in front: half of all changes go to the first 1024 bytes.
-  size_t position(const Bytes& bytes) { return below(random_() % 2 == 0 ? std::min<size_t>(bytes.size(), 1024) : bytes.size()); }
+  size_t position(const Bytes& bytes) {
+    return below(random_() % 2 == 0 ? std::min<size_t>(bytes.size(), 1024) : bytes.size());
+  }
 
   void mutate(Bytes& bytes) {
     const size_t at = position(bytes);
     switch (random_() % 9) {
-      case 0: if (!bytes.empty()) bytes[at] ^= static_cast<uint8_t>(1u << below(8)); break;
-      case 1: if (!bytes.empty()) bytes[at] = static_cast<uint8_t>(random_()); break;
+      case 0:
+        if (!bytes.empty()) bytes[at] ^= static_cast<uint8_t>(1u << below(8));
+        break;
+      case 1:
+        if (!bytes.empty()) bytes[at] = static_cast<uint8_t>(random_());
+        break;
       case 2: put_number(bytes, at); break;
       case 3: bytes.resize(at); break;
       case 4: {  // a piece left out
         const size_t n = below(std::min<size_t>(bytes.size() - at, 64) + 1);
-        bytes.erase(bytes.begin() + static_cast<std::ptrdiff_t>(at), bytes.begin() + static_cast<std::ptrdiff_t>(at + n));
+        bytes.erase(bytes.begin() + static_cast<std::ptrdiff_t>(at),
+                    bytes.begin() + static_cast<std::ptrdiff_t>(at + n));
         break;
       }
       case 5: {  // a piece said twice
         const size_t n = below(std::min<size_t>(bytes.size() - at, 64) + 1);
-        const Bytes piece(bytes.begin() + static_cast<std::ptrdiff_t>(at), bytes.begin() + static_cast<std::ptrdiff_t>(at + n));
+        const Bytes piece(bytes.begin() + static_cast<std::ptrdiff_t>(at),
+                          bytes.begin() + static_cast<std::ptrdiff_t>(at + n));
         bytes.insert(bytes.begin() + static_cast<std::ptrdiff_t>(at), piece.begin(), piece.end());
         break;
       }
@@ -118,8 +128,24 @@ class Mutator {
         break;
       }
       case 7: {  // a word that text formats give a meaning
-        static constexpr const char* kWords[] = {"\"", "\\", "{", "}", "[", "]", "null", "-1", "1e999", "18446744073709551615",
-                                                 "9223372036854775808", "\\ud800", "../", "\n", "\r\n", ",", ":", "\xff"};
+        static constexpr const char* kWords[] = {"\"",
+                                                 "\\",
+                                                 "{",
+                                                 "}",
+                                                 "[",
+                                                 "]",
+                                                 "null",
+                                                 "-1",
+                                                 "1e999",
+                                                 "18446744073709551615",
+                                                 "9223372036854775808",
+                                                 "\\ud800",
+                                                 "../",
+                                                 "\n",
+                                                 "\r\n",
+                                                 ",",
+                                                 ":",
+                                                 "\xff"};
         const char* word = kWords[below(std::size(kWords))];
         bytes.insert(bytes.begin() + static_cast<std::ptrdiff_t>(at), word, word + std::strlen(word));
         break;
@@ -130,9 +156,22 @@ class Mutator {
 
   // A number at a border of its type, in 1 to 8 bytes, little-endian.
   void put_number(Bytes& bytes, size_t at) {
-    static constexpr uint64_t kNumbers[] = {0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF,
-                                            0x100000000, 0x7FFFFFFFFFFFFFFF, 0x8000000000000000, 0xFFFFFFFFFFFFFFFF,
-                                            0x1000000000000000, 0x3FFFFFFFFFFFFFFF};
+    static constexpr uint64_t kNumbers[] = {0,
+                                            1,
+                                            0x7F,
+                                            0x80,
+                                            0xFF,
+                                            0x7FFF,
+                                            0xFFFF,
+                                            0x7FFFFFFF,
+                                            0x80000000,
+                                            0xFFFFFFFF,
+                                            0x100000000,
+                                            0x7FFFFFFFFFFFFFFF,
+                                            0x8000000000000000,
+                                            0xFFFFFFFFFFFFFFFF,
+                                            0x1000000000000000,
+                                            0x3FFFFFFFFFFFFFFF};
     const uint64_t number = kNumbers[below(std::size(kNumbers))];
     const size_t width = size_t{1} << below(4);
     for (size_t i = 0; i < width && at + i < bytes.size(); ++i) bytes[at + i] = static_cast<uint8_t>(number >> (8 * i));
@@ -157,9 +196,12 @@ int main(int argc, char** argv) {
   std::vector<Bytes> seeds{{}};
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
-    if (argument == "--seconds" && i + 1 < argc) seconds = std::atof(argv[++i]);
-    else if (argument == "--runs" && i + 1 < argc) max_runs = std::strtoull(argv[++i], nullptr, 10);
-    else add_seeds(argument, seeds);
+    if (argument == "--seconds" && i + 1 < argc)
+      seconds = std::atof(argv[++i]);
+    else if (argument == "--runs" && i + 1 < argc)
+      max_runs = std::strtoull(argv[++i], nullptr, 10);
+    else
+      add_seeds(argument, seeds);
   }
   for (const int s : {SIGALRM, SIGABRT, SIGILL, SIGTRAP}) signal(s, on_signal);
   if (__sanitizer_set_death_callback != nullptr) {
@@ -174,7 +216,9 @@ int main(int argc, char** argv) {
     run_one();
   }
   const auto start = std::chrono::steady_clock::now();
-  const auto over = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() > seconds; };
+  const auto over = [&] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() > seconds;
+  };
   Mutator mutator(seeds);
   uint64_t runs = 0;
   for (; runs < max_runs && !over(); ++runs) {

@@ -44,7 +44,9 @@ float f16_to_f32(uint16_t bits) {
   return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(magnitude));
 }
 
-float bf16_to_f32(uint16_t bits) { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
+float bf16_to_f32(uint16_t bits) {
+  return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16);
+}
 
 void dequantize_row(const TensorView& tensor, int64_t row, std::span<float> out) {
   const std::byte* from = tensor.data + row * tensor.row_bytes();

@@ -9,9 +9,9 @@
 namespace engine {
 namespace {
 
-constexpr uint32_t kMagic = 0x46554747;  // "GGUF"
-constexpr uint64_t kMaxNameBytes = 65535;  // gguf.md: keys; we hold tensor names to it as well
-constexpr uint64_t kMinEntryBytes = 8 + 4 + 1;       // key length, type, the shortest value
+constexpr uint32_t kMagic = 0x46554747;                  // "GGUF"
+constexpr uint64_t kMaxNameBytes = 65535;                // gguf.md: keys; we hold tensor names to it as well
+constexpr uint64_t kMinEntryBytes = 8 + 4 + 1;           // key length, type, the shortest value
 constexpr uint64_t kMinTensorInfoBytes = 8 + 4 + 4 + 8;  // name length, dimensions, type, offset
 
 // Walks the bytes from front to end. After the first read past the end every read gives zero and `failed()` holds; the
@@ -67,10 +67,17 @@ class Reader {
 // Bytes of one value of a type of fixed size; 0 for the others and for unknown types.
 uint64_t fixed_bytes(GgufType type) {
   switch (type) {
-    case GgufType::kU8: case GgufType::kI8: case GgufType::kBool: return 1;
-    case GgufType::kU16: case GgufType::kI16: return 2;
-    case GgufType::kU32: case GgufType::kI32: case GgufType::kF32: return 4;
-    case GgufType::kU64: case GgufType::kI64: case GgufType::kF64: return 8;
+    case GgufType::kU8:
+    case GgufType::kI8:
+    case GgufType::kBool: return 1;
+    case GgufType::kU16:
+    case GgufType::kI16: return 2;
+    case GgufType::kU32:
+    case GgufType::kI32:
+    case GgufType::kF32: return 4;
+    case GgufType::kU64:
+    case GgufType::kI64:
+    case GgufType::kF64: return 8;
     default: return 0;
   }
 }
@@ -144,9 +151,10 @@ std::optional<DType> dtype_of(uint32_t ggml_type) {
 
 std::string ggml_type_name(uint32_t type) {
   constexpr std::array<std::string_view, 40> kNames = {
-      "F32", "F16", "Q4_0", "Q4_1", "", "", "Q5_0", "Q5_1", "Q8_0", "Q8_1", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K",
-      "Q8_K", "IQ2_XXS", "IQ2_XS", "IQ3_XXS", "IQ1_S", "IQ4_NL", "IQ3_S", "IQ2_S", "IQ4_XS", "I8", "I16", "I32", "I64",
-      "F64", "IQ1_M", "BF16", "", "", "", "TQ1_0", "TQ2_0", "", "", "", "MXFP4"};
+      "F32",    "F16",   "Q4_0",  "Q4_1",   "",      "",      "Q5_0",    "Q5_1",   "Q8_0",    "Q8_1",
+      "Q2_K",   "Q3_K",  "Q4_K",  "Q5_K",   "Q6_K",  "Q8_K",  "IQ2_XXS", "IQ2_XS", "IQ3_XXS", "IQ1_S",
+      "IQ4_NL", "IQ3_S", "IQ2_S", "IQ4_XS", "I8",    "I16",   "I32",     "I64",    "F64",     "IQ1_M",
+      "BF16",   "",      "",      "",       "TQ1_0", "TQ2_0", "",        "",       "",        "MXFP4"};
   if (type < kNames.size() && !kNames[type].empty()) return std::string(kNames[type]);
   return base::cat("number ", type);
 }
@@ -187,11 +195,13 @@ base::Result<uint64_t> alignment_of(const GgufFile& gguf, std::string_view file)
 base::Status place_tensors(const std::vector<TensorInfo>& infos, uint64_t data_start, uint64_t alignment,
                            std::span<const std::byte> bytes, std::string_view file, TensorTable& tensors) {
   for (const TensorInfo& info : infos) {
-    const auto at = [&] { return base::cat(file, ": tensor ", shown_name(info.name), ", described at byte ", info.described, ": "); };
+    const auto at = [&] {
+      return base::cat(file, ": tensor ", shown_name(info.name), ", described at byte ", info.described, ": ");
+    };
     const auto type = dtype_of(info.ggml_type);
     if (!type)
-      return base::invalid(base::cat(at(), "stored type ", ggml_type_name(info.ggml_type), " is not supported; Graft reads ",
-                                     supported_types()));
+      return base::invalid(base::cat(at(), "stored type ", ggml_type_name(info.ggml_type),
+                                     " is not supported; Graft reads ", supported_types()));
     uint64_t file_offset = 0;
     if (info.offset % alignment != 0)
       return base::corrupt(base::cat(at(), "offset ", info.offset, " is no multiple of the alignment ", alignment));
@@ -211,12 +221,14 @@ base::Result<GgufFile> read_gguf(std::span<const std::byte> bytes, std::string_v
   Reader reader(bytes, file);
   GgufFile gguf;
   const auto magic = reader.number<uint32_t>();
-  if (!reader.failed() && magic != kMagic) return base::corrupt(base::cat(file, ": not a GGUF file: no \"GGUF\" at byte 0"));
+  if (!reader.failed() && magic != kMagic)
+    return base::corrupt(base::cat(file, ": not a GGUF file: no \"GGUF\" at byte 0"));
   gguf.version = reader.number<uint32_t>();
   if (!reader.failed() && (gguf.version < 2 || gguf.version > 3))
-    return base::invalid((gguf.version & 0xFFFFu) == 0
-                             ? base::cat(file, ": a big-endian GGUF file; Graft reads little-endian ones")
-                             : base::cat(file, ": GGUF version ", gguf.version, " at byte 4; Graft reads versions 2 and 3"));
+    return base::invalid(
+        (gguf.version & 0xFFFFu) == 0
+            ? base::cat(file, ": a big-endian GGUF file; Graft reads little-endian ones")
+            : base::cat(file, ": GGUF version ", gguf.version, " at byte 4; Graft reads versions 2 and 3"));
   const auto n_tensors = reader.number<uint64_t>();
   const auto n_entries = reader.number<uint64_t>();
   if (n_tensors > reader.remaining() / kMinTensorInfoBytes)

@@ -18,13 +18,24 @@
 namespace engine {
 
 enum class GgufType : uint32_t {
-  kU8 = 0, kI8 = 1, kU16 = 2, kI16 = 3, kU32 = 4, kI32 = 5, kF32 = 6, kBool = 7, kString = 8, kArray = 9,
-  kU64 = 10, kI64 = 11, kF64 = 12
+  kU8 = 0,
+  kI8 = 1,
+  kU16 = 2,
+  kI16 = 3,
+  kU32 = 4,
+  kI32 = 5,
+  kF32 = 6,
+  kBool = 7,
+  kString = 8,
+  kArray = 9,
+  kU64 = 10,
+  kI64 = 11,
+  kF64 = 12
 };
 
 struct GgufArray {
-  GgufType element;              // never kArray
-  uint64_t size;                 // elements
+  GgufType element;                  // never kArray
+  uint64_t size;                     // elements
   std::span<const std::byte> bytes;  // checked: holds exactly `size` elements
 };
 

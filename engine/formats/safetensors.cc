@@ -47,7 +47,8 @@ base::Status check_fully_indexed(std::vector<Extent>& extents, std::string_view 
   uint64_t expected = 0;
   for (const Extent& extent : extents) {
     if (extent.begin != expected)
-      return base::corrupt(base::cat(file, ": tensor ", shown_name(extent.name), " starts at byte ", data_start + extent.begin,
+      return base::corrupt(base::cat(file, ": tensor ", shown_name(extent.name), " starts at byte ",
+                                     data_start + extent.begin,
                                      extent.begin < expected ? ", inside another tensor that ends at byte "
                                                              : ", after a hole that starts at byte ",
                                      data_start + expected));
@@ -69,12 +70,14 @@ base::Status read_safetensors(std::span<const std::byte> bytes, std::string_view
   std::memcpy(&header_bytes, bytes.data(), sizeof header_bytes);
   if (header_bytes > kMaxSafetensorsHeader || header_bytes > bytes.size() - 8)
     return base::corrupt(base::cat(file, ": header length ", header_bytes, " at byte 0 passes ",
-                                   header_bytes > kMaxSafetensorsHeader ? "the limit of 100000000 bytes"
-                                                                        : base::cat("the file's end at byte ", bytes.size())));
+                                   header_bytes > kMaxSafetensorsHeader
+                                       ? "the limit of 100000000 bytes"
+                                       : base::cat("the file's end at byte ", bytes.size())));
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()) + 8, static_cast<size_t>(header_bytes));
   auto header = base::parse_json_unique(text);
   if (!header) return std::move(header).error().in(base::cat(file, ": safetensors header (from byte 8)"));
-  if (!header->is_object()) return base::corrupt(base::cat(file, ": the safetensors header at byte 8 is no JSON object"));
+  if (!header->is_object())
+    return base::corrupt(base::cat(file, ": the safetensors header at byte 8 is no JSON object"));
 
   const uint64_t data_start = 8 + header_bytes;
   const uint64_t data_bytes = bytes.size() - data_start;
@@ -100,13 +103,13 @@ base::Status read_safetensors(std::span<const std::byte> bytes, std::string_view
     auto stored = check_claim({file, name, *type, *shape, data_start + begin}, bytes);
     if (!stored) return std::move(stored).error();
     if (static_cast<uint64_t>(stored->view.size_bytes()) != end - begin)
-      return base::corrupt(base::cat(file, ": tensor ", shown_name(name), " at byte ", data_start + begin, ": ", type_name, " ",
-                                     shape_text(*shape), " takes ", stored->view.size_bytes(), " bytes, data_offsets give ",
-                                     end - begin));
+      return base::corrupt(base::cat(file, ": tensor ", shown_name(name), " at byte ", data_start + begin, ": ",
+                                     type_name, " ", shape_text(*shape), " takes ", stored->view.size_bytes(),
+                                     " bytes, data_offsets give ", end - begin));
     const auto [place, fresh] = tensors.emplace(name, std::move(*stored));
     if (!fresh)
-      return base::corrupt(base::cat(file, ": tensor ", shown_name(name), " at byte ", data_start + begin, " is also in ",
-                                     place->second.file));
+      return base::corrupt(base::cat(file, ": tensor ", shown_name(name), " at byte ", data_start + begin,
+                                     " is also in ", place->second.file));
     extents.push_back({begin, end, place->first});
   }
   return check_fully_indexed(extents, file, data_start, data_bytes);
@@ -148,9 +151,9 @@ base::Result<SafetensorsModel> open_shards(const std::filesystem::path& folder, 
   for (const auto& [name, shard] : weight_map.items()) {
     const auto found = model.tensors.find(name);
     if (found == model.tensors.end() || found->second.file != shard.get_ref<const std::string&>())
-      return base::corrupt(base::cat(index_name, ": tensor ", shown_name(name), " should be in ", shard.get<std::string>(),
-                                     found == model.tensors.end() ? ", which does not hold it"
-                                                                  : base::cat(", but is in ", found->second.file)));
+      return base::corrupt(base::cat(
+          index_name, ": tensor ", shown_name(name), " should be in ", shard.get<std::string>(),
+          found == model.tensors.end() ? ", which does not hold it" : base::cat(", but is in ", found->second.file)));
   }
   for (const auto& [name, tensor] : model.tensors)
     if (!weight_map.contains(name))

@@ -64,7 +64,8 @@ base::Status check_no_overlap(const TensorTable& tensors) {
     const uint64_t before_end = before.file_offset + static_cast<uint64_t>(before.view.size_bytes());
     if (before.file == tensor.file && before_end > tensor.file_offset)
       return base::corrupt(base::cat(tensor.file, ": tensor ", shown_name(name), " at byte ", tensor.file_offset,
-                                     ": overlaps tensor ", shown_name(before_name), ", which ends at byte ", before_end));
+                                     ": overlaps tensor ", shown_name(before_name), ", which ends at byte ",
+                                     before_end));
   }
   return base::ok();
 }
@@ -77,7 +78,9 @@ std::string shown_name(std::string_view name) {
   return name.size() > kMaxShown ? shown + "..." : shown;
 }
 
-std::string_view supported_types() { return "F32, F16, BF16, Q8_0 and Q4_0"; }
+std::string_view supported_types() {
+  return "F32, F16, BF16, Q8_0 and Q4_0";
+}
 
 std::string shape_text(std::span<const uint64_t> shape) {
   std::string text = "[";

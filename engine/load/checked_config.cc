@@ -31,7 +31,8 @@ base::Status check_router(const DeepseekV2Config& c) {
     return bad(c.n_experts, " experts cannot form ", c.n_groups, " equal groups");
   if (c.n_groups_used < 1 || c.n_groups_used > c.n_groups)
     return bad("expert groups used per token is ", c.n_groups_used, ", must lie in 1..", c.n_groups);
-  if (c.selection == ExpertSelection::kGroupLimitedGreedy && c.n_groups_used * (c.n_experts / c.n_groups) < c.n_experts_used)
+  if (c.selection == ExpertSelection::kGroupLimitedGreedy &&
+      c.n_groups_used * (c.n_experts / c.n_groups) < c.n_experts_used)
     return bad(c.n_groups_used, " of ", c.n_groups, " groups hold fewer than the ", c.n_experts_used, " experts used");
   return base::ok();
 }
@@ -59,7 +60,8 @@ base::Status check_config(const DeepseekV2Config& c) {
   };
   for (const IntBound& b : ints)
     if (b.value < b.least || b.value > b.most)
-      return base::corrupt(base::cat("configuration: ", b.name, " is ", b.value, ", must lie in ", b.least, "..", b.most));
+      return base::corrupt(
+          base::cat("configuration: ", b.name, " is ", b.value, ", must lie in ", b.least, "..", b.most));
   if (c.qk_rope_dim % 2 != 0)
     return base::corrupt(base::cat("configuration: rope dimension is ", c.qk_rope_dim, ", must be even"));
 

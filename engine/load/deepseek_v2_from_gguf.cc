@@ -18,7 +18,8 @@ class Keys {
   int integer(const std::string& key, std::optional<int> fallback = std::nullopt) {
     const GgufEntry* found = find(key, fallback.has_value());
     if (found == nullptr) return fallback.value_or(0);
-    if (const auto* u = std::get_if<uint64_t>(&found->value); u != nullptr && *u <= INT32_MAX) return static_cast<int>(*u);
+    if (const auto* u = std::get_if<uint64_t>(&found->value); u != nullptr && *u <= INT32_MAX)
+      return static_cast<int>(*u);
     if (const auto* s = std::get_if<int64_t>(&found->value); s != nullptr && *s >= 0 && *s <= INT32_MAX)
       return static_cast<int>(*s);
     fail(key, base::cat("must be a whole number in 0..", INT32_MAX));
@@ -127,7 +128,8 @@ void read_experts(Keys& k, DeepseekV2Config& c) {
 
 base::Result<DeepseekV2Description> deepseek_v2_from_gguf(const GgufFile& gguf) {
   const auto architecture = gguf.metadata.find("general.architecture");
-  const auto* name = architecture == gguf.metadata.end() ? nullptr : std::get_if<std::string_view>(&architecture->second.value);
+  const auto* name =
+      architecture == gguf.metadata.end() ? nullptr : std::get_if<std::string_view>(&architecture->second.value);
   if (name == nullptr) return base::corrupt("metadata general.architecture is missing or no string");
   if (*name != "deepseek2")
     return base::invalid(base::cat("metadata general.architecture at byte ", architecture->second.file_offset, " is \"",

@@ -78,7 +78,8 @@ void refuse_unsupported(Members& m) {
   if (m.truth("attention_bias", false)) m.refuse("attention_bias", "is true; biases are not supported");
   if (m.truth("mlp_bias", false)) m.refuse("mlp_bias", "is true; biases are not supported");
   if (m.integer("moe_layer_freq", 1) != 1) m.refuse("moe_layer_freq", "is not 1, which is not supported");
-  if (m.has("quantization_config")) m.refuse("quantization_config", "is present; quantised safetensors are not supported");
+  if (m.has("quantization_config"))
+    m.refuse("quantization_config", "is present; quantised safetensors are not supported");
 }
 
 void read_router(Members& m, DeepseekV2Config& c) {

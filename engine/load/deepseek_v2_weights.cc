@@ -28,7 +28,8 @@ class Binder {
     const TensorView& view = stored.view;
     if (!std::equal(shape.begin(), shape.end(), view.shape.begin(), view.shape.begin() + view.n_dims)) {
       const std::vector<uint64_t> expected(shape.begin(), shape.end());
-      fail(stored, name, base::cat("has shape ", shape_text(view), ", the configuration asks for ", shape_text(expected)));
+      fail(stored, name,
+           base::cat("has shape ", shape_text(view), ", the configuration asks for ", shape_text(expected)));
       return {};
     }
     used_.insert(name);
@@ -38,7 +39,8 @@ class Binder {
   TensorView norm(const std::string& name, int64_t size) {
     const TensorView view = matrix(name, {size});
     if (view && traits(view.type).block_values != 1) {
-      fail(tensors_.find(name)->second, name, base::cat("is stored as ", traits(view.type).name, "; norms are never quantised"));
+      fail(tensors_.find(name)->second, name,
+           base::cat("is stored as ", traits(view.type).name, "; norms are never quantised"));
       return {};
     }
     return view;
@@ -105,20 +107,27 @@ struct Names {
 };
 
 Names hf_names(int layer) {
-  const std::string p = base::cat("model.layers.", layer, "."), a = p + "self_attn.", m = p + "mlp.", s = m + "shared_experts.";
-  return {p + "input_layernorm.weight", a + "q_proj.weight", a + "q_a_proj.weight", a + "q_a_layernorm.weight",
-          a + "q_b_proj.weight", a + "kv_a_proj_with_mqa.weight", a + "kv_a_layernorm.weight", a + "kv_b_proj.weight",
-          a + "o_proj.weight", p + "post_attention_layernorm.weight", m + "gate_proj.weight", m + "up_proj.weight",
-          m + "down_proj.weight", m + "gate.weight", s + "gate_proj.weight", s + "up_proj.weight", s + "down_proj.weight"};
+  const std::string p = base::cat("model.layers.", layer, "."), a = p + "self_attn.", m = p + "mlp.",
+                    s = m + "shared_experts.";
+  return {p + "input_layernorm.weight", a + "q_proj.weight",
+          a + "q_a_proj.weight",        a + "q_a_layernorm.weight",
+          a + "q_b_proj.weight",        a + "kv_a_proj_with_mqa.weight",
+          a + "kv_a_layernorm.weight",  a + "kv_b_proj.weight",
+          a + "o_proj.weight",          p + "post_attention_layernorm.weight",
+          m + "gate_proj.weight",       m + "up_proj.weight",
+          m + "down_proj.weight",       m + "gate.weight",
+          s + "gate_proj.weight",       s + "up_proj.weight",
+          s + "down_proj.weight"};
 }
 
 Names gguf_names(int layer) {
   const std::string p = base::cat("blk.", layer, ".");
-  return {p + "attn_norm.weight", p + "attn_q.weight", p + "attn_q_a.weight", p + "attn_q_a_norm.weight",
-          p + "attn_q_b.weight", p + "attn_kv_a_mqa.weight", p + "attn_kv_a_norm.weight", p + "attn_kv_b.weight",
-          p + "attn_output.weight", p + "ffn_norm.weight", p + "ffn_gate.weight", p + "ffn_up.weight",
-          p + "ffn_down.weight", p + "ffn_gate_inp.weight", p + "ffn_gate_shexp.weight", p + "ffn_up_shexp.weight",
-          p + "ffn_down_shexp.weight"};
+  return {p + "attn_norm.weight",      p + "attn_q.weight",        p + "attn_q_a.weight",
+          p + "attn_q_a_norm.weight",  p + "attn_q_b.weight",      p + "attn_kv_a_mqa.weight",
+          p + "attn_kv_a_norm.weight", p + "attn_kv_b.weight",     p + "attn_output.weight",
+          p + "ffn_norm.weight",       p + "ffn_gate.weight",      p + "ffn_up.weight",
+          p + "ffn_down.weight",       p + "ffn_gate_inp.weight",  p + "ffn_gate_shexp.weight",
+          p + "ffn_up_shexp.weight",   p + "ffn_down_shexp.weight"};
 }
 
 // Everything of a layer but kv_b and the routed experts, which the containers store differently.
@@ -161,7 +170,8 @@ void bind_ends(Binder& b, const DeepseekV2Description& model, const std::string&
 
 }  // namespace
 
-base::Result<DeepseekV2Weights> deepseek_v2_weights_from_hf(const DeepseekV2Description& model, const TensorTable& tensors) {
+base::Result<DeepseekV2Weights> deepseek_v2_weights_from_hf(const DeepseekV2Description& model,
+                                                            const TensorTable& tensors) {
   const DeepseekV2Config& c = model.config;
   Binder b(tensors);
   DeepseekV2Weights weights;
@@ -172,13 +182,15 @@ base::Result<DeepseekV2Weights> deepseek_v2_weights_from_hf(const DeepseekV2Desc
     bind_common(b, c, names, l < c.n_dense_layers, layer);
     layer.kv_b = b.matrix(names.kv_b, {int64_t{c.n_heads} * (c.qk_nope_dim + c.v_head_dim), c.kv_lora_rank});
     if (l >= c.n_dense_layers) bind_hf_experts(b, c, base::cat("model.layers.", l, ".mlp."), layer);
-    b.ignore(base::cat("model.layers.", l, ".self_attn.rotary_emb.inv_freq"));  // older files; follows from the configuration
+    b.ignore(base::cat("model.layers.", l,
+                       ".self_attn.rotary_emb.inv_freq"));  // older files; follows from the configuration
   }
   if (auto error = b.finish()) return *std::move(error);
   return weights;
 }
 
-base::Result<DeepseekV2Weights> deepseek_v2_weights_from_gguf(const DeepseekV2Description& model, const TensorTable& tensors) {
+base::Result<DeepseekV2Weights> deepseek_v2_weights_from_gguf(const DeepseekV2Description& model,
+                                                              const TensorTable& tensors) {
   const DeepseekV2Config& c = model.config;
   const int64_t h = c.n_heads, d = c.hidden_size, f = c.expert_intermediate;
   Binder b(tensors);

@@ -11,9 +11,11 @@
 namespace engine {
 
 // Names of Hugging Face transformers; routed experts one by one or fused (gate_up_proj, down_proj).
-base::Result<DeepseekV2Weights> deepseek_v2_weights_from_hf(const DeepseekV2Description& model, const TensorTable& tensors);
+base::Result<DeepseekV2Weights> deepseek_v2_weights_from_hf(const DeepseekV2Description& model,
+                                                            const TensorTable& tensors);
 
 // Names of GGUF; attn_kv_b, or attn_k_b with attn_v_b. Where a file holds all three, the first.
-base::Result<DeepseekV2Weights> deepseek_v2_weights_from_gguf(const DeepseekV2Description& model, const TensorTable& tensors);
+base::Result<DeepseekV2Weights> deepseek_v2_weights_from_gguf(const DeepseekV2Description& model,
+                                                              const TensorTable& tensors);
 
 }  // namespace engine

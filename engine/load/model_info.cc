@@ -21,9 +21,9 @@ struct Sum {
 };
 
 void add_all_but_experts(const DeepseekV2Layer& l, Sum& sum) {
-  for (const TensorView* view : {&l.attn_norm, &l.q, &l.q_a, &l.q_a_norm, &l.q_b, &l.kv_a, &l.kv_a_norm, &l.kv_b, &l.k_b,
-                                 &l.v_b, &l.o, &l.ffn_norm, &l.gate, &l.up, &l.down, &l.router, &l.shared_gate,
-                                 &l.shared_up, &l.shared_down})
+  for (const TensorView* view :
+       {&l.attn_norm, &l.q, &l.q_a, &l.q_a_norm, &l.q_b, &l.kv_a, &l.kv_a_norm, &l.kv_b, &l.k_b, &l.v_b, &l.o,
+        &l.ffn_norm, &l.gate, &l.up, &l.down, &l.router, &l.shared_gate, &l.shared_up, &l.shared_down})
     sum.add(*view);
 }
 
@@ -57,7 +57,8 @@ void fill_sizes(const DeepseekV2Config& c, const DeepseekV2Weights& weights, Mod
   info.n_active_parameters = active.parameters;
   info.weight_bytes = all.bytes;
   info.decode_bytes_per_token = active.bytes + (tied ? 0 : static_cast<uint64_t>(weights.embedding.row_bytes()));
-  info.kv_bytes_per_token = static_cast<uint64_t>(c.n_layers) * static_cast<uint64_t>(c.kv_lora_rank + c.qk_rope_dim) * 4;
+  info.kv_bytes_per_token =
+      static_cast<uint64_t>(c.n_layers) * static_cast<uint64_t>(c.kv_lora_rank + c.qk_rope_dim) * 4;
   std::vector<std::pair<uint64_t, std::string_view>> types;
   for (const auto& [name, bytes] : by_type) types.emplace_back(bytes, name);
   std::sort(types.begin(), types.end(), [](const auto& a, const auto& b) { return a.first > b.first; });

@@ -12,7 +12,8 @@ namespace {
 constexpr std::array<std::string_view, 4> kCapabilities = {"fim", "line_edit", "tools", "thinking"};
 
 // A declared id, checked; else the first of the families' names that the tokenizer has.
-base::Result<std::optional<Token>> resolve(const Tokenizer& tokenizer, std::string_view what, std::optional<int64_t> declared,
+base::Result<std::optional<Token>> resolve(const Tokenizer& tokenizer, std::string_view what,
+                                           std::optional<int64_t> declared,
                                            std::initializer_list<std::string_view> names) {
   if (declared) {
     if (*declared < 0 || *declared >= tokenizer.n_tokens())
@@ -66,7 +67,8 @@ base::Status fill_special_tokens(const DeclaredTokens& declared, ModelPackage& p
   auto& capabilities = package.info.capabilities;
   if (declared.capabilities) {
     for (const std::string& name : *declared.capabilities)
-      if (std::find(kCapabilities.begin(), kCapabilities.end(), name) != kCapabilities.end()) capabilities.push_back(name);
+      if (std::find(kCapabilities.begin(), kCapabilities.end(), name) != kCapabilities.end())
+        capabilities.push_back(name);
   } else if (has_marks) {
     capabilities.emplace_back("fim");
   }
@@ -74,7 +76,8 @@ base::Status fill_special_tokens(const DeclaredTokens& declared, ModelPackage& p
   if (fim && !has_marks)
     return base::corrupt("the model declares \"fim\", but its tokenizer lacks a FIM prefix, suffix or middle token");
   if (!declared.fim_order.empty() && declared.fim_order != "psm" && declared.fim_order != "spm")
-    return base::invalid(base::cat("graft.fim_order is \"", shown_name(declared.fim_order), "\"; Graft knows psm and spm"));
+    return base::invalid(
+        base::cat("graft.fim_order is \"", shown_name(declared.fim_order), "\"; Graft knows psm and spm"));
   if (fim)
     package.fim = FimFormat{*special.fim_prefix, *special.fim_suffix, *special.fim_middle,
                             declared.fim_order == "spm" ? FimOrder::kSpm : FimOrder::kPsm,

@@ -17,7 +17,7 @@ struct DeclaredTokens {
   std::optional<int64_t> bos, eos, fim_prefix, fim_suffix, fim_middle;
   std::vector<int64_t> more_ends;  // end of turn and the like
   std::optional<bool> add_bos;
-  std::string fim_order;                               // "psm", "spm" or empty
+  std::string fim_order;                                 // "psm", "spm" or empty
   std::optional<std::vector<std::string>> capabilities;  // nothing: taken from the tokens found
 };
 

@@ -35,13 +35,27 @@ struct Cursor {
 };
 
 using Char = Cursor::Char;
-bool is_letter(const Char& c) { return c.kind == UnicodeClass::kLetter; }
-bool is_mark(const Char& c) { return c.kind == UnicodeClass::kMark; }
-bool is_number(const Char& c) { return c.kind == UnicodeClass::kNumber; }
-bool is_space(const Char& c) { return c.kind == UnicodeClass::kSpace; }
-bool is_line_end(const Char& c) { return c.valid && (c.value == '\r' || c.value == '\n'); }
-bool is_sign(const Char& c) { return c.kind == UnicodeClass::kPunctuation || c.kind == UnicodeClass::kSymbol; }
-bool is_ascii_letter(const Char& c) { return c.valid && ((c.value | 32) >= 'a' && (c.value | 32) <= 'z'); }
+bool is_letter(const Char& c) {
+  return c.kind == UnicodeClass::kLetter;
+}
+bool is_mark(const Char& c) {
+  return c.kind == UnicodeClass::kMark;
+}
+bool is_number(const Char& c) {
+  return c.kind == UnicodeClass::kNumber;
+}
+bool is_space(const Char& c) {
+  return c.kind == UnicodeClass::kSpace;
+}
+bool is_line_end(const Char& c) {
+  return c.valid && (c.value == '\r' || c.value == '\n');
+}
+bool is_sign(const Char& c) {
+  return c.kind == UnicodeClass::kPunctuation || c.kind == UnicodeClass::kSymbol;
+}
+bool is_ascii_letter(const Char& c) {
+  return c.valid && ((c.value | 32) >= 'a' && (c.value | 32) <= 'z');
+}
 
 // The matchers below give the end of the match at `i`, or `i` where there is none. Alternatives are tried in the
 // expression's order; "\s+(?!\S)" takes a run of spaces but its last, unless the text ends there.
@@ -177,12 +191,14 @@ void isolate_trailing_space(std::string_view piece, std::vector<std::string_view
 
 void apply(const Split& split, std::string_view piece, std::vector<std::string_view>& out) {
   if (const auto* c = std::get_if<ClassSplit>(&split))
-    return isolate(piece, [&](const Cursor& t, size_t i) { return match_class(*c, t, i); }, out);
+    return isolate(
+        piece, [&](const Cursor& t, size_t i) { return match_class(*c, t, i); }, out);
   const KnownSplit& known = std::get<KnownSplit>(split);
   switch (known.kind) {
     case WholeSplit::kGpt2: return isolate(piece, match_gpt2, out);
     case WholeSplit::kCl100k:
-      return isolate(piece, [&](const Cursor& t, size_t i) { return match_cl100k(t, i, known.max_digits); }, out);
+      return isolate(
+          piece, [&](const Cursor& t, size_t i) { return match_cl100k(t, i, known.max_digits); }, out);
     case WholeSplit::kDeepseekV3: return isolate(piece, match_deepseek_v3, out);
     case WholeSplit::kTrailingSpace: return isolate_trailing_space(piece, out);
   }

@@ -16,7 +16,8 @@ base::Result<Tokenizer> Tokenizer::make(TokenizerParts parts) {
   const auto n = static_cast<Token>(t.parts_.entries.size());
   for (size_t i = 0; i < t.parts_.added.size(); ++i) {
     const AddedToken& added = t.parts_.added[i];
-    if (added.id < 0 || added.id >= n) return base::corrupt(base::cat("added token ", i, " has the id ", added.id, " of ", n));
+    if (added.id < 0 || added.id >= n)
+      return base::corrupt(base::cat("added token ", i, " has the id ", added.id, " of ", n));
     if (added.text.empty() || added.text.size() > kMaxAddedTokenBytes)
       return base::invalid(base::cat("added token ", added.id, " has ", added.text.size(), " bytes; 1 to ",
                                      kMaxAddedTokenBytes, " are supported"));
@@ -39,7 +40,8 @@ base::Result<Tokenizer> Tokenizer::make(TokenizerParts parts) {
   }
   for (size_t byte = 0; byte < 256; ++byte)
     if (t.byte_tokens_[byte] < 0)
-      return base::invalid(base::cat("the vocabulary has no token for byte ", byte, "; Graft reads byte-level BPE only"));
+      return base::invalid(
+          base::cat("the vocabulary has no token for byte ", byte, "; Graft reads byte-level BPE only"));
   const auto entry = [&](Token id) -> const std::string& { return t.parts_.entries[static_cast<size_t>(id)]; };
   for (size_t rank = 0; rank < t.parts_.merges.size(); ++rank) {
     const Merge& m = t.parts_.merges[rank];  // ids of entries, by construction
@@ -83,8 +85,7 @@ void Tokenizer::split_off_added(const Trie& trie, std::string_view text, bool pa
                                 Plain plain) const {
   size_t start = 0;
   for (size_t i = 0; i < text.size();) {
-    const AddedToken* found =
-        trie.first[static_cast<uint8_t>(text[i])] ? longest_match(trie, text.substr(i)) : nullptr;
+    const AddedToken* found = trie.first[static_cast<uint8_t>(text[i])] ? longest_match(trie, text.substr(i)) : nullptr;
     if (found == nullptr) {
       ++i;
       continue;
@@ -102,14 +103,16 @@ void Tokenizer::split_off_added(const Trie& trie, std::string_view text, bool pa
 std::vector<Token> Tokenizer::encode(std::string_view text, bool parse_special) const {
   std::vector<Token> out;
   split_off_added(first_pass_, text, parse_special, out, [&](std::string_view between) {
-    split_off_added(second_pass_, between, parse_special, out, [&](std::string_view plain) { encode_plain(plain, out); });
+    split_off_added(second_pass_, between, parse_special, out,
+                    [&](std::string_view plain) { encode_plain(plain, out); });
   });
   return out;
 }
 
 void Tokenizer::encode_plain(std::string_view text, std::vector<Token>& out) const {
   std::vector<Token> symbols;
-  std::unordered_map<std::string_view, std::pair<size_t, size_t>> seen;  // words repeat: where in `out` one begins, its tokens
+  std::unordered_map<std::string_view, std::pair<size_t, size_t>>
+      seen;  // words repeat: where in `out` one begins, its tokens
   for (const std::string_view piece : pre_tokenize(parts_.splits, text)) {
     const auto [before, fresh] = seen.try_emplace(piece, out.size(), 0);
     if (!fresh) {

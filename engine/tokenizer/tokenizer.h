@@ -27,7 +27,7 @@ namespace engine {
 struct AddedToken {
   std::string text;
   Token id = 0;
-  bool special = false;     // found only where the caller asks for it
+  bool special = false;      // found only where the caller asks for it
   bool second_pass = false;  // looked for between the matches of the first pass ("normalized")
 };
 
@@ -37,7 +37,7 @@ struct TokenizerParts {
   std::vector<Merge> merges;         // by rank
   std::vector<AddedToken> added;
   std::vector<Split> splits;
-  bool ignore_merges = false;        // a piece that is a token stays whole
+  bool ignore_merges = false;  // a piece that is a token stays whole
 };
 
 class Tokenizer {
@@ -65,7 +65,8 @@ class Tokenizer {
   void insert(Trie& trie, size_t added_index);
   const AddedToken* longest_match(const Trie& trie, std::string_view text) const;
   template <typename Plain>
-  void split_off_added(const Trie& trie, std::string_view text, bool parse_special, std::vector<Token>& out, Plain plain) const;
+  void split_off_added(const Trie& trie, std::string_view text, bool parse_special, std::vector<Token>& out,
+                       Plain plain) const;
   void encode_plain(std::string_view text, std::vector<Token>& out) const;
 
   TokenizerParts parts_;

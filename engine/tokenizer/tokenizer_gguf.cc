@@ -35,14 +35,15 @@ base::Status read_tokens(const GgufFile& gguf, const std::vector<std::string_vie
   if (const auto* array = value_of<GgufArray>(gguf, "tokenizer.ggml.token_type")) {
     const auto read = integer_elements(*array);
     if (!read || read->size() != tokens.size())
-      return base::corrupt(base::cat(at_key(gguf, "tokenizer.ggml.token_type"), " must hold one number for each of the ",
-                                     tokens.size(), " tokens"));
+      return base::corrupt(base::cat(at_key(gguf, "tokenizer.ggml.token_type"),
+                                     " must hold one number for each of the ", tokens.size(), " tokens"));
     types = *read;
   }
   for (size_t id = 0; id < tokens.size(); ++id) {
     std::string text(tokens[id]);
     if (types[id] == kControl || types[id] == kUserDefined) {
-      if (text.empty()) return base::corrupt(base::cat(at_key(gguf, "tokenizer.ggml.tokens"), ": token ", id, " is empty"));
+      if (text.empty())
+        return base::corrupt(base::cat(at_key(gguf, "tokenizer.ggml.tokens"), ": token ", id, " is empty"));
       parts.added.push_back({text, static_cast<Token>(id), types[id] == kControl, false});
     }
     parts.entries.push_back(types[id] == kNormal ? from_byte_level(text).value_or(text) : text);
@@ -68,7 +69,9 @@ base::Status read_merges(const GgufFile& gguf, const std::vector<std::string_vie
     const auto a = ids.find(left), b = ids.find(right), both = ids.find(joined);
     if (a == ids.end() || b == ids.end() || both == ids.end())
       return bad(base::cat("names a token that is not in the vocabulary: ",
-                           shown_name(a == ids.end() ? left : b == ids.end() ? right : std::string_view(joined))));
+                           shown_name(a == ids.end()   ? left
+                                      : b == ids.end() ? right
+                                                       : std::string_view(joined))));
     parts.merges.push_back({a->second, b->second, both->second});
   }
   return base::ok();
@@ -85,8 +88,8 @@ base::Result<Tokenizer> tokenizer_from_gguf(const GgufFile& gguf) {
   auto tokens = strings_of(gguf, "tokenizer.ggml.tokens");
   if (!tokens) return std::move(tokens).error();
   if (tokens->size() > static_cast<size_t>(kMaxVocab))
-    return base::corrupt(base::cat(at_key(gguf, "tokenizer.ggml.tokens"), " holds ", tokens->size(), " tokens; at most ",
-                                   kMaxVocab, " are possible"));
+    return base::corrupt(base::cat(at_key(gguf, "tokenizer.ggml.tokens"), " holds ", tokens->size(),
+                                   " tokens; at most ", kMaxVocab, " are possible"));
   const auto* pre = value_of<std::string_view>(gguf, "tokenizer.ggml.pre");
   TokenizerParts parts;
   auto splits = splits_named(pre == nullptr ? "default" : *pre);

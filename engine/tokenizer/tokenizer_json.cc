@@ -18,7 +18,9 @@ base::Error unsupported(std::string_view part) {
   return base::invalid(base::cat("tokenizer.json: ", part, ", which Graft does not support"));
 }
 
-bool is_null(const Json& object, const char* key) { return !object.contains(key) || object.at(key).is_null(); }
+bool is_null(const Json& object, const char* key) {
+  return !object.contains(key) || object.at(key).is_null();
+}
 
 // Text must reach the model as it is: no normaliser, or an empty sequence of them.
 base::Status check_normalizer(const Json& root) {
@@ -43,8 +45,8 @@ base::Status read_split(const Json& split, std::vector<Split>& splits) {
   const auto* known = std::get_if<KnownSplit>(&*compiled);
   const bool matches_all = known != nullptr && (known->kind == WholeSplit::kGpt2 || known->kind == WholeSplit::kCl100k);
   if (!(behavior == "Isolated" && !inverted) && !(behavior == "Removed" && inverted && matches_all))
-    return unsupported(base::cat("a Split pre-tokenizer with behavior \"", shown_name(behavior), "\"",
-                                 inverted ? ", inverted" : ""));
+    return unsupported(
+        base::cat("a Split pre-tokenizer with behavior \"", shown_name(behavior), "\"", inverted ? ", inverted" : ""));
   splits.push_back(std::move(*compiled));
   return base::ok();
 }
@@ -87,7 +89,8 @@ base::Status check_model(const Json& model) {
 
 base::Result<Token> checked_id(const Json& value, std::string_view name) {
   if (!value.is_number_unsigned() || value.get<uint64_t>() >= static_cast<uint64_t>(kMaxVocab))
-    return base::corrupt(base::cat("tokenizer.json: the id of ", shown_name(name), " must be a whole number below ", kMaxVocab));
+    return base::corrupt(
+        base::cat("tokenizer.json: the id of ", shown_name(name), " must be a whole number below ", kMaxVocab));
   return static_cast<Token>(value.get<uint64_t>());
 }
 
@@ -97,7 +100,8 @@ void place(std::vector<std::string>& entries, Token id, std::string bytes) {
 }
 
 base::Status read_vocabulary(const Json& model, std::unordered_map<std::string, Token>& ids, TokenizerParts& parts) {
-  if (!model.contains("vocab") || !model["vocab"].is_object()) return base::corrupt("tokenizer.json: the model has no \"vocab\"");
+  if (!model.contains("vocab") || !model["vocab"].is_object())
+    return base::corrupt("tokenizer.json: the model has no \"vocab\"");
   for (const auto& [text, value] : model["vocab"].items()) {
     const auto id = checked_id(value, text);
     if (!id) return id.error();
@@ -110,7 +114,8 @@ base::Status read_vocabulary(const Json& model, std::unordered_map<std::string, 
 }
 
 base::Status read_merges(const Json& model, const std::unordered_map<std::string, Token>& ids, TokenizerParts& parts) {
-  if (!model.contains("merges") || !model["merges"].is_array()) return base::corrupt("tokenizer.json: the model has no \"merges\"");
+  if (!model.contains("merges") || !model["merges"].is_array())
+    return base::corrupt("tokenizer.json: the model has no \"merges\"");
   for (const Json& merge : model["merges"]) {
     const auto bad = [&](std::string_view problem) {
       return base::corrupt(base::cat("tokenizer.json: merge ", parts.merges.size(), " ", problem));
@@ -129,8 +134,10 @@ base::Status read_merges(const Json& model, const std::unordered_map<std::string
     }
     const auto a = ids.find(left), b = ids.find(right), both = ids.find(left + right);
     if (a == ids.end() || b == ids.end() || both == ids.end())
-      return bad(base::cat("names an entry that is not in the vocabulary: ",
-                           shown_name(a == ids.end() ? left : b == ids.end() ? right : left + right)));
+      return bad(
+          base::cat("names an entry that is not in the vocabulary: ", shown_name(a == ids.end()   ? left
+                                                                                 : b == ids.end() ? right
+                                                                                                  : left + right)));
     parts.merges.push_back({a->second, b->second, both->second});
   }
   return base::ok();
@@ -148,7 +155,8 @@ base::Status read_added_tokens(const Json& root, TokenizerParts& parts) {
     added.special = base::json_bool(entry, "special");
     added.second_pass = base::json_bool(entry, "normalized");
     for (const char* key : {"single_word", "lstrip", "rstrip"})
-      if (base::json_bool(entry, key)) return unsupported(base::cat("the added token ", shown_name(added.text), " with ", key));
+      if (base::json_bool(entry, key))
+        return unsupported(base::cat("the added token ", shown_name(added.text), " with ", key));
     if (parts.entries.size() <= static_cast<size_t>(added.id)) parts.entries.resize(static_cast<size_t>(added.id) + 1);
     parts.added.push_back(std::move(added));
   }

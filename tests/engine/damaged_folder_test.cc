@@ -35,7 +35,9 @@ void check_mentions(const std::string& message, std::initializer_list<std::strin
   for (const std::string_view part : parts) CHECK_MESSAGE(message.find(part) != std::string::npos, message);
 }
 
-void write(const std::filesystem::path& path, std::string_view bytes) { REQUIRE(base::write_file_atomic(path, bytes)); }
+void write(const std::filesystem::path& path, std::string_view bytes) {
+  REQUIRE(base::write_file_atomic(path, bytes));
+}
 
 std::string read(const std::filesystem::path& path) {
   auto bytes = base::read_file(path, 1 << 24);
@@ -67,25 +69,45 @@ TEST_CASE("safetensors: headers that lie are refused with tensor and byte") {
   check_mentions(error_of(with_length("[]", 0)), {"no JSON object"});
   check_mentions(error_of(with_length(std::string(2000, '['), 0)), {"deeper"});
   check_mentions(error_of(with_length(R"({"w":5})", 0)), {"tensor w"});
-  check_mentions(error_of(with_length(R"({"w":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}})", 8)), {"tensor w", "I64"});
-  check_mentions(error_of(with_length(R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", 8)), {"tensor w", "8 bytes", "give 4"});
-  check_mentions(error_of(with_length(R"({"w":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", 4)), {"tensor w", "shape"});
-  check_mentions(error_of(with_length(R"({"w":{"dtype":"F32","shape":[1.0],"data_offsets":[0,4]}})", 4)), {"tensor w", "shape"});
-  check_mentions(error_of(with_length(R"({"w":{"dtype":"F32","shape":"x","data_offsets":[0,4]}})", 4)), {"tensor w", "shape"});
-  check_mentions(error_of(with_length(R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[0]}})", 4)), {"tensor w", "data_offsets"});
-  check_mentions(error_of(with_length(R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}})", 4)), {"tensor w", "data_offsets"});
-  check_mentions(error_of(with_length(R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 4)), {"tensor w", "leave the 4 bytes"});
-  check_mentions(error_of(with_length(R"({"w":{"dtype":"F32","shape":[9223372036854775808],"data_offsets":[0,4]}})", 4)),
+  check_mentions(error_of(with_length(R"({"w":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}})", 8)),
+                 {"tensor w", "I64"});
+  check_mentions(error_of(with_length(R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", 8)),
+                 {"tensor w", "8 bytes", "give 4"});
+  check_mentions(error_of(with_length(R"({"w":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", 4)),
+                 {"tensor w", "shape"});
+  check_mentions(error_of(with_length(R"({"w":{"dtype":"F32","shape":[1.0],"data_offsets":[0,4]}})", 4)),
+                 {"tensor w", "shape"});
+  check_mentions(error_of(with_length(R"({"w":{"dtype":"F32","shape":"x","data_offsets":[0,4]}})", 4)),
+                 {"tensor w", "shape"});
+  check_mentions(error_of(with_length(R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[0]}})", 4)),
+                 {"tensor w", "data_offsets"});
+  check_mentions(error_of(with_length(R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}})", 4)),
+                 {"tensor w", "data_offsets"});
+  check_mentions(error_of(with_length(R"({"w":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 4)),
+                 {"tensor w", "leave the 4 bytes"});
+  check_mentions(
+      error_of(with_length(R"({"w":{"dtype":"F32","shape":[9223372036854775808],"data_offsets":[0,4]}})", 4)),
+      {"tensor w", "too large"});
+  check_mentions(error_of(with_length(
+                     R"({"w":{"dtype":"F32","shape":[2147483648,2147483648,2147483648],"data_offsets":[0,4]}})", 4)),
                  {"tensor w", "too large"});
-  check_mentions(error_of(with_length(R"({"w":{"dtype":"F32","shape":[2147483648,2147483648,2147483648],"data_offsets":[0,4]}})", 4)),
-                 {"tensor w", "too large"});
-  check_mentions(error_of(with_length(R"({"w":{"dtype":"F32","shape":[1,1,1,1,1],"data_offsets":[0,4]}})", 4)), {"5 dimensions"});
-  check_mentions(error_of(with_length(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})", 12)),
-                 {"tensor b", "inside another tensor"});
-  check_mentions(error_of(with_length(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}})", 12)),
-                 {"tensor b", "hole"});
-  check_mentions(error_of(with_length(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})", 4)),
-                 {"twice"});
+  check_mentions(error_of(with_length(R"({"w":{"dtype":"F32","shape":[1,1,1,1,1],"data_offsets":[0,4]}})", 4)),
+                 {"5 dimensions"});
+  check_mentions(
+      error_of(with_length(
+          R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})",
+          12)),
+      {"tensor b", "inside another tensor"});
+  check_mentions(
+      error_of(with_length(
+          R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[8,12]}})",
+          12)),
+      {"tensor b", "hole"});
+  check_mentions(
+      error_of(with_length(
+          R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}})",
+          4)),
+      {"twice"});
 }
 
 TEST_CASE("shards: an index may only name files of its own folder, and must be right") {
@@ -101,19 +123,21 @@ TEST_CASE("shards: an index may only name files of its own folder, and must be r
     write(index_path, base::dump_json(index));
     return load_error(dir.path());
   };
-  for (const char* elsewhere : {"../model.safetensors", "/etc/passwd", "a/b.safetensors", "..\\x.safetensors", "passwd", "",
-                                "..safetensors", "model.safetensors.index.json"})
+  for (const char* elsewhere : {"../model.safetensors", "/etc/passwd", "a/b.safetensors", "..\\x.safetensors", "passwd",
+                                "", "..safetensors", "model.safetensors.index.json"})
     check_mentions(error_with("model.norm.weight", elsewhere), {"model.norm.weight", "own folder"});
   check_mentions(error_with("model.norm.weight", 5), {"model.norm.weight", "own folder"});
   check_mentions(error_with("model.norm.weight", nullptr), {"model.norm.weight"});
   check_mentions(error_with("model.norm.weight", "absent.safetensors"), {"absent.safetensors"});
-  check_mentions(error_with("model.norm.weight", "model-00001-of-00006.safetensors"), {"model.norm.weight", "but is in"});
+  check_mentions(error_with("model.norm.weight", "model-00001-of-00006.safetensors"),
+                 {"model.norm.weight", "but is in"});
   check_mentions(error_with("extra", "model-00001-of-00006.safetensors"), {"extra", "does not hold it"});
   base::Json without = *base::parse_json(sound);
   without["weight_map"].erase("model.norm.weight");
   write(index_path, base::dump_json(without));
   check_mentions(load_error(dir.path()), {"model.norm.weight", "not named"});
-  for (const char* broken : {"", "[]", "{}", R"({"weight_map":[]})", R"({"weight_map":{}})", R"({"weight_map":{"a":"x.safetensors","a":"y.safetensors"}})"}) {
+  for (const char* broken : {"", "[]", "{}", R"({"weight_map":[]})", R"({"weight_map":{}})",
+                             R"({"weight_map":{"a":"x.safetensors","a":"y.safetensors"}})"}) {
     write(index_path, broken);
     check_mentions(load_error(dir.path()), {"model.safetensors.index.json"});
   }
@@ -133,9 +157,10 @@ TEST_CASE("config.json: each missing, mistyped or impossible value is named") {
     const auto description = engine::deepseek_v2_from_json(config);
     return description ? std::string() : description.error().message;
   };
-  for (const char* key : {"num_hidden_layers", "hidden_size", "num_attention_heads", "vocab_size", "max_position_embeddings",
-                          "kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim", "rms_norm_eps",
-                          "num_experts_per_tok", "moe_intermediate_size", "intermediate_size"}) {
+  for (const char* key :
+       {"num_hidden_layers", "hidden_size", "num_attention_heads", "vocab_size", "max_position_embeddings",
+        "kv_lora_rank", "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim", "rms_norm_eps", "num_experts_per_tok",
+        "moe_intermediate_size", "intermediate_size"}) {
     const std::string pointer = base::cat("/", key);
     check_mentions(error_with(pointer.c_str(), nullptr), {key, "missing"});
     check_mentions(error_with(pointer.c_str(), "7"), {key});
@@ -199,14 +224,15 @@ TEST_CASE("verify_weights: a value that is not finite is named with tensor, row 
     REQUIRE(sound);
     const auto& stored = sound->tensors.find("model.layers.1.self_attn.o_proj.weight")->second;
     const auto at = static_cast<size_t>(stored.file_offset + 2 * stored.view.row_bytes()) + 6;  // row 2
-    weights[at] = '\0', weights[at + 1] = '\x7C';                                              // infinity in f16
+    weights[at] = '\0', weights[at + 1] = '\x7C';                                               // infinity in f16
   }
   write(dir.path() / "model.safetensors", weights);
   const auto package = engine::load_model_package(dir.path());
   REQUIRE(package);
   const auto verified = engine::verify_weights(*package, {}, {});
   REQUIRE_FALSE(verified);
-  check_mentions(verified.error().message, {"model.safetensors", "model.layers.1.self_attn.o_proj.weight", "row 2", "byte"});
+  check_mentions(verified.error().message,
+                 {"model.safetensors", "model.layers.1.self_attn.o_proj.weight", "row 2", "byte"});
   std::stop_source stop;
   stop.request_stop();
   const auto cancelled = engine::verify_weights(*package, {}, stop.get_token());

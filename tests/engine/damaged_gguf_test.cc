@@ -60,17 +60,23 @@ TEST_CASE("GGUF: counts and lengths beyond the file are refused before anything 
   check_mentions(error_of(GgufBytes(kHuge, 0).bytes()), {"9223372036854775808 tensors", "byte 24"});
   check_mentions(error_of(GgufBytes(UINT64_MAX, 0).bytes()), {"18446744073709551615 tensors"});
   check_mentions(error_of(GgufBytes(0, kHuge).bytes()), {"9223372036854775808 metadata entries"});
-  check_mentions(error_of(GgufBytes(0, 1).number(kHuge).raw("0123456789").bytes()), {"metadata entry 0", "string of 9223372036854775808"});
-  check_mentions(error_of(GgufBytes(0, 1).key("a.string", 8).number(kHuge).bytes()), {"a.string", "9223372036854775808 more bytes"});
+  check_mentions(error_of(GgufBytes(0, 1).number(kHuge).raw("0123456789").bytes()),
+                 {"metadata entry 0", "string of 9223372036854775808"});
+  check_mentions(error_of(GgufBytes(0, 1).key("a.string", 8).number(kHuge).bytes()),
+                 {"a.string", "9223372036854775808 more bytes"});
   check_mentions(error_of(GgufBytes(0, 1).key("an.array", 9).number<uint32_t>(4).number(kHuge).bytes()),
                  {"an.array", "array of 9223372036854775808"});
-  check_mentions(error_of(GgufBytes(0, 1).key("an.array", 9).number<uint32_t>(10).number(UINT64_MAX / 8 + 2).bytes()), {"an.array"});
+  check_mentions(error_of(GgufBytes(0, 1).key("an.array", 9).number<uint32_t>(10).number(UINT64_MAX / 8 + 2).bytes()),
+                 {"an.array"});
   check_mentions(error_of(GgufBytes(0, 1).key("an.array", 9).number<uint32_t>(8).number(kHuge).bytes()), {"an.array"});
-  check_mentions(error_of(GgufBytes(1, 0).tensor("w", {kHuge, 4}, 0, 0).data(64).bytes()), {"tensor w", "too large", "byte"});
+  check_mentions(error_of(GgufBytes(1, 0).tensor("w", {kHuge, 4}, 0, 0).data(64).bytes()),
+                 {"tensor w", "too large", "byte"});
   check_mentions(error_of(GgufBytes(1, 0).tensor("w", {1u << 31, 1u << 31, 1u << 31, 1u << 31}, 0, 0).data(64).bytes()),
                  {"tensor w", "too large"});
-  check_mentions(error_of(GgufBytes(1, 0).tensor("w", {8}, 0, kHuge).data(64).bytes()), {"tensor w", "file ends at byte"});
-  check_mentions(error_of(GgufBytes(1, 0).tensor("w", {8}, 0, UINT64_MAX - 31).data(64).bytes()), {"tensor w", "file's end"});
+  check_mentions(error_of(GgufBytes(1, 0).tensor("w", {8}, 0, kHuge).data(64).bytes()),
+                 {"tensor w", "file ends at byte"});
+  check_mentions(error_of(GgufBytes(1, 0).tensor("w", {8}, 0, UINT64_MAX - 31).data(64).bytes()),
+                 {"tensor w", "file's end"});
 }
 
 TEST_CASE("GGUF: values of the wrong kind are refused by name") {
@@ -78,21 +84,27 @@ TEST_CASE("GGUF: values of the wrong kind are refused by name") {
   check_mentions(error_of(GgufBytes(0, 0, 0x03000000).bytes()), {"big-endian"});
   check_mentions(error_of(GgufBytes(0, 1).key("k", 13).number<uint64_t>(0).bytes()), {"metadata k", "type 13"});
   check_mentions(error_of(GgufBytes(0, 1).key("k", 7).number<uint8_t>(2).bytes()), {"metadata k", "0 or 1, not 2"});
-  check_mentions(error_of(GgufBytes(0, 1).key("k", 9).number<uint32_t>(9).number<uint64_t>(0).bytes()), {"array of type 9"});
+  check_mentions(error_of(GgufBytes(0, 1).key("k", 9).number<uint32_t>(9).number<uint64_t>(0).bytes()),
+                 {"array of type 9"});
   check_mentions(error_of(GgufBytes(0, 2).u32("k", 1).u32("k", 1).bytes()), {"metadata k", "twice"});
   check_mentions(error_of(GgufBytes(0, 1).u32("general.alignment", 0).bytes()), {"general.alignment"});
   check_mentions(error_of(GgufBytes(0, 1).u32("general.alignment", 24).bytes()), {"general.alignment"});
   check_mentions(error_of(GgufBytes(0, 1).u32("split.count", 3).bytes()), {"split"});
   check_mentions(error_of(GgufBytes(1, 0).tensor("w", {256}, 12, 0).data(144).bytes()), {"tensor w", "Q4_K"});
   check_mentions(error_of(GgufBytes(1, 0).tensor("w", {256}, 999, 0).data(144).bytes()), {"tensor w", "number 999"});
-  check_mentions(error_of(GgufBytes(1, 0).tensor("w", {33}, 8, 0).data(144).bytes()), {"tensor w", "33 values", "blocks of 32"});
-  check_mentions(error_of(GgufBytes(1, 0).tensor("w", {1, 1, 1, 1, 1}, 0, 0).data(64).bytes()), {"tensor w", "5 dimensions"});
-  check_mentions(error_of(GgufBytes(1, 0).tensor("w", {8}, 0, 16).data(64).bytes()), {"tensor w", "multiple of the alignment 32"});
-  check_mentions(error_of(GgufBytes(2, 0).tensor("w", {4}, 0, 0).tensor("w", {4}, 0, 32).data(64).bytes()), {"tensor w", "twice"});
+  check_mentions(error_of(GgufBytes(1, 0).tensor("w", {33}, 8, 0).data(144).bytes()),
+                 {"tensor w", "33 values", "blocks of 32"});
+  check_mentions(error_of(GgufBytes(1, 0).tensor("w", {1, 1, 1, 1, 1}, 0, 0).data(64).bytes()),
+                 {"tensor w", "5 dimensions"});
+  check_mentions(error_of(GgufBytes(1, 0).tensor("w", {8}, 0, 16).data(64).bytes()),
+                 {"tensor w", "multiple of the alignment 32"});
+  check_mentions(error_of(GgufBytes(2, 0).tensor("w", {4}, 0, 0).tensor("w", {4}, 0, 32).data(64).bytes()),
+                 {"tensor w", "twice"});
   check_mentions(error_of(GgufBytes(2, 0).tensor("a", {9}, 0, 0).tensor("b", {4}, 0, 32).data(64).bytes()),
                  {"tensor b", "overlaps tensor a"});
   // A name may not bring control characters or megabytes into a message.
-  const std::string message = error_of(GgufBytes(1, 0).tensor(std::string(5000, 'n') + "\x1b[31m", {8}, 99, 0).data(64).bytes());
+  const std::string message =
+      error_of(GgufBytes(1, 0).tensor(std::string(5000, 'n') + "\x1b[31m", {8}, 99, 0).data(64).bytes());
   CHECK(message.size() < 400);
 }
 
@@ -122,23 +134,27 @@ TEST_CASE("GGUF configuration: each missing, mistyped or impossible key is named
     const auto description = engine::deepseek_v2_from_gguf(changed);
     return description ? std::string() : description.error().message;
   };
-  for (const char* key : {"block_count", "embedding_length", "context_length", "attention.head_count",
-                          "attention.kv_lora_rank", "attention.key_length", "attention.value_length",
-                          "attention.layer_norm_rms_epsilon", "rope.dimension_count", "rope.scaling.factor",
-                          "expert_used_count", "expert_feed_forward_length"})
+  for (const char* key :
+       {"block_count", "embedding_length", "context_length", "attention.head_count", "attention.kv_lora_rank",
+        "attention.key_length", "attention.value_length", "attention.layer_norm_rms_epsilon", "rope.dimension_count",
+        "rope.scaling.factor", "expert_used_count", "expert_feed_forward_length"})
     check_mentions(error_with(base::cat("deepseek2.", key), std::nullopt), {key, "missing"});
-  check_mentions(error_with("general.architecture", engine::GgufValue(std::string_view("llama"))), {"llama", "deepseek2"});
+  check_mentions(error_with("general.architecture", engine::GgufValue(std::string_view("llama"))),
+                 {"llama", "deepseek2"});
   check_mentions(error_with("deepseek2.block_count", engine::GgufValue(uint64_t{1} << 40)), {"block_count", "byte 77"});
   check_mentions(error_with("deepseek2.block_count", engine::GgufValue(std::string_view("3"))), {"block_count"});
   check_mentions(error_with("deepseek2.block_count", engine::GgufValue(uint64_t{5000})), {"layers", "5000"});
   check_mentions(error_with("deepseek2.expert_used_count", engine::GgufValue(uint64_t{9})), {"1..8"});
   check_mentions(error_with("deepseek2.expert_group_count", engine::GgufValue(uint64_t{3})), {"3 equal groups"});
   check_mentions(error_with("deepseek2.attention.key_length", engine::GgufValue(uint64_t{4})), {"without rope"});
-  check_mentions(error_with("deepseek2.attention.layer_norm_rms_epsilon", engine::GgufValue(std::nan(""))), {"epsilon"});
+  check_mentions(error_with("deepseek2.attention.layer_norm_rms_epsilon", engine::GgufValue(std::nan(""))),
+                 {"epsilon"});
   check_mentions(error_with("deepseek2.rope.freq_base", engine::GgufValue(-1.0)), {"rope base"});
-  check_mentions(error_with("deepseek2.rope.scaling.type", engine::GgufValue(std::string_view("longrope"))), {"longrope"});
+  check_mentions(error_with("deepseek2.rope.scaling.type", engine::GgufValue(std::string_view("longrope"))),
+                 {"longrope"});
   check_mentions(error_with("deepseek2.rope.scaling.factor", engine::GgufValue(HUGE_VAL)), {"YaRN factor"});
-  check_mentions(error_with("deepseek2.expert_gating_func", engine::GgufValue(uint64_t{4})), {"expert_gating_func", "4"});
+  check_mentions(error_with("deepseek2.expert_gating_func", engine::GgufValue(uint64_t{4})),
+                 {"expert_gating_func", "4"});
 }
 
 TEST_CASE("weights: a missing, misshaped, mistyped or unknown tensor is named") {

@@ -11,10 +11,12 @@
 #include "base/file.h"
 
 TEST_CASE("dequantize_row: every stored type gives gguf-py's values bit for bit") {
-  const auto golden = base::read_file(std::filesystem::path(GRAFT_SOURCE_DIR) / "tests/data/engine/dequantize.bin", 1 << 20);
+  const auto golden =
+      base::read_file(std::filesystem::path(GRAFT_SOURCE_DIR) / "tests/data/engine/dequantize.bin", 1 << 20);
   REQUIRE(golden);
   const char* at = golden->data();
-  for (const engine::DType type : {engine::DType::kF16, engine::DType::kBF16, engine::DType::kQ8_0, engine::DType::kQ4_0}) {
+  for (const engine::DType type :
+       {engine::DType::kF16, engine::DType::kBF16, engine::DType::kQ8_0, engine::DType::kQ4_0}) {
     const engine::DTypeTraits traits = engine::traits(type);
     CAPTURE(traits.name);
     engine::TensorView view;

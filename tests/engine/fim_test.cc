@@ -10,7 +10,8 @@
 namespace {
 
 engine::Tokenizer tokenizer() {
-  auto text = base::read_file(std::filesystem::path(GRAFT_SOURCE_DIR) / "tests/data/engine/lite/tokenizer.json", 1 << 20);
+  auto text =
+      base::read_file(std::filesystem::path(GRAFT_SOURCE_DIR) / "tests/data/engine/lite/tokenizer.json", 1 << 20);
   REQUIRE(text);
   auto tokenizer = engine::tokenizer_from_json(*text);
   REQUIRE(tokenizer);

@@ -38,7 +38,8 @@ TEST_CASE("model package: a folder and a GGUF file of one model say the same") {
   }
   CHECK(folder.info.n_parameters == file.info.n_parameters);
   CHECK(folder.info.n_active_parameters == file.info.n_active_parameters);
-  CHECK(folder.tokenizer.encode("def add(first, second):\n", false) == file.tokenizer.encode("def add(first, second):\n", false));
+  CHECK(folder.tokenizer.encode("def add(first, second):\n", false) ==
+        file.tokenizer.encode("def add(first, second):\n", false));
 }
 
 TEST_CASE("model package: parameters are counted once, and experts not used are not active") {

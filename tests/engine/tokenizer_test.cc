@@ -145,7 +145,8 @@ TEST_CASE("tokenizer: a long text without a border takes linear time") {
     base::Json json = json_of("base.json");
     json["pre_tokenizer"] = golden["variants"][name]["pre_tokenizer"];
     const engine::Tokenizer tokenizer = tokenizer_of(json);
-    for (const std::string& unit : {std::string(" "), std::string("a"), std::string("<|en"), std::string("\n "), std::string("\xE4\xBD\xA0")}) {
+    for (const std::string& unit :
+         {std::string(" "), std::string("a"), std::string("<|en"), std::string("\n "), std::string("\xE4\xBD\xA0")}) {
       std::string text;
       while (text.size() < (1u << 17)) text += unit;
       text += "end";
@@ -180,14 +181,16 @@ TEST_CASE("tokenizer.json: what would not be exact is refused by name") {
   check_refused("/model/end_of_word_suffix", "</w>", "end_of_word_suffix");
   check_refused("/model/dropout", 0.1, "dropout");
   check_refused("/added_tokens/0/lstrip", true, "lstrip");
-  check_refused("/pre_tokenizer",
-                {{"type", "Sequence"},
-                 {"pretokenizers", {{{"type", "Split"}, {"pattern", {{"Regex", "(?<=x)y"}}}, {"behavior", "Isolated"}}}}},
-                "(?<=x)y");
-  check_refused("/pre_tokenizer",
-                {{"type", "Sequence"},
-                 {"pretokenizers", {{{"type", "Split"}, {"pattern", {{"Regex", R"(\s+$)"}}}, {"behavior", "MergedWithNext"}}}}},
-                "MergedWithNext");
+  check_refused(
+      "/pre_tokenizer",
+      {{"type", "Sequence"},
+       {"pretokenizers", {{{"type", "Split"}, {"pattern", {{"Regex", "(?<=x)y"}}}, {"behavior", "Isolated"}}}}},
+      "(?<=x)y");
+  check_refused(
+      "/pre_tokenizer",
+      {{"type", "Sequence"},
+       {"pretokenizers", {{{"type", "Split"}, {"pattern", {{"Regex", R"(\s+$)"}}}, {"behavior", "MergedWithNext"}}}}},
+      "MergedWithNext");
 }
 
 TEST_CASE("tokenizer.json: damage is named") {
