@@ -47,6 +47,10 @@ class PackagedEngine : public Engine {
 
   const ModelInfo& info() const override { return package_.info; }
   const SpecialTokens& special_tokens() const override { return package_.special; }
+  ComputeInfo compute() const override {
+    if (!shared_.pool) return {"reference", 1};
+    return {best_kernels().name, shared_.pool->size()};
+  }
   bool has_capability(std::string_view name) const override {
     for (const std::string& capability : package_.info.capabilities)
       if (capability == name) return true;

@@ -59,6 +59,12 @@ struct FimRequest {
   int max_prompt_tokens = 0;  // 0: the training context less 64; the far ends of prefix and suffix are dropped first
 };
 
+// What runs the model.
+struct ComputeInfo {
+  std::string kernels;  // "avx512-vnni", "avx2", "portable", "reference"
+  int threads = 1;
+};
+
 class Session;
 
 class Engine : public std::enable_shared_from_this<Engine> {
@@ -69,6 +75,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   virtual const ModelInfo& info() const = 0;
   virtual const SpecialTokens& special_tokens() const = 0;
+  virtual ComputeInfo compute() const { return {}; }
   virtual bool has_capability(std::string_view name) const = 0;
   // Whether text ends before `token`: end of text, end of a turn, marks that a model writes after a filled-in middle.
   virtual bool ends_generation(Token token) const { return special_tokens().eos == token; }

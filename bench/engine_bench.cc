@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "bench/engine_bench.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <thread>
+
+#include "base/json.h"
+
+namespace bench {
+namespace {
+
+double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+uint64_t peak_memory() {
+  struct rusage usage {};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return static_cast<uint64_t>(usage.ru_maxrss) * 1024;
+}
+
+std::vector<engine::Token> some_tokens(int n, int n_vocab) {
+  std::vector<engine::Token> tokens(static_cast<size_t>(n));
+  uint32_t state = 12345;
+  for (engine::Token& token : tokens) {
+    state = state * 1664525U + 1013904223U;
+    token = static_cast<engine::Token>((state >> 8) % static_cast<uint32_t>(n_vocab));
+  }
+  return tokens;
+}
+
+base::Status measure(engine::Session& session, const EngineBenchOptions& options, std::vector<double>& prefill,
+                     std::vector<double>& decode, const std::function<void(const std::string&)>& progress, std::stop_token stop) {
+  const int n_vocab = session.engine().info().n_vocab;
+  const std::vector<engine::Token> tokens = some_tokens(options.depth + std::max(options.prompt, options.generate), n_vocab);
+  const std::span<const engine::Token> after = std::span(tokens).subspan(static_cast<size_t>(options.depth));
+  progress("context");
+  if (base::Status ready = session.append(std::span(tokens).first(static_cast<size_t>(options.depth)), {}, stop); !ready) return ready;
+  for (int round = 0; round <= options.repeat; ++round) {
+    progress(round == 0 ? "warming up" : "round " + std::to_string(round) + " of " + std::to_string(options.repeat));
+    session.rewind(options.depth);
+    double start = now();
+    if (base::Status ran = session.append(after.first(static_cast<size_t>(options.prompt)), {}, stop); !ran) return ran;
+    if (round > 0 && options.prompt > 0) prefill.push_back(options.prompt / (now() - start));
+    session.rewind(options.depth);
+    start = now();
+    for (size_t i = 0; i < static_cast<size_t>(options.generate); ++i)
+      if (base::Status ran = session.append(after.subspan(i, 1), {}, stop); !ran) return ran;
+    if (round > 0 && options.generate > 0) decode.push_back(options.generate / (now() - start));
+  }
+  return base::ok();
+}
+
+nlohmann::json to_json(const Spread& spread) {
+  return {{"median", spread.median}, {"min", spread.min}, {"max", spread.max}};
+}
+
+}  // namespace
+
+Spread spread_of(std::vector<double> values) {
+  if (values.empty()) return {};
+  std::sort(values.begin(), values.end());
+  const size_t n = values.size();
+  return {(values[(n - 1) / 2] + values[n / 2]) / 2, values.front(), values.back()};
+}
+
+double measure_read_bandwidth(int threads) {
+  constexpr size_t kWords = (size_t{256} << 20) / sizeof(uint64_t);
+  const std::vector<uint64_t> memory(kWords, 1);
+  double best = 0.0;
+  for (int pass = 0; pass < 5; ++pass) {
+    std::vector<uint64_t> sums(static_cast<size_t>(threads));
+    std::vector<std::thread> team;
+    const double start = now();
+    for (size_t i = 0; i < sums.size(); ++i)
+      team.emplace_back([&, i] {
+        const size_t first = kWords * i / sums.size(), last = kWords * (i + 1) / sums.size();
+        uint64_t a = 0, b = 0, c = 0, d = 0;  // four chains, or the additions would be slower than the memory
+        for (size_t w = first; w + 4 <= last; w += 4) a += memory[w], b += memory[w + 1], c += memory[w + 2], d += memory[w + 3];
+        sums[i] = a + b + c + d;
+      });
+    for (std::thread& thread : team) thread.join();
+    const double seconds = now() - start;
+    if (std::accumulate(sums.begin(), sums.end(), uint64_t{0}) > 0)  // used, so not optimised away
+      best = std::max(best, static_cast<double>(kWords * sizeof(uint64_t)) / seconds);
+  }
+  return best;
+}
+
+base::Result<EngineBenchReport> run_engine_bench(const std::filesystem::path& model, const EngineBenchOptions& options,
+                                                 const std::function<void(const std::string& phase)>& progress,
+                                                 std::stop_token stop) {
+  if (options.prompt < 0 || options.generate < 0 || options.depth < 0 || options.threads < 0 || options.repeat < 1)
+    return base::invalid("bench: prompt, generate, depth and threads may not be negative, and repeat must be at least 1.");
+  EngineBenchReport report;
+  report.options = options;
+  progress("loading");
+  const double start = now();
+  auto engine = engine::Engine::load(model, {engine::Numerics::kFast, options.threads});
+  if (!engine) return std::move(engine).error();
+  report.load_seconds = now() - start;
+  report.model = (*engine)->info();
+  report.threads = (*engine)->compute().threads;
+  report.kernels = (*engine)->compute().kernels;
+  const int64_t n_ctx = int64_t{options.depth} + std::max({options.prompt, options.generate, 1});
+  if (n_ctx > INT32_MAX) return base::invalid("bench: depth, prompt and generate ask for more tokens than a session can hold.");
+  auto session = (*engine)->open_session(static_cast<int>(n_ctx));
+  if (!session) return std::move(session).error();
+  std::vector<double> prefill, decode;
+  if (base::Status measured = measure(**session, options, prefill, decode, progress, stop); !measured)
+    return std::move(measured).error();
+  report.prefill_tokens_per_second = spread_of(prefill);
+  report.decode_tokens_per_second = spread_of(decode);
+  report.decode_bytes_per_token = static_cast<double>(report.model.decode_bytes_per_token) +
+                                  static_cast<double>(report.model.kv_bytes_per_token) * (options.depth + options.generate / 2.0);
+  report.peak_memory_bytes = peak_memory();  // before the bandwidth buffer
+  progress("memory bandwidth");
+  report.read_bandwidth = measure_read_bandwidth(report.threads);
+  return report;
+}
+
+nlohmann::json to_json(const EngineBenchReport& r) {
+  const double rate = r.decode_tokens_per_second.median * r.decode_bytes_per_token;
+  return {{"model", r.model.name},
+          {"weight_types", r.model.weight_types},
+          {"parameters", r.model.n_parameters},
+          {"backend", "cpu"},
+          {"kernels", r.kernels},
+          {"threads", r.threads},
+          {"prompt", r.options.prompt},
+          {"generate", r.options.generate},
+          {"depth", r.options.depth},
+          {"repeat", r.options.repeat},
+          {"load_seconds", r.load_seconds},
+          {"prefill_tokens_per_second", to_json(r.prefill_tokens_per_second)},
+          {"decode_tokens_per_second", to_json(r.decode_tokens_per_second)},
+          {"decode_bytes_per_token", r.decode_bytes_per_token},
+          {"decode_bytes_per_second", rate},
+          {"read_bandwidth_bytes_per_second", r.read_bandwidth},
+          {"decode_bandwidth_fraction", r.read_bandwidth > 0 ? rate / r.read_bandwidth : 0.0},
+          {"peak_memory_bytes", r.peak_memory_bytes}};
+}
+
+std::string to_text(const EngineBenchReport& r) {
+  const double rate = r.decode_tokens_per_second.median * r.decode_bytes_per_token;
+  char text[1024];
+  const auto line = [&](const char* name, const Spread& s) {
+    char out[160];
+    std::snprintf(out, sizeof out, "%-10s %9.1f tokens/s   (%.1f to %.1f)\n", name, s.median, s.min, s.max);
+    return std::string(out);
+  };
+  std::snprintf(text, sizeof text, "%s, %s, %d threads, %d prompt, %d generated, depth %d, median of %d\n", r.model.name.c_str(),
+                r.kernels.c_str(), r.threads, r.options.prompt, r.options.generate, r.options.depth, r.options.repeat);
+  std::string out = text;
+  if (r.options.prompt > 0) out += line("prefill", r.prefill_tokens_per_second);
+  if (r.options.generate > 0) out += line("decode", r.decode_tokens_per_second);
+  std::snprintf(text, sizeof text,
+                "moved      %9.2f MB per decoded token, %.2f GB/s: %.0f %% of the %.2f GB/s that this machine reads\n"
+                "load       %9.3f s\nmemory     %9.1f MB at most\n",
+                r.decode_bytes_per_token / 1e6, rate / 1e9, r.read_bandwidth > 0 ? 100 * rate / r.read_bandwidth : 0.0,
+                r.read_bandwidth / 1e9, r.load_seconds, static_cast<double>(r.peak_memory_bytes) / 1e6);
+  return out + text;
+}
+
+}  // namespace bench

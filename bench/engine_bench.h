@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// bench/engine_bench.h: how fast a model runs here: prefill, decode, load, memory.
+//
+// Prefill is one run of `prompt` tokens after `depth` tokens of context, decode `generate` single tokens after the same
+// context; both `repeat` times, after one round that is not counted. Tokens are arbitrary ids: speed does not depend on
+// text. Bytes of a decoded token are the weights that it reads plus the cache rows at half-way; their rate is compared with
+// this machine's read bandwidth, measured just before with the same number of threads.
+#pragma once
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json_fwd.hpp>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/engine.h"
+
+namespace bench {
+
+struct EngineBenchOptions {
+  int prompt = 512, generate = 64, depth = 0;  // tokens; prompt or generate may be 0: not measured
+  int threads = 0;                             // 0: all cores
+  int repeat = 5;
+};
+
+struct Spread {
+  double median = 0.0, min = 0.0, max = 0.0;
+};
+Spread spread_of(std::vector<double> values);  // all 0 for none
+
+struct EngineBenchReport {
+  engine::ModelInfo model;
+  EngineBenchOptions options;
+  int threads = 0;                       // as used
+  double load_seconds = 0.0;
+  Spread prefill_tokens_per_second, decode_tokens_per_second;
+  double decode_bytes_per_token = 0.0;
+  double read_bandwidth = 0.0;           // bytes per second
+  uint64_t peak_memory_bytes = 0;        // of the process, mapped file pages included
+  std::string kernels;                   // "avx2"
+};
+
+base::Result<EngineBenchReport> run_engine_bench(const std::filesystem::path& model, const EngineBenchOptions& options,
+                                                 const std::function<void(const std::string& phase)>& progress,
+                                                 std::stop_token stop);
+
+// Bytes per second that `threads` threads read from memory together; best of several passes over 256 MiB.
+double measure_read_bandwidth(int threads);
+
+nlohmann::json to_json(const EngineBenchReport& report);
+std::string to_text(const EngineBenchReport& report);
+
+}  // namespace bench
