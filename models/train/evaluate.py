@@ -4,7 +4,7 @@
 
 1  bits per byte on held-out files and packages as stored in the GGUF (and in f32 for Python), beside the 6-gram and xz
 2  ranking: is the true line more likely than its one-edit mutants, judged as `graft fix` judges them
-3  fill-in: rest of a line and whole line, greedy, exact match. Judged without decoding: greedy decoding gives the true text
+3  fill-in: rest of a line (cut at a random character; after a word) and whole line, greedy, exact match. Judged without decoding: greedy decoding gives the true text
    (in its usual tokens) and stops exactly if every token of it, and the end token, is the most likely one in turn
 2 and 3 use held-out packages only. Intervals are 95 % Wilson intervals.
 """
@@ -13,6 +13,7 @@ import json
 import math
 import pathlib
 import random
+import re
 import sys
 
 import torch
@@ -56,7 +57,7 @@ class FillIn:
 
 @torch.no_grad()
 def score_middles(model, fill, prefix, suffix, middles):
-    """-> for each middle: ln p of it with its end token, whether greedy decoding would give it"""
+    """-> for each middle: ln p of it with its end token, how many of its tokens greedy decoding would give before it errs"""
     prompt = fill.prompt(prefix, suffix)
     rows = [prompt + fill.encode(m) + [EOT] for m in middles]
     width = max(map(len, rows))
@@ -65,7 +66,8 @@ def score_middles(model, fill, prefix, suffix, middles):
     for row, scores in zip(rows, logits):
         targets, scores = torch.tensor(row[len(prompt):]), scores[len(prompt) - 1:len(row) - 1]
         log_p = F.log_softmax(scores, dim=-1).gather(1, targets[:, None]).sum().item()
-        out.append((log_p, bool((scores.argmax(-1) == targets).all())))
+        right = (scores.argmax(-1) == targets).long().cumprod(0).sum().item()
+        out.append((log_p, right, len(targets)))
     return out
 
 
@@ -88,13 +90,16 @@ def measure_fill_in(model, fill, corpus, count):
     result = {}
     for group in held_out.GROUPS:
         rng = random.Random(11)
-        rest = whole = 0
+        hits = {'rest_of_line': 0, 'after_a_word': 0, 'whole_line': 0, 'first_token_after_a_word': 0}
         places = held_out.lines_of(corpus, group, count, lambda line: True, seed=2)
         for prefix, line, suffix in places:
-            cut = rng.randint(1, len(line) - 2)
-            rest += score_middles(model, fill, prefix + line[:cut], suffix, [line[cut:]])[0][1]
-            whole += score_middles(model, fill, prefix, suffix, [line])[0][1]
-        result[group] = {'rest_of_line': rate(rest, len(places)), 'whole_line': rate(whole, len(places))}
+            words = [m.end() for m in re.finditer(r'\w+|[^\w\s]', line)][:-1] or [1]
+            for name, cut in (('rest_of_line', rng.randint(1, len(line) - 2)), ('after_a_word', rng.choice(words)), ('whole_line', 0)):
+                _, right, n = score_middles(model, fill, prefix + line[:cut], suffix, [line[cut:]])[0]
+                hits[name] += right == n
+                if name == 'after_a_word':
+                    hits['first_token_after_a_word'] += right > 0
+        result[group] = {name: rate(n, len(places)) for name, n in hits.items()}
         print(group, result[group], file=sys.stderr, flush=True)
     return result
 
@@ -105,7 +110,7 @@ def measure_ranking(model, fill, corpus, count, baselines):
         first = pairs = won = 0
         places = held_out.ranking_places(corpus, group, count)
         for prefix, suffix, lines in places:
-            scores = [log_p for log_p, _ in score_middles(model, fill, prefix, suffix, lines)]
+            scores = [log_p for log_p, _, _ in score_middles(model, fill, prefix, suffix, lines)]
             won += sum(scores[0] > s for s in scores[1:])
             pairs += len(lines) - 1
             first += scores[0] > max(scores[1:])

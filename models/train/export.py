@@ -223,7 +223,11 @@ def check(model, folder, gguf_path):
 
 GOLDEN_TEXTS = ['def add(first, second):\n    """Return the sum of both."""\n    return first',
                 'for (size_t i = 0; i < values.size(); ++i) {\n  total += values[i];\n}\nreturn']
-GOLDEN_FILL = ('def area(width, height):\n    if width < 0:\n        raise ValueError("negative")\n    ', '\n\n\ndef main():\n    print(area(2, 3))\n')
+GOLDEN_FILLS = [
+    ('def area(width, height):\n    if width < 0:\n        raise ValueError("negative")\n    return width * ', '\n\n\ndef main():\n    print(area(2, 3))\n'),
+    ('#include <stdio.h>\n\nint main(void)\n{\n\tint i;\n\tfor (i = 0; i < ', '\n\t\tprintf("%d", i);\n\t}\n\treturn 0;\n}\n'),
+    ('import os\nimport sys\n\n\nclass Shape:\n    def __init__(', '\n        self.width = width\n        self.height = height\n'),
+    ('def first(items):\n    if not items:\n        return None\n    return items', '\n\n\ndef last(items):\n    return items[-1]\n')]
 
 
 @torch.no_grad()
@@ -240,18 +244,18 @@ def golden(model, gguf_path, tokenizer_path):
         ids = [BOS, *encode(text)]
         log_p = stored.logits(torch.tensor([ids]))[0, :-1].log_softmax(-1).gather(1, torch.tensor(ids[1:])[:, None])
         texts.append({'text': text, 'tokens': ids[1:], 'logprob': log_p.sum().item()})
-    prefix, suffix = GOLDEN_FILL
-    ids = [BOS, SUFFIX, *encode(suffix), PREFIX, *encode(prefix), MIDDLE]
-    prompt, greedy, margins = list(ids), [], []
-    for _ in range(12):
-        best = stored.logits(torch.tensor([ids]))[0, -1].topk(2)
-        greedy.append(int(best.indices[0]))
-        margins.append(float(best.values[0] - best.values[1]))
-        ids.append(greedy[-1])
-        if greedy[-1] == EOT:
-            break
-    keep = next((i for i, m in enumerate(margins) if m < 0.3), len(margins))  # a near tie may fall either way elsewhere
-    return {'texts': texts, 'fill': {'prefix': prefix, 'suffix': suffix, 'prompt': prompt, 'greedy': greedy[:keep]}}
+    fills = []
+    for prefix, suffix in GOLDEN_FILLS:
+        prompt = [BOS, SUFFIX, *encode(suffix), PREFIX, *encode(prefix), MIDDLE]
+        ids, greedy = list(prompt), []
+        while len(greedy) < 12 and ids[-1] != EOT:
+            best = stored.logits(torch.tensor([ids]))[0, -1].topk(2)
+            if best.values[0] - best.values[1] < 0.2:  # a near tie may fall either way elsewhere
+                break
+            greedy.append(int(best.indices[0]))
+            ids.append(greedy[-1])
+        fills.append({'prefix': prefix, 'suffix': suffix, 'prompt': prompt, 'greedy': greedy})
+    return {'texts': texts, 'fill': max(fills, key=lambda f: len(f['greedy']))}
 
 
 def main():
