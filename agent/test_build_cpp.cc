@@ -141,6 +141,9 @@ class IncludeGraph {
     return best;
   }
 
+  // Folders in which the includes of all walked files are found.
+  const std::vector<std::string>& include_roots() const { return include_roots_; }
+
   // Follows includes from `file`; headers bring the sources beside them that share their name.
   void walk(const std::string& file, CppBuild& build) {
     std::vector<std::string> open = {file};
@@ -157,8 +160,11 @@ class IncludeGraph {
       if (is_cpp_header(at)) build.headers.push_back(at);
       for (const Include& include : includes_of(*text)) {
         const std::string path = resolve(include.path, at);
-        if (path.empty() || !seen.insert(path).second) continue;
-        open.push_back(path);
+        if (path.empty()) continue;
+        // "geo/grid.h" found as lib/include/geo/grid.h: lib/include has to be searched.
+        if (path.size() > include.path.size() && path.ends_with("/" + include.path))
+          add_unique(include_roots_, path.substr(0, path.size() - include.path.size() - 1));
+        if (seen.insert(path).second) open.push_back(path);
       }
       if (!is_cpp_header(at)) continue;
       const std::string stem = at.substr(0, at.rfind('.'));
@@ -186,7 +192,7 @@ class IncludeGraph {
   }
 
   const tools::WorkTree& tree_;
-  std::vector<std::string> paths_;
+  std::vector<std::string> paths_, include_roots_;
 };
 
 }  // namespace
@@ -212,6 +218,8 @@ CppBuild plan_cpp_build(const tools::WorkTree& tree, const std::vector<tools::Fi
                         const std::string& text) {
   CppBuild build;
   const fs::path root = tree.root();
+  IncludeGraph graph(tree, files);
+  graph.walk(file, build);
   if (!flags_from_commands(fs::weakly_canonical(root), file, build)) {
     const std::string folder = fs::path(file).parent_path().generic_string();
     build.flags = {"-std=c++20", "-I" + shell_quoted(folder.empty() ? "." : folder), "-I."};
@@ -220,9 +228,9 @@ CppBuild plan_cpp_build(const tools::WorkTree& tree, const std::vector<tools::Fi
       if (std::any_of(files.begin(), files.end(), [&](const auto& entry) { return entry.path.starts_with(prefix); }))
         add_unique(build.flags, std::string("-I") + usual);
     }
+    for (const std::string& include_root : graph.include_roots())
+      add_unique(build.flags, "-I" + shell_quoted(include_root));
   }
-  IncludeGraph graph(tree, files);
-  graph.walk(file, build);
   if (is_cpp_header(file)) {
     build.include = "#include \"" + fs::path(file).filename().string() + "\"";
     return build;

@@ -2,7 +2,7 @@
 // agent/test_build_cpp.h: how to compile one source file of a project together with those it needs. Used inside agent/.
 //
 // Flags come from compile_commands.json where the project has one; else include paths are guessed: the file's folder, the
-// root, and the folders include/ and src/. What is needed besides a source file is found by its includes: a header
+// root, include/ and src/, and the folders in which what is included was found. What is needed besides a source file is found by its includes: a header
 // "x/y.h" of the project brings x/y.cc, and so on from there, until nothing new comes.
 #pragma once
 #include <string>

@@ -115,23 +115,23 @@ TEST_CASE("test_writer: functions that a test names already are left alone, unkn
 TEST_CASE("test_writer: a C++ function gets doctest cases; one that a test cannot call gets a reason") {
   REQUIRE_TOOLS(DOCTEST);
   const test::TempDir folder;
-  folder.write("src/price.h",
+  folder.write("lib/include/shop/price.h",
                "#pragma once\n#include <optional>\n#include <string_view>\n#include <vector>\nnamespace shop {\n"
                "struct Price { int cents = 0; bool operator==(const Price&) const = default; };\n"
                "std::optional<Price> add_tax(Price price, int percent);\nvoid sort(std::vector<int>& values);\n}\n");
-  folder.write("src/price.cc",
-               "#include \"price.h\"\n#include <algorithm>\nnamespace shop {\n"
+  folder.write("lib/src/price.cc",
+               "#include \"shop/price.h\"\n#include <algorithm>\nnamespace shop {\n"
                "std::optional<Price> add_tax(Price price, int percent) {\n"
                "  if (percent < 0) return std::nullopt;\n"
                "  return Price{price.cents * (100 + percent) / 100};\n}\n"
                "void sort(std::vector<int>& values) { std::sort(values.begin(), values.end()); }\n}\n");
-  const agent::TestReport report = write(folder, "src/price.cc", "shop::add_tax", 3);
+  const agent::TestReport report = write(folder, "lib/src/price.cc", "shop::add_tax", 3);
   REQUIRE(verified(report));
   CHECK(report.test_file == "tests/price_test.cc");
   CHECK(report.functions[0].mutants_killed >= 1);
   CHECK(report.patch.find("shop::add_tax(shop::Price{") != std::string::npos);
 
-  const agent::TestReport refused = write(folder, "src/price.cc", "sort", 1);
+  const agent::TestReport refused = write(folder, "lib/src/price.cc", "sort", 1);
   CHECK_FALSE(verified(refused));
   CHECK(refused.functions[0].reason == "parameter `values` has a parameter that the function may change");
 }
