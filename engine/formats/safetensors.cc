@@ -84,7 +84,7 @@ base::Status read_safetensors(std::span<const std::byte> bytes, std::string_view
   std::vector<Extent> extents;
   for (const auto& [name, entry] : header->items()) {
     if (name == "__metadata__") continue;
-    const auto bad = [&](std::string_view problem) {
+    const auto bad = [&file, &name = name](std::string_view problem) {
       return base::corrupt(base::cat(file, ": tensor ", shown_name(name), " in the header at byte 8: ", problem));
     };
     if (!entry.is_object()) return bad("its entry is no JSON object");
