@@ -150,8 +150,8 @@ std::optional<Cgroup> Cgroup::create(const CgroupSite& site) {
     const fs::path folder = parent / name;
     if (::mkdir(folder.c_str(), 0755) != 0) return std::nullopt;
     group.folders_.push_back(folder);
-    group.procs_.emplace_back(::open((folder / "cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC));
-    if (!group.procs_.back()) return std::nullopt;
+    group.join_.emplace_back(::open((folder / (site.version == 1 ? "tasks" : "cgroup.procs")).c_str(), O_WRONLY | O_CLOEXEC));
+    if (!group.join_.back()) return std::nullopt;
   }
   return group;
 }
@@ -174,9 +174,9 @@ bool Cgroup::set_limits(uint64_t memory_bytes, int n_processes) const {
   return set && write_control(folders_[1] / "pids.max", pids);
 }
 
-std::vector<int> Cgroup::procs_fds() const {
+std::vector<int> Cgroup::join_fds() const {
   std::vector<int> fds;
-  for (const UniqueFd& fd : procs_) fds.push_back(fd.get());
+  for (const UniqueFd& fd : join_) fds.push_back(fd.get());
   return fds;
 }
 

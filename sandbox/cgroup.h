@@ -37,14 +37,16 @@ class Cgroup {
   ~Cgroup();
 
   bool set_limits(uint64_t memory_bytes, int n_processes) const;
-  std::vector<int> procs_fds() const;  // a process that writes "0" there joins
+  // Files in which a process joins by writing "0"; in version 1 the one thread that writes does.
+  std::vector<int> join_fds() const;
+  bool joined_by_thread() const { return version_ == 1; }
   uint64_t oom_kills() const;          // so far
 
  private:
   Cgroup() = default;
   int version_ = 0;
   std::vector<std::filesystem::path> folders_;  // memory first
-  std::vector<base::UniqueFd> procs_;
+  std::vector<base::UniqueFd> join_;
 };
 
 }  // namespace sandbox

@@ -31,8 +31,8 @@ constexpr std::array<std::string_view, 27> kHomeToolchains = {
     ".local/bin",   ".local/lib",       ".local/share/uv", ".local/share/mise", ".local/share/fnm", ".local/share/pnpm",
     ".local/share/pipx", ".bun/bin",    ".deno/bin",    ".m2/repository",  "miniconda3",    "anaconda3",      ".ghcup/bin"};
 
-// /proc shows and takes more than one's own processes, and to the user root it takes it without any capability: settings of
-// the kernel are then read-only, and lists that name foreign things empty.
+// /proc shows more than one's own processes, and lets the user root, even without any capability, write the kernel's
+// settings: for root these are sealed, and what root could read of foreign things is masked.
 constexpr std::array<std::string_view, 8> kSealedInProc = {"/proc/sys", "/proc/sysrq-trigger", "/proc/irq",    "/proc/bus",
                                                            "/proc/fs",  "/proc/mtrr",          "/proc/driver", "/proc/scsi"};
 constexpr std::array<std::string_view, 9> kMaskedInProc = {
@@ -114,9 +114,9 @@ HostFacts look_at_host() {
   }
 
   for (const std::string_view path : kSealedInProc)
-    if (fs::exists(path, code)) host.sealed_in_proc.emplace_back(path);
+    if (host.uid == 0 && fs::exists(path, code)) host.sealed_in_proc.emplace_back(path);
   for (const std::string_view path : kMaskedInProc)
-    if (fs::exists(path, code)) (fs::is_directory(path, code) ? host.masked_folders : host.masked_files).emplace_back(path);
+    if (::access(fs::path(path).c_str(), R_OK) == 0) (fs::is_directory(path, code) ? host.masked_folders : host.masked_files).emplace_back(path);
   for (const fs::path& path : system_secrets()) {
     if (::access(path.c_str(), R_OK) != 0) continue;
     (fs::is_directory(path, code) ? host.masked_folders : host.masked_files).push_back(path);

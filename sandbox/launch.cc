@@ -258,8 +258,8 @@ base::Result<Launched> launch(const RunPlan& plan, const LaunchOptions& options)
   child.uid_map = maps.uid.c_str();
   child.gid_map = maps.gid.c_str();
   child.mounts = &*mounts;
-  child.cgroup_fds = options.cgroup_procs_fds.data();
-  child.n_cgroup_fds = options.cgroup_procs_fds.size();
+  child.cgroup_fds = options.join_fds.data();
+  child.n_cgroup_fds = options.join_fds.size();
   child.n_processes = static_cast<rlim_t>(options.limits.n_processes) + kOwnProcesses;
   child.file_size = options.limits.file_size_bytes;
   if (options.limit_memory_per_process) child.data = options.limits.memory_bytes;

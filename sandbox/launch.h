@@ -28,7 +28,7 @@ struct LaunchOptions {
   std::string bubblewrap;               // path of the program
   std::filesystem::path root;           // a folder on which the plan's mounts are put together
   std::optional<Overlay> overlay;       // where the plan mounts one
-  std::vector<int> cgroup_procs_fds;    // the child writes itself into each
+  std::vector<int> join_fds;  // the child writes itself into each
   Limits limits;
   bool limit_memory_per_process = false;  // where no cgroup bounds the tree
 };

@@ -14,6 +14,7 @@
 #include "sandbox/copy_tree.h"
 #include "sandbox/isolation.h"
 #include "sandbox/launch.h"
+#include "sandbox/launcher.h"
 #include "sandbox/layers.h"
 #include "sandbox/run_plan.h"
 #include "sandbox/scratch.h"
@@ -41,7 +42,9 @@ class ScratchWorkspace final : public Workspace {
  public:
   ScratchWorkspace(fs::path source, Scratch scratch, bool overlay, WorkspaceOptions options)
       : source_(std::move(source)), scratch_(std::move(scratch)), overlay_(overlay), options_(std::move(options)),
-        cgroup_(options_.use_cgroup ? Cgroup::create(cgroup_site()) : std::nullopt) {}
+        cgroup_(options_.use_cgroup ? Cgroup::create(cgroup_site()) : std::nullopt) {
+    if (cgroup_ && cgroup_->joined_by_thread()) launcher_.emplace(cgroup_->join_fds());
+  }
 
   const fs::path& source() const override { return source_; }
 
@@ -71,6 +74,7 @@ class ScratchWorkspace final : public Workspace {
   const WorkspaceOptions options_;
   std::optional<Layers> layers_;  // nothing after a failed reset
   const std::optional<Cgroup> cgroup_;
+  std::optional<Launcher> launcher_;  // after cgroup_: the thread leaves the group before it is removed
 };
 
 base::Status ScratchWorkspace::reset() {
@@ -130,12 +134,14 @@ base::Result<Outcome> ScratchWorkspace::run(const Command& command, const Policy
     if (base::Status made = scratch_.renew("work"); !made) return std::move(made).error();  // volatile: one mount each
     options.overlay = Overlay{source_, scratch_.path()};
   }
-  const bool bounded = cgroup_ && cgroup_->set_limits(policy.limits.memory_bytes, policy.limits.n_processes + kOwnProcesses);
-  if (bounded) options.cgroup_procs_fds = cgroup_->procs_fds();
+  const int n_extra = kOwnProcesses + (launcher_ ? 1 : 0);
+  const bool bounded = cgroup_ && (!launcher_ || launcher_->joined()) &&
+                       cgroup_->set_limits(policy.limits.memory_bytes, policy.limits.n_processes + n_extra);
+  if (bounded && !launcher_) options.join_fds = cgroup_->join_fds();
   options.limit_memory_per_process = !bounded;
   const uint64_t oom_kills_before = bounded ? cgroup_->oom_kills() : 0;
 
-  auto launched = launch(*plan, options);
+  auto launched = launcher_ ? launcher_->launch(*plan, options) : launch(*plan, options);
   if (!launched) return std::move(launched).error();
   Limits limits = policy.limits;
   limits.wall = std::min(limits.wall, kLongestWall);
