@@ -3,9 +3,9 @@
 """Everything the card says about the trained model -> evaluation.json.
 
 1  bits per byte on held-out files and packages as stored in the GGUF (and in f32 for Python), beside the 6-gram and xz
-2  ranking: is the true line more likely than its one-edit mutants, judged as `graft fix` judges them
+2  ranking: is the true line more likely than its one-edit mutants, left to right with the text that follows, and as a fill-in
 3  fill-in: rest of a line (cut at a random character; after a word) and whole line, greedy, exact match. Judged without decoding: greedy decoding gives the true text
-   (in its usual tokens) and stops exactly if every token of it, and the end token, is the most likely one in turn
+   (in its usual tokens) and stops exactly if every token of it, then the end token or a newline, is the most likely in turn
 2 and 3 use held-out packages only. Intervals are 95 % Wilson intervals.
 """
 import argparse
@@ -66,9 +66,22 @@ def score_middles(model, fill, prefix, suffix, middles):
     for row, scores in zip(rows, logits):
         targets, scores = torch.tensor(row[len(prompt):]), scores[len(prompt) - 1:len(row) - 1]
         log_p = F.log_softmax(scores, dim=-1).gather(1, targets[:, None]).sum().item()
-        right = (scores.argmax(-1) == targets).long().cumprod(0).sum().item()
-        out.append((log_p, right, len(targets)))
+        best = scores.argmax(-1)
+        hits = best == targets
+        hits[-1] |= fill.tokenizer.decode([int(best[-1])], skip_special_tokens=False).startswith('\n')  # ends a line as well
+        out.append((log_p, hits.long().cumprod(0).sum().item(), len(targets)))
     return out
+
+
+@torch.no_grad()
+def left_to_right(model, fill, prefix, suffix, lines):
+    """-> for each line: ln p of it and of the start of the suffix, after the prefix alone"""
+    before = [BOS, *fill.encode(prefix)]
+    rows = [before + fill.encode(line + suffix[:80]) for line in lines]
+    width = max(map(len, rows))
+    logits = model.logits(torch.tensor([row + [EOT] * (width - len(row)) for row in rows]))
+    return [scores[len(before) - 1:len(row) - 1].log_softmax(-1).gather(1, torch.tensor(row[len(before):])[:, None]).sum().item()
+            for row, scores in zip(rows, logits)]
 
 
 def measure_bits(model, stored, tokenizer, corpus, baselines):
@@ -104,19 +117,21 @@ def measure_fill_in(model, fill, corpus, count):
     return result
 
 
-def measure_ranking(model, fill, corpus, count, baselines):
+def measure_ranking(model, fill, corpus, count, baselines, ways):
     result = {}
     for group in held_out.GROUPS:
-        first = pairs = won = 0
         places = held_out.ranking_places(corpus, group, count)
-        for prefix, suffix, lines in places:
-            scores = [log_p for log_p, _, _ in score_middles(model, fill, prefix, suffix, lines)]
-            won += sum(scores[0] > s for s in scores[1:])
-            pairs += len(lines) - 1
-            first += scores[0] > max(scores[1:])
-        by_chance = sum(1 / len(lines) for _, _, lines in places) / max(1, len(places))
-        result[group] = {'true_line_first': rate(first, len(places)), 'pairs_won': rate(won, pairs), 'by_chance': round(by_chance, 3),
+        result[group] = {'by_chance': round(sum(1 / len(lines) for _, _, lines in places) / max(1, len(places)), 3),
                          **{name: b.get(f'ranking/{group}') for name, b in baselines.items()}}
+        for way in ways:
+            first = 0
+            for prefix, suffix, lines in places:
+                if way == 'left_to_right':
+                    scores = left_to_right(model, fill, prefix, suffix, lines)
+                else:
+                    scores = [log_p for log_p, _, _ in score_middles(model, fill, prefix, suffix, lines)]
+                first += scores[0] > max(scores[1:])
+            result[group][way] = rate(first, len(places))
         print(group, result[group], file=sys.stderr, flush=True)
     return result
 
@@ -130,6 +145,7 @@ def main():
     parser.add_argument('--baselines', nargs='+', default=[], help='NAME=FILE of baselines.py')
     parser.add_argument('--out', required=True)
     parser.add_argument('--parts', default='bits,ranking,fill_in')
+    parser.add_argument('--ways', default='left_to_right,fill_in', help='how mutants are ranked')
     parser.add_argument('--lines', type=int, default=120, help='places a language group for fill-in and ranking')
     parser.add_argument('--threads', type=int, default=1)
     args = parser.parse_args()
@@ -146,7 +162,7 @@ def main():
     if 'bits' in args.parts:
         result['bits_per_byte'] = measure_bits(model, stored, tokenizer, args.corpus, baselines)
     if 'ranking' in args.parts:
-        result['ranking'] = measure_ranking(stored, fill, args.corpus, args.lines, baselines)
+        result['ranking'] = measure_ranking(stored, fill, args.corpus, args.lines, baselines, args.ways.split(','))
     if 'fill_in' in args.parts:
         result['fill_in'] = measure_fill_in(stored, fill, args.corpus, args.lines)
     pathlib.Path(args.out).write_text(json.dumps(result, indent=1) + '\n')
