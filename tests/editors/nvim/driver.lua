@@ -34,6 +34,7 @@ local function start(options)
     vim.opt.runtimepath:prepend(plugin)
     vim.cmd('filetype plugin on | runtime plugin/graft.lua')
     options.cmd = { graft, 'lsp' }
+    options.model = vim.env.GRAFT_TEST_MODEL and { path = vim.env.GRAFT_TEST_MODEL } or nil
     require('graft').setup(options)
     vim.keymap.set('i', '<M-l>', '<Plug>(graft-accept)')
     vim.o.shortmess = vim.o.shortmess .. 'F'
