@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "cli/commands.h"
+#include "cli/default_model.h"
 #include "lsp/lsp.h"
 #include "sandbox/sandbox.h"
 
@@ -24,6 +25,8 @@ std::string describe_isolation() {
 
 lsp::Services services() {
   lsp::Services services;
+  services.load_model = [](const std::filesystem::path& path) { return load_model({path}); };
+  services.make_completer = agent::Completer::create;
   services.fix = agent::fix;
   services.isolation = describe_isolation;
   return services;

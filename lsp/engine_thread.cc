@@ -106,6 +106,8 @@ void EngineThread::load_now(const std::filesystem::path& asked, std::unique_lock
                                     : base::Error{base::ErrorCode::kNotFound, "This build has no engine."};
   if (!model) {
     failed(model.error());
+  } else if (*model == nullptr) {
+    failed({base::ErrorCode::kNotFound, "No model is installed; graft.model.path names one."});
   } else {
     loaded = std::move(*model);
     auto completer = services_.make_completer(loaded);

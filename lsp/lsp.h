@@ -22,7 +22,7 @@ namespace lsp {
 
 // What the server stands on; tests bring their own. A part that is missing (empty) is said to be unavailable.
 struct Services {
-  // Empty path: the shipped model. Called on the engine thread.
+  // Empty path: the shipped model; null where there is none. Called on the engine thread.
   std::function<base::Result<std::shared_ptr<const engine::Engine>>(const std::filesystem::path&)> load_model;
   std::function<base::Result<std::unique_ptr<agent::Completer>>(std::shared_ptr<const engine::Engine>)> make_completer;
   std::function<base::Result<agent::FixReport>(const agent::FixRequest&,

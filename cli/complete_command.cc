@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+// `graft complete`: fill-in-the-middle at a position of a file, or for a batch of JSON lines.
+#include <poll.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "agent/complete.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/line_index.h"
+#include "base/strings.h"
+#include "cli/commands.h"
+#include "cli/default_model.h"
+#include "tools/syntax.h"
+#include "tools/work_tree.h"
+
+namespace cli {
+namespace {
+
+using base::Json;
+
+struct CompleteOptions {
+  std::string file;
+  int line = 0, column = 0;  // 1-based; the column in bytes of UTF-8
+  bool batch = false, multiline = false;
+  int n = 1, max_tokens = 48;
+  float temperature = 0;
+  uint64_t seed = 0;
+  ModelChoice model;
+};
+
+// A batch line is one question; the largest has a whole file on both sides of the cursor.
+constexpr size_t kMaxLineBytes = 64u << 20;
+
+Json as_json(const std::vector<agent::CompletionItem>& items) {
+  Json list = Json::array();
+  for (const auto& item : items) list.push_back({{"text", item.text}, {"logprob", item.logprob}});
+  return list;
+}
+
+base::Result<agent::CompleteRequest> request_at_position(const CompleteOptions& options, const Context& context) {
+  const std::filesystem::path path = context.folder / options.file;
+  auto text = base::read_file(path, tools::WorkTree::kMaxFileBytes);
+  if (!text) return std::move(text).error();
+  const base::LineIndex lines(*text);
+  if (options.line < 1 || static_cast<size_t>(options.line) > lines.n_lines())
+    return base::invalid(
+        base::cat(options.file, " has ", lines.n_lines(), " lines; --line ", options.line, " is none of them."));
+  const auto line = static_cast<size_t>(options.line) - 1;
+  const size_t column = static_cast<size_t>(options.column) - 1, n_bytes = lines.line(*text, line).size();
+  if (options.column < 1 || column > n_bytes)
+    return base::invalid(base::cat("Line ", options.line, " of ", options.file, " has ", n_bytes, " bytes; --column ",
+                                   options.column, " is not in 1 to ", n_bytes + 1, "."));
+  const size_t at = lines.line_start(line) + column;
+  agent::CompleteRequest request;
+  request.prefix = text->substr(0, at);
+  request.suffix = text->substr(at);
+  request.path = options.file;
+  request.n = options.n;
+  request.max_tokens = options.max_tokens;
+  request.single_line = !options.multiline;
+  request.sampling.temperature = options.temperature;
+  request.sampling.seed = options.seed;
+  return request;
+}
+
+void complete_at_position(agent::Completer& completer, const CompleteOptions& options, Context& context) {
+  const auto request = request_at_position(options, context);
+  if (!request) return context.fail(request.error());
+  const auto items = completer.complete(*request, context.stop);
+  if (!items) return context.fail(items.error());
+  if (context.json) {
+    std::printf("%s\n", base::dump_json({{"completions", as_json(*items)}}).c_str());
+  } else {
+    for (const auto& item : *items) std::printf("%s\n", item.text.c_str());
+  }
+  context.exit_code = items->empty() ? 1 : 0;
+}
+
+// Lines of standard input; a waiting read ends within a fifth of a second of a stop request.
+class InputLines {
+ public:
+  // Nothing at the end, on a stop and after a line over kMaxLineBytes.
+  std::optional<std::string> next(std::stop_token stop) {
+    for (;;) {
+      if (const size_t newline = held_.find('\n', searched_); newline != std::string::npos) return take(newline + 1);
+      searched_ = held_.size();
+      if (held_.size() > kMaxLineBytes) return std::nullopt;
+      pollfd input{STDIN_FILENO, POLLIN, 0};
+      while (::poll(&input, 1, 200) == 0)
+        if (stop.stop_requested()) return std::nullopt;
+      if (stop.stop_requested()) return std::nullopt;
+      char bytes[65536];
+      const ssize_t n = ::read(STDIN_FILENO, bytes, sizeof bytes);
+      if (n <= 0) return held_.empty() ? std::nullopt : take(held_.size());
+      held_.append(bytes, static_cast<size_t>(n));
+    }
+  }
+  bool too_long() const { return held_.size() > kMaxLineBytes; }
+
+ private:
+  std::optional<std::string> take(size_t n) {
+    std::string line = held_.substr(0, n);
+    held_.erase(0, n);
+    searched_ = 0;
+    return line;
+  }
+  std::string held_;
+  size_t searched_ = 0;
+};
+
+// As the model said it: evaluation wants to see all of it.
+base::Result<agent::CompleteRequest> request_of_line(const Json& line) {
+  if (!line.is_object() || !line.contains("id") || !line.contains("prefix") || !line["prefix"].is_string())
+    return base::invalid("A line is an object with \"id\", \"prefix\" and \"suffix\".");
+  agent::CompleteRequest request;
+  request.raw = true;
+  request.prefix = base::json_string(line, "prefix");
+  request.suffix = base::json_string(line, "suffix");
+  request.path = base::json_string(line, "path");
+  if (const auto language = tools::language_of_id(base::json_string(line, "language"));
+      request.path.empty() && language)
+    request.path = "untitled" + std::string(tools::usual_ending(*language));
+  const int64_t n = base::json_int(line, "n", 1), max_tokens = base::json_int(line, "max_tokens", 48);
+  const double temperature = base::json_double(line, "temperature", 0);
+  if (n < 1 || n > 1000 || max_tokens < 1 || max_tokens > 4096 || !(temperature >= 0 && temperature <= 10))
+    return base::invalid("n is from 1 to 1000, max_tokens from 1 to 4096, temperature from 0 to 10.");
+  request.n = static_cast<int>(n);
+  request.max_tokens = static_cast<int>(max_tokens);
+  request.sampling.temperature = static_cast<float>(temperature);
+  request.sampling.seed = static_cast<uint64_t>(base::json_int(line, "seed", 0));
+  if (const auto stop = line.find("stop"); stop != line.end() && stop->is_array())
+    for (const Json& text : *stop)
+      if (text.is_string()) request.stop.push_back(text.get<std::string>());
+  return request;
+}
+
+Json answer_line(agent::Completer& completer, const std::string& line, std::stop_token stop) {
+  const auto parsed = base::parse_json(line);
+  if (!parsed) return {{"id", nullptr}, {"error", parsed.error().message}};
+  Json answer = {{"id", parsed->is_object() && parsed->contains("id") ? (*parsed)["id"] : Json()}};
+  const auto request = request_of_line(*parsed);
+  if (!request) {
+    answer["error"] = request.error().message;
+    return answer;
+  }
+  const auto items = completer.complete(*request, stop);
+  if (items)
+    answer["completions"] = as_json(*items);
+  else
+    answer["error"] = items.error().message;
+  return answer;
+}
+
+void complete_batch(agent::Completer& completer, Context& context) {
+  InputLines lines;
+  while (const auto line = lines.next(context.stop)) {
+    if (base::trim(*line).empty()) continue;
+    const Json answer = answer_line(completer, *line, context.stop);
+    if (context.stop.stop_requested()) break;
+    if (answer.contains("error")) context.exit_code = 2;
+    std::printf("%s\n", base::dump_json(answer).c_str());
+    std::fflush(stdout);  // the reader may wait for this answer before it asks the next
+  }
+  if (context.stop.stop_requested()) return context.fail(base::cancelled());
+  if (lines.too_long())
+    context.fail(base::invalid(base::cat("A line of the batch is longer than ", kMaxLineBytes, " bytes.")));
+}
+
+void run(const CompleteOptions& options, Context& context) {
+  if (options.batch == !options.file.empty())
+    return context.fail(base::invalid("Give either --file with --line and --column, or --batch."));
+  auto model = load_model(options.model);
+  if (!model) return context.fail(model.error());
+  if (!*model) return context.fail(base::invalid("Completions need a model: name one with --model."));
+  auto completer = agent::Completer::create(*model);
+  if (!completer) return context.fail(completer.error());
+  if (options.batch)
+    complete_batch(**completer, context);
+  else
+    complete_at_position(**completer, options, context);
+}
+
+}  // namespace
+
+void add_complete_command(CLI::App& app, Context& context) {
+  auto options = std::make_shared<CompleteOptions>();
+  CLI::App* command = app.add_subcommand("complete", "Fill in the middle: at a position of a file, or for JSON lines");
+  command->add_option("--file", options->file, "Complete in this file")->type_name("F");
+  command->add_option("--line", options->line, "Line of the cursor, from 1")->type_name("L");
+  command->add_option("--column", options->column, "Column of the cursor in bytes of UTF-8, from 1")->type_name("C");
+  command->add_flag(
+      "--batch", options->batch,
+      "Read JSON lines {\"id\",\"prefix\",\"suffix\",...} from standard input; answers are the model's own words");
+  command->add_flag("--multiline", options->multiline, "Complete the block, not only the line");
+  command->add_option("--n", options->n, "Alternatives")->check(CLI::Range(1, 64));
+  command->add_option("--max-tokens", options->max_tokens, "Longest completion")->check(CLI::Range(1, 4096));
+  command->add_option("--temperature", options->temperature, "0: the likeliest")->check(CLI::Range(0.0, 10.0));
+  command->add_option("--seed", options->seed, "Of the random choices");
+  command->add_option("--model", options->model.path, "Model to work with: a GGUF file or a Hugging Face style folder")
+      ->type_name("PATH")
+      ->check(CLI::ExistingPath);
+  command->callback([options, &context] { run(*options, context); });
+}
+
+}  // namespace cli
