@@ -124,6 +124,23 @@ class Reader {
     return base::ok();
   }
 
+  // Where the last lines go and the file had no newline at its end, it gets none: most formats can't say otherwise.
+  static void keep_missing_newline(std::vector<Replacement>& replacements, std::string_view old_text) {
+    if (replacements.empty() || old_text.empty() || old_text.back() == '\n') return;
+    Replacement& last = replacements.back();
+    if (last.end != old_text.size() || !last.text.empty()) return;
+    const auto cut = [&](char letter) {
+      Replacement* before = replacements.size() > 1 ? &replacements[replacements.size() - 2] : nullptr;
+      if (before != nullptr && before->end == last.begin) {
+        if (!before->text.empty() && before->text.back() == letter) before->text.pop_back();
+      } else if (last.begin > 0 && old_text[last.begin - 1] == letter) {
+        --last.begin;
+      }
+    };
+    cut('\n');
+    cut('\r');
+  }
+
   base::Status add_hunks(const ProposedFile& file, FileEdit& edit, const std::string& old_text) {
     constexpr size_t kMinHashDigits = 7;  // git's shortest abbreviation
     const FileLines lines(old_text);
@@ -150,6 +167,9 @@ class Reader {
                      [](const Replacement& a, const Replacement& b) {
                        return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
                      });
+    const bool shown_exactly =
+        proposal_.exact_ends && !order.empty() && (*matches)[order.back()].step == MatchStep::kExact;
+    if (!shown_exactly) keep_missing_newline(edit.replacements, old_text);
     if (file.action == FileAction::kDelete && proposal_.exact_ends && !proven)
       return check_deletes_all(file, edit, lines);
     if (file.action == FileAction::kDelete) edit.replacements.clear();

@@ -2,7 +2,6 @@
 #include "tools/locate.h"
 
 #include <algorithm>
-#include <iterator>
 #include <optional>
 
 #include "base/strings.h"
@@ -86,16 +85,9 @@ class Finder {
       if (n_compared_ > kMaxComparisons) return refuse(hunk, "the file is too repetitive to find a place in it");
       // Line ends alone must not tell two places apart: most formats can't show them, and most writers don't see them.
       if (step == MatchStep::kExact && !found.empty()) found = find(hunk, old, MatchStep::kLineEnds, true);
-      // Once bytes differ, a place that differs in another way is as good a guess.
-      if (step == MatchStep::kTrailingBlanks && !found.empty()) {
-        std::vector<Match> shifted = find(hunk, old, MatchStep::kIndentation);
-        std::move(shifted.begin(), shifted.end(), std::back_inserter(found));
-        std::sort(found.begin(), found.end(),
-                  [](const Match& a, const Match& b) { return std::pair(a.line, a.step) < std::pair(b.line, b.step); });
-        found.erase(
-            std::unique(found.begin(), found.end(), [](const Match& a, const Match& b) { return a.line == b.line; }),
-            found.end());
-      }
+      // Once bytes differ, the anchor must be unique however blanks are read; else another place is as good a guess.
+      if (step >= MatchStep::kTrailingBlanks && !found.empty())
+        if (const std::vector<Match> loose = find_loosely(old); loose.size() > 1) return refuse(hunk, ambiguous(loose));
       if (found.size() > kMaxPlaces || (found.size() > 1 && !context_.in_order)) return refuse(hunk, ambiguous(found));
       if (!found.empty()) return found;
     }
@@ -135,6 +127,27 @@ class Finder {
       if (hunk.at_end && match.line + old.size() != file_.size()) continue;
       if (mark_exact && fits(old, match, MatchStep::kExact)) match.step = MatchStep::kExact;
       found.push_back(std::move(match));
+      if (found.size() > kMaxPlaces || n_compared_ > kMaxComparisons) break;
+    }
+    return found;
+  }
+
+  // Places where the same words stand in the same order of lines, blank lines and all blanks at line edges aside.
+  std::vector<Match> find_loosely(const std::vector<const ProposedLine*>& old) {
+    std::vector<std::string_view> words;
+    for (const ProposedLine* line : old)
+      if (!bare(line->text).empty()) words.push_back(bare(line->text));
+    std::vector<Match> found;
+    if (words.empty()) return found;
+    for (const size_t start : file_.alike(words.front())) {
+      size_t i = start, n = 0;
+      for (; i < file_.size() && n < words.size(); ++i, ++n_compared_) {
+        const std::string_view text = bare(file_[i].text);
+        if (text.empty()) continue;
+        if (text != words[n]) break;
+        ++n;
+      }
+      if (n == words.size()) found.push_back({start, MatchStep::kIndentation, "", ""});
       if (found.size() > kMaxPlaces || n_compared_ > kMaxComparisons) break;
     }
     return found;

@@ -103,7 +103,8 @@ TEST_CASE("locate: line ends, a BOM and a missing final newline are kept") {
   CHECK(apply(kSr, "a\nb\r\nc\n", block("a\nb\n", "a\nB\n")) == "a\nB\r\nc\n");
   CHECK(apply(kSr, "a\nb", block("b\n", "B\nC\n")) == "a\nB\nC");
   CHECK(apply(kSr, "a\r\nb", block("b\n", "b\nc\n")) == "a\r\nb\r\nc");
-  CHECK(apply(kSr, "a\nb", block("b\n", "")) == "a\n");
+  CHECK(apply(kSr, "a\nb", block("b\n", "")) == "a");
+  CHECK(apply(kSr, "a\r\nb\r\nc", block("b\n", "B\n") + block("c\n", "")) == "a\r\nB");
   CHECK(apply(kSr, "b", block("b\n", "")).empty());
   CHECK(apply(kSr,
               "\xef\xbb\xbf"
@@ -313,6 +314,7 @@ TEST_CASE("whole-file: changes only the lines that differ") {
               "f\n```\nx\nb\n```\n") ==
         "\xef\xbb\xbf"
         "x\nb\n");
+  CHECK(apply(kWhole, "a\r\nb\r\na", "f\n```\na\n```\n") == "a");
   CHECK(refused(apply(kWhole, "a\n", "f\n```\na\n"), "not closed"));
   CHECK(refused(apply(kWhole, "a\n", "```\na\n```\n"), "no file is named"));
   const test::MemoryFiles files(test::FileMap{{"f", "a\n"}});
