@@ -98,7 +98,19 @@ class EngineCompleter final : public Completer {
     const auto seen =
         context_window(request.prefix, request.suffix, bytes * kPrefixBytes / (kPrefixBytes + kSuffixBytes),
                        bytes * kSuffixBytes / (kPrefixBytes + kSuffixBytes));
+    // Nothing follows: the text simply goes on, and going on is what a model does best.
+    if (base::trim(request.suffix).empty()) return left_to_right_prompt(seen.prefix, static_cast<size_t>(room));
     return model_->fim_prompt({seen.prefix, seen.suffix, request.path, room});
+  }
+
+  // The last `room` tokens of the prefix, after the token that opens a text where the model has one.
+  std::vector<engine::Token> left_to_right_prompt(std::string_view prefix, size_t room) const {
+    std::vector<engine::Token> tokens = model_->tokenize(prefix);
+    const auto bos = model_->special_tokens().bos;
+    const size_t kept = std::min(tokens.size(), room - (bos ? 1 : 0));
+    tokens.erase(tokens.begin(), tokens.end() - static_cast<std::ptrdiff_t>(kept));
+    if (bos) tokens.insert(tokens.begin(), *bos);
+    return tokens;
   }
 
   static engine::GenerateOptions options_of(const CompleteRequest& request, int max_tokens, int number) {
