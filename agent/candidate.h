@@ -13,13 +13,14 @@ namespace agent {
 struct Candidate {
   std::string path;
   std::vector<tools::Replacement> replacements;  // against the file's present text; sorted, not overlapping
-  int line = 0;                                  // 1-based, of the first replacement
-  std::string proposer;                          // "mutation: comparison", "model: line", "diagnostic: missing include"
-  std::string description;                       // for a person
-  std::optional<MutationKind> kind;              // of mutations
-  double score = 0;                              // before the model
-  double model_gain = 0;                         // log-probability of the changed line less that of the present one
-  bool removes_code = false;                     // takes lines or conditions away: a weaker repair where another passes
+  std::vector<std::pair<std::string, std::vector<tools::Replacement>>> also;  // other files that must change with it
+  int line = 0;                                                               // 1-based, of the first replacement
+  std::string proposer;              // "mutation: comparison", "model: line", "diagnostic: missing include"
+  std::string description;           // for a person
+  std::optional<MutationKind> kind;  // of mutations
+  double score = 0;                  // before the model
+  double model_gain = 0;             // log-probability of the changed line less that of the present one
+  bool removes_code = false;         // takes lines or conditions away: a weaker repair where another passes
 };
 
 // The text after the replacements; they must be sorted and in range.

@@ -142,12 +142,19 @@ base::Result<bool> Search::try_pick(const Pick& pick, std::stop_token stop) {
   pool.done[pick.index] = true;
   const Candidate& candidate = pool.candidates[pick.index];
   Overlay overlay = pool.ground.overlay;
-  auto present = overlay.contains(candidate.path) ? base::Result<std::string>(overlay[candidate.path])
-                                                  : base_.read(candidate.path);
-  if (!present) return std::move(present).error();
-  std::string text = agent::apply(*present, candidate.replacements);
-  if (text == *present || !tools::parse_gate(candidate.path, *present, text).passed) return false;
-  overlay[candidate.path] = std::move(text);
+  auto change = [&](const std::string& path,
+                    const std::vector<tools::Replacement>& replacements) -> base::Result<bool> {
+    auto present = overlay.contains(path) ? base::Result<std::string>(overlay[path]) : base_.read(path);
+    if (!present) return std::move(present).error();
+    std::string text = agent::apply(*present, replacements);
+    if (text == *present || !tools::parse_gate(path, *present, text).passed) return false;
+    overlay[path] = std::move(text);
+    return true;
+  };
+  auto changed = change(candidate.path, candidate.replacements);
+  for (const auto& [path, replacements] : candidate.also)
+    if (changed && *changed) changed = change(path, replacements);
+  if (!changed || !*changed) return changed;
   auto tree = checker_.tree_of(overlay);
   if (!tree) return std::move(tree).error();
   if (!tried_trees_.insert(*tree).second) return false;

@@ -52,6 +52,7 @@ int run(int argc, char** argv) {
   cli::add_apply_command(app, context);
   cli::add_doctor_command(app, context);
   cli::add_complete_command(app, context);
+  cli::add_fix_command(app, context);
   cli::add_lsp_command(app, context);
   cli::add_model_command(app, context);
   cli::add_model_bench_command(app, context);

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// `graft fix --check CMD`: a patch on stdout, proven in the sandbox, or an honest no.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "agent/fix.h"
+#include "base/json.h"
+#include "base/strings.h"
+#include "cli/commands.h"
+#include "cli/progress_line.h"
+#include "tools/work_tree.h"
+#include "tools/writer.h"
+
+namespace cli {
+namespace {
+
+struct FixOptions {
+  std::string check;
+  std::vector<std::string> paths;
+  int budget = 60;
+  int timeout_s = 600, check_timeout_s = 60;
+  bool apply = false;
+};
+
+const char* status_name(agent::FixReport::Status status) {
+  switch (status) {
+    case agent::FixReport::Status::kVerified:
+      return "verified";
+    case agent::FixReport::Status::kAlreadyPasses:
+      return "already_passes";
+    case agent::FixReport::Status::kNone:
+      break;
+  }
+  return "none";
+}
+
+base::Json as_json(const agent::FixReport& report) {
+  base::Json runs = base::Json::array();
+  for (const agent::CheckRun& run : report.evidence)
+    runs.push_back(
+        {{"tree", run.tree}, {"ending", run.ending}, {"seconds", run.seconds}, {"output_tail", run.output_tail}});
+  return {{"status", status_name(report.status)},
+          {"patch", report.patch},
+          {"proposer", report.proposer},
+          {"summary", report.summary},
+          {"evidence", {{"runs", std::move(runs)}}},
+          {"tried", report.tried},
+          {"also_passed", report.also_passed},
+          {"candidates", report.candidates},
+          {"checks", report.checks},
+          {"seconds", report.seconds}};
+}
+
+void explain(const agent::FixReport& report) {
+  const bool colours = colours_on_stderr();
+  const bool good = report.status != agent::FixReport::Status::kNone;
+  const char* mark = !colours ? "" : good ? "\x1b[32m" : "\x1b[33m";
+  std::fprintf(stderr, "%s%s%s\n", mark, report.summary.c_str(), colours ? "\x1b[0m" : "");
+  if (report.status == agent::FixReport::Status::kVerified)
+    std::fprintf(stderr, "  proposed by  %s\n", report.proposer.c_str());
+  for (const agent::CheckRun& run : report.evidence)
+    std::fprintf(stderr, "  %-12s %s in %.1f s\n", run.tree == "base" ? "unchanged" : run.tree.substr(0, 10).c_str(),
+                 run.ending.c_str(), run.seconds);
+  if (report.status == agent::FixReport::Status::kNone)
+    for (const std::string& line : report.tried) std::fprintf(stderr, "  %s\n", line.c_str());
+  if (report.also_passed > 0)
+    std::fprintf(stderr, "  %d other change(s) passed as well and ranked lower\n", report.also_passed);
+  std::fprintf(stderr, "  %d candidates, %d runs of the check, %.1f s\n", report.candidates, report.checks,
+               report.seconds);
+}
+
+base::Status apply_edit(const Context& context, const FixOptions& options, const agent::FixReport& report) {
+  auto tree = tools::WorkTree::open(context.folder);
+  if (!tree) return std::move(tree).error();
+  auto writer = tools::Writer::open(*tree);
+  if (!writer) return std::move(writer).error();
+  auto task = (*writer)->apply(report.edit, base::cat("fix: ", options.check));
+  if (!task) return std::move(task).error();
+  std::fprintf(stderr, "  applied as task %s; `graft undo` takes it back\n", task->id.c_str());
+  return base::ok();
+}
+
+void run(const FixOptions& options, Context& context) {
+  agent::FixRequest request;
+  request.root = context.folder;
+  request.check = options.check;
+  request.focus = options.paths;
+  request.budget_checks = options.budget;
+  request.budget_time = std::chrono::seconds(options.timeout_s);
+  request.check_timeout = std::chrono::seconds(std::min(options.check_timeout_s, options.timeout_s));
+
+  ProgressLine progress;
+  const auto show = [&](const agent::FixProgress& now) {
+    const std::string count =
+        now.phase == "trying" ? base::cat("check ", now.checks + 1, "/", options.budget, "  ") : "";
+    progress.show(now.phase, count + now.detail);
+  };
+  auto report = agent::fix(request, show, context.stop);
+  progress.clear();
+  if (!report) return context.fail(report.error());
+  context.exit_code = report->status == agent::FixReport::Status::kNone ? 1 : 0;
+  if (context.json)
+    std::printf("%s\n", base::dump_json(as_json(*report)).c_str());
+  else
+    std::fputs(report->patch.c_str(), stdout);
+  explain(*report);
+  if (options.apply && report->status == agent::FixReport::Status::kVerified)
+    if (base::Status applied = apply_edit(context, options, *report); !applied) context.fail(applied.error());
+}
+
+}  // namespace
+
+void add_fix_command(CLI::App& app, Context& context) {
+  auto options = std::make_shared<FixOptions>();
+  CLI::App* command = app.add_subcommand("fix", "Repair the work tree until a check passes; prints a git patch");
+  command->add_option("--check", options->check, "Shell command that fails now and should exit 0")
+      ->type_name("CMD")
+      ->required();
+  command->add_flag("--apply", options->apply, "Also write the repair to the work tree (`graft undo` takes it back)");
+  command->add_option("--budget", options->budget, "Runs of the check on candidates")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  command->add_option("--timeout", options->timeout_s, "Seconds for the search")
+      ->check(CLI::Range(1, 86400))
+      ->capture_default_str();
+  command->add_option("--check-timeout", options->check_timeout_s, "Seconds for one run of the check")
+      ->check(CLI::Range(1, 86400))
+      ->capture_default_str();
+  command->add_option("PATH", options->paths, "Files or folders to look in first, relative to the work tree");
+  command->callback([options, &context] { run(*options, context); });
+}
+
+}  // namespace cli
