@@ -193,9 +193,11 @@ void python_access(MutationContext& c, int node) {
   if (name.ends_with(".get") && args.size() == 1)
     for (const char* fallback : {"0", "[]", "\"\""})
       c.replace(node, base::cat(text.substr(0, text.size() - 1), ", ", fallback, ")"), MutationKind::kDefault, .25);
-  if ((name == "sum" || name == "min" || name == "max" || name == "next") && args.size() == 1 && name != "sum")
-    c.replace(node, base::cat(text.substr(0, text.size() - 1), name == "next" ? ", None)" : ", default=0)"),
-              MutationKind::kDefault, .25);
+  if ((name == "min" || name == "max") && text.find("default=") == std::string::npos)
+    for (const char* fallback : {", default=0)", ", default=None)"})
+      c.replace(node, base::cat(text.substr(0, text.size() - 1), fallback), MutationKind::kDefault, .3);
+  if (name == "next" && args.size() == 1)
+    c.replace(node, base::cat(text.substr(0, text.size() - 1), ", None)"), MutationKind::kDefault, .3);
 }
 
 // A list or dictionary as a default lives through all calls.

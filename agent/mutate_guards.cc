@@ -172,6 +172,16 @@ void guard_statement(MutationContext& c, int node) {
       const std::string divisor(c.nodes.text(right));
       if (divisor.size() > 40) continue;
       offer(base::cat(divisor, " == 0"), .6);
+    } else if (c.python() && type == "call") {
+      // min() and max() of nothing.
+      const int callee = c.nodes.child_of_field(i, "function"), list = c.nodes.child_of_field(i, "arguments");
+      if (callee < 0 || list < 0 || (c.nodes.text(callee) != "min" && c.nodes.text(callee) != "max")) continue;
+      const std::vector<int> args = c.nodes.named_children(list);
+      if (args.empty()) continue;
+      std::string source(c.nodes.text(args[0]));
+      for (std::string_view view : {".values()", ".items()", ".keys()"})
+        if (source.ends_with(view)) source.resize(source.size() - view.size());
+      if (source.size() < 40 && source.find_first_of("( ") == std::string::npos) offer(base::cat("not ", source), .6);
     } else if (is_one_of(type, c.traits.subscripts)) {
       const std::vector<int> parts = c.nodes.named_children(i);
       if (parts.size() < 2 || c.nodes[parts[0]].type != "identifier") continue;

@@ -86,7 +86,12 @@ void swap_marks(MutationContext& c, int node) {
     double weight = swap.weight;
     if (mark == "=") {
       // `=` for `+=` is a mistake of accumulators: likelier inside a loop.
-      if (c.nodes.ancestor_of_type(node, c.traits.loops) < 0) weight *= .3;
+      // So is one on something that lives longer than the function.
+      const int left = c.nodes.child_of_field(parent, "left");
+      const bool lasting =
+          left >= 0 && (is_one_of(c.nodes[left].type, c.traits.members) ||
+                        is_one_of(c.nodes[left].type, c.traits.subscripts) || c.nodes.text(left).ends_with("_"));
+      if (c.nodes.ancestor_of_type(node, c.traits.loops) < 0 && !lasting) weight *= .3;
     }
     c.replace(node, std::string(swap.to), swap.kind, weight);
   }

@@ -35,6 +35,7 @@ double off_by_one_weight(MutationContext& c, int node) {
   if (field == "value" && above.find("declarator") != std::string_view::npos) return .2;
   if (above == "conditional_expression" || above == "ternary_expression") return .2;
   if (above == "range_expression") return .6;
+  if (is_one_of(above, c.traits.binaries)) return .2;
   return 0;
 }
 
@@ -48,6 +49,17 @@ void off_by_one(MutationContext& c, int node) {
   if (text.size() > 80 || text.find('\n') != std::string::npos) return;
   const bool bare = !has_arithmetic_inside(c, node) || text.find_first_of("%&|<>") == std::string::npos;
   const std::string inner = bare ? text : base::cat("(", text, ")");
+  // Inside a product the sum needs its parentheses.
+  const int parent = c.nodes.parent(node);
+  const int mark = parent >= 0 && is_one_of(c.nodes[parent].type, c.traits.binaries)
+                       ? c.nodes.child_of_field(parent, "operator")
+                       : -1;
+  static const Words kTight = {"*", "/", "%", "//", "-"};
+  if (mark >= 0 && is_one_of(c.nodes[mark].type, kTight)) {
+    c.replace(node, base::cat("(", inner, " - 1)"), kOff, weight * sure);
+    c.replace(node, base::cat("(", inner, " + 1)"), kOff, weight * sure);
+    return;
+  }
   if (text.ends_with(" - 1") || text.ends_with(" + 1")) {
     // Handled at the operand: `e - 1` to `e`.
     c.replace(node, text.substr(0, text.size() - 4), kOff, 1);
@@ -160,6 +172,8 @@ void change_slice(MutationContext& c, int node) {
     return;
   }
   const std::string from(base::trim(text.substr(0, colon))), to(base::trim(text.substr(colon + 1)));
+  if (!from.empty() && !to.empty() && to[0] != '-' && to.find(from) == std::string::npos)
+    c.replace(node, base::cat(from, ":", from, " + ", to), kOff, .5);
   if (from.empty()) c.replace(node, base::cat("1:", to), kOff, .5);
   if (from == "1") c.replace(node, base::cat(":", to), kOff, .7);
   if (to.empty()) c.replace(node, base::cat(from, ":-1"), kOff, .5);

@@ -61,6 +61,7 @@ class MutationContext {
 
 void mutate_operator(MutationContext& context, int node);   // mutate_operators.cc
 void mutate_value(MutationContext& context, int node);      // mutate_values.cc
+void mutate_operand(MutationContext& context, int node);     // mutate_operands.cc
 void mutate_name(MutationContext& context, int node);       // mutate_names.cc
 void mutate_call(MutationContext& context, int node);       // mutate_calls.cc
 void mutate_statement(MutationContext& context, int node);  // mutate_statements.cc

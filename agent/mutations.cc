@@ -74,12 +74,14 @@ std::vector<Mutation> enumerate_mutations(const tools::SyntaxTree& tree, tools::
     if (is_one_of(nodes[i].type, traits->imports) || nodes.ancestor_of_type(i, traits->imports) >= 0) continue;
     mutate_operator(context, i);
     mutate_value(context, i);
+    mutate_operand(context, i);
     mutate_name(context, i);
     mutate_call(context, i);
     mutate_statement(context, i);
     if (options.insertions) {
       mutate_guard(context, i);
       mutate_insertion(context, i);
+      mutate_state(context, i);
     }
   }
   // The likelier of two that write the same comes first and stays.
