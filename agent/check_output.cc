@@ -158,7 +158,8 @@ bool is_message(std::string_view line) {
   if (has(text, "was never awaited") || has(text, "AddressSanitizer") || has(text, "runtime error:")) return true;
   if (has(text, "fatal error:") || has(text, " error: ") || has(text, "undefined reference")) return true;
   return has(text, "Segmentation fault") || has(text, "timed out") || has(text, "SIGSEGV") || has(text, "SIGABRT") ||
-         has(text, "panicked at");
+         has(text, "panicked at") || has(text, "THREW exception") || has(text, "did NOT throw") ||
+         has(text, "terminate called");
 }
 
 uint64_t add_to_fingerprint(uint64_t hash, std::string_view line) {

@@ -81,6 +81,8 @@ constexpr std::array kClues = {
     Clue{"was never closed", Symptom::kUnclosed},
     Clue{"DID NOT RAISE", Symptom::kNotRaised},
     Clue{"did not throw", Symptom::kNotRaised},
+    Clue{"did NOT throw", Symptom::kNotRaised},
+    Clue{"throws nothing", Symptom::kNotRaised},
     Clue{"not raised", Symptom::kNotRaised},
 };
 

@@ -21,6 +21,12 @@ bool is_definition(const tools::Symbol& symbol) {
   return is_callable(symbol) || symbol.kind == SymbolKind::kClass || symbol.kind == SymbolKind::kStruct;
 }
 
+// "find" of "Shelf::find": calls use the short name.
+std::string last_name(const std::string& name) {
+  const size_t colon = name.rfind("::");
+  return colon == std::string::npos ? name : name.substr(colon + 2);
+}
+
 base::Result<CodeFile> parse_file(const std::string& path, std::string text, bool editable, std::stop_token stop) {
   const auto language = tools::language_of_path(path);
   auto tree = tools::SyntaxTree::parse(*language, std::move(text), stop);
@@ -90,7 +96,7 @@ base::Result<CodeBase> CodeBase::load(const tools::WorkTree& tree, std::string_v
 void CodeBase::index(const CodeFile& file) {
   if (!file.editable) return;
   for (size_t i = 0; i < file.symbols.size(); ++i)
-    if (is_definition(file.symbols[i])) by_name_.emplace(file.symbols[i].name, std::pair{file.path, i});
+    if (is_definition(file.symbols[i])) by_name_.emplace(last_name(file.symbols[i].name), std::pair{file.path, i});
 }
 
 const CodeFile* CodeBase::file(std::string_view path) const {

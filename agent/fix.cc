@@ -106,7 +106,13 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
   }
   checker_->set_timeout(candidate_timeout(first, reading, request_.check_timeout));
 
-  const ProposeContext context{*code, coverage, changed, request_};
+  std::unique_ptr<ModelJudge> judge;
+  if (request_.model != nullptr) {
+    auto opened = ModelJudge::open(request_.model);
+    if (!opened) return std::move(opened).error();
+    judge = std::move(*opened);
+  }
+  const ProposeContext context{*code, coverage, changed, request_, judge.get()};
   const auto propose_here = [&](const Ground& ground, std::stop_token stop) -> base::Result<std::vector<Candidate>> {
     auto proposals = propose(context, ground, stop);
     if (!proposals) return std::move(proposals).error();

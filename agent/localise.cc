@@ -165,7 +165,7 @@ class LineWeights {
   void add_function(const CodeFile& file, const tools::Symbol& function, double weight) {
     const int begin = file.line_of(function.range.begin), end = file.line_of(function.range.end);
     // Longer functions hold more mistakes, but each of their lines fewer.
-    const double each = weight / std::pow(static_cast<double>(end - begin + 1), .7);
+    const double each = weight / std::pow(static_cast<double>(end - begin + 4), .75);
     for (int line = begin; line <= end; ++line) add(file.path, line, each);
   }
 

@@ -56,8 +56,8 @@ constexpr std::array kPythonWrappers = {
     Wrapper{"int(", ")", .3},     Wrapper{"str(", ")", .2},     Wrapper{"abs(", ")", .3},
     Wrapper{"float(", ")", .15},  Wrapper{"set(", ")", .15},    Wrapper{"round(", ")", .1},
     Wrapper{"max(0, ", ")", .25}, Wrapper{"min(1, ", ")", .05}, Wrapper{"reversed(", ")", .1},
-    Wrapper{"", ".strip()", .25}, Wrapper{"", ".lower()", .25}, Wrapper{"", ".copy()", .2},
-    Wrapper{"", ".items()", .2},  Wrapper{"", ".values()", .15}};
+    Wrapper{"dict(", ")", .15},   Wrapper{"", ".strip()", .25}, Wrapper{"", ".lower()", .25},
+    Wrapper{"", ".copy()", .2},   Wrapper{"", ".items()", .2},  Wrapper{"", ".values()", .15}};
 constexpr std::array kCppWrappers = {Wrapper{"std::abs(", ")", .3}, Wrapper{"std::max(0, ", ")", .1},
                                      Wrapper{"std::move(", ")", .05}, Wrapper{"static_cast<int>(", ")", .1},
                                      Wrapper{"static_cast<double>(", ")", .15}};

@@ -61,12 +61,13 @@ class MutationContext {
 
 void mutate_operator(MutationContext& context, int node);   // mutate_operators.cc
 void mutate_value(MutationContext& context, int node);      // mutate_values.cc
-void mutate_operand(MutationContext& context, int node);     // mutate_operands.cc
+void mutate_operand(MutationContext& context, int node);    // mutate_operands.cc
 void mutate_name(MutationContext& context, int node);       // mutate_names.cc
 void mutate_call(MutationContext& context, int node);       // mutate_calls.cc
 void mutate_statement(MutationContext& context, int node);  // mutate_statements.cc
 void mutate_guard(MutationContext& context, int node);      // mutate_guards.cc
 void mutate_insertion(MutationContext& context, int node);  // mutate_insertions.cc
+void mutate_state(MutationContext& context, int node);      // mutate_state.cc
 
 std::string code(std::string_view text);  // `text`, shortened, for a description
 // 0: nothing in common; 1: equal. Longest shared front and back, and edit distance.

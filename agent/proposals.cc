@@ -12,6 +12,9 @@ namespace agent {
 namespace {
 
 constexpr size_t kMaxCandidates = 3000;
+constexpr size_t kRated = 160;      // candidates that the model reads: far more than any budget tries
+constexpr double kModelShare = .2;  // of the model's own lines, against all mutations together
+constexpr std::chrono::seconds kModelTime{20};
 constexpr double kDiagnosticWeight = 1;  // of a certain repair, against all mutations together
 
 // Lines moved by what was applied already no longer fit the traces: those of changed files are dropped.
@@ -41,8 +44,22 @@ base::Result<Proposals> propose(const ProposeContext& context, const Ground& gro
     candidate.score *= kDiagnosticWeight * std::max(all, 1e-9);
     proposals.candidates.push_back(std::move(candidate));
   }
-  std::stable_sort(proposals.candidates.begin(), proposals.candidates.end(),
-                   [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
+  auto sort_by = [&](auto score) {
+    std::stable_sort(proposals.candidates.begin(), proposals.candidates.end(),
+                     [&](const Candidate& a, const Candidate& b) { return score(a) > score(b); });
+  };
+  sort_by([](const Candidate& candidate) { return candidate.score; });
+  if (context.model == nullptr) return proposals;
+  const auto deadline = std::chrono::steady_clock::now() + kModelTime;
+  if (!ground.reading.build_failed) {
+    auto written = context.model->write_lines(context.code, suspects, kModelShare * all, deadline, stop);
+    if (!written) return std::move(written).error();
+    for (Candidate& candidate : *written) proposals.candidates.push_back(std::move(candidate));
+    sort_by([](const Candidate& candidate) { return candidate.score; });
+  }
+  if (base::Status rated = context.model->rate(context.code, proposals.candidates, kRated, deadline, stop); !rated)
+    return std::move(rated).error();
+  sort_by(total_score);
   return proposals;
 }
 

@@ -8,6 +8,7 @@
 
 #include "agent/code_base.h"
 #include "agent/coverage.h"
+#include "agent/model_judge.h"
 #include "agent/search.h"
 
 namespace agent {
@@ -17,6 +18,7 @@ struct ProposeContext {
   const Coverage& coverage;  // of the work tree as it is
   const std::vector<std::string>& changed;
   const FixRequest& request;
+  ModelJudge* model = nullptr;  // borrowed; null: enumerators only
 };
 
 struct Proposals {

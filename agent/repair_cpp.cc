@@ -343,7 +343,8 @@ void repair_cpp(const Complaint& c, const CheckReading& reading, RepairSink& sin
   if (has(c.message, "does not override") || has(c.message, "only virtual"))
     for (size_t at : occurrences(*c.file, c.line, "override"))
       sink.offer(*c.file, {at - 1, at + 8, ""}, "override too many", .4, "`override` goes away");
-  if ((has(c.message, "has no member named") || has(c.message, "no member named")) && !quoted_texts(c.message).empty()) {
+  if ((has(c.message, "has no member named") || has(c.message, "no member named")) &&
+      !quoted_texts(c.message).empty()) {
     const std::vector<std::string> names = quoted_texts(c.message);
     offer_near_names(c, has(c.message, "has no member named") ? names.back() : names[0], .6, sink);
   }

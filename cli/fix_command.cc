@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/strings.h"
 #include "cli/commands.h"
+#include "cli/default_model.h"
 #include "cli/progress_line.h"
 #include "tools/work_tree.h"
 #include "tools/writer.h"
@@ -22,6 +23,7 @@ struct FixOptions {
   int budget = 60;
   int timeout_s = 600, check_timeout_s = 60;
   bool apply = false;
+  ModelChoice model;
 };
 
 const char* status_name(agent::FixReport::Status status) {
@@ -83,6 +85,8 @@ base::Status apply_edit(const Context& context, const FixOptions& options, const
 }
 
 void run(const FixOptions& options, Context& context) {
+  auto model = load_model(options.model);
+  if (!model) return context.fail(model.error());
   agent::FixRequest request;
   request.root = context.folder;
   request.check = options.check;
@@ -90,6 +94,7 @@ void run(const FixOptions& options, Context& context) {
   request.budget_checks = options.budget;
   request.budget_time = std::chrono::seconds(options.timeout_s);
   request.check_timeout = std::chrono::seconds(std::min(options.check_timeout_s, options.timeout_s));
+  request.model = *model;
 
   ProgressLine progress;
   const auto show = [&](const agent::FixProgress& now) {
@@ -128,6 +133,10 @@ void add_fix_command(CLI::App& app, Context& context) {
   command->add_option("--check-timeout", options->check_timeout_s, "Seconds for one run of the check")
       ->check(CLI::Range(1, 86400))
       ->capture_default_str();
+  command->add_flag("--no-model", options->model.none, "Without the model: enumerators only");
+  command->add_option("--model", options->model.path, "Model to work with: a GGUF file or a Hugging Face style folder")
+      ->type_name("PATH")
+      ->check(CLI::ExistingPath);
   command->add_option("PATH", options->paths, "Files or folders to look in first, relative to the work tree");
   command->callback([options, &context] { run(*options, context); });
 }
