@@ -79,7 +79,7 @@ void run(const RunOptions& options, Context& context) {
     if (!changed) return context.fail(changed.error());
     print_json(*outcome, *changed);
   } else if (outcome->ending != sandbox::Ending::kExited) {
-    std::fprintf(stderr, "graft: the command was %s\n", sandbox::describe(*outcome).c_str());
+    std::fprintf(stderr, "graft: sandbox run: %s\n", sandbox::describe(*outcome).c_str());
   }
   context.exit_code = exit_code_of(*outcome);
 }
