@@ -24,6 +24,7 @@
 #include "base/unique_fd.h"
 #include "base/utf8.h"
 #include "cli/commands.h"
+#include "cli/default_model.h"
 #include "sandbox/sandbox.h"
 
 namespace cli {
@@ -138,6 +139,13 @@ Finding check_memory() {
   return {"memory", Mark::kOk, text, ""};
 }
 
+Finding check_model() {
+  const auto model = find_default_model();
+  if (!model) return {"model", Mark::kWarning, "no model is installed; repairs come from syntax alone", ""};
+  std::error_code code;
+  return {"model", Mark::kOk, cat(model->string(), ", ", fs::file_size(*model, code) >> 10, " KiB"), ""};
+}
+
 Finding check_sandbox() {
   const sandbox::Isolation& isolation = sandbox::probe_isolation();
   if (!isolation.available) return {"sandbox", Mark::kBroken, isolation.kind, isolation.fix};
@@ -167,6 +175,7 @@ std::vector<Finding> examine() {
   return {check_binary(),
           check_cpu(),
           check_memory(),
+          check_model(),
           check_sandbox(),
           check_gpu(),
           check_program("git", "git", true, "Graft reads repositories by itself"),
