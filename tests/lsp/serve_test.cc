@@ -56,7 +56,11 @@ class Running {
       ::shutdown(theirs_.get(), SHUT_RDWR);
     });
   }
-  ~Running() { join(); }
+  ~Running() {
+    join();
+    vanish();
+    peer.reset();  // its reader ends before the descriptors close
+  }
   void join() {
     if (thread_.joinable()) thread_.join();
   }
