@@ -24,7 +24,7 @@ export function activateStatus(client: GraftClient): vscode.Disposable {
     listener?.dispose();
     listener = undefined;
     if (state === State.Starting) show('$(loading~spin)', 'Graft: starting');
-    else if (state === State.Stopped) show('$(circle-slash)', 'Graft: the server is not running');
+    else if (state !== State.Running) show('$(circle-slash)', 'Graft: the server is not running');
     else {
       show('$(check)', 'Graft: ready');
       listener = client.running?.onNotification(statusChanged, ({ phase, detail }) =>

@@ -46,14 +46,18 @@ const entry = path.join(tools, 'node_modules/code-server/out/node/entry.js');
 const data = path.join(scratch, 'data');
 const common = ['--user-data-dir', data, '--extensions-dir', path.join(scratch, 'extensions'), '--config', path.join(scratch, 'config.yaml')];
 writeFileSync(path.join(scratch, 'config.yaml'), 'auth: none\n');
-mkdirSync(path.join(data, 'User'), { recursive: true });
-writeFileSync(path.join(data, 'User/settings.json'), JSON.stringify({
+const settings = JSON.stringify({
   'security.workspace.trust.enabled': false, 'workbench.startupEditor': 'none', 'telemetry.telemetryLevel': 'off',
   'extensions.autoUpdate': false, 'extensions.autoCheckUpdates': false, 'chat.disableAIFeatures': true, 'editor.minimap.enabled': false,
   'editor.inlineSuggest.minShowDelay': 0, 'editor.quickSuggestions': { other: 'off' }, 'files.autoSave': 'off',
   'graft.server.path': graft, 'graft.check.command': `${python} -m unittest -q tests/test_stock.py`, 'graft.check.budget': 40,
   'graft.model.path': process.env.GRAFT_TEST_MODEL ?? '',
-}));
+});
+// For code-server this machine is a remote one: settings that name programs of a machine are read from Machine only.
+for (const place of ['User', 'Machine']) {
+  mkdirSync(path.join(data, place), { recursive: true });
+  writeFileSync(path.join(data, place, 'settings.json'), settings);
+}
 await run([entry, ...common, '--install-extension', vsix]);
 
 const port = await freePort();
