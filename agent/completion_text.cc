@@ -2,6 +2,7 @@
 #include "agent/completion_text.h"
 
 #include <algorithm>
+#include <cctype>
 #include <vector>
 
 #include "base/strings.h"
@@ -111,6 +112,20 @@ void drop_overlap(std::string_view line, std::string& text, std::string_view suf
   }
 }
 
+// True where the text ends in the same few characters again and again, as small models do when they are lost.
+bool is_loop(std::string_view text) {
+  constexpr size_t kLongestUnit = 24, kLeastRepeats = 3, kLeastBytes = 12;
+  for (size_t unit = 1; unit <= kLongestUnit && unit * 2 <= text.size(); ++unit) {
+    size_t n = 0;  // bytes that equal the ones a unit before
+    while (n + unit < text.size() && text[text.size() - 1 - n] == text[text.size() - 1 - n - unit]) ++n;
+    const std::string_view last = text.substr(text.size() - unit);
+    const bool says_something =
+        std::any_of(last.begin(), last.end(), [](unsigned char c) { return std::isalnum(c) != 0; });
+    if (says_something && n + unit >= std::max(unit * kLeastRepeats, kLeastBytes)) return true;
+  }
+  return false;
+}
+
 // The first line with something on it, trimmed.
 std::string_view next_code_line(std::string_view text) {
   for (const std::string_view line : base::split_lines(text))
@@ -182,7 +197,7 @@ std::string fit_between(std::string_view prefix, std::string text, std::string_v
   drop_doubled_closers(line, text, rest);
   drop_overlap(line, text, base::trim(rest).empty() ? base::trim(suffix) : rest);
   text.resize(text.find_last_not_of(" \t\r\n") + 1);
-  if (is_blank(text)) return {};
+  if (is_blank(text) || is_loop(text)) return {};
   if (is_blank(line) && text.find('\n') == std::string::npos) {
     const std::string_view said = base::trim(text);
     if (said == next_code_line(suffix) || said == previous_code_line(prefix)) return {};

@@ -23,7 +23,8 @@ ContextWindow context_window(std::string_view prefix, std::string_view suffix, s
 size_t block_end(std::string_view prefix, std::string_view text);
 
 // `text` so that it fits: blanks that the prefix ends with, the suffix's own beginning, brackets that the rest of the
-// line closes, lines that follow anyway, and blanks at the end are taken off. Empty where nothing of worth is left.
+// line closes, lines that follow anyway, and blanks at the end are taken off. Empty where nothing of worth is left:
+// white space, a neighbouring line, the same few characters again and again.
 std::string fit_between(std::string_view prefix, std::string text, std::string_view suffix);
 
 // `text` with the closers of the brackets that it opens, or a body for a Python-like colon: what the user will type

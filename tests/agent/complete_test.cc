@@ -71,6 +71,7 @@ class ByteSession final : public engine::Session {
   base::Status sync(std::span<const Token> tokens, std::stop_token stop) override {
     const auto [ours, theirs] = std::mismatch(tokens_.begin(), tokens_.end(), tokens.begin(), tokens.end());
     tokens_.erase(ours, tokens_.end());
+    n_prompt_ = tokens.size();
     return append({&*theirs, static_cast<size_t>(tokens.end() - theirs)}, {}, stop);
   }
   base::Status append(std::span<const Token> tokens, std::span<float>, std::stop_token stop) override {
@@ -85,17 +86,21 @@ class ByteSession final : public engine::Session {
   std::span<const float> logits() const override { return logits_; }
 
  private:
+  // The prompt is either in the form of fim_prompt() or plain text.
   Token next() const {
-    const auto text = [&](auto from, auto to) { return model_.detokenize({&*from, static_cast<size_t>(to - from)}); };
-    const auto prefix = std::find(tokens_.begin(), tokens_.end(), kPrefix),
-               middle = std::find(prefix, tokens_.end(), kMiddle);
-    const std::string said = model_.says_(text(prefix + 1, middle), text(tokens_.begin() + 1, prefix));
-    const auto n_said = static_cast<size_t>(tokens_.end() - middle) - 1;
+    const std::span<const Token> prompt(tokens_.data(), n_prompt_);
+    const auto prefix = std::find(prompt.begin(), prompt.end(), kPrefix);
+    const auto at = static_cast<size_t>(prefix - prompt.begin());
+    const bool fim = prefix != prompt.end();
+    const std::string before = model_.detokenize(fim ? prompt.subspan(at + 1) : prompt);
+    const std::string said = model_.says_(before, model_.detokenize(fim ? prompt.first(at) : prompt.first(0)));
+    const size_t n_said = tokens_.size() - n_prompt_;
     return n_said < said.size() ? static_cast<unsigned char>(said[n_said]) : kEnd;
   }
   const ByteModel& model_;
   const int n_ctx_;
   std::vector<Token> tokens_;
+  size_t n_prompt_ = 0;
   std::vector<float> logits_;
 };
 
@@ -133,6 +138,12 @@ TEST_CASE("complete: one line, without what follows anyway") {
   Fixture f(always("b) + 1\nnext line"));
   CHECK(f.suggest("x = f(a, ", "\n") == "b) + 1");
   CHECK(f.suggest("x = f(a, ", ")\n") == "b");
+}
+
+TEST_CASE("complete: with text behind the cursor the model is asked to fill in, with none to go on") {
+  const Says which = [](auto, std::string_view suffix) { return suffix.empty() ? "goes_on" : "fills"; };
+  CHECK(Fixture(which).suggest("x = ", "\n") == "goes_on");
+  CHECK(Fixture(which).suggest("x = ", "\ny = 1\n") == "fills");
 }
 
 TEST_CASE("complete: several lines to the end of the block") {

@@ -77,6 +77,10 @@ TEST_CASE("fit_between: what stands around the cursor is not said again") {
            Case{"if (a) {\n  ", "b();\n}", "\n}\n", "b();"},
            Case{"print(", "'it'", ")\n", "'it'"},
            Case{"a[", "i]", "\n", "i]"},
+           Case{"x = [", "\"b\", \"b\", \"b\", \"b\", \"b", "]\n", ""},  // lost in a loop
+           Case{"import ", "google/google/google/google", "\n", ""},
+           Case{"f(", "a, a", ")\n", "a, a"},
+           Case{"# ", "--------------------", "\n", "--------------------"},
            Case{"x = ", "foo(a, b)", "b)\n", "foo(a,"},
        }) {
     CAPTURE(c.prefix);
