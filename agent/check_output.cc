@@ -5,6 +5,7 @@
 #include <array>
 #include <cctype>
 #include <charconv>
+#include <utility>
 
 #include "base/strings.h"
 
@@ -94,7 +95,7 @@ bool has(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
 
-PlaceKind kind_of(std::string_view line, std::string_view rest) {
+PlaceKind kind_of(std::string_view rest) {
   const std::string_view tail = base::trim(rest);
   if (has(tail, "CHECK") || has(tail, "REQUIRE") || has(tail, "FAILED:") || tail == "Failure" || has(tail, "Assert"))
     return PlaceKind::kAssertion;
@@ -103,7 +104,6 @@ PlaceKind kind_of(std::string_view line, std::string_view rest) {
     return PlaceKind::kError;
   if (tail.starts_with("warning") || has(tail, ": warning")) return PlaceKind::kWarning;
   if (tail.starts_with("note") || tail.starts_with("required from") || tail.starts_with("In ")) return PlaceKind::kNote;
-  (void)line;
   return PlaceKind::kFrame;
 }
 
@@ -156,6 +156,7 @@ bool is_message(std::string_view line) {
     return true;
   if (has(text, "Error: ") || has(text, "Exception: ") || text.ends_with("Error")) return true;
   if (has(text, "was never awaited") || has(text, "AddressSanitizer") || has(text, "runtime error:")) return true;
+  if (text.starts_with("error: ") || text.starts_with("error[")) return true;
   if (has(text, "fatal error:") || has(text, " error: ") || has(text, "undefined reference")) return true;
   return has(text, "Segmentation fault") || has(text, "timed out") || has(text, "SIGSEGV") || has(text, "SIGABRT") ||
          has(text, "panicked at") || has(text, "THREW exception") || has(text, "did NOT throw") ||
@@ -245,12 +246,14 @@ CheckReading read_check_output(std::string_view output, const PathResolver& reso
     run.clear();
   };
   int lines_since_frame = 0;
+  std::string rust_error;  // rustc says what first and where on the next line
   for (std::string_view raw : base::split_lines(output)) {
     if (raw.size() > kMaxLine) continue;
     const std::string line = without_colours(raw);
     reading.fingerprint = add_to_fingerprint(reading.fingerprint, line);
     if (auto name = failing_test(line)) failing.insert(*name);
     if (refuses_to_build(line)) reading.build_failed = true;
+    if (line.starts_with("error[") || line.starts_with("error: ")) rust_error = line;
     if (is_message(line) && reading.messages.size() < kMaxMessages) {
       reading.messages.emplace_back(base::trim(line));
       read_symptoms(line, reading.symptoms);
@@ -269,7 +272,11 @@ CheckReading read_check_output(std::string_view output, const PathResolver& reso
                 PlaceKind::kFrame,
                 std::string(base::trim(std::string_view(line).substr(found->end))),
                 0};
-    place.kind = python ? PlaceKind::kFrame : kind_of(line, place.message);
+    place.kind = python ? PlaceKind::kFrame : kind_of(place.message);
+    if (base::trim(line).starts_with("--> ") && !rust_error.empty()) {
+      place.kind = PlaceKind::kError;
+      place.message = std::exchange(rust_error, {});
+    }
     if (place.kind == PlaceKind::kError) {
       ++reading.n_errors;
       if (!has(line, "ERROR: ")) reading.build_failed = true;

@@ -142,10 +142,13 @@ void missing_mark(const Complaint& c, RepairSink& sink) {
 }
 
 void dot_or_arrow(const Complaint& c, RepairSink& sink) {
+  // An iterator or a smart pointer answers "has no member named": there the compiler does not see what was meant.
+  const bool no_member = has(c.message, "has no member named") || has(c.message, "no member named");
   const bool to_arrow = has(c.message, "maybe you meant to use \xe2\x80\x98->\xe2\x80\x99") ||
-                        has(c.message, "is a pointer") || has(c.message, "which is of pointer type");
+                        has(c.message, "is a pointer") || has(c.message, "which is of pointer type") || no_member;
   const bool to_dot =
       has(c.message, "non-pointer") || has(c.message, "is not a pointer") || has(c.message, "base operand of");
+  const double sure = no_member ? .6 : 1;
   if (!to_arrow && !to_dot) return;
   const tools::Range range = c.file->line_range(c.line);
   const std::string_view line = std::string_view(c.file->text()).substr(range.begin, range.end - range.begin);
@@ -158,7 +161,7 @@ void dot_or_arrow(const Complaint& c, RepairSink& sink) {
       continue;
     const double distance = at > column ? static_cast<double>(at - column) : static_cast<double>(column - at);
     sink.offer(*c.file, {range.begin + at, range.begin + at + from.size(), std::string(to)},
-               to_arrow ? "dot for arrow" : "arrow for dot", 1 / (1 + .1 * distance),
+               to_arrow ? "dot for arrow" : "arrow for dot", sure / (1 + .1 * distance),
                base::cat("`", from, "` becomes `", to, "`"));
   }
 }

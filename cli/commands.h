@@ -30,6 +30,7 @@ struct Context {
 
 void add_apply_command(CLI::App& app, Context& context);
 void add_doctor_command(CLI::App& app, Context& context);
+void add_ci_command(CLI::App& app, Context& context);
 void add_complete_command(CLI::App& app, Context& context);
 void add_fix_command(CLI::App& app, Context& context);
 void add_lsp_command(CLI::App& app, Context& context);

@@ -51,6 +51,7 @@ int run(int argc, char** argv) {
   app.fallthrough();  // global options may follow the command
   cli::add_apply_command(app, context);
   cli::add_doctor_command(app, context);
+  cli::add_ci_command(app, context);
   cli::add_complete_command(app, context);
   cli::add_fix_command(app, context);
   cli::add_lsp_command(app, context);

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole repairs in the real sandbox; skipped, with a word, where there is no isolation.
+#include "agent/fix.h"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+
+#include "sandbox/sandbox.h"
+#include "tests/support/temp_dir.h"
+
+namespace {
+
+using Status = agent::FixReport::Status;
+
+bool isolated() {
+  if (sandbox::probe_isolation().available) return true;
+  MESSAGE("skipped: no isolation here. " << sandbox::probe_isolation().fix);
+  return false;
+}
+
+agent::FixReport repair(const test::TempDir& folder, const std::string& check, int budget = 40) {
+  agent::FixRequest request;
+  request.root = folder.path();
+  request.check = check;
+  request.budget_checks = budget;
+  request.check_timeout = std::chrono::seconds(30);
+  auto report = agent::fix(request, {}, {});
+  REQUIRE_MESSAGE(report, (report ? "" : report.error().message));
+  return *report;
+}
+
+constexpr const char* kTests =
+    "import unittest\nfrom shelf import Shelf\n\n\nclass ShelfTest(unittest.TestCase):\n"
+    "    def test_room(self):\n        s = Shelf(2)\n        s.put('a')\n        self.assertTrue(s.has_room())\n       "
+    " s.put('b')\n"
+    "        self.assertFalse(s.has_room())\n\n    def test_empty(self):\n        self.assertEqual(Shelf(1).things, "
+    "[])\n";
+
+}  // namespace
+
+TEST_CASE("fix: a wrong comparison behind a failing unittest is repaired, and the work tree stays as it was") {
+  if (!isolated()) return;
+  const test::TempDir folder;
+  const std::string broken =
+      "class Shelf:\n    def __init__(self, size):\n        self.size = size\n        self.things = []\n\n"
+      "    def put(self, thing):\n        self.things.append(thing)\n\n    def has_room(self):\n        return "
+      "len(self.things) <= self.size\n";
+  folder.write("shelf.py", broken);
+  folder.write("test_shelf.py", kTests);
+  const agent::FixReport report = repair(folder, "python3 -m unittest -q");
+  REQUIRE(report.status == Status::kVerified);
+  CHECK(report.patch.find("+        return len(self.things) < self.size") != std::string::npos);
+  CHECK(report.proposer == "mutation: comparison");
+  CHECK(report.evidence.size() >= 3);
+  CHECK(report.evidence.front().tree == "base");
+  CHECK(report.checks >= 1);
+  CHECK(folder.read("shelf.py") == broken);
+}
+
+TEST_CASE("fix: a C program that lacks an include is repaired through the compiler's message") {
+  if (!isolated()) return;
+  if (std::system("cc --version >/dev/null 2>&1") != 0) {
+    MESSAGE("skipped: no C compiler");
+    return;
+  }
+  const test::TempDir folder;
+  folder.write("len.c",
+               "#include <stdio.h>\n\nint main(void) {\n  printf(\"%zu\\n\", strlen(\"abc\"));\n  return 0;\n}\n");
+  const agent::FixReport report = repair(folder, "cc -Werror len.c -o len && test \"$(./len)\" = 3");
+  REQUIRE(report.status == Status::kVerified);
+  CHECK(report.patch.find("+#include <string.h>") != std::string::npos);
+  CHECK(report.proposer == "diagnostic: missing include");
+}
+
+TEST_CASE("fix: a check that passes already is told apart from a repair") {
+  if (!isolated()) return;
+  const test::TempDir folder;
+  folder.write("a.py", "x = 1\n");
+  CHECK(repair(folder, "true").status == Status::kAlreadyPasses);
+}
+
+TEST_CASE("fix: what no edit can repair is an honest no that says what was tried") {
+  if (!isolated()) return;
+  const test::TempDir folder;
+  folder.write("a.py", "def f(x):\n    return x + 1\n");
+  folder.write("big.py", std::string(600'000, '#'));
+  folder.write("latin.py", "x = '\xe9'\n");
+  const agent::FixReport report =
+      repair(folder, "echo a.py:2: error; head -c 3000000 /dev/zero | tr '\\0' 'y'; exit 3", 3);
+  CHECK(report.status == Status::kNone);
+  CHECK(report.checks <= 3);
+  CHECK_FALSE(report.tried.empty());
+  CHECK(report.evidence.front().ending == "exit 3");
+}
+
+TEST_CASE("fix: a check that hangs ends at its limit, also with children that left its group") {
+  if (!isolated()) return;
+  const test::TempDir folder;
+  folder.write("a.py", "x = 1\n");
+  agent::FixRequest request;
+  request.root = folder.path();
+  request.check = "setsid sleep 1000 & sleep 1000";
+  request.check_timeout = std::chrono::milliseconds(300);
+  request.budget_checks = 1;
+  const auto report = agent::fix(request, {}, {});
+  REQUIRE(report);
+  CHECK(report->status == Status::kNone);
+  CHECK(report->evidence.front().ending.find("timed out") != std::string::npos);
+}
+
+TEST_CASE("fix: a stop request during a run ends it with kCancelled") {
+  if (!isolated()) return;
+  const test::TempDir folder;
+  folder.write("a.py", "x = 1\n");
+  std::stop_source source;
+  agent::FixRequest request;
+  request.root = folder.path();
+  request.check = "sleep 1000";
+  const auto report = agent::fix(
+      request, [&](const agent::FixProgress&) { source.request_stop(); }, source.get_token());
+  REQUIRE_FALSE(report);
+  CHECK(report.error().code == base::ErrorCode::kCancelled);
+}
+
+TEST_CASE("fix: an empty check and a folder that is not there are errors with a sentence") {
+  const test::TempDir folder;
+  agent::FixRequest request;
+  request.root = folder.path() / "nowhere";
+  request.check = "true";
+  CHECK_FALSE(agent::fix(request, {}, {}));
+  request.root = folder.path();
+  request.check = "  ";
+  const auto report = agent::fix(request, {}, {});
+  REQUIRE_FALSE(report);
+  CHECK(report.error().message.find("check is empty") != std::string::npos);
+}

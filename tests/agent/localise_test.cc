@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/localise.h"
+
+#include <doctest/doctest.h>
+
+#include "agent/file_roles.h"
+#include "agent/ranking.h"
+#include "tests/support/temp_dir.h"
+#include "tools/work_tree.h"
+
+namespace {
+
+struct Project {
+  Project() {
+    folder.write("shop/price.py",
+                 "def tax(x):\n    return x * 2\n\n\ndef total(xs):\n    s = 0\n    for x in xs:\n        s += "
+                 "tax(x)\n    return s\n\n\ndef unused(x):\n    return x - 1\n");
+    folder.write("tests/test_price.py",
+                 "from shop.price import total\n\n\ndef test_total():\n    assert total([1]) == 3\n");
+    folder.write("vendor/lib.py", "def total():\n    pass\n");
+    tree.emplace(*tools::WorkTree::open(folder.path()));
+    code.emplace(*agent::CodeBase::load(*tree, check, {}, {}));
+  }
+  agent::Suspects suspects(std::string_view output, const agent::Coverage& coverage = {},
+                           const std::vector<std::string>& focus = {}) {
+    const agent::PathResolver resolver(tree->root(), {"shop/price.py", "tests/test_price.py", "vendor/lib.py"});
+    reading = agent::read_check_output(output, resolver);
+    return agent::localise({*code, reading, coverage, {}, focus, check});
+  }
+
+  const std::string check = "python3 -m pytest";
+  test::TempDir folder;
+  std::optional<tools::WorkTree> tree;
+  std::optional<agent::CodeBase> code;
+  agent::CheckReading reading;
+};
+
+}  // namespace
+
+TEST_CASE("localise: what the failing test names is suspect, then what that calls, and nothing else") {
+  Project p;
+  const agent::Suspects found = p.suspects("tests/test_price.py:5: AssertionError\n");
+  CHECK(found.weight("shop/price.py", 8) > found.weight("shop/price.py", 2));
+  CHECK(found.weight("shop/price.py", 2) > 0);
+  CHECK(found.weight("shop/price.py", 13) == 0);
+  CHECK(found.lines.count("tests/test_price.py") == 0);
+  CHECK(found.lines.count("vendor/lib.py") == 0);
+}
+
+TEST_CASE("localise: the innermost frame outweighs its callers") {
+  Project p;
+  const agent::Suspects found = p.suspects(
+      "Traceback (most recent call last):\n  File \"tests/test_price.py\", line 5, in test_total\n"
+      "  File \"shop/price.py\", line 8, in total\n  File \"shop/price.py\", line 2, in tax\nTypeError: bad\n");
+  CHECK(found.weight("shop/price.py", 2) == doctest::Approx(1));
+  CHECK(found.weight("shop/price.py", 8) < 1);
+  CHECK(found.weight("shop/price.py", 8) > found.weight("shop/price.py", 13));
+}
+
+TEST_CASE("localise: lines that only failing tests ran outweigh lines that passing tests ran as well") {
+  Project p;
+  agent::Coverage coverage;
+  coverage.n_failed = 1;
+  coverage.n_passed = 9;
+  coverage.lines["shop/price.py"] = {{2, {1, 0, false}}, {6, {1, 9, false}}, {8, {1, 9, false}}, {13, {0, 3, false}}};
+  const agent::Suspects found = p.suspects("tests/test_price.py:5: AssertionError\n", coverage);
+  CHECK(found.weight("shop/price.py", 2) > 2 * found.weight("shop/price.py", 8));
+  CHECK(found.weight("shop/price.py", 13) == 0);
+  CHECK(coverage.ochiai("shop/price.py", 2) == doctest::Approx(1));
+  CHECK(coverage.ochiai("shop/price.py", 6) == doctest::Approx(0.316).epsilon(0.01));
+}
+
+TEST_CASE("localise: without any clue every line of the code is suspect, those in focus most") {
+  Project p;
+  const agent::Suspects found = p.suspects("something went wrong\n");
+  CHECK(found.weight("shop/price.py", 13) > 0);
+  CHECK(found.lines.count("tests/test_price.py") == 0);
+}
+
+TEST_CASE("rank_mutations: the kind that the symptoms speak for comes first") {
+  Project p;
+  const agent::Suspects found = p.suspects("tests/test_price.py:5: AssertionError\n");
+  const auto share = [&](agent::MutationKind kind, std::set<agent::Symptom> symptoms) {
+    double sum = 0, all = 0;
+    for (const agent::Candidate& candidate : agent::rank_mutations(*p.code, found, symptoms, 10000)) {
+      all += candidate.score;
+      if (candidate.kind == kind) sum += candidate.score;
+    }
+    return sum / all;
+  };
+  CHECK(share(agent::MutationKind::kGuard, {agent::Symptom::kDivisionByZero}) >
+        2 * share(agent::MutationKind::kGuard, {}));
+  CHECK(agent::symptom_factor(agent::MutationKind::kAwait, {agent::Symptom::kCoroutine}) > 10);
+}
+
+TEST_CASE("file roles: tests, other people's code and judges are never edited") {
+  for (const char* path :
+       {"tests/a.py", "src/a_test.cc", "a.test.ts", "conftest.py", "src/__tests__/a.js", "AppTest.java", "test_a.py"}) {
+    CAPTURE(path);
+    CHECK(agent::is_test_path(path));
+    CHECK_FALSE(agent::is_editable_path(path, "make check"));
+  }
+  for (const char* path : {"node_modules/a/b.js", "vendor/x.go", "build/gen.cc", "src/a_pb2.py", "third_party/z.c"}) {
+    CAPTURE(path);
+    CHECK_FALSE(agent::is_editable_path(path, "make check"));
+  }
+  CHECK_FALSE(agent::is_editable_path("verify.py", "python3 verify.py"));
+  CHECK(agent::is_editable_path("main.py", "python3 main.py"));
+  CHECK(agent::is_editable_path("src/latest.cc", "make check"));
+  CHECK_FALSE(agent::is_editable_path("README.md", "make check"));
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/search.h"
+
+#include <doctest/doctest.h>
+
+#include <map>
+
+namespace {
+
+using agent::Candidate;
+using agent::CheckResult;
+using agent::Overlay;
+
+// Files in memory; the check is a function of the whole text of a.py.
+class FakeChecker final : public agent::Checker, public tools::FileSource {
+ public:
+  explicit FakeChecker(std::string text, std::function<std::string(const std::string&)> check)
+      : text_(std::move(text)), check_(std::move(check)) {}
+
+  base::Result<std::string> read(std::string_view path) const override {
+    if (path != "a.py") return base::Error{base::ErrorCode::kNotFound, "no such file"};
+    return text_;
+  }
+  base::Result<std::string> tree_of(const Overlay& overlay) override {
+    return overlay.empty() ? "base" : overlay.begin()->second;
+  }
+  base::Result<CheckResult> run(const Overlay& overlay, std::stop_token stop) override {
+    if (stop.stop_requested()) return base::cancelled();
+    const std::string& text = overlay.empty() ? text_ : overlay.begin()->second;
+    runs.push_back(text);
+    CheckResult result;
+    result.tree = text;
+    result.output = check_(text);
+    result.passed = result.output.empty();
+    return result;
+  }
+  base::Status reset() override { return base::ok(); }
+  void set_timeout(std::chrono::milliseconds) override {}
+
+  std::vector<std::string> runs;
+
+ private:
+  std::string text_;
+  std::function<std::string(const std::string&)> check_;
+};
+
+Candidate change(size_t at, size_t n, std::string text, double score, int line = 1) {
+  Candidate candidate;
+  candidate.path = "a.py";
+  candidate.line = line;
+  candidate.proposer = "mutation: comparison";
+  candidate.description = "to " + text;
+  candidate.score = score;
+  candidate.replacements.push_back({at, at + n, std::move(text)});
+  return candidate;
+}
+
+struct Fixture {
+  explicit Fixture(std::string text, std::function<std::string(const std::string&)> check)
+      : checker(std::move(text), std::move(check)) {}
+
+  base::Result<agent::SearchResult> run(std::vector<Candidate> candidates, int budget = 60, std::stop_token stop = {}) {
+    const agent::PathResolver resolver("/p", {"a.py", "test_a.py"});
+    auto propose = [&](const agent::Ground& ground, std::stop_token) -> base::Result<std::vector<Candidate>> {
+      grounds.push_back(ground.applied.size());
+      return ground.applied.empty() ? candidates : next;
+    };
+    agent::Search search(checker, checker, resolver, propose, {});
+    agent::Ground start;
+    start.output = checker.run({}, {})->output;
+    start.reading = agent::read_check_output(start.output, resolver);
+    checker.runs.clear();
+    return search.run(std::move(start), {budget, std::chrono::steady_clock::now() + std::chrono::minutes(5)}, stop);
+  }
+
+  FakeChecker checker;
+  std::vector<Candidate> next;  // proposed on top of a partial repair
+  std::vector<size_t> grounds;  // how many changes each ground stood on
+};
+
+}  // namespace
+
+TEST_CASE("search: candidates run by falling score, and the one that passes wins") {
+  Fixture f("x = 1\n",
+            [](const std::string& text) { return text == "x = 3\n" ? "" : "FAILED test_a.py::test_x - got " + text; });
+  const auto result = f.run({change(4, 1, "2", .1), change(4, 1, "3", .2), change(4, 1, "4", .3)});
+  REQUIRE(result);
+  REQUIRE(result->winners.size() == 1);
+  CHECK(result->winners[0].applied[0].description == "to 3");
+  CHECK(f.checker.runs[0] == "x = 4\n");
+  CHECK(f.checker.runs[1] == "x = 3\n");
+}
+
+TEST_CASE("search: what does not parse or leads to a known tree costs no run") {
+  Fixture f("x = 1\n", [](const std::string&) { return "FAILED test_a.py::test_x - no"; });
+  const auto result =
+      f.run({change(4, 1, ")", .9), change(4, 1, "2", .8), change(0, 6, "x = 2\n", .7), change(4, 1, "1", .6)});
+  REQUIRE(result);
+  CHECK(result->winners.empty());
+  CHECK(result->checks == 1);
+}
+
+TEST_CASE("search: the budget of runs is kept") {
+  Fixture f("x = 1\n", [](const std::string& text) { return "FAILED test_a.py::test_x - got " + text; });
+  std::vector<Candidate> many;
+  for (int i = 2; i < 50; ++i) many.push_back(change(4, 1, std::to_string(i), 1.0 / i));
+  const auto result = f.run(many, 7);
+  REQUIRE(result);
+  CHECK(result->checks == 7);
+  CHECK(f.checker.runs.size() == 7);
+}
+
+TEST_CASE("search: lines whose changes have no effect are left for others") {
+  // Line 1 does not matter to the check; line 2 does. Line 1's candidates look a little better.
+  Fixture f("a = 1\nb = 1\n", [](const std::string& text) {
+    const std::string second = text.substr(text.find('\n') + 1);
+    return second == "b = 9\n" ? std::string() : "FAILED test_a.py::test_b - got " + second;
+  });
+  std::vector<Candidate> all;
+  for (int i = 2; i < 10; ++i) {
+    all.push_back(change(4, 1, std::to_string(i), 1.0 - .01 * i, 1));
+    all.push_back(change(10, 1, std::to_string(i), .9 - .01 * i, 2));
+  }
+  const auto result = f.run(all);
+  REQUIRE(result);
+  REQUIRE(result->winners.size() == 1);
+  CHECK(result->checks < 13);  // in order of the scores alone it would be the last of 16
+}
+
+TEST_CASE("search: a repair of one failing test is the ground for the next") {
+  Fixture f("a = 1\nb = 1\n", [](const std::string& text) {
+    std::string out;
+    if (text.find("a = 2") == std::string::npos) out += "FAILED test_a.py::test_a - no\n";
+    if (text.find("b = 2") == std::string::npos) out += "FAILED test_a.py::test_b - no\n";
+    return out;
+  });
+  f.next = {change(10, 1, "2", 1, 2)};
+  const auto result = f.run({change(4, 1, "2", 1, 1)});
+  REQUIRE(result);
+  REQUIRE(result->winners.size() == 1);
+  CHECK(result->winners[0].applied.size() == 2);
+  CHECK(result->winners[0].overlay.at("a.py") == "a = 2\nb = 2\n");
+  CHECK(f.grounds == std::vector<size_t>{0, 1});
+}
+
+TEST_CASE("search: of two that pass, the one that takes no code away ranks first") {
+  Fixture f("x = 1\ny = 1\n",
+            [](const std::string& text) { return text == "x = 1\ny = 1\n" ? "FAILED test_a.py::t - no" : ""; });
+  Candidate removal = change(6, 6, "", 1, 2);
+  removal.removes_code = true;
+  const auto result = f.run({removal, change(4, 1, "2", .6, 1)});
+  REQUIRE(result);
+  REQUIRE(result->winners.size() == 2);
+  CHECK_FALSE(result->winners[0].applied[0].removes_code);
+}
+
+TEST_CASE("search: a stop request ends it with kCancelled") {
+  Fixture f("x = 1\n", [](const std::string&) { return "FAILED test_a.py::t - no"; });
+  std::stop_source source;
+  source.request_stop();
+  const auto result = f.run({change(4, 1, "2", 1)}, 60, source.get_token());
+  REQUIRE_FALSE(result);
+  CHECK(result.error().code == base::ErrorCode::kCancelled);
+}
