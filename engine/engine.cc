@@ -31,18 +31,19 @@ uint64_t available_memory() {
 class PackagedEngine : public Engine {
  public:
   PackagedEngine(ModelPackage package, const LoadOptions& options) : package_(std::move(package)) {
-    shared_.n_vocab = package_.config.n_vocab;
-    shared_.n_layers = package_.config.n_layers;
+    shared_.n_vocab = package_.info.n_vocab;
     if (options.numerics == Numerics::kFast) {
       shared_.pool = std::make_unique<ThreadPool>(options.n_threads > 0 ? options.n_threads : available_cores());
       // The packed copy is worth its memory as long as it leaves the editor and its tools more than it takes.
-      const bool pack = packed_bytes(package_.weights) < available_memory() / 2;
-      shared_.model = make_deepseek_v2_fast(package_.config, package_.weights, best_kernels(), *shared_.pool, pack);
+      const bool pack = package_.family->packed_bytes() < available_memory() / 2;
+      shared_.model = package_.family->make_fast(best_kernels(), *shared_.pool, pack);
     } else {
-      shared_.model = make_deepseek_v2_reference(package_.config, package_.weights);
+      shared_.model = package_.family->make_reference();
     }
+    // What a further token costs; some caches have a part that does not grow.
+    constexpr int64_t kSpan = 4096;
     package_.info.kv_bytes_per_token =
-        static_cast<uint64_t>(shared_.n_layers) * static_cast<uint64_t>(shared_.model->cache_width()) * sizeof(float);
+        (shared_.model->cache_bytes(2 * kSpan) - shared_.model->cache_bytes(kSpan)) / static_cast<uint64_t>(kSpan);
   }
 
   const ModelInfo& info() const override { return package_.info; }
@@ -69,7 +70,7 @@ class PackagedEngine : public Engine {
 
   base::Result<std::vector<Token>> fim_prompt(const FimRequest& request) const override {
     if (!package_.fim) return base::invalid("The model " + package_.info.name + " cannot fill in the middle of a text.");
-    const int room = request.max_prompt_tokens > 0 ? request.max_prompt_tokens : package_.config.n_ctx_train - kFimAnswerTokens;
+    const int room = request.max_prompt_tokens > 0 ? request.max_prompt_tokens : package_.info.n_ctx_train - kFimAnswerTokens;
     return make_fim_prompt(package_.tokenizer, *package_.fim, request, room);
   }
 

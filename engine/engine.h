@@ -103,7 +103,8 @@ class Session {
   virtual base::Status sync(std::span<const Token> tokens, std::stop_token stop) = 0;
   // Evaluates `tokens` after the present end. `all_logits`: empty, or room for [tokens.size(), n_vocab] f32, row-major.
   virtual base::Status append(std::span<const Token> tokens, std::span<float> all_logits, std::stop_token stop) = 0;
-  // Forgets everything after the first `n_tokens`. No logits are kept: append or sync before the next logits().
+  // Forgets everything after the first `n_tokens`. No logits are kept: append or sync before the next logits(). Where a
+  // model's cache keeps only a window of the past, tokens() may become shorter than asked; sync() evaluates what is missing.
   virtual void rewind(int n_tokens) = 0;
 
   // Logits after the last evaluated token, [n_vocab]; empty before the first and after a rewind. Valid until the next call.

@@ -9,9 +9,6 @@
 #include "engine/formats/dequantize.h"
 #include "engine/formats/gguf.h"
 #include "engine/formats/safetensors.h"
-#include "engine/load/deepseek_v2_config.h"
-#include "engine/load/deepseek_v2_weights.h"
-#include "engine/load/model_info.h"
 #include "engine/load/special_tokens.h"
 
 namespace engine {
@@ -80,17 +77,14 @@ base::Result<ModelPackage> load_folder(const std::filesystem::path& folder) {
   ModelPackage package;
   auto config = json_file(folder / "config.json", kMaxConfigBytes);
   if (!config) return std::move(config).error();
-  auto description = deepseek_v2_from_json(*config);
-  if (!description) return std::move(description).error();
-  package.config = description->config;
 
   auto stored = open_safetensors(folder);
   if (!stored) return std::move(stored).error();
   package.files = std::move(stored->files);
   package.tensors = std::move(stored->tensors);
-  auto weights = deepseek_v2_weights_from_hf(*description, package.tensors);
-  if (!weights) return std::move(weights).error();
-  package.weights = std::move(*weights);
+  auto family = family_from_hf(*config, package.tensors);
+  if (!family) return std::move(family).error();
+  package.family = std::move(*family);
 
   auto tokenizer_text = base::read_file(folder / "tokenizer.json", kMaxTokenizerBytes);
   if (!tokenizer_text) return std::move(tokenizer_text).error();
@@ -150,13 +144,10 @@ base::Result<ModelPackage> load_gguf(const std::filesystem::path& path) {
   package.files.push_back(std::move(*file));
   auto gguf = read_gguf(package.files.front().bytes(), path.filename().string());
   if (!gguf) return std::move(gguf).error();
-  auto description = deepseek_v2_from_gguf(*gguf);
-  if (!description) return std::move(description).error();
-  package.config = description->config;
+  auto family = family_from_gguf(*gguf);
+  if (!family) return std::move(family).error();
+  package.family = std::move(*family);
   package.tensors = std::move(gguf->tensors);
-  auto weights = deepseek_v2_weights_from_gguf(*description, package.tensors);
-  if (!weights) return std::move(weights).error();
-  package.weights = std::move(*weights);
   auto tokenizer = tokenizer_from_gguf(*gguf);
   if (!tokenizer) return std::move(tokenizer).error();
   package.tokenizer = std::move(*tokenizer);
@@ -175,11 +166,10 @@ base::Result<ModelPackage> load_model_package(const std::filesystem::path& path)
   const bool folder = std::filesystem::is_directory(path, ignored);
   auto package = folder ? load_folder(path) : load_gguf(path);
   if (!package) return std::move(package).error().in(base::cat("load model ", path.string()));
-  if (package->tokenizer.n_tokens() > package->config.n_vocab)
+  package->family->describe(package->info);
+  if (package->tokenizer.n_tokens() > package->info.n_vocab)
     return base::corrupt(base::cat("load model ", path.string(), ": the tokenizer has ", package->tokenizer.n_tokens(),
-                                   " tokens, the embedding only ", package->config.n_vocab, " rows"));
-  package->info.family = "deepseek_v2";
-  fill_sizes(package->config, package->weights, package->info);
+                                   " tokens, the embedding only ", package->info.n_vocab, " rows"));
   return package;
 }
 

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // engine/model_package.h: a model as loaded: mapped files, configuration, weights, tokenizer, and what it says it can do.
 //
-// Owns     The mapped files; the views in `weights` and `tensors` point into them and live as long as the package. Moves.
+// Owns     The mapped files; the views in `family` and `tensors` point into them and live as long as the package. Moves.
 // Threads  Constant after load.
 // Errors   As engine/engine.h says for Engine::load; every message begins with the path.
 #pragma once
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <vector>
 
 #include "base/file.h"
 #include "base/result.h"
-#include "engine/deepseek_v2.h"
 #include "engine/engine.h"
+#include "engine/family.h"
 #include "engine/fim.h"
 #include "engine/formats/tensor_table.h"
 #include "engine/tokenizer/tokenizer.h"
@@ -24,15 +25,14 @@ namespace engine {
 struct ModelPackage {
   std::vector<base::MappedFile> files;
   TensorTable tensors;  // as stored, for verification and messages
-  DeepseekV2Config config;
-  DeepseekV2Weights weights;
+  std::unique_ptr<const Family> family;
   Tokenizer tokenizer;
   SpecialTokens special;
   bool add_bos = false;  // a prompt begins with `special.bos`
   std::vector<Token>
       end_tokens;  // generation ends before any of these: end of text, end of turn, fill-in-the-middle marks
   std::optional<FimFormat> fim;  // set exactly when the model has the "fim" capability
-  ModelInfo info;                // kv_bytes_per_token: latent and rope key in f32
+  ModelInfo info;
 };
 
 // `path`: a GGUF file, or a folder with config.json, *.safetensors and tokenizer.json.

@@ -14,7 +14,7 @@ class TimelineSession : public Session {
       : engine_(std::move(engine)),
         shared_(shared),
         n_ctx_(n_ctx),
-        cache_(shared.n_layers, shared.model->cache_width(), n_ctx),
+        cache_(shared.model->make_cache(n_ctx)),
         logits_(static_cast<size_t>(shared.n_vocab)) {
     tokens_.reserve(static_cast<size_t>(n_ctx));
   }
@@ -34,7 +34,7 @@ class TimelineSession : public Session {
     // Logits belong to the last token alone, so it is evaluated again where the timeline went further.
     if (shared == tokens.size() && shared > 0) --shared;
     rewind(static_cast<int>(shared));
-    return append(tokens.subspan(shared), {}, stop);
+    return append(tokens.subspan(tokens_.size()), {}, stop);
   }
 
   base::Status append(std::span<const Token> tokens, std::span<float> all_logits, std::stop_token stop) override {
@@ -49,7 +49,7 @@ class TimelineSession : public Session {
       ForwardRequest request;
       request.tokens = tokens.first(n);
       request.position = static_cast<int64_t>(tokens_.size());
-      request.cache = &cache_;
+      request.cache = cache_.get();
       request.all_logits = !all_logits.empty();
       request.logits = request.all_logits ? all_logits.data() : last ? logits_.data() : nullptr;
       request.stop = stop;
@@ -67,7 +67,8 @@ class TimelineSession : public Session {
   }
 
   void rewind(int n_tokens) override {
-    tokens_.resize(std::min(tokens_.size(), static_cast<size_t>(std::max(0, n_tokens))));
+    const int64_t wanted = std::min(static_cast<int64_t>(tokens_.size()), static_cast<int64_t>(std::max(0, n_tokens)));
+    if (wanted < static_cast<int64_t>(tokens_.size())) tokens_.resize(static_cast<size_t>(cache_->rewind(wanted)));
     has_logits_ = false;
   }
 
@@ -92,7 +93,7 @@ class TimelineSession : public Session {
   const std::shared_ptr<const Engine> engine_;
   SharedModel& shared_;
   const int n_ctx_;
-  KvCache cache_;
+  std::unique_ptr<Cache> cache_;
   std::vector<Token> tokens_;
   std::vector<float> logits_;
   bool has_logits_ = false;
@@ -101,8 +102,8 @@ class TimelineSession : public Session {
 }  // namespace
 
 uint64_t session_bytes(const SharedModel& shared, int n_ctx) {
-  const uint64_t per_token = static_cast<uint64_t>(shared.n_layers) * static_cast<uint64_t>(shared.model->cache_width()) * sizeof(float);
-  return static_cast<uint64_t>(std::max(0, n_ctx)) * (per_token + sizeof(Token)) + static_cast<uint64_t>(shared.n_vocab) * sizeof(float);
+  const int64_t n = std::max(0, n_ctx);
+  return shared.model->cache_bytes(n) + static_cast<uint64_t>(n) * sizeof(Token) + static_cast<uint64_t>(shared.n_vocab) * sizeof(float);
 }
 
 std::unique_ptr<Session> make_session(std::shared_ptr<const Engine> engine, SharedModel& shared, int n_ctx) {

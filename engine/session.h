@@ -6,6 +6,7 @@
 
 #include "engine/engine.h"
 #include "engine/model.h"
+#include "engine/thread_pool.h"
 #include "engine/turn_lock.h"
 
 namespace engine {
@@ -15,7 +16,7 @@ struct SharedModel {
   std::unique_ptr<ThreadPool> pool;
   std::unique_ptr<Model> model;
   TurnLock turn;
-  int n_vocab = 0, n_layers = 0;
+  int n_vocab = 0;
 };
 
 uint64_t session_bytes(const SharedModel& shared, int n_ctx);

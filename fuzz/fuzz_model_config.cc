@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
-#include "engine/load/deepseek_v2_config.h"
+#include "engine/families/deepseek_v2/read_config.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto json = base::parse_json({reinterpret_cast<const char*>(data), size});

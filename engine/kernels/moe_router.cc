@@ -13,14 +13,14 @@ namespace {
 constexpr float kDropped = -std::numeric_limits<float>::infinity();
 
 // Keeps the n_groups_used groups with the best expert; scores of the others become kDropped. Scores are above kDropped.
-void drop_groups(const DeepseekV2Config& config, float* scores) {
-  const int size = config.n_experts / config.n_groups;
+void drop_groups(const RouterSettings& settings, float* scores) {
+  const int size = settings.n_experts / settings.n_groups;
   const auto best_of = [&](int group) { return *std::max_element(scores + group * size, scores + (group + 1) * size); };
-  for (int dropped = 0; dropped < config.n_groups - config.n_groups_used; ++dropped) {
+  for (int dropped = 0; dropped < settings.n_groups - settings.n_groups_used; ++dropped) {
     // The worst kept group goes; of equal ones the higher index.
     int worst = -1;
     float worst_score = 0.0f;
-    for (int group = 0; group < config.n_groups; ++group) {
+    for (int group = 0; group < settings.n_groups; ++group) {
       const float score = best_of(group);
       if (score != kDropped && (worst < 0 || score <= worst_score)) worst = group, worst_score = score;
     }
@@ -30,10 +30,10 @@ void drop_groups(const DeepseekV2Config& config, float* scores) {
 
 }  // namespace
 
-void moe_router(const DeepseekV2Config& config, const float* logits, float* scratch, int32_t* ids, float* weights) {
-  const int n = config.n_experts, k = config.n_experts_used;
+void moe_router(const RouterSettings& settings, const float* logits, float* scratch, int32_t* ids, float* weights) {
+  const int n = settings.n_experts, k = settings.n_experts_used;
   std::copy_n(logits, n, scratch);
-  if (config.scoring == Scoring::kSoftmax) {
+  if (settings.scoring == Scoring::kSoftmax) {
     softmax_cpu_reference(scratch, n);
   } else {
     for (int e = 0; e < n; ++e) scratch[e] = 1.0f / (1.0f + std::exp(-scratch[e]));
@@ -41,7 +41,7 @@ void moe_router(const DeepseekV2Config& config, const float* logits, float* scra
   // NaN compares false with everything and would leave a slot unfilled; it ranks last instead.
   for (int e = 0; e < n; ++e)
     if (std::isnan(scratch[e])) scratch[e] = 0.0f;
-  if (config.selection == ExpertSelection::kGroupLimitedGreedy && config.n_groups > 1) drop_groups(config, scratch);
+  if (settings.selection == ExpertSelection::kGroupLimitedGreedy && settings.n_groups > 1) drop_groups(settings, scratch);
 
   float sum = 0.0f;
   for (int i = 0; i < k; ++i) {
@@ -51,7 +51,7 @@ void moe_router(const DeepseekV2Config& config, const float* logits, float* scra
     sum += weights[i];
     scratch[best] = kDropped;
   }
-  const float scale = config.expert_weight_scale / (config.normalize_expert_weights && k > 1 ? sum + 1e-20f : 1.0f);
+  const float scale = settings.scale / (settings.normalize && k > 1 ? sum + 1e-20f : 1.0f);
   for (int i = 0; i < k; ++i) weights[i] *= scale;
 }
 

@@ -10,12 +10,22 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/deepseek_v2.h"
-
 namespace engine {
 
+enum class Scoring { kSoftmax, kSigmoid };
+enum class ExpertSelection { kGreedy, kGroupLimitedGreedy };  // V2; group score: the best expert of the group
+
+struct RouterSettings {
+  int n_experts = 0, n_experts_used = 0;
+  Scoring scoring = Scoring::kSoftmax;
+  ExpertSelection selection = ExpertSelection::kGreedy;
+  int n_groups = 1, n_groups_used = 1;
+  bool normalize = false;
+  float scale = 1.0f;
+};
+
 // `scratch`: room for E values; logits are left alone. One path only: with at most a few hundred experts it is not hot.
-void moe_router(const DeepseekV2Config& config, const float* logits, float* scratch, int32_t* ids, float* weights);
+void moe_router(const RouterSettings& settings, const float* logits, float* scratch, int32_t* ids, float* weights);
 
 // Tokens gathered per expert, so that an expert's weights are read once for all of them. A slot is one (token, expert)
 // pair; slots are ordered by expert, then by token.

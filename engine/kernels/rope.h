@@ -9,9 +9,14 @@
 #include <cstdint>
 #include <vector>
 
-#include "engine/deepseek_v2.h"
-
 namespace engine {
+
+struct YarnScaling {
+  float factor = 1.0f;  // 1: off
+  int original_context = 4096;
+  float beta_fast = 32.0f, beta_slow = 1.0f;
+  float mscale = 1.0f, mscale_all_dim = 0.0f;
+};
 
 class RopeTable {
  public:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // GGUF metadata tokenizer.ggml.* of model "gpt2" to Tokenizer.
 #include "base/strings.h"
-#include "engine/load/checked_config.h"
+#include "engine/load/limits.h"
 #include "engine/tokenizer/byte_level.h"
 #include "engine/tokenizer/tokenizer.h"
 

@@ -5,7 +5,7 @@
 
 #include "base/json.h"
 #include "base/strings.h"
-#include "engine/load/checked_config.h"
+#include "engine/load/limits.h"
 #include "engine/tokenizer/byte_level.h"
 #include "engine/tokenizer/tokenizer.h"
 

@@ -10,7 +10,7 @@
 #include "base/json.h"
 #include "base/strings.h"
 #include "engine/formats/safetensors.h"
-#include "engine/load/deepseek_v2_config.h"
+#include "engine/families/deepseek_v2/read_config.h"
 #include "engine/model_package.h"
 #include "tests/support/temp_dir.h"
 

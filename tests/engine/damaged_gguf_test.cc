@@ -8,8 +8,9 @@
 #include "base/file.h"
 #include "base/strings.h"
 #include "engine/formats/gguf.h"
-#include "engine/load/deepseek_v2_config.h"
-#include "engine/load/deepseek_v2_weights.h"
+#include "engine/families/deepseek_v2/read_config.h"
+#include "engine/family.h"
+#include "engine/families/deepseek_v2/bind_weights.h"
 #include "tests/engine/gguf_bytes.h"
 
 using engine::test::GgufBytes;
@@ -131,8 +132,8 @@ TEST_CASE("GGUF configuration: each missing, mistyped or impossible key is named
     engine::GgufFile changed = *gguf;
     changed.metadata.erase(key);
     if (value) changed.metadata.insert({key, {*value, 77}});
-    const auto description = engine::deepseek_v2_from_gguf(changed);
-    return description ? std::string() : description.error().message;
+    const auto family = engine::family_from_gguf(changed);
+    return family ? std::string() : family.error().message;
   };
   for (const char* key :
        {"block_count", "embedding_length", "context_length", "attention.head_count", "attention.kv_lora_rank",

@@ -10,8 +10,8 @@
 #include "engine/formats/dequantize.h"
 #include "engine/formats/gguf.h"
 #include "engine/formats/safetensors.h"
-#include "engine/load/deepseek_v2_config.h"
-#include "engine/load/deepseek_v2_weights.h"
+#include "engine/families/deepseek_v2/read_config.h"
+#include "engine/families/deepseek_v2/bind_weights.h"
 
 namespace {
 

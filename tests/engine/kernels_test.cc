@@ -7,7 +7,7 @@
 #include <limits>
 #include <numeric>
 
-#include "engine/activation_buffer.h"
+#include "engine/fast/activation_buffer.h"
 #include "engine/formats/dequantize.h"
 #include "engine/kernels/mla_attention.h"
 #include "engine/kernels/quantize.h"

@@ -52,28 +52,28 @@ ModelPackage load(const std::string& name) {
   return std::move(*package);
 }
 
-std::vector<float> all_logits(Model& model, const DeepseekV2Config& config, std::span<const int32_t> tokens, KvCache& cache, int64_t position = 0) {
-  std::vector<float> logits(tokens.size() * static_cast<size_t>(config.n_vocab));
+std::vector<float> all_logits(Model& model, int n_vocab, std::span<const int32_t> tokens) {
+  const std::unique_ptr<Cache> cache = model.make_cache(static_cast<int64_t>(tokens.size()));
+  std::vector<float> logits(tokens.size() * static_cast<size_t>(n_vocab));
   ForwardRequest request;
   request.tokens = tokens;
-  request.position = position;
-  request.cache = &cache;
+  request.cache = cache.get();
   request.logits = logits.data();
   request.all_logits = true;
   REQUIRE(model.forward(request));
   return logits;
 }
 
-std::vector<int32_t> greedy_tokens(Model& model, const DeepseekV2Config& config, std::span<const int32_t> prompt, size_t n) {
-  KvCache cache(config.n_layers, model.cache_width(), static_cast<int64_t>(prompt.size() + n));
+std::vector<int32_t> greedy_tokens(Model& model, int n_vocab, std::span<const int32_t> prompt, size_t n) {
+  const std::unique_ptr<Cache> cache = model.make_cache(static_cast<int64_t>(prompt.size() + n));
   std::vector<int32_t> out, input(prompt.begin(), prompt.end());
   int64_t position = 0;
   while (out.size() < n) {
-    std::vector<float> logits(static_cast<size_t>(config.n_vocab));
+    std::vector<float> logits(static_cast<size_t>(n_vocab));
     ForwardRequest request;
     request.tokens = input;
     request.position = position;
-    request.cache = &cache;
+    request.cache = cache.get();
     request.logits = logits.data();
     REQUIRE(model.forward(request));
     position += static_cast<int64_t>(input.size());
@@ -81,10 +81,6 @@ std::vector<int32_t> greedy_tokens(Model& model, const DeepseekV2Config& config,
     input = {out.back()};
   }
   return out;
-}
-
-std::unique_ptr<Model> reference(const ModelPackage& package) {
-  return make_deepseek_v2_reference(package.config, package.weights);
 }
 
 }  // namespace
@@ -96,13 +92,12 @@ TEST_CASE("model: logits and greedy tokens are those of the golden implementatio
     const Golden golden = read_golden(name);
     const ModelPackage package = load(std::string(name) + (std::string(name).starts_with("gguf") ? ".gguf" : ""));
     std::vector<std::unique_ptr<Model>> models;
-    models.push_back(reference(package));
+    models.push_back(package.family->make_reference());
     for (const FastKernels* kernels : all_kernels())
-      models.push_back(make_deepseek_v2_fast(package.config, package.weights, *kernels, pool, true));
+      models.push_back(package.family->make_fast(*kernels, pool, true));
     for (const auto& model : models) {
-      KvCache cache(package.config.n_layers, model->cache_width(), 64);
-      CHECK(relative_error(all_logits(*model, package.config, golden.tokens, cache), golden.logits) <= 1e-4);
-      CHECK(greedy_tokens(*model, package.config, golden.tokens, golden.greedy.size()) == golden.greedy);
+      CHECK(relative_error(all_logits(*model, package.info.n_vocab, golden.tokens), golden.logits) <= 1e-4);
+      CHECK(greedy_tokens(*model, package.info.n_vocab, golden.tokens, golden.greedy.size()) == golden.greedy);
     }
   }
 }
@@ -113,17 +108,15 @@ TEST_CASE("model: quantised files give the golden logits on the reference, and n
     CAPTURE(std::string(name));
     const Golden golden = read_golden(name);
     const ModelPackage package = load(std::string(name) + ".gguf");
-    const auto exact = reference(package);
-    KvCache cache(package.config.n_layers, exact->cache_width(), 64);
-    CHECK(relative_error(all_logits(*exact, package.config, golden.tokens, cache), golden.logits) <= 1e-4);
-    CHECK(greedy_tokens(*exact, package.config, golden.tokens, golden.greedy.size()) == golden.greedy);
+    const auto exact = package.family->make_reference();
+    CHECK(relative_error(all_logits(*exact, package.info.n_vocab, golden.tokens), golden.logits) <= 1e-4);
+    CHECK(greedy_tokens(*exact, package.info.n_vocab, golden.tokens, golden.greedy.size()) == golden.greedy);
     for (const FastKernels* kernels : all_kernels()) {
       CAPTURE(std::string(kernels->name));
-      const auto fast = make_deepseek_v2_fast(package.config, package.weights, *kernels, pool, true);
-      KvCache fast_cache(package.config.n_layers, fast->cache_width(), 64);
+      const auto fast = package.family->make_fast(*kernels, pool, true);
       // 8-bit activations in blocks as wide as the whole model (32), and routing that a rounding may tip over: 4 % here.
       // What these paths owe exactly is tested in kernels_test.cc and model_test.cc.
-      CHECK(relative_error(all_logits(*fast, package.config, golden.tokens, fast_cache), golden.logits) <= 0.08);
+      CHECK(relative_error(all_logits(*fast, package.info.n_vocab, golden.tokens), golden.logits) <= 0.08);
     }
   }
 }

@@ -167,11 +167,11 @@ TEST_CASE("model: a stop request ends the pass between layers") {
   for (const auto& model : models)
     for (const size_t n : {1, 20}) {
       std::stop_source stop;
-      KvCache cache(m->config.n_layers, model->cache_width(), 32);
+      const std::unique_ptr<Cache> cache = model->make_cache(32);
       const std::vector<int32_t> tokens = some_tokens(m->config, n);
       ForwardRequest request;
       request.tokens = tokens;
-      request.cache = &cache;
+      request.cache = cache.get();
       request.stop = stop.get_token();
       CHECK(model->forward(request));
       stop.request_stop();

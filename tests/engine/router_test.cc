@@ -16,15 +16,15 @@ struct Routed {
   std::vector<float> weights;
 };
 
-Routed route(const DeepseekV2Config& config, const std::vector<float>& logits) {
+Routed route(const RouterSettings& config, const std::vector<float>& logits) {
   std::vector<float> scratch(logits.size());
   Routed routed{std::vector<int32_t>(static_cast<size_t>(config.n_experts_used), -1), std::vector<float>(static_cast<size_t>(config.n_experts_used))};
   moe_router(config, logits.data(), scratch.data(), routed.ids.data(), routed.weights.data());
   return routed;
 }
 
-DeepseekV2Config experts(int n, int used) {
-  DeepseekV2Config config;
+RouterSettings experts(int n, int used) {
+  RouterSettings config;
   config.n_experts = n;
   config.n_experts_used = used;
   return config;
@@ -40,25 +40,25 @@ TEST_CASE("moe_router: a tie goes to the lower expert") {
 }
 
 TEST_CASE("moe_router: weights are the softmax over all experts, scaled, and normalised only where asked") {
-  DeepseekV2Config config = experts(3, 2);
+  RouterSettings config = experts(3, 2);
   const std::vector<float> logits = {std::log(1.0f), std::log(2.0f), std::log(5.0f)};
   CHECK(route(config, logits).weights[0] == doctest::Approx(5.0 / 8));
   CHECK(route(config, logits).weights[1] == doctest::Approx(2.0 / 8));
-  config.expert_weight_scale = 4.0f;
+  config.scale = 4.0f;
   CHECK(route(config, logits).weights[0] == doctest::Approx(5.0 / 2));
-  config.normalize_expert_weights = true;
+  config.normalize = true;
   CHECK(route(config, logits).weights[0] == doctest::Approx(4.0 * 5 / 7));
 }
 
 TEST_CASE("moe_router: sigmoid scores are independent of each other") {
-  DeepseekV2Config config = experts(3, 1);
+  RouterSettings config = experts(3, 1);
   config.scoring = Scoring::kSigmoid;
   CHECK(route(config, {-1.0f, 0.0f, -3.0f}).ids[0] == 1);
   CHECK(route(config, {-1.0f, 0.0f, -3.0f}).weights[0] == doctest::Approx(0.5));
 }
 
 TEST_CASE("moe_router: experts of a dropped group are never chosen") {
-  DeepseekV2Config config = experts(6, 2);
+  RouterSettings config = experts(6, 2);
   config.selection = ExpertSelection::kGroupLimitedGreedy;
   config.n_groups = 3;
   config.n_groups_used = 1;

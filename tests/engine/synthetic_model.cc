@@ -167,7 +167,7 @@ std::vector<const FastKernels*> all_kernels() {
 
 std::vector<float> run_in_pieces(Model& model, const DeepseekV2Config& config, std::span<const int32_t> tokens,
                                  const std::vector<size_t>& pieces) {
-  KvCache cache(config.n_layers, model.cache_width(), static_cast<int64_t>(tokens.size()));
+  const std::unique_ptr<Cache> cache = model.make_cache(static_cast<int64_t>(tokens.size()));
   const auto n_vocab = static_cast<size_t>(config.n_vocab);
   std::vector<float> logits(tokens.size() * n_vocab);
   for (size_t done = 0, i = 0; done < tokens.size(); ++i) {
@@ -175,7 +175,7 @@ std::vector<float> run_in_pieces(Model& model, const DeepseekV2Config& config, s
     ForwardRequest request;
     request.tokens = tokens.subspan(done, n);
     request.position = static_cast<int64_t>(done);
-    request.cache = &cache;
+    request.cache = cache.get();
     request.logits = logits.data() + done * n_vocab;
     request.all_logits = true;
     REQUIRE(model.forward(request));

@@ -6,7 +6,8 @@
 #include <random>
 #include <vector>
 
-#include "engine/deepseek_v2.h"
+#include "engine/families/deepseek_v2/deepseek_v2.h"
+#include "engine/families/deepseek_v2/make_models.h"
 #include "engine/model.h"
 
 namespace engine::test {

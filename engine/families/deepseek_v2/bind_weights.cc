@@ -1,87 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/load/deepseek_v2_weights.h"
-
-#include <initializer_list>
-#include <optional>
-#include <set>
+#include "engine/families/deepseek_v2/bind_weights.h"
 
 #include "base/strings.h"
+#include "engine/load/tensor_binder.h"
 
 namespace engine {
 namespace {
 
-// Takes tensors out of the table by name and expected shape; remembers the first fault and what was taken.
-class Binder {
- public:
-  explicit Binder(const TensorTable& tensors) : tensors_(tensors) {}
-
-  bool has(const std::string& name) const { return tensors_.contains(name); }
-
-  TensorView matrix(const std::string& name, std::initializer_list<int64_t> shape) {
-    if (error_) return {};
-    const auto found = tensors_.find(name);
-    if (found == tensors_.end()) {
-      error_ = base::corrupt(base::cat("tensor ", name, " is missing"));
-      return {};
-    }
-    const StoredTensor& stored = found->second;
-    const TensorView& view = stored.view;
-    if (!std::equal(shape.begin(), shape.end(), view.shape.begin(), view.shape.begin() + view.n_dims)) {
-      const std::vector<uint64_t> expected(shape.begin(), shape.end());
-      fail(stored, name,
-           base::cat("has shape ", shape_text(view), ", the configuration asks for ", shape_text(expected)));
-      return {};
-    }
-    used_.insert(name);
-    return view;
-  }
-
-  TensorView norm(const std::string& name, int64_t size) {
-    const TensorView view = matrix(name, {size});
-    if (view && traits(view.type).block_values != 1) {
-      fail(tensors_.find(name)->second, name,
-           base::cat("is stored as ", traits(view.type).name, "; norms are never quantised"));
-      return {};
-    }
-    return view;
-  }
-
-  void ignore(const std::string& name) { used_.insert(name); }
-
-  // The fault met, or the first tensor that nobody took.
-  std::optional<base::Error> finish() {
-    for (const auto& [name, stored] : tensors_)
-      if (!used_.contains(name)) fail(stored, name, "is not part of a DeepSeek-V2 model of this configuration");
-    return error_;
-  }
-
- private:
-  void fail(const StoredTensor& stored, const std::string& name, std::string_view problem) {
-    if (!error_)
-      error_ = base::corrupt(
-          base::cat(stored.file, ": tensor ", shown_name(name), " at byte ", stored.file_offset, " ", problem));
-  }
-
-  const TensorTable& tensors_;
-  std::set<std::string, std::less<>> used_;
-  std::optional<base::Error> error_;
-};
-
-std::vector<TensorView> slices(const TensorView& stacked, int n) {
-  std::vector<TensorView> views;
-  for (int i = 0; stacked && i < n; ++i) views.push_back(stacked.slice(i));
-  return views;
-}
-
-// Rows [first, first + n) of a matrix.
-TensorView rows_of(const TensorView& matrix, int64_t first, int64_t n) {
-  TensorView view = matrix;
-  view.shape[0] = n;
-  view.data = matrix.data + first * matrix.row_bytes();
-  return view;
-}
-
-void bind_hf_experts(Binder& b, const DeepseekV2Config& c, const std::string& mlp, DeepseekV2Layer& layer) {
+void bind_hf_experts(TensorBinder& b, const DeepseekV2Config& c, const std::string& mlp, DeepseekV2Layer& layer) {
   const int64_t d = c.hidden_size, f = c.expert_intermediate, n = c.n_experts;
   if (b.has(mlp + "experts.gate_up_proj")) {
     const TensorView fused = b.matrix(mlp + "experts.gate_up_proj", {n, 2 * f, d});  // gate rows first
@@ -131,7 +57,7 @@ Names gguf_names(int layer) {
 }
 
 // Everything of a layer but kv_b and the routed experts, which the containers store differently.
-void bind_common(Binder& b, const DeepseekV2Config& c, const Names& names, bool dense, DeepseekV2Layer& layer) {
+void bind_common(TensorBinder& b, const DeepseekV2Config& c, const Names& names, bool dense, DeepseekV2Layer& layer) {
   const int64_t d = c.hidden_size, h = c.n_heads, qk = c.qk_nope_dim + c.qk_rope_dim;
   layer.attn_norm = b.norm(names.attn_norm, d);
   if (c.q_lora_rank == 0) {
@@ -159,7 +85,7 @@ void bind_common(Binder& b, const DeepseekV2Config& c, const Names& names, bool 
   layer.shared_down = b.matrix(names.shared_down, {d, shared});
 }
 
-void bind_ends(Binder& b, const DeepseekV2Description& model, const std::string& embedding, const std::string& norm,
+void bind_ends(TensorBinder& b, const DeepseekV2Description& model, const std::string& embedding, const std::string& norm,
                const std::string& head, DeepseekV2Weights& weights) {
   const DeepseekV2Config& c = model.config;
   weights.embedding = b.matrix(embedding, {c.n_vocab, c.hidden_size});
@@ -173,7 +99,7 @@ void bind_ends(Binder& b, const DeepseekV2Description& model, const std::string&
 base::Result<DeepseekV2Weights> deepseek_v2_weights_from_hf(const DeepseekV2Description& model,
                                                             const TensorTable& tensors) {
   const DeepseekV2Config& c = model.config;
-  Binder b(tensors);
+  TensorBinder b(tensors, "DeepSeek-V2");
   DeepseekV2Weights weights;
   bind_ends(b, model, "model.embed_tokens.weight", "model.norm.weight", "lm_head.weight", weights);
   for (int l = 0; l < c.n_layers; ++l) {
@@ -193,7 +119,7 @@ base::Result<DeepseekV2Weights> deepseek_v2_weights_from_gguf(const DeepseekV2De
                                                               const TensorTable& tensors) {
   const DeepseekV2Config& c = model.config;
   const int64_t h = c.n_heads, d = c.hidden_size, f = c.expert_intermediate;
-  Binder b(tensors);
+  TensorBinder b(tensors, "DeepSeek-V2");
   DeepseekV2Weights weights;
   bind_ends(b, model, "token_embd.weight", "output_norm.weight", "output.weight", weights);
   for (int l = 0; l < c.n_layers; ++l) {

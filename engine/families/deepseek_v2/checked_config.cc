@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/load/checked_config.h"
+#include "engine/families/deepseek_v2/checked_config.h"
 
 #include <cmath>
 

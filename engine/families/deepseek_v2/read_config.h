@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/load/deepseek_v2_config.h: the family's configuration out of config.json or GGUF metadata.
+// engine/families/deepseek_v2/read_config.h: the family's configuration out of config.json or GGUF metadata.
 //
 // Errors   kCorrupt naming the key where a value is missing, of the wrong type or out of range; kInvalidArgument naming the
 //          key where the model asks for something that Graft does not compute. Nothing is guessed for a key that changes
@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "engine/deepseek_v2.h"
+#include "engine/families/deepseek_v2/deepseek_v2.h"
 #include "engine/formats/gguf.h"
 
 namespace engine {

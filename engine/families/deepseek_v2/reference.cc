@@ -5,21 +5,21 @@
 #include <cmath>
 #include <vector>
 
+#include "engine/families/deepseek_v2/make_models.h"
 #include "engine/formats/dequantize.h"
 #include "engine/kernels/matmul.h"
 #include "engine/kernels/mla_attention.h"
 #include "engine/kernels/moe_router.h"
-#include "engine/kernels/rms_norm.h"
 #include "engine/kernels/rope.h"
-#include "engine/kernels/silu_gate.h"
-#include "engine/model.h"
+#include "engine/plain_ops.h"
+#include "engine/row_cache.h"
 
 namespace engine {
 namespace {
 
-using Values = std::vector<float>;
-
-size_t at(int64_t i) { return static_cast<size_t>(i); }
+using plain::at;
+using plain::matmul;
+using plain::Values;
 
 class Reference : public Model {
  public:
@@ -27,19 +27,20 @@ class Reference : public Model {
       : config_(config), weights_(weights), rope_(config.qk_rope_dim, config.rope_theta, config.yarn) {}
 
   int max_tokens() const override { return 64; }
-  int64_t cache_width() const override { return config_.kv_lora_rank + config_.qk_rope_dim; }
+  std::unique_ptr<Cache> make_cache(int64_t n_ctx) const override {
+    return std::make_unique<RowCache>(config_.n_layers, cache_width(), n_ctx);
+  }
+  uint64_t cache_bytes(int64_t n_ctx) const override { return RowCache::bytes(config_.n_layers, cache_width(), n_ctx); }
 
   bool forward(const ForwardRequest& request) override {
-    const int64_t n = static_cast<int64_t>(request.tokens.size()), d = config_.hidden_size;
-    Values hidden(at(n * d));
-    for (int64_t t = 0; t < n; ++t)
-      dequantize_row(weights_.embedding, request.tokens[at(t)], {hidden.data() + t * d, at(d)});
+    const int64_t d = config_.hidden_size;
+    Values hidden = plain::embed(weights_.embedding, request.tokens);
     for (int l = 0; l < config_.n_layers; ++l) {
       if (request.stop.stop_requested()) return false;
       const DeepseekV2Layer& layer = weights_.layers[at(l)];
-      add(hidden, attention(layer, l, norm(hidden, layer.attn_norm), request));
+      plain::add(hidden, attention(layer, l, norm(hidden, layer.attn_norm), request));
       const Values x = norm(hidden, layer.ffn_norm);
-      add(hidden, layer.router ? experts(layer, x) : swiglu(layer.gate, layer.up, layer.down, x));
+      plain::add(hidden, layer.router ? experts(layer, x) : plain::swiglu(layer.gate, layer.up, layer.down, x));
     }
     if (!request.logits) return true;
     if (!request.all_logits) hidden.erase(hidden.begin(), hidden.end() - d);
@@ -49,47 +50,24 @@ class Reference : public Model {
   }
 
  private:
-  static void add(Values& to, const Values& values) {
-    for (size_t i = 0; i < to.size(); ++i) to[i] += values[i];
-  }
+  int64_t cache_width() const { return config_.kv_lora_rank + config_.qk_rope_dim; }
 
-  static Values matmul(const TensorView& w, const Values& x) {
-    const int64_t n = static_cast<int64_t>(x.size()) / w.n_in();
-    Values y(at(n * w.n_rows()));
-    matmul_cpu_reference(w, x.data(), n, y.data());
-    return y;
-  }
-
-  // Each row of `width` values from column 0 of rows of `stride`; the gain's length is the width.
   Values norm(const Values& x, const TensorView& gain, int64_t stride = 0) const {
-    const int64_t width = gain.n_in();
-    if (stride == 0) stride = width;
-    Values g(at(width)), y(x.size() / at(stride) * at(width));
-    dequantize_row(gain, 0, g);
-    for (int64_t t = 0; t < static_cast<int64_t>(x.size()) / stride; ++t)
-      rms_norm_cpu_reference(x.data() + t * stride, g.data(), width, config_.rms_eps, y.data() + t * width);
-    return y;
-  }
-
-  static Values swiglu(const TensorView& gate, const TensorView& up, const TensorView& down, const Values& x) {
-    Values g = matmul(gate, x);
-    const Values u = matmul(up, x);
-    silu_gate_cpu_reference(g.data(), u.data(), static_cast<int64_t>(g.size()), g.data());
-    return matmul(down, g);
+    return plain::rms_norm(x, gain, config_.rms_eps, stride);
   }
 
   Values experts(const DeepseekV2Layer& layer, const Values& x) const {
     const int64_t d = config_.hidden_size, n_experts = config_.n_experts, k = config_.n_experts_used;
-    Values y = layer.shared_gate ? swiglu(layer.shared_gate, layer.shared_up, layer.shared_down, x) : Values(x.size());
+    Values y = layer.shared_gate ? plain::swiglu(layer.shared_gate, layer.shared_up, layer.shared_down, x) : Values(x.size());
     const Values logits = matmul(layer.router, x);
     std::vector<int32_t> ids(at(k));
     Values scratch(at(n_experts)), chosen(at(k));
     for (int64_t t = 0; t < static_cast<int64_t>(x.size()) / d; ++t) {
-      moe_router(config_, logits.data() + t * n_experts, scratch.data(), ids.data(), chosen.data());
+      moe_router(config_.router(), logits.data() + t * n_experts, scratch.data(), ids.data(), chosen.data());
       const Values token(x.begin() + t * d, x.begin() + (t + 1) * d);
       for (int64_t i = 0; i < k; ++i) {
         const size_t e = at(ids[at(i)]);
-        const Values out = swiglu(layer.expert_gate[e], layer.expert_up[e], layer.expert_down[e], token);
+        const Values out = plain::swiglu(layer.expert_gate[e], layer.expert_up[e], layer.expert_down[e], token);
         for (int64_t j = 0; j < d; ++j) y[at(t * d + j)] += chosen[at(i)] * out[at(j)];
       }
     }
@@ -97,6 +75,7 @@ class Reference : public Model {
   }
 
   Values attention(const DeepseekV2Layer& layer, int l, const Values& x, const ForwardRequest& request) const {
+    RowCache& cache = static_cast<RowCache&>(*request.cache);
     const int64_t n = static_cast<int64_t>(request.tokens.size()), heads = config_.n_heads, c = config_.kv_lora_rank;
     const int64_t nope = config_.qk_nope_dim, rope = config_.qk_rope_dim, dv = config_.v_head_dim, dk = nope + rope;
     Values q = layer.q ? matmul(layer.q, x) : matmul(layer.q_b, norm(matmul(layer.q_a, x), layer.q_a_norm));
@@ -108,7 +87,7 @@ class Reference : public Model {
       for (int64_t h = 0; h < heads; ++h)
         rope_interleaved(turns.data(), rope_.n_pairs(), q.data() + (t * heads + h) * dk + nope);
       rope_interleaved(turns.data(), rope_.n_pairs(), kv.data() + t * (c + rope) + c);
-      float* row = request.cache->row(l, request.position + t);
+      float* row = cache.row(l, request.position + t);
       std::copy_n(latents.data() + t * c, c, row);
       std::copy_n(kv.data() + t * (c + rope) + c, rope, row + c);
     }
@@ -116,7 +95,7 @@ class Reference : public Model {
     const int64_t n_keys = request.position + n;
     Values keys(at(n_keys * heads * dk)), values(at(n_keys * heads * dv));
     for (int64_t s = 0; s < n_keys; ++s)
-      expand(layer, request.cache->row(l, s), keys.data() + s * heads * dk, values.data() + s * heads * dv);
+      expand(layer, cache.row(l, s), keys.data() + s * heads * dk, values.data() + s * heads * dv);
     const float m = yarn_attention_scale(config_.yarn);
     const float scale = m * m / std::sqrt(static_cast<float>(dk));
     Values out(at(n * heads * dv));

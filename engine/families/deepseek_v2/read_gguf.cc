@@ -4,76 +4,15 @@
 #include <optional>
 
 #include "base/strings.h"
-#include "engine/load/checked_config.h"
-#include "engine/load/deepseek_v2_config.h"
+#include "engine/families/deepseek_v2/checked_config.h"
+#include "engine/families/deepseek_v2/read_config.h"
+#include "engine/load/gguf_keys.h"
 
 namespace engine {
 namespace {
 
-// Reads "deepseek2.<key>"; remembers the first fault.
-class Keys {
- public:
-  explicit Keys(const GgufFile& gguf) : gguf_(gguf) {}
-
-  int integer(const std::string& key, std::optional<int> fallback = std::nullopt) {
-    const GgufEntry* found = find(key, fallback.has_value());
-    if (found == nullptr) return fallback.value_or(0);
-    if (const auto* u = std::get_if<uint64_t>(&found->value); u != nullptr && *u <= INT32_MAX)
-      return static_cast<int>(*u);
-    if (const auto* s = std::get_if<int64_t>(&found->value); s != nullptr && *s >= 0 && *s <= INT32_MAX)
-      return static_cast<int>(*s);
-    fail(key, base::cat("must be a whole number in 0..", INT32_MAX));
-    return 0;
-  }
-
-  float real(const std::string& key, std::optional<float> fallback = std::nullopt) {
-    const GgufEntry* found = find(key, fallback.has_value());
-    if (found == nullptr) return fallback.value_or(0.0f);
-    const auto* value = std::get_if<double>(&found->value);
-    if (value == nullptr) fail(key, "must be a floating-point number");
-    return value == nullptr ? 0.0f : static_cast<float>(*value);
-  }
-
-  bool truth(const std::string& key, bool fallback) {
-    const GgufEntry* found = find(key, true);
-    if (found == nullptr) return fallback;
-    const auto* value = std::get_if<bool>(&found->value);
-    if (value == nullptr) fail(key, "must be true or false");
-    return value != nullptr && *value;
-  }
-
-  std::string text(const std::string& key, std::string_view fallback) {
-    const GgufEntry* found = find(key, true);
-    if (found == nullptr) return std::string(fallback);
-    const auto* value = std::get_if<std::string_view>(&found->value);
-    if (value == nullptr) fail(key, "must be a string");
-    return value == nullptr ? std::string() : std::string(*value);
-  }
-
-  bool has(const std::string& key) { return find(key, true) != nullptr; }
-
-  void fail(const std::string& key, std::string_view problem, base::ErrorCode code = base::ErrorCode::kCorrupt) {
-    if (error_) return;
-    const auto found = gguf_.metadata.find("deepseek2." + key);
-    const std::string at = found == gguf_.metadata.end() ? "" : base::cat(" at byte ", found->second.file_offset);
-    error_ = base::Error{code, base::cat("metadata deepseek2.", key, at, " ", problem)};
-  }
-  const std::optional<base::Error>& error() const { return error_; }
-
- private:
-  const GgufEntry* find(const std::string& key, bool optional) {
-    const auto found = gguf_.metadata.find("deepseek2." + key);
-    if (found != gguf_.metadata.end()) return &found->second;
-    if (!optional) fail(key, "is missing");
-    return nullptr;
-  }
-
-  const GgufFile& gguf_;
-  std::optional<base::Error> error_;
-};
-
 // Files made for absorbed attention carry the head sizes under *_mla, and the cache's row sizes under the plain keys.
-void read_attention(Keys& k, DeepseekV2Config& c) {
+void read_attention(GgufKeys& k, DeepseekV2Config& c) {
   c.n_heads = k.integer("attention.head_count");
   c.q_lora_rank = k.integer("attention.q_lora_rank", 0);
   c.kv_lora_rank = k.integer("attention.kv_lora_rank");
@@ -84,7 +23,7 @@ void read_attention(Keys& k, DeepseekV2Config& c) {
   c.rms_eps = k.real("attention.layer_norm_rms_epsilon");
 }
 
-void read_rope(Keys& k, DeepseekV2Config& c) {
+void read_rope(GgufKeys& k, DeepseekV2Config& c) {
   c.rope_theta = k.real("rope.freq_base", 10000.0f);
   const std::string type = k.text("rope.scaling.type", "none");
   if (type == "none") return;
@@ -100,7 +39,7 @@ void read_rope(Keys& k, DeepseekV2Config& c) {
   c.yarn.mscale = c.yarn.mscale_all_dim;
 }
 
-void read_experts(Keys& k, DeepseekV2Config& c) {
+void read_experts(GgufKeys& k, DeepseekV2Config& c) {
   c.n_experts = k.integer("expert_count", 0);
   c.n_dense_layers = c.n_experts == 0 ? c.n_layers : k.integer("leading_dense_block_count", 0);
   if (c.n_experts == 0) return;
@@ -127,14 +66,7 @@ void read_experts(Keys& k, DeepseekV2Config& c) {
 }  // namespace
 
 base::Result<DeepseekV2Description> deepseek_v2_from_gguf(const GgufFile& gguf) {
-  const auto architecture = gguf.metadata.find("general.architecture");
-  const auto* name =
-      architecture == gguf.metadata.end() ? nullptr : std::get_if<std::string_view>(&architecture->second.value);
-  if (name == nullptr) return base::corrupt("metadata general.architecture is missing or no string");
-  if (*name != "deepseek2")
-    return base::invalid(base::cat("metadata general.architecture at byte ", architecture->second.file_offset, " is \"",
-                                   shown_name(*name), "\"; Graft reads \"deepseek2\""));
-  Keys k(gguf);
+  GgufKeys k(gguf, "deepseek2.");
   DeepseekV2Description description;
   DeepseekV2Config& c = description.config;
   c.n_layers = k.integer("block_count");

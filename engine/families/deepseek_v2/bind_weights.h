@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/load/deepseek_v2_weights.h: gives every tensor of a container its place in DeepseekV2Weights.
+// engine/families/deepseek_v2/bind_weights.h: gives every tensor of a container its place in DeepseekV2Weights.
 //
 // Errors   kCorrupt naming the tensor and its byte: missing, of another shape or type than the configuration asks, or not
 //          used by the family at all (a bias that were left out would change every result silently).
 #pragma once
 #include "base/result.h"
 #include "engine/formats/tensor_table.h"
-#include "engine/load/deepseek_v2_config.h"
+#include "engine/families/deepseek_v2/read_config.h"
 
 namespace engine {
 

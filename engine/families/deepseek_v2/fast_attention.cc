@@ -1,39 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
-// The attention half of a layer (deepseek_v2_fast.h).
+// The attention half of a layer (fast.h).
 #include <algorithm>
 
-#include "engine/deepseek_v2_fast.h"
+#include "engine/families/deepseek_v2/fast.h"
 #include "engine/kernels/mla_attention.h"
 
 namespace engine {
 
-void DeepseekV2Fast::attention(const Worker& worker, const PackedLayer& layer, int l, const ForwardRequest& request) {
+bool DeepseekV2Fast::attention(const Worker& worker, const PackedLayer& layer, const Place& place) {
   const bool quantized = is_quantized(layer.kv_a.type) || is_quantized(layer.q ? layer.q.type : layer.q_a.type);
-  const Activations x = normed_hidden(worker, layer.attn_norm, 0, n_, quantized);
+  const Activations x = normed_hidden(worker, layer.attn_norm, 0, n_tokens(), quantized);
   if (layer.q)
-    project_direct(worker, layer, l, x, request);
+    project_direct(worker, layer, x, place);
   else
-    project_low_rank(worker, layer, l, x, request);
+    project_low_rank(worker, layer, x, place);
   worker.barrier();
-  if (stopped_) return;
-  if (n_ == 1)
-    attend_heads(worker, layer, l, request);
+  if (stopped()) return false;
+  if (n_tokens() == 1)
+    attend_heads(worker, layer, place);
   else
-    attend_chunk(worker, layer, l, request);
+    attend_chunk(worker, layer, place);
   worker.barrier();
   const int64_t width = int64_t{config_.n_heads} * config_.v_head_dim;
-  const Activations heads = rounded(worker, heads_, n_, width, is_quantized(layer.o.type), mine(worker).input, 0);
+  const Activations heads = rounded(worker, heads_, n_tokens(), width, is_quantized(layer.o.type), mine(worker).input, 0);
   const auto [first, last] = worker.split(layer.o.n_panels());
-  add_product(worker, layer.o, first, last, heads, n_, nullptr, nullptr);
+  add_product(worker, layer.o, first, last, heads, n_tokens(), nullptr, nullptr);
   worker.barrier();
+  return true;
 }
 
-void DeepseekV2Fast::project_direct(const Worker& worker, const PackedLayer& layer, int l, const Activations& x,
-                                    const ForwardRequest& request) {
+void DeepseekV2Fast::project_direct(const Worker& worker, const PackedLayer& layer, const Activations& x,
+                                    const Place& place) {
   const int64_t kv_width = layer.kv_a.n_out, q_width = layer.q.n_out;
-  if (n_ > 1) {
-    multiply_share(worker, layer.kv_a, x, n_, kv_.data(), kv_width);
-    multiply_share(worker, layer.q, x, n_, q_.data(), q_width);
+  if (n_tokens() > 1) {
+    multiply_share(worker, layer.kv_a, x, n_tokens(), kv_.data(), kv_width);
+    multiply_share(worker, layer.q, x, n_tokens(), q_.data(), q_width);
     return;
   }
   // Worker 0 takes the whole latent row, so that it can finish it without a barrier of its own, and as much of the query
@@ -43,7 +44,7 @@ void DeepseekV2Fast::project_direct(const Worker& worker, const PackedLayer& lay
   int64_t first = 0, last = worker.count == 1 ? q_panels : first_share;
   if (worker.index == 0) {
     multiply(worker, layer.kv_a, 0, kv_panels, x, 1, kv_.data(), kv_width);
-    store_latent(worker, layer, l, 0, request);
+    store_latent(layer, 0, place);
   } else {
     const int64_t rest = q_panels - first_share, others = worker.count - 1;
     first = first_share + rest * (worker.index - 1) / others;
@@ -52,36 +53,36 @@ void DeepseekV2Fast::project_direct(const Worker& worker, const PackedLayer& lay
   multiply(worker, layer.q, first, last, x, 1, q_.data() + first * kPanelRows, q_width);
 }
 
-void DeepseekV2Fast::project_low_rank(const Worker& worker, const PackedLayer& layer, int l, const Activations& x,
-                                      const ForwardRequest& request) {
-  multiply_share(worker, layer.kv_a, x, n_, kv_.data(), layer.kv_a.n_out);
-  multiply_share(worker, layer.q_a, x, n_, q_low_.row(0), q_low_.stride());
+void DeepseekV2Fast::project_low_rank(const Worker& worker, const PackedLayer& layer, const Activations& x,
+                                      const Place& place) {
+  multiply_share(worker, layer.kv_a, x, n_tokens(), kv_.data(), layer.kv_a.n_out);
+  multiply_share(worker, layer.q_a, x, n_tokens(), q_low_.row(0), q_low_.stride());
   worker.barrier();
   const bool quantized = is_quantized(layer.q_b.type);
   const auto norm_row = [&](int64_t t, ActivationBuffer& to) {
-    kernels_.rms_norm(q_low_.row(t), layer.q_a_norm.data(), config_.q_lora_rank, config_.rms_eps, to.row(t));
-    if (quantized) to.quantize(kernels_, t, 0, config_.q_lora_rank);
+    kernels().rms_norm(q_low_.row(t), layer.q_a_norm.data(), config_.q_lora_rank, config_.rms_eps, to.row(t));
+    if (quantized) to.quantize(kernels(), t, 0, config_.q_lora_rank);
   };
   Activations low;
-  if (n_ == 1) {
+  if (n_tokens() == 1) {
     norm_row(0, mine(worker).input);
     low = mine(worker).input.from(0);
-    if (worker.index == 0) store_latent(worker, layer, l, 0, request);
+    if (worker.index == 0) store_latent(layer, 0, place);
   } else {
-    const auto [first, last] = worker.split(n_);
+    const auto [first, last] = worker.split(n_tokens());
     for (int64_t t = first; t < last; ++t) norm_row(t, q_low_);
     worker.barrier();
     low = q_low_.from(0);
   }
-  multiply_share(worker, layer.q_b, low, n_, q_.data(), layer.q_b.n_out);
+  multiply_share(worker, layer.q_b, low, n_tokens(), q_.data(), layer.q_b.n_out);
 }
 
 // The cache row of token t, from kv_.
-void DeepseekV2Fast::store_latent(const Worker&, const PackedLayer& layer, int l, int64_t t, const ForwardRequest& request) {
+void DeepseekV2Fast::store_latent(const PackedLayer& layer,  int64_t t, const Place& place) {
   const int64_t c = config_.kv_lora_rank;
   const float* from = kv_.data() + t * (c + config_.qk_rope_dim);
-  float* row = request.cache->row(l, request.position + t);
-  kernels_.rms_norm(from, layer.kv_a_norm.data(), c, config_.rms_eps, row);
+  float* row = place.row(t);
+  kernels().rms_norm(from, layer.kv_a_norm.data(), c, config_.rms_eps, row);
   std::copy_n(from + c, config_.qk_rope_dim, row + c);
   rope_interleaved(turns_.data() + t * rope_.n_pairs(), rope_.n_pairs(), row + c);
 }
@@ -92,29 +93,29 @@ void DeepseekV2Fast::split_query(const PackedLayer& layer, int64_t t, int64_t h)
   float* q = q_.data() + head * (nope + rope);
   float* to = query_nope_.row(t) + h * nope_width_;
   for (int64_t i = 0; i < nope; ++i) to[i] = q[i] * attention_scale_;
-  if (is_quantized(layer.k_b[static_cast<size_t>(h)].type)) query_nope_.quantize(kernels_, t, h * nope_width_, nope);
+  if (is_quantized(layer.k_b[static_cast<size_t>(h)].type)) query_nope_.quantize(kernels(), t, h * nope_width_, nope);
   float* rotated = queries_.data() + head * cache_width_ + config_.kv_lora_rank;
   for (int64_t i = 0; i < rope; ++i) rotated[i] = q[nope + i] * attention_scale_;
   rope_interleaved(turns_.data() + t * rope_.n_pairs(), rope_.n_pairs(), rotated);
 }
 
 // Queries [first_row, first_row + n_rows), counted over tokens and heads; results in latents_, 8-bit where v_b wants it.
-void DeepseekV2Fast::attend_rows(const Worker&, const PackedLayer& layer, int l, int64_t first_row, int n_rows,
-                                 const ForwardRequest& request) {
+void DeepseekV2Fast::attend_rows(const PackedLayer& layer,  int64_t first_row, int n_rows,
+                                 const Place& place) {
   int32_t n_visible[kMaxAttentionRows];
   for (int r = 0; r < n_rows; ++r)
-    n_visible[r] = static_cast<int32_t>(request.position + (first_row + r) / config_.n_heads + 1);
+    n_visible[r] = static_cast<int32_t>(place.position + (first_row + r) / config_.n_heads + 1);
   float* out = latents_.row(0) + first_row * latent_width_;
-  kernels_.mla_attention({queries_.data() + first_row * cache_width_, n_rows, n_visible, request.cache->row(l, 0),
+  kernels().mla_attention({queries_.data() + first_row * cache_width_, n_rows, n_visible, place.cache.row(place.layer, 0),
                           cache_width_, latent_width_, out});
   for (int r = 0; r < n_rows; ++r) {
     const int64_t t = (first_row + r) / config_.n_heads, h = (first_row + r) % config_.n_heads;
-    if (is_quantized(layer.v_b[static_cast<size_t>(h)].type)) latents_.quantize(kernels_, t, h * latent_width_, latent_width_);
+    if (is_quantized(layer.v_b[static_cast<size_t>(h)].type)) latents_.quantize(kernels(), t, h * latent_width_, latent_width_);
   }
 }
 
 // One token: a worker carries its heads from the query to the head's output without meeting the others.
-void DeepseekV2Fast::attend_heads(const Worker& worker, const PackedLayer& layer, int l, const ForwardRequest& request) {
+void DeepseekV2Fast::attend_heads(const Worker& worker, const PackedLayer& layer, const Place& place) {
   const auto [first, last] = worker.split(config_.n_heads);
   for (int64_t h = first; h < last; ++h) {
     split_query(layer, 0, h);
@@ -123,7 +124,7 @@ void DeepseekV2Fast::attend_heads(const Worker& worker, const PackedLayer& layer
              queries_.data() + h * cache_width_, 0);
   }
   for (int64_t h = first; h < last; h += kMaxAttentionRows)
-    attend_rows(worker, layer, l, h, static_cast<int>(std::min<int64_t>(kMaxAttentionRows, last - h)), request);
+    attend_rows(layer, h, static_cast<int>(std::min<int64_t>(kMaxAttentionRows, last - h)), place);
   for (int64_t h = first; h < last; ++h) {
     const PackedMatrix& v_b = layer.v_b[static_cast<size_t>(h)];
     multiply(worker, v_b, 0, v_b.n_panels(), latents_.from(0).columns(h * latent_width_), 1,
@@ -131,11 +132,11 @@ void DeepseekV2Fast::attend_heads(const Worker& worker, const PackedLayer& layer
   }
 }
 
-void DeepseekV2Fast::attend_chunk(const Worker& worker, const PackedLayer& layer, int l, const ForwardRequest& request) {
+void DeepseekV2Fast::attend_chunk(const Worker& worker, const PackedLayer& layer, const Place& place) {
   const int64_t heads = config_.n_heads;
-  const auto [first_token, last_token] = worker.split(n_);
+  const auto [first_token, last_token] = worker.split(n_tokens());
   for (int64_t t = first_token; t < last_token; ++t) {
-    store_latent(worker, layer, l, t, request);
+    store_latent(layer, t, place);
     for (int64_t h = 0; h < heads; ++h) split_query(layer, t, h);
   }
   worker.barrier();
@@ -147,16 +148,16 @@ void DeepseekV2Fast::attend_chunk(const Worker& worker, const PackedLayer& layer
       multiply_head(list[static_cast<size_t>(h)], h, std::max(first - h * panels, int64_t{0}), std::min(last - h * panels, panels));
   };
   per_head(layer.k_b, [&](const PackedMatrix& k_b, int64_t h, int64_t first, int64_t last) {
-    multiply(worker, k_b, first, last, query_nope_.from(0).columns(h * nope_width_), n_,
+    multiply(worker, k_b, first, last, query_nope_.from(0).columns(h * nope_width_), n_tokens(),
              queries_.data() + h * cache_width_ + first * kPanelRows, heads * cache_width_);
   });
   worker.barrier();
-  const int64_t n_rows = n_ * heads;  // later rows see more of the cache: groups are dealt out in turn
+  const int64_t n_rows = n_tokens() * heads;  // later rows see more of the cache: groups are dealt out in turn
   for (int64_t r = worker.index * kMaxAttentionRows; r < n_rows; r += int64_t{worker.count} * kMaxAttentionRows)
-    attend_rows(worker, layer, l, r, static_cast<int>(std::min<int64_t>(kMaxAttentionRows, n_rows - r)), request);
+    attend_rows(layer, r, static_cast<int>(std::min<int64_t>(kMaxAttentionRows, n_rows - r)), place);
   worker.barrier();
   per_head(layer.v_b, [&](const PackedMatrix& v_b, int64_t h, int64_t first, int64_t last) {
-    multiply(worker, v_b, first, last, latents_.from(0).columns(h * latent_width_), n_,
+    multiply(worker, v_b, first, last, latents_.from(0).columns(h * latent_width_), n_tokens(),
              heads_.row(0) + h * config_.v_head_dim + first * kPanelRows, heads_.stride());
   });
 }

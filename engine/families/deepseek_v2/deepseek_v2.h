@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/deepseek_v2.h: configuration and weights of the DeepSeek-V2 family, the same from either container.
+// engine/families/deepseek_v2/deepseek_v2.h: configuration and weights of the DeepSeek-V2 family, the same from either container.
 //
 // Shapes   D hidden, H heads, C kv_lora_rank, E routed experts, F expert width. Linear layers are [n_out, n_in].
 // Errors   The readers return only configurations and weights that passed every check: shapes agree with the configuration,
@@ -9,19 +9,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/kernels/moe_router.h"
+#include "engine/kernels/rope.h"
 #include "engine/tensor.h"
 
 namespace engine {
-
-enum class Scoring { kSoftmax, kSigmoid };
-enum class ExpertSelection { kGreedy, kGroupLimitedGreedy };  // V2; group score: the best expert of the group
-
-struct YarnScaling {
-  float factor = 1.0f;  // 1: off
-  int original_context = 4096;
-  float beta_fast = 32.0f, beta_slow = 1.0f;
-  float mscale = 1.0f, mscale_all_dim = 0.0f;
-};
 
 struct DeepseekV2Config {
   int n_layers = 0, hidden_size = 0, n_heads = 0, n_vocab = 0, n_ctx_train = 0;
@@ -37,6 +29,10 @@ struct DeepseekV2Config {
   float rms_eps = 1e-6f;
   float rope_theta = 10000.0f;
   YarnScaling yarn;
+
+  RouterSettings router() const {
+    return {n_experts, n_experts_used, scoring, selection, n_groups, n_groups_used, normalize_expert_weights, expert_weight_scale};
+  }
 };
 
 struct DeepseekV2Layer {

@@ -6,71 +6,17 @@
 
 #include "base/json.h"
 #include "base/strings.h"
-#include "engine/load/checked_config.h"
-#include "engine/load/deepseek_v2_config.h"
+#include "engine/families/deepseek_v2/checked_config.h"
+#include "engine/families/deepseek_v2/read_config.h"
+#include "engine/load/config_members.h"
 
 namespace engine {
 namespace {
 
 using base::Json;
 
-// Reads members of one object; remembers the first fault. A null counts as missing: Python writes None so.
-class Members {
- public:
-  Members(const Json& object, std::string where) : object_(object), where_(std::move(where)) {}
-
-  int integer(const char* key, std::optional<int> fallback = std::nullopt) {
-    const Json* found = find(key, fallback.has_value());
-    if (found == nullptr) return fallback.value_or(0);
-    const bool fits = found->is_number_unsigned() ? found->get<uint64_t>() <= INT32_MAX : found->is_number_integer();
-    if (!fits) fail(key, base::cat("must be a whole number up to ", INT32_MAX, ", not ", base::dump_json(*found)));
-    return fits ? static_cast<int>(std::max<int64_t>(found->get<int64_t>(), -1)) : 0;
-  }
-
-  float real(const char* key, std::optional<float> fallback = std::nullopt) {
-    const Json* found = find(key, fallback.has_value());
-    if (found == nullptr) return fallback.value_or(0.0f);
-    if (!found->is_number()) fail(key, base::cat("must be a number, not ", base::dump_json(*found)));
-    return found->is_number() ? static_cast<float>(found->get<double>()) : 0.0f;
-  }
-
-  bool truth(const char* key, bool fallback) {
-    const Json* found = find(key, true);
-    if (found == nullptr) return fallback;
-    if (!found->is_boolean()) fail(key, base::cat("must be true or false, not ", base::dump_json(*found)));
-    return found->is_boolean() && found->get<bool>();
-  }
-
-  std::string text(const char* key, std::string_view fallback) {
-    const Json* found = find(key, true);
-    if (found == nullptr) return std::string(fallback);
-    if (!found->is_string()) fail(key, base::cat("must be a string, not ", base::dump_json(*found)));
-    return found->is_string() ? found->get<std::string>() : std::string();
-  }
-
-  bool has(const char* key) { return find(key, true) != nullptr; }
-
-  void fail(const char* key, std::string_view problem, base::ErrorCode code = base::ErrorCode::kCorrupt) {
-    if (!error_) error_ = base::Error{code, base::cat(where_, ": \"", key, "\" ", problem)};
-  }
-  void refuse(const char* key, std::string_view problem) { fail(key, problem, base::ErrorCode::kInvalidArgument); }
-  const std::optional<base::Error>& error() const { return error_; }
-
- private:
-  const Json* find(const char* key, bool optional) {
-    const auto found = object_.find(key);
-    if (found != object_.end() && !found->is_null()) return &*found;
-    if (!optional) fail(key, "is missing");
-    return nullptr;
-  }
-
-  const Json& object_;
-  std::string where_;
-  std::optional<base::Error> error_;
-};
-
 // What the model would need and Graft does not compute.
-void refuse_unsupported(Members& m) {
+void refuse_unsupported(ConfigMembers& m) {
   if (const std::string type = m.text("model_type", ""); type != "deepseek_v2")
     m.refuse("model_type", base::cat("is \"", type, "\"; Graft reads \"deepseek_v2\""));
   if (const std::string act = m.text("hidden_act", "silu"); act != "silu")
@@ -82,7 +28,7 @@ void refuse_unsupported(Members& m) {
     m.refuse("quantization_config", "is present; quantised safetensors are not supported");
 }
 
-void read_router(Members& m, DeepseekV2Config& c) {
+void read_router(ConfigMembers& m, DeepseekV2Config& c) {
   c.n_experts = m.integer("n_routed_experts", 0);
   c.n_dense_layers = c.n_experts == 0 ? c.n_layers : std::min(m.integer("first_k_dense_replace", 0), c.n_layers);
   if (c.n_experts == 0) return;
@@ -105,7 +51,7 @@ void read_router(Members& m, DeepseekV2Config& c) {
     m.refuse("topk_method", base::cat("is \"", method, "\"; Graft computes \"greedy\" and \"group_limited_greedy\""));
 }
 
-void read_yarn(Members& rope, int n_ctx_train, YarnScaling& yarn) {
+void read_yarn(ConfigMembers& rope, int n_ctx_train, YarnScaling& yarn) {
   yarn.factor = rope.real("factor");
   yarn.original_context = rope.integer("original_max_position_embeddings", n_ctx_train);
   yarn.beta_fast = rope.real("beta_fast", 32.0f);
@@ -126,7 +72,7 @@ void read_yarn(Members& rope, int n_ctx_train, YarnScaling& yarn) {
 
 base::Result<DeepseekV2Description> deepseek_v2_from_json(const Json& config_json) {
   if (!config_json.is_object()) return base::corrupt("config.json: it is no JSON object");
-  Members m(config_json, "config.json");
+  ConfigMembers m(config_json, "config.json");
   refuse_unsupported(m);
   DeepseekV2Description description;
   DeepseekV2Config& c = description.config;
@@ -152,7 +98,7 @@ base::Result<DeepseekV2Description> deepseek_v2_from_json(const Json& config_jso
   const Json rope_json = m.has(rope_key) ? config_json[rope_key] : Json::object();
   if (!rope_json.is_object()) m.fail(rope_key, "must be an object");
   if (m.error()) return *m.error();
-  Members rope(rope_json, base::cat("config.json: ", rope_key));
+  ConfigMembers rope(rope_json, base::cat("config.json: ", rope_key));
   c.rope_theta = rope.real("rope_theta", m.real("rope_theta", 10000.0f));
   const std::string type = rope.text("rope_type", rope.text("type", "default"));
   if (type == "yarn")

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/load/checked_config.h: bounds that every configuration must keep, whatever file it came from.
+// engine/load/limits.h: bounds that every configuration must keep, whatever family and file it came from.
 #pragma once
-#include "base/result.h"
-#include "engine/deepseek_v2.h"
 
 namespace engine {
 
@@ -15,8 +13,5 @@ inline constexpr int kMaxVocab = 1 << 22;
 inline constexpr int kMaxContext = 1 << 26;
 inline constexpr int kMaxExperts = 1 << 10;
 inline constexpr int kMaxSharedExperts = 1 << 6;
-
-// kCorrupt for values that contradict each other or lie out of range.
-base::Status check_config(const DeepseekV2Config& config);
 
 }  // namespace engine

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/families/deepseek_v2/family.h"
+
+#include <nlohmann/json.hpp>
+
+#include "engine/families/deepseek_v2/bind_weights.h"
+#include "engine/families/deepseek_v2/make_models.h"
+#include "engine/families/deepseek_v2/packed_weights.h"
+#include "engine/families/deepseek_v2/read_config.h"
+#include "engine/load/weight_sizes.h"
+#include "engine/row_cache.h"
+
+namespace engine {
+namespace {
+
+void count_all_but_experts(const DeepseekV2Layer& l, WeightSizes& sizes) {
+  for (const TensorView* view :
+       {&l.attn_norm, &l.q, &l.q_a, &l.q_a_norm, &l.q_b, &l.kv_a, &l.kv_a_norm, &l.kv_b, &l.k_b, &l.v_b, &l.o,
+        &l.ffn_norm, &l.gate, &l.up, &l.down, &l.router, &l.shared_gate, &l.shared_up, &l.shared_down})
+    sizes.always(*view);
+}
+
+class DeepseekV2Family : public Family {
+ public:
+  DeepseekV2Family(const DeepseekV2Config& config, DeepseekV2Weights weights) : config_(config), weights_(std::move(weights)) {}
+
+  void describe(ModelInfo& info) const override {
+    info.family = "deepseek_v2";
+    info.n_layers = config_.n_layers;
+    info.hidden_size = config_.hidden_size;
+    info.n_heads = config_.n_heads;
+    info.n_vocab = config_.n_vocab;
+    info.n_experts = config_.n_experts;
+    info.n_experts_used = config_.n_experts_used;
+    info.n_ctx_train = config_.n_ctx_train;
+    info.kv_bytes_per_token = RowCache::bytes(config_.n_layers, config_.kv_lora_rank + config_.qk_rope_dim, 1);
+    WeightSizes sizes;
+    for (const DeepseekV2Layer& layer : weights_.layers) {
+      count_all_but_experts(layer, sizes);
+      sizes.experts(layer.expert_gate, config_.n_experts_used);
+      sizes.experts(layer.expert_up, config_.n_experts_used);
+      sizes.experts(layer.expert_down, config_.n_experts_used);
+    }
+    sizes.always(weights_.norm);
+    sizes.ends(weights_.embedding, weights_.head);
+    sizes.report(info);
+  }
+
+  std::unique_ptr<Model> make_reference() const override { return make_deepseek_v2_reference(config_, weights_); }
+  std::unique_ptr<Model> make_fast(const FastKernels& kernels, ThreadPool& pool, bool pack) const override {
+    return make_deepseek_v2_fast(config_, weights_, kernels, pool, pack);
+  }
+  uint64_t packed_bytes() const override { return engine::packed_bytes(weights_); }
+
+ private:
+  const DeepseekV2Config config_;
+  const DeepseekV2Weights weights_;  // views
+};
+
+std::unique_ptr<const Family> family(const DeepseekV2Description& description, DeepseekV2Weights weights) {
+  return std::make_unique<DeepseekV2Family>(description.config, std::move(weights));
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<const Family>> deepseek_v2_family_from_hf(const nlohmann::json& config, const TensorTable& tensors) {
+  auto description = deepseek_v2_from_json(config);
+  if (!description) return std::move(description).error();
+  auto weights = deepseek_v2_weights_from_hf(*description, tensors);
+  if (!weights) return std::move(weights).error();
+  return family(*description, std::move(*weights));
+}
+
+base::Result<std::unique_ptr<const Family>> deepseek_v2_family_from_gguf(const GgufFile& gguf) {
+  auto description = deepseek_v2_from_gguf(gguf);
+  if (!description) return std::move(description).error();
+  auto weights = deepseek_v2_weights_from_gguf(*description, gguf.tensors);
+  if (!weights) return std::move(weights).error();
+  return family(*description, std::move(*weights));
+}
+
+}  // namespace engine

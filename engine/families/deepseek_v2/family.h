@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/families/deepseek_v2/family.h: DeepSeek-V2, V2-Lite and Coder-V2. Front door of this folder.
+#pragma once
+#include "engine/family.h"
+
+namespace engine {
+
+base::Result<std::unique_ptr<const Family>> deepseek_v2_family_from_hf(const nlohmann::json& config, const TensorTable& tensors);
+base::Result<std::unique_ptr<const Family>> deepseek_v2_family_from_gguf(const GgufFile& gguf);
+
+}  // namespace engine

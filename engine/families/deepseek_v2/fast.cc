@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/families/deepseek_v2/fast.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/families/deepseek_v2/make_models.h"
+
+namespace engine {
+namespace {
+
+float attention_scale(const DeepseekV2Config& config) {
+  const float m = yarn_attention_scale(config.yarn);
+  return m * m / std::sqrt(static_cast<float>(config.qk_nope_dim + config.qk_rope_dim));
+}
+
+int64_t ff_width(const DeepseekV2Config& c) {
+  return std::max<int64_t>(c.dense_intermediate, std::max(1, c.n_shared_experts) * int64_t{c.expert_intermediate});
+}
+
+PassShape pass_shape(const DeepseekV2Config& c) {
+  return {c.n_layers, c.hidden_size, c.n_vocab, c.rms_eps, std::max<int64_t>(c.q_lora_rank, int64_t{c.n_heads} * c.v_head_dim),
+          ff_width(c)};
+}
+
+}  // namespace
+
+DeepseekV2Fast::DeepseekV2Fast(const DeepseekV2Config& config, const DeepseekV2Weights& weights, const FastKernels& kernels,
+                               ThreadPool& pool, bool pack)
+    : FastPass(pass_shape(config), kernels, pool),
+      config_(config),
+      rope_(config.qk_rope_dim, config.rope_theta, config.yarn),
+      attention_scale_(attention_scale(config)),
+      latent_width_(round_up(config.kv_lora_rank, kBlockValues)),
+      cache_width_(std::max(round_up(config.kv_lora_rank + config.qk_rope_dim, 16), latent_width_)),
+      nope_width_(round_up(config.qk_nope_dim, kBlockValues)),
+      feed_forward_(*this, config.router(), config.hidden_size, ff_width(config), config.expert_intermediate, pool.size()),
+      q_low_(kChunk, std::max(1, config.q_lora_rank)),
+      query_nope_(kChunk, config.n_heads * nope_width_),
+      latents_(kChunk, config.n_heads * latent_width_),
+      heads_(kChunk, int64_t{config.n_heads} * config.v_head_dim),
+      q_(static_cast<size_t>(kChunk * config.n_heads * (config.qk_nope_dim + config.qk_rope_dim))),
+      kv_(static_cast<size_t>(kChunk * (config.kv_lora_rank + config.qk_rope_dim))),
+      queries_(static_cast<size_t>(kChunk * config.n_heads * cache_width_)),
+      turns_(static_cast<size_t>(kChunk * config.qk_rope_dim / 2)) {
+  std::vector<PackedMatrix*> matrices;
+  for (const DeepseekV2Layer& from : weights.layers) layers_.push_back(packed_layer(config, from, store()));
+  for (PackedLayer& layer : layers_) layer.list(matrices);
+  finish_weights(weights.embedding, weights.norm, weights.head, std::move(matrices), pack);
+}
+
+std::unique_ptr<Cache> DeepseekV2Fast::make_cache(int64_t n_ctx) const {
+  return std::make_unique<RowCache>(config_.n_layers, cache_width_, n_ctx);
+}
+
+uint64_t DeepseekV2Fast::cache_bytes(int64_t n_ctx) const { return RowCache::bytes(config_.n_layers, cache_width_, n_ctx); }
+
+void DeepseekV2Fast::begin(const ForwardRequest& request) {
+  for (int64_t t = 0; t < n_tokens(); ++t) rope_.angles(request.position + t, turns_.data() + t * rope_.n_pairs());
+}
+
+bool DeepseekV2Fast::layer(const Worker& worker, int l, const ForwardRequest& request) {
+  const PackedLayer& layer = layers_[static_cast<size_t>(l)];
+  if (!attention(worker, layer, {static_cast<RowCache&>(*request.cache), l, request.position})) return false;
+  feed_forward_.add(worker, layer.ff);
+  return true;
+}
+
+std::unique_ptr<Model> make_deepseek_v2_fast(const DeepseekV2Config& config, const DeepseekV2Weights& weights,
+                                             const FastKernels& kernels, ThreadPool& pool, bool pack) {
+  return std::make_unique<DeepseekV2Fast>(config, weights, kernels, pool, pack);
+}
+
+}  // namespace engine

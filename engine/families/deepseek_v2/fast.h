@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/families/deepseek_v2/fast.h: the DeepSeek-V2 forward pass on the fast paths.
+//
+// Attention is the absorbed form: scores and sums run over latent cache rows, with k_b folded into the query and v_b
+// applied to the result. Held against the reference pass, which expands keys and values.
+//
+// Source   DeepSeek-V2, arXiv:2405.04434, section 2 and appendix C (absorbed form)
+#pragma once
+#include <vector>
+
+#include "engine/families/deepseek_v2/packed_weights.h"
+#include "engine/fast/fast_pass.h"
+#include "engine/fast/feed_forward.h"
+#include "engine/kernels/rope.h"
+#include "engine/row_cache.h"
+
+namespace engine {
+
+class DeepseekV2Fast : public FastPass {
+ public:
+  DeepseekV2Fast(const DeepseekV2Config& config, const DeepseekV2Weights& weights, const FastKernels& kernels,
+                 ThreadPool& pool, bool pack);
+
+  std::unique_ptr<Cache> make_cache(int64_t n_ctx) const override;
+  uint64_t cache_bytes(int64_t n_ctx) const override;
+
+ private:
+  void begin(const ForwardRequest& request) override;
+  bool layer(const Worker& worker, int l, const ForwardRequest& request) override;
+
+  // fast_attention.cc. What a step needs of the pass beside the team's buffers.
+  struct Place {
+    RowCache& cache;
+    int64_t layer, position;
+    float* row(int64_t token) const { return cache.row(layer, position + token); }
+  };
+  bool attention(const Worker& worker, const PackedLayer& layer, const Place& place);
+  void project_direct(const Worker& worker, const PackedLayer& layer, const Activations& x, const Place& place);
+  void project_low_rank(const Worker& worker, const PackedLayer& layer, const Activations& x, const Place& place);
+  void store_latent(const PackedLayer& layer, int64_t t, const Place& place);
+  void split_query(const PackedLayer& layer, int64_t t, int64_t h);
+  void attend_heads(const Worker& worker, const PackedLayer& layer, const Place& place);
+  void attend_chunk(const Worker& worker, const PackedLayer& layer, const Place& place);
+  void attend_rows(const PackedLayer& layer, int64_t first_row, int n_rows, const Place& place);
+
+  const DeepseekV2Config config_;
+  const RopeTable rope_;
+  const float attention_scale_;
+  const int64_t latent_width_;  // C rounded up to 32: stride of attention results, per head
+  const int64_t cache_width_;   // [c | k_rope], zero-padded
+  const int64_t nope_width_;    // nope rounded up to 32: stride of one head's unrotated query
+  std::vector<PackedLayer> layers_;
+  FeedForward feed_forward_;
+
+  // Work buffers of the chunk, [kChunk, ..]; written by all workers, each its own part, between barriers.
+  ActivationBuffer q_low_, query_nope_, latents_, heads_;
+  Buffer<float> q_, kv_, queries_;
+  std::vector<RopeTable::Turn> turns_;  // [kChunk, pairs]
+};
+
+}  // namespace engine

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/families/deepseek_v2/packed_weights.h"
+
+#include <cstring>
+
+#include "engine/formats/dequantize.h"
+
+namespace engine {
+namespace {
+
+void key_and_value_heads(const DeepseekV2Config& config, const DeepseekV2Layer& from, PanelStore& store, PackedLayer& to) {
+  const int64_t c = config.kv_lora_rank, nope = config.qk_nope_dim, dv = config.v_head_dim;
+  for (int64_t h = 0; h < config.n_heads; ++h) {
+    if (!from.kv_b) {
+      to.k_b.push_back(store.matrix(from.k_b.slice(h)));
+      to.v_b.push_back(store.matrix(from.v_b.slice(h)));
+      continue;
+    }
+    const std::byte* rows = from.kv_b.data + h * (nope + dv) * from.kv_b.row_bytes();
+    to.v_b.push_back(store.matrix(matrix_view(from.kv_b.type, dv, c, rows + nope * from.kv_b.row_bytes())));
+    // Transposed: [nope, C] to [C, nope]. Blocks of quantised rows cannot be turned; those become f32, which is exact.
+    const DType type = is_quantized(from.kv_b.type) ? DType::kF32 : from.kv_b.type;
+    const size_t value_bytes = static_cast<size_t>(traits(type).block_bytes);
+    Buffer<std::byte> turned(static_cast<size_t>(c * nope) * value_bytes);
+    std::vector<float> row(static_cast<size_t>(c));
+    for (int64_t j = 0; j < nope; ++j) {
+      const std::byte* stored = rows + j * from.kv_b.row_bytes();
+      if (is_quantized(from.kv_b.type)) {
+        dequantize_row(from.kv_b, h * (nope + dv) + j, row);
+        stored = reinterpret_cast<const std::byte*>(row.data());
+      }
+      for (int64_t i = 0; i < c; ++i)
+        std::memcpy(turned.data() + static_cast<size_t>(i * nope + j) * value_bytes, stored + static_cast<size_t>(i) * value_bytes,
+                    value_bytes);
+    }
+    to.k_b.push_back(store.own_matrix(type, c, nope, std::move(turned)));
+  }
+}
+
+}  // namespace
+
+void PackedLayer::list(std::vector<PackedMatrix*>& all) {
+  all.insert(all.end(), {&q, &q_a, &q_b, &kv_a, &o});
+  for (std::vector<PackedMatrix>* heads : {&k_b, &v_b})
+    for (PackedMatrix& m : *heads) all.push_back(&m);
+  ff.list(all);
+}
+
+PackedLayer packed_layer(const DeepseekV2Config& config, const DeepseekV2Layer& from, PanelStore& store) {
+  PackedLayer to;
+  to.attn_norm = decoded(from.attn_norm);
+  to.q_a_norm = decoded(from.q_a_norm);
+  to.kv_a_norm = decoded(from.kv_a_norm);
+  to.q = store.matrix(from.q);
+  to.q_a = store.matrix(from.q_a);
+  to.q_b = store.matrix(from.q_b);
+  to.kv_a = store.matrix(from.kv_a);
+  key_and_value_heads(config, from, store, to);
+  to.o = store.matrix(from.o);
+  to.ff.norm = decoded(from.ffn_norm);
+  to.ff.gate = store.matrix(from.gate);
+  to.ff.up = store.matrix(from.up);
+  to.ff.down = store.matrix(from.down);
+  to.ff.router = store.matrix(from.router);
+  to.ff.shared_gate = store.matrix(from.shared_gate);
+  to.ff.shared_up = store.matrix(from.shared_up);
+  to.ff.shared_down = store.matrix(from.shared_down);
+  to.ff.expert_gate = store.matrices(from.expert_gate);
+  to.ff.expert_up = store.matrices(from.expert_up);
+  to.ff.expert_down = store.matrices(from.expert_down);
+  return to;
+}
+
+uint64_t packed_bytes(const DeepseekV2Weights& weights) {
+  uint64_t total = static_cast<uint64_t>(weights.head.size_bytes());
+  for (const DeepseekV2Layer& l : weights.layers) {
+    for (const TensorView* view : {&l.q, &l.q_a, &l.q_b, &l.kv_a, &l.kv_b, &l.k_b, &l.v_b, &l.o, &l.gate, &l.up, &l.down,
+                                   &l.router, &l.shared_gate, &l.shared_up, &l.shared_down})
+      if (*view) total += static_cast<uint64_t>(view->size_bytes());
+    for (const auto* list : {&l.expert_gate, &l.expert_up, &l.expert_down})
+      for (const TensorView& view : *list) total += static_cast<uint64_t>(view.size_bytes());
+  }
+  return total;
+}
+
+}  // namespace engine

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/fast/feed_forward.h"
+
+#include <algorithm>
+
+namespace engine {
+namespace {
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+}  // namespace
+
+void FeedForwardWeights::list(std::vector<PackedMatrix*>& all) {
+  all.insert(all.end(), {&gate, &up, &down, &router, &shared_gate, &shared_up, &shared_down});
+  for (std::vector<PackedMatrix>* experts : {&expert_gate, &expert_up, &expert_down})
+    for (PackedMatrix& m : *experts) all.push_back(&m);
+}
+
+FeedForward::FeedForward(FastPass& pass, const RouterSettings& settings, int64_t hidden_size, int64_t width,
+                         int64_t expert_width, int n_workers)
+    : pass_(pass),
+      settings_(settings),
+      hidden_size_(hidden_size),
+      expert_width_(expert_width),
+      middle_(FastPass::kChunk, width),
+      expert_middle_(int64_t{FastPass::kChunk} * std::max(1, settings.n_experts_used), expert_width),
+      router_logits_(static_cast<size_t>(int64_t{FastPass::kChunk} * settings.n_experts)),
+      ids_(static_cast<size_t>(FastPass::kChunk * std::max(1, settings.n_experts_used))),
+      chosen_(ids_.size()),
+      private_(static_cast<size_t>(n_workers)) {
+  groups_.reserve(settings.n_experts, static_cast<int64_t>(ids_.size()));
+  for (Private& p : private_) {
+    p.middle = ActivationBuffer(1 + settings.n_experts_used, std::max(width, expert_width));
+    p.router_scratch.resize(static_cast<size_t>(settings.n_experts));
+    p.weights.resize(static_cast<size_t>(settings.n_experts_used));
+    p.ids.resize(static_cast<size_t>(settings.n_experts_used));
+    p.groups.reserve(settings.n_experts, settings.n_experts_used);
+  }
+}
+
+void FeedForward::add(const Worker& worker, const FeedForwardWeights& layer) {
+  if (layer.router)
+    experts(worker, layer);
+  else
+    dense(worker, layer);
+}
+
+// Panels [first, last) of silu(x . gate^T) * (x . up^T) into rows [first_row, ..) of `out`.
+void FeedForward::gate_up(const Worker& worker, const PackedMatrix& gate, const PackedMatrix& up, const Activations& x,
+                             int64_t n_tokens, int64_t first_panel, int64_t last_panel, ActivationBuffer& out, int64_t first_row) {
+  FastPass::Private& own = pass_.mine(worker);
+  const int64_t step = n_tokens == 1 ? last_panel - first_panel : FastPass::kTilePanels;
+  for (int64_t p = first_panel; p < last_panel; p += step) {
+    const int64_t end = std::min(p + step, last_panel), stride = (end - p) * kPanelRows;
+    const int64_t width = std::min(end * kPanelRows, gate.n_out) - p * kPanelRows;
+    pass_.multiply(worker, gate, p, end, x, n_tokens, own.tile.data(), stride);
+    pass_.multiply(worker, up, p, end, x, n_tokens, own.tile_up.data(), stride);
+    for (int64_t i = 0; i < n_tokens; ++i)
+      pass_.kernels().silu_gate(own.tile.data() + i * stride, own.tile_up.data() + i * stride, width,
+                         out.row(first_row + i) + p * kPanelRows);
+  }
+}
+
+void FeedForward::dense(const Worker& worker, const FeedForwardWeights& layer) {
+  const bool quantized = is_quantized(layer.gate.type) || is_quantized(layer.up.type);
+  const Activations x = pass_.normed_hidden(worker, layer.norm, 0, pass_.n_tokens(), quantized);
+  const auto [first, last] = worker.split(layer.gate.n_panels());
+  gate_up(worker, layer.gate, layer.up, x, pass_.n_tokens(), first, last, middle_, 0);
+  worker.barrier();
+  const Activations middle =
+      pass_.rounded(worker, middle_, pass_.n_tokens(), layer.down.n_in, is_quantized(layer.down.type), mine(worker).middle, 0);
+  const auto [first_out, last_out] = worker.split(layer.down.n_panels());
+  pass_.add_product(worker, layer.down, first_out, last_out, middle, pass_.n_tokens(), nullptr, nullptr);
+  worker.barrier();
+}
+
+// Experts of each token, grouped. Ends with a barrier unless there is one token.
+const ExpertGroups& FeedForward::route(const Worker& worker) {
+  const int64_t n_experts = settings_.n_experts, k = settings_.n_experts_used;
+  Private& own = mine(worker);
+  if (pass_.n_tokens() == 1) {
+    moe_router(settings_, router_logits_.data(), own.router_scratch.data(), own.ids.data(), own.weights.data());
+    own.groups.assign(settings_.n_experts, 1, settings_.n_experts_used, own.ids.data(), own.weights.data());
+    return own.groups;
+  }
+  const auto [first, last] = worker.split(pass_.n_tokens());
+  for (int64_t t = first; t < last; ++t)
+    moe_router(settings_, router_logits_.data() + t * n_experts, own.router_scratch.data(), ids_.data() + t * k,
+               chosen_.data() + t * k);
+  worker.barrier();
+  if (worker.index == 0) groups_.assign(settings_.n_experts, pass_.n_tokens(), settings_.n_experts_used, ids_.data(), chosen_.data());
+  worker.barrier();
+  return groups_;
+}
+
+void FeedForward::experts(const Worker& worker, const FeedForwardWeights& layer) {
+  const int64_t k = settings_.n_experts_used;
+  const bool quantized = is_quantized(layer.expert_gate[0].type) || is_quantized(layer.expert_up[0].type) ||
+                         is_quantized(layer.router.type) || (layer.shared_gate && is_quantized(layer.shared_gate.type)) ||
+                         (layer.shared_up && is_quantized(layer.shared_up.type));
+  const Activations x = pass_.normed_hidden(worker, layer.norm, 0, pass_.n_tokens(), quantized);
+  pass_.multiply_share(worker, layer.router, x, pass_.n_tokens(), router_logits_.data(), settings_.n_experts);
+  if (layer.shared_gate) {
+    const auto [first, last] = worker.split(layer.shared_gate.n_panels());
+    gate_up(worker, layer.shared_gate, layer.shared_up, x, pass_.n_tokens(), first, last, middle_, 0);
+  }
+  worker.barrier();
+  const ExpertGroups& groups = route(worker);
+  const auto slots_of = [&](int32_t e) {
+    const int64_t first = groups.first_slot[static_cast<size_t>(e)];
+    return std::pair(first, groups.first_slot[static_cast<size_t>(e) + 1] - first);
+  };
+
+  // Gate and up: (expert, panel) pairs in one list, each as heavy as the expert has tokens; a worker takes the pairs that
+  // begin in its part of the total.
+  const int64_t panels = layer.expert_gate[0].n_panels();
+  const auto [low, high] = worker.split(pass_.n_tokens() * k * panels);
+  int64_t before = 0;
+  for (int i = 0; i < groups.n_used; ++i) {
+    const int32_t e = groups.used[static_cast<size_t>(i)];
+    const auto [first_slot, n_slots] = slots_of(e);
+    const int64_t first = std::clamp(ceil_div(std::max(low - before, int64_t{0}), n_slots), int64_t{0}, panels);
+    const int64_t last = std::clamp(ceil_div(std::max(high - before, int64_t{0}), n_slots), int64_t{0}, panels);
+    before += n_slots * panels;
+    if (first >= last) continue;
+    Activations rows = x;
+    rows.row_ids = groups.token.data() + first_slot;
+    gate_up(worker, layer.expert_gate[static_cast<size_t>(e)], layer.expert_up[static_cast<size_t>(e)], rows, n_slots, first,
+            last, expert_middle_, first_slot);
+  }
+  worker.barrier();
+
+  const auto [first_out, last_out] = worker.split(ceil_div(hidden_size_, kPanelRows));
+  if (layer.shared_down) {
+    const Activations middle =
+        pass_.rounded(worker, middle_, pass_.n_tokens(), layer.shared_down.n_in, is_quantized(layer.shared_down.type), mine(worker).middle, 0);
+    pass_.add_product(worker, layer.shared_down, first_out, last_out, middle, pass_.n_tokens(), nullptr, nullptr);
+  }
+  const Activations middle = pass_.rounded(worker, expert_middle_, pass_.n_tokens() * k, expert_width_,
+                                     is_quantized(layer.expert_down[0].type), mine(worker).middle, 1);
+  for (int i = 0; i < groups.n_used; ++i) {
+    const int32_t e = groups.used[static_cast<size_t>(i)];
+    const auto [first_slot, n_slots] = slots_of(e);
+    Activations rows = middle;
+    rows.values += first_slot * rows.stride;
+    rows.quants += first_slot * rows.stride;
+    rows.scales += first_slot * (rows.stride / kBlockValues);
+    rows.sums += first_slot * (rows.stride / kBlockValues);
+    pass_.add_product(worker, layer.expert_down[static_cast<size_t>(e)], first_out, last_out, rows, n_slots,
+                groups.token.data() + first_slot, groups.weight.data() + first_slot);
+  }
+  worker.barrier();
+}
+
+}  // namespace engine

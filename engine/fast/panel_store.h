@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/fast/panel_store.h: the matrices of a model as the fast paths read them.
+//
+// Owns     One block with the panels of all matrices (where packed) and the matrices that had to be made anew. Borrows the
+//          mapped file for what was not packed.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "engine/buffer.h"
+#include "engine/kernels/matmul.h"
+#include "engine/thread_pool.h"
+
+namespace engine {
+
+// A row decoded to f32: norms, biases. Empty for an empty view.
+std::vector<float> decoded(const TensorView& view);
+
+TensorView matrix_view(DType type, int64_t n_out, int64_t n_in, const std::byte* data);
+
+class PanelStore {
+ public:
+  // A matrix read in place; pack() may give it panels. An empty view gives an empty matrix.
+  PackedMatrix matrix(const TensorView& view);
+  std::vector<PackedMatrix> matrices(const std::vector<TensorView>& views);
+  // A matrix whose rows the store keeps until they are packed, or for good where they are not.
+  PackedMatrix own_matrix(DType type, int64_t n_out, int64_t n_in, Buffer<std::byte> rows);
+
+  // Lays out all panels of `matrices` (empty ones are left alone) with the pool's threads.
+  void pack(ThreadPool& pool, const std::vector<PackedMatrix*>& matrices);
+
+  int64_t largest_panel_bytes() const { return largest_panel_bytes_; }
+
+ private:
+  std::vector<Buffer<std::byte>> owned_;
+  Buffer<uint8_t> panels_;
+  int64_t largest_panel_bytes_ = 0;
+};
+
+}  // namespace engine

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/load/gguf_keys.h: reads the metadata of one architecture; remembers the first fault and goes on with harmless values.
+//
+// Owns     Nothing: the GgufFile must outlive it.
+// Errors   kCorrupt naming key and byte: missing without a fallback, of another type, or out of range.
+#pragma once
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/strings.h"
+#include "engine/formats/gguf.h"
+
+namespace engine {
+
+class GgufKeys {
+ public:
+  // `prefix`: "deepseek2.", kept.
+  GgufKeys(const GgufFile& gguf, std::string prefix) : gguf_(gguf), prefix_(std::move(prefix)) {}
+
+  int integer(const std::string& key, std::optional<int> fallback = std::nullopt) {
+    const GgufEntry* found = find(key, fallback.has_value());
+    if (found == nullptr) return fallback.value_or(0);
+    if (const auto* u = std::get_if<uint64_t>(&found->value); u != nullptr && *u <= INT32_MAX)
+      return static_cast<int>(*u);
+    if (const auto* s = std::get_if<int64_t>(&found->value); s != nullptr && *s >= 0 && *s <= INT32_MAX)
+      return static_cast<int>(*s);
+    fail(key, base::cat("must be a whole number in 0..", INT32_MAX));
+    return 0;
+  }
+
+  float real(const std::string& key, std::optional<float> fallback = std::nullopt) {
+    const GgufEntry* found = find(key, fallback.has_value());
+    if (found == nullptr) return fallback.value_or(0.0f);
+    const auto* value = std::get_if<double>(&found->value);
+    if (value == nullptr) fail(key, "must be a floating-point number");
+    return value == nullptr ? 0.0f : static_cast<float>(*value);
+  }
+
+  bool truth(const std::string& key, bool fallback) {
+    const GgufEntry* found = find(key, true);
+    if (found == nullptr) return fallback;
+    const auto* value = std::get_if<bool>(&found->value);
+    if (value == nullptr) fail(key, "must be true or false");
+    return value != nullptr && *value;
+  }
+
+  std::string text(const std::string& key, std::string_view fallback) {
+    const GgufEntry* found = find(key, true);
+    if (found == nullptr) return std::string(fallback);
+    const auto* value = std::get_if<std::string_view>(&found->value);
+    if (value == nullptr) fail(key, "must be a string");
+    return value == nullptr ? std::string() : std::string(*value);
+  }
+
+  bool has(const std::string& key) { return find(key, true) != nullptr; }
+
+  void fail(const std::string& key, std::string_view problem, base::ErrorCode code = base::ErrorCode::kCorrupt) {
+    if (error_) return;
+    const auto found = gguf_.metadata.find(prefix_ + key);
+    const std::string at = found == gguf_.metadata.end() ? "" : base::cat(" at byte ", found->second.file_offset);
+    error_ = base::Error{code, base::cat("metadata ", prefix_, key, at, " ", problem)};
+  }
+  const std::optional<base::Error>& error() const { return error_; }
+
+ private:
+  const GgufEntry* find(const std::string& key, bool optional) {
+    const auto found = gguf_.metadata.find(prefix_ + key);
+    if (found != gguf_.metadata.end()) return &found->second;
+    if (!optional) fail(key, "is missing");
+    return nullptr;
+  }
+
+  const GgufFile& gguf_;
+  const std::string prefix_;
+  std::optional<base::Error> error_;
+};
+
+}  // namespace engine

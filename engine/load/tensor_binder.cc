@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/load/tensor_binder.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+
+namespace engine {
+
+TensorView TensorBinder::matrix(const std::string& name, std::initializer_list<int64_t> shape) {
+  if (error_) return {};
+  const auto found = tensors_.find(name);
+  if (found == tensors_.end()) {
+    error_ = base::corrupt(base::cat("tensor ", name, " is missing"));
+    return {};
+  }
+  const StoredTensor& stored = found->second;
+  const TensorView& view = stored.view;
+  if (!std::equal(shape.begin(), shape.end(), view.shape.begin(), view.shape.begin() + view.n_dims)) {
+    const std::vector<uint64_t> expected(shape.begin(), shape.end());
+    fail(stored, name, base::cat("has shape ", shape_text(view), ", the configuration asks for ", shape_text(expected)));
+    return {};
+  }
+  used_.insert(name);
+  return view;
+}
+
+TensorView TensorBinder::norm(const std::string& name, int64_t size) {
+  const TensorView view = matrix(name, {size});
+  if (view && traits(view.type).block_values != 1) {
+    fail(tensors_.find(name)->second, name, base::cat("is stored as ", traits(view.type).name, "; norms are never quantised"));
+    return {};
+  }
+  return view;
+}
+
+std::optional<base::Error> TensorBinder::finish() {
+  for (const auto& [name, stored] : tensors_)
+    if (!used_.contains(name)) fail(stored, name, base::cat("is not part of a ", family_, " model of this configuration"));
+  return error_;
+}
+
+void TensorBinder::fail(const StoredTensor& stored, const std::string& name, std::string_view problem) {
+  if (!error_)
+    error_ = base::corrupt(base::cat(stored.file, ": tensor ", shown_name(name), " at byte ", stored.file_offset, " ", problem));
+}
+
+std::vector<TensorView> slices(const TensorView& stacked, int n) {
+  std::vector<TensorView> views;
+  for (int i = 0; stacked && i < n; ++i) views.push_back(stacked.slice(i));
+  return views;
+}
+
+TensorView rows_of(const TensorView& matrix, int64_t first, int64_t n) {
+  TensorView view = matrix;
+  view.shape[0] = n;
+  view.data = matrix.data + first * matrix.row_bytes();
+  return view;
+}
+
+}  // namespace engine
