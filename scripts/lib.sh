@@ -47,11 +47,11 @@ need_packages() {
 need_npm() { command -v npm >/dev/null || need_packages nodejs npm; }
 
 # need_node_modules FOLDER LOCKED: FOLDER/node_modules as LOCKED/package-lock.json says, no install script run.
-# A stamp of the lock file makes a second call free.
+# A stamp of the lock file, beside the modules that it speaks of, makes a second call free.
 need_node_modules() {
   local folder=$1 locked=$2 stamp
   stamp=$(cat "$locked/package.json" "$locked/package-lock.json" | sha256sum | cut -d' ' -f1)
-  [ "$(cat "$folder/.stamp" 2>/dev/null)" = "$stamp" ] && return 0
+  [ -d "$folder/node_modules" ] && [ "$(cat "$folder/.stamp" 2>/dev/null)" = "$stamp" ] && return 0
   need_npm
   mkdir -p "$folder"
   [ "$folder" -ef "$locked" ] || cp "$locked/package.json" "$locked/package-lock.json" "$folder/"
