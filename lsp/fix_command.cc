@@ -70,6 +70,7 @@ Json write_report(const agent::FixReport& report) {
 std::string describe(const agent::FixProgress& progress, int budget) {
   std::string text = progress.phase;
   if (!progress.detail.empty()) text += ": " + progress.detail;
+  if (progress.candidates == 0) return text;  // the start: nothing to count yet
   return base::cat(text, " (", progress.checks, " of ", budget, " checks, ", progress.candidates, " candidates, ",
                    static_cast<int>(progress.seconds), " s)");
 }

@@ -28,6 +28,7 @@ struct Project {
   agent::FixReport report;
   std::function<void()> during = [] {};
   std::unique_ptr<Harness> server;
+  agent::FixProgress doing{"trying", "src/a.py:1", 3, 9, 0.5};
 
   explicit Project(const std::string& text, const std::string& fix_result = "return",
                    Json more_capabilities = Json::object()) {
@@ -37,7 +38,7 @@ struct Project {
                           const std::function<void(const agent::FixProgress&)>& progress,
                           std::stop_token stop) -> base::Result<agent::FixReport> {
       asked = request;
-      progress({"trying", "src/a.py:1", 3, 9, 0.5});
+      progress(doing);
       const auto call = during;  // it may replace itself
       call();
       if (stop.stop_requested()) return base::cancelled();
@@ -101,6 +102,19 @@ TEST_CASE("graft.fix: the check comes from the settings, the result carries edit
   std::vector<std::string> kinds;
   for (const Json& note : project.server->take("$/progress")) kinds.push_back(note["params"]["value"]["kind"]);
   CHECK(kinds == std::vector<std::string>{"begin", "report", "end"});
+}
+
+TEST_CASE("graft.fix: progress counts checks and candidates once there are any") {
+  Project project("a = 1\n");
+  const auto told = [&] {
+    project.fix();
+    for (const Json& note : project.server->take("$/progress"))
+      if (note["params"]["value"]["kind"] == "report") return std::string(note["params"]["value"]["message"]);
+    return std::string();
+  };
+  CHECK(told() == "trying: src/a.py:1 (3 of 7 checks, 9 candidates, 0 s)");
+  project.doing = {"running the check", "make test", 0, 0, 0.0};
+  CHECK(told() == "running the check: make test");
 }
 
 TEST_CASE(
