@@ -9,6 +9,8 @@ import { ReviewPanel } from './review';
 interface FixArguments {
   readonly uri?: string;
   readonly check?: string;
+  /** Look in this file first. */
+  readonly focus?: boolean;
 }
 
 /** The document a repair is for: the argument of a code action, else the active editor, else the first folder. */
@@ -33,7 +35,7 @@ async function checkCommand(args: FixArguments | undefined): Promise<string | un
 
 let serial = 0;
 
-async function request(client: GraftClient, uri: string, check: string): Promise<FixResult | undefined> {
+async function request(client: GraftClient, uri: string, check: string, focus: boolean): Promise<FixResult | undefined> {
   const running = client.running;
   if (!running) throw new Error('the Graft server is not running');
   const options = { location: vscode.ProgressLocation.Notification, title: 'Graft', cancellable: true };
@@ -48,7 +50,7 @@ async function request(client: GraftClient, uri: string, check: string): Promise
     });
     progress.report({ message: `running ${check}` });
     try {
-      const params = { command: 'graft.fix', arguments: [{ uri, check }], workDoneToken };
+      const params = { command: 'graft.fix', arguments: [{ uri, check, focus }], workDoneToken };
       return (await running.sendRequest(ExecuteCommandRequest.type, params, token)) as FixResult;
     } catch (problem) {
       if (token.isCancellationRequested) return undefined;
@@ -79,7 +81,7 @@ async function runFix(client: GraftClient, review: ReviewPanel, args?: FixArgume
   const check = await checkCommand(args);
   if (!check) return;
   try {
-    const result = await request(client, uri, check);
+    const result = await request(client, uri, check, args?.focus ?? false);
     if (!result) return; // cancelled
     if (result.held_back !== undefined) {
       void vscode.window.showWarningMessage(`Graft found a repair and holds it back: ${result.held_back}. Run it again.`);

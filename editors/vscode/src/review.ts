@@ -12,6 +12,8 @@ interface Reviewed {
   readonly uri: vscode.Uri;
   readonly before: string;
   readonly after: string;
+  /** Where the first edit begins. */
+  readonly at: vscode.Position;
 }
 
 interface Review {
@@ -35,6 +37,9 @@ export class ReviewPanel implements vscode.Disposable, vscode.TextDocumentConten
     vscode.workspace.registerTextDocumentContentProvider(scheme, this),
     vscode.commands.registerCommand('graft.review.accept', () => this.accept()),
     vscode.commands.registerCommand('graft.review.reject', () => this.close()),
+    // The same for the editor's title: without a key of their own they are drawn as plain words.
+    vscode.commands.registerCommand('graft.review.acceptHere', () => this.accept()),
+    vscode.commands.registerCommand('graft.review.rejectHere', () => this.close()),
   );
 
   provideTextDocumentContent(uri: vscode.Uri): string {
@@ -53,17 +58,21 @@ export class ReviewPanel implements vscode.Disposable, vscode.TextDocumentConten
       let after = before;
       const byPosition = edits.map((edit) => ({ begin: document.offsetAt(edit.range.start), end: document.offsetAt(edit.range.end), text: edit.newText }));
       for (const { begin, end, text } of byPosition.sort((a, b) => b.begin - a.begin)) after = after.slice(0, begin) + text + after.slice(end);
-      files.push({ uri: document.uri, before, after });
+      const at = document.positionAt(Math.min(...byPosition.map((edit) => edit.begin)));
+      files.push({ uri: document.uri, before, after, at });
     }
-    this.current = { result, files, edit: await converter.asWorkspaceEdit(withoutConfirmation(result.edit)) };
+    const review: Review = { result, files, edit: await converter.asWorkspaceEdit(withoutConfirmation(result.edit)) };
+    this.current = review;
     await vscode.commands.executeCommand('setContext', 'graft.reviewing', true);
     for (const line of [...describe(result), result.patch ?? '']) client.output.appendLine(line);
     for (const file of files) {
       const title = `Graft: ${vscode.workspace.asRelativePath(file.uri)} (verified)`;
       await vscode.commands.executeCommand('vscode.diff', file.uri, file.uri.with({ scheme }), title, { preview: false });
     }
-    const answer = vscode.window.showInformationMessage(`Graft: ${describe(result).slice(0, 2).join(' — ')}`, 'Apply', 'Reject', 'Evidence');
+    const effort = `${result.checks} ${result.checks === 1 ? 'run' : 'runs'} of the check, ${result.seconds.toFixed(0)} s`;
+    const answer = vscode.window.showInformationMessage(`Graft: ${result.summary} (${effort})`, 'Apply', 'Reject', 'Evidence');
     void answer.then(async (choice) => {
+      if (this.current !== review) return; // decided in the editor's title, or followed by another review
       if (choice === 'Apply') await this.accept();
       if (choice === 'Reject') await this.close();
       if (choice === 'Evidence') client.output.show();
@@ -83,8 +92,9 @@ export class ReviewPanel implements vscode.Disposable, vscode.TextDocumentConten
     }
     const applied = await vscode.workspace.applyEdit(review.edit);
     await this.close();
+    const first = review.files[0];
     if (!applied) void vscode.window.showErrorMessage('Graft: the editor did not apply the edit.');
-    else if (review.files[0]) await vscode.window.showTextDocument(review.files[0].uri);
+    else if (first) await vscode.window.showTextDocument(first.uri, { selection: new vscode.Range(first.at, first.at) });
   }
 
   private async close(): Promise<void> {
