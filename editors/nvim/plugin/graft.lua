@@ -17,7 +17,7 @@ vim.api.nvim_create_user_command('Graft', function(args)
   require('graft.command').run(args)
 end, {
   nargs = '*',
-  desc = 'Graft: fix, cancel, toggle, status, restart, log',
+  desc = 'Graft: fix, review, cancel, toggle, status, restart, log',
   complete = function(lead)
     return require('graft.command').complete(lead)
   end,

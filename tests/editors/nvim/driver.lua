@@ -32,15 +32,23 @@ local function start(options)
   lua([[
     local plugin, graft, options = ...
     vim.opt.runtimepath:prepend(plugin)
+    messages = {}
+    vim.notify = function(text) table.insert(messages, text) end
     vim.cmd('filetype plugin on | runtime plugin/graft.lua')
-    options.cmd = { graft, 'lsp' }
+    options.cmd = options.cmd or { graft, 'lsp' }
     options.model = vim.env.GRAFT_TEST_MODEL and { path = vim.env.GRAFT_TEST_MODEL } or nil
     require('graft').setup(options)
     vim.keymap.set('i', '<M-l>', '<Plug>(graft-accept)')
     vim.o.autoindent = false -- keys arrive as they are written here
     vim.o.shortmess = vim.o.shortmess .. 'F'
-    messages = {}
-    vim.notify = function(text) table.insert(messages, text) end
+    function line() return vim.api.nvim_get_current_line() end
+    function progress()
+      for _, window in ipairs(vim.api.nvim_list_wins()) do
+        if vim.api.nvim_win_get_config(window).relative ~= '' then
+          return table.concat(vim.api.nvim_buf_get_lines(vim.api.nvim_win_get_buf(window), 0, -1, false), ' ')
+        end
+      end
+    end
   ]], plugin, graft, options)
 end
 
@@ -59,7 +67,8 @@ local function test(name, options, body)
   else
     failed = failed + 1
     print('FAIL ' .. name .. ': ' .. tostring(problem) .. '\n')
-    print('     messages: ' .. vim.inspect(lua('return vim.fn.execute("messages")')) .. '\n')
+    local ok_messages, messages = pcall(lua, 'return { messages, vim.fn.execute("messages") }')
+    print('     messages: ' .. vim.inspect(ok_messages and messages) .. '\n')
   end
   stop()
 end
@@ -69,6 +78,13 @@ local function open(file)
   vim.rpcrequest(child, 'nvim_command', 'edit ' .. project .. '/' .. file)
   eventually('the server attached', "return #vim.lsp.get_clients({ name = 'graft', bufnr = 0 }) > 0 and vim.lsp.get_clients({ name = 'graft' })[1].initialized")
 end
+
+--- Waits for a notification that contains `text`.
+local function notified(text)
+  return eventually('the message "' .. text .. '"', ('for _, one in ipairs(messages) do if one:find(%q, 1, true) then return one end end'):format(text))
+end
+local ghost = "return require('graft.ghost').shown(0)"
+local before_opening_ends = '    def __repr__'
 
 -- The start of a file, up to a place where the shipped model is sure of how the line goes on.
 local opening = 'iclass Node:<CR>    def __init__(self, value):<CR>        self.value = value<CR><CR>    def __repr__'
@@ -103,9 +119,98 @@ end)
 test('leaving Insert mode dismisses the suggestion', {}, function()
   open('other.py')
   type_keys(opening)
-  eventually('a suggestion', "return require('graft.ghost').shown(0)", 60)
+  eventually('a suggestion', ghost, 60)
   type_keys('<Esc>')
   eventually('the suggestion gone', "return require('graft.ghost').shown(0) == nil")
+end)
+
+test('undo takes an accepted suggestion back and leaves what was typed', {}, function()
+  open('undone.py')
+  type_keys(opening)
+  eventually('a suggestion', ghost, 60)
+  type_keys('<M-l>')
+  eventually('the text inserted', ('return line() ~= %q'):format(before_opening_ends))
+  type_keys('<Esc>u')
+  eventually('the suggestion taken back', ('return line() == %q'):format(before_opening_ends))
+end)
+
+test('keys: a word, then the line, then the key does what it did before', {
+  keys = { accept = '<Tab>', accept_word = '<M-w>', accept_line = '<M-j>' },
+}, function()
+  open('keys.py')
+  type_keys(opening)
+  local shown = vim.split(eventually('a suggestion', ghost, 60), '\n')[1]
+  local word = shown:match('^%s*[%w_]+') or shown:match('^%s*[^%w_%s]+')
+  type_keys('<M-w>')
+  eventually('a word', ('return line() == %q'):format(before_opening_ends .. word))
+  equal(vim.split(lua(ghost), '\n')[1], shown:sub(#word + 1), 'the rest of the suggestion')
+  type_keys('<M-j>')
+  eventually('the line', ('return line() == %q'):format(before_opening_ends .. shown))
+  type_keys('<Esc>u')
+  eventually('only the line taken back', ('return line() == %q'):format(before_opening_ends .. word))
+  type_keys('S')
+  lua([[vim.bo.expandtab = false]])
+  type_keys('x<Tab>y')
+  eventually('a plain tab', [[return line() == 'x\ty']])
+  type_keys('<Esc>')
+end)
+
+test('keys: Tab accepts a suggestion; a mapping that Tab had is kept for all other times', {}, function()
+  lua([[
+    vim.keymap.set('i', '<Tab>', function() return 'former' end, { expr = true })
+    local options = { cmd = { (...), 'lsp' }, keys = { accept = '<Tab>' } }
+    require('graft').setup(options)
+    require('graft').setup(options) -- a configuration that is read again
+  ]], graft)
+  open('former.py')
+  type_keys('i<Tab><Esc>')
+  eventually('the former mapping', "return line() == 'former'")
+  type_keys('0D')
+  type_keys(opening)
+  local shown = vim.split(eventually('a suggestion', ghost, 60), '\n')[1]
+  type_keys('<Tab>')
+  eventually('the suggestion', ('return line() == %q'):format(before_opening_ends .. shown))
+  type_keys('<Esc>')
+end)
+
+test('moving the cursor dismisses the suggestion', {}, function()
+  open('moved.py')
+  type_keys(opening)
+  eventually('a suggestion', ghost, 60)
+  type_keys('<Left>')
+  eventually('the suggestion gone', "return require('graft.ghost').shown(0) == nil")
+  type_keys('<Esc>')
+end)
+
+test('with the completion menu open, typing dismisses a suggestion that it contradicts', {}, function()
+  open('menu.py')
+  type_keys(opening)
+  eventually('a suggestion', ghost, 60)
+  lua([[vim.o.completeopt = 'menuone,noselect' vim.fn.complete(vim.fn.col('.'), { 'zebra', 'zeppelin' })]])
+  eventually('the menu', 'return vim.fn.pumvisible() == 1')
+  type_keys('z')
+  eventually('the typed letter', ('return line() == %q'):format(before_opening_ends .. 'z'))
+  local stale = lua([[return { before = require('graft.suggest').visible(), shown = require('graft.ghost').shown(0) }]])
+  assert(stale.shown == nil or not stale.before, 'a stale suggestion is shown: ' .. vim.inspect(stale))
+  type_keys('<Esc>')
+end)
+
+test("the core's inline completion serves the same keys, where it exists", {
+  completion = { use_core = true }, keys = { accept = '<Tab>', accept_word = '<M-w>' },
+}, function()
+  if lua('return vim.lsp.inline_completion == nil') then return print('     (not in this release)\n') end
+  open('core.py')
+  type_keys(opening)
+  eventually('a suggestion', "return require('graft.suggest').visible()", 60)
+  type_keys('<M-w>')
+  eventually('a word', ('return line() ~= %q'):format(before_opening_ends))
+  local word = lua('return line()')
+  assert(vim.startswith(word, before_opening_ends), word)
+  eventually('a suggestion for the rest', "return require('graft.suggest').visible()", 60)
+  type_keys('<Tab>')
+  eventually('the rest', ('return line() ~= %q'):format(word))
+  assert(vim.startswith(lua('return line()'), word), lua('return line()'))
+  type_keys('<Esc>')
 end)
 
 test(':Graft fix finds a verified patch, the review applies it, undo takes it back', { check = check }, function()
@@ -126,14 +231,58 @@ test(':Graft fix finds a verified patch, the review applies it, undo takes it ba
   equal(lua('return vim.api.nvim_buf_get_lines(0, 0, -1, false)'), before, 'text after undo')
 end)
 
-test(':Graft cancel ends a repair', { check = { command = 'sleep 30' } }, function()
+test('the code action leads to the same review, with progress on the way; q changes nothing', { check = check }, function()
+  open('stock.py')
+  local before = lua('return vim.api.nvim_buf_get_lines(0, 0, -1, false)')
+  lua([[vim.schedule(function()
+    vim.lsp.buf.code_action({ apply = true, filter = function(action) return action.title == 'Fix with Graft' end })
+  end)]])
+  eventually('progress', "return progress() and progress():find('checks', 1, true)", 240)
+  equal(lua("return require('graft').status()"), 'graft: fixing', 'status')
+  eventually('the review', "return vim.bo.filetype == 'diff'", 240)
+  equal(lua('return progress()'), vim.NIL, 'the progress window after the repair')
+  type_keys('q')
+  eventually('the file again', "return vim.fn.bufname():match('stock.py$')")
+  equal(lua('return vim.api.nvim_buf_get_lines(0, 0, -1, false)'), before, 'text after rejecting')
+  equal(lua('return #vim.api.nvim_list_wins()'), 1, 'windows')
+end)
+
+test('a repair that ends while the user types opens no window; :Graft review does', { check = check }, function()
   open('stock.py')
   type_keys(':Graft fix<CR>')
   eventually('running', "return require('graft.fix').progress()")
+  open('elsewhere.py')
+  type_keys('i# typing on')
+  notified(':Graft review')
+  equal(lua('return #vim.api.nvim_list_wins()'), 1, 'windows')
+  type_keys('<Esc>:write<CR>:Graft review<CR>')
+  eventually('the review', "return vim.bo.filetype == 'diff'")
+end)
+
+test(':Graft cancel ends a repair', { check = { command = 'sleep 300' } }, function()
+  open('stock.py')
+  type_keys(':Graft fix<CR>')
+  eventually('running', "return require('graft.fix').progress() and progress()")
   type_keys(':Graft cancel<CR>')
-  eventually('cancelled', "return require('graft.fix').progress() == nil", 10)
-  local messages = lua('return vim.fn.execute("messages")')
-  assert(lua('return #vim.lsp.get_clients({ name = "graft" })') == 1, 'the server did not survive: ' .. messages)
+  eventually('cancelled', "return require('graft.fix').progress() == nil and progress() == nil", 60)
+  notified('cancelled')
+  eventually('the server at rest', "return require('graft').status() == 'graft'")
+end)
+
+test('a server that dies ends the repair and says so', { check = { command = 'sleep 300' } }, function()
+  open('stock.py')
+  type_keys(':Graft fix<CR>')
+  eventually('running', "return require('graft.fix').progress() and progress()")
+  lua([[vim.lsp.get_clients({ name = 'graft' })[1].rpc.terminate()]])
+  notified('the server ended')
+  equal(lua('return progress()'), vim.NIL, 'the progress window')
+end)
+
+test('a program that is not there is named, once', { cmd = { 'no-such-graft', 'lsp' } }, function()
+  vim.rpcrequest(child, 'nvim_command', 'edit ' .. project .. '/stock.py')
+  notified("the program 'no-such-graft' was not found")
+  vim.rpcrequest(child, 'nvim_command', 'edit ' .. project .. '/tests/test_stock.py')
+  equal(lua('return #messages'), 1, 'messages')
 end)
 
 test(':checkhealth graft reports the binary', {}, function()

@@ -7,6 +7,18 @@ local M = {}
 --- 0.11 made client functions methods; the dot form is deprecated there and the only one in 0.10.
 local has_methods = vim.fn.has('nvim-0.11') == 1
 
+---@type table<integer, { phase: string, detail: string }> by client
+local phases = {}
+
+--- What the server of `bufnr` does, by its last graft/status; nil without a server.
+---@return string? phase, string? detail
+function M.phase(bufnr)
+  local server = M.of_buffer(bufnr)
+  if not server then return nil end
+  local known = phases[server.id] or { phase = 'idle', detail = '' }
+  return known.phase, known.detail
+end
+
 ---@return integer? request_id
 function M.request(server, method, params, handler, bufnr)
   local wrapped = function(failure, result, context) handler(failure, result, context) end
@@ -42,7 +54,8 @@ function M.attach(bufnr)
   local options = config.get()
   if vim.fn.executable(options.cmd[1]) == 0 then
     if not M.warned then
-      vim.notify('graft: ' .. options.cmd[1] .. ' is not executable; see :checkhealth graft', vim.log.levels.WARN)
+      vim.notify(("graft: the program '%s' was not found. Build it (./scripts/build), then put it on PATH or name it in"
+        .. " setup({ cmd = { '/path/to/graft', 'lsp' } }); see :checkhealth graft"):format(options.cmd[1]), vim.log.levels.ERROR)
       M.warned = true
     end
     return
@@ -63,8 +76,19 @@ function M.attach(bufnr)
     -- The plugin shows a repair before it is applied, so the server hands the edit over instead of applying it.
     init_options = vim.tbl_extend('force', { fixResult = 'return' }, settings),
     handlers = {
-      ['graft/status'] = function(_, params) M.status = params end,
+      ['graft/status'] = function(_, params, context)
+        phases[context.client_id] = params
+        vim.cmd.redrawstatus()
+      end,
     },
+    -- The code action's command: with progress and review, not as a bare request.
+    commands = {
+      ['graft.fix'] = function(command) require('graft.fix').start(nil, (command.arguments or {})[1]) end,
+    },
+    on_exit = function(_, _, id)
+      phases[id] = nil
+      vim.schedule(function() require('graft.fix').server_ended(id) end)
+    end,
   }, { bufnr = bufnr })
 end
 

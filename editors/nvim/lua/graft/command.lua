@@ -6,8 +6,9 @@ local function status()
   local client = require('graft.client')
   local server = client.of_buffer(vim.api.nvim_get_current_buf())
   local lines = { server and ('attached (client %d, %s)'):format(server.id, server.offset_encoding) or 'not attached to this buffer' }
-  local progress = require('graft.fix').progress()
-  if progress then lines[#lines + 1] = 'repairing: ' .. progress end
+  local phase, detail = client.phase(vim.api.nvim_get_current_buf())
+  if phase then lines[#lines + 1] = detail ~= '' and phase .. ': ' .. detail or phase end
+  if not require('graft.config').get().completion.enabled then lines[#lines + 1] = 'suggestions are off' end
   vim.notify('graft: ' .. table.concat(lines, '; '), vim.log.levels.INFO)
 end
 
@@ -17,9 +18,10 @@ local actions = {
   toggle = function()
     local completion = require('graft.config').get().completion
     completion.enabled = not completion.enabled
-    if not completion.enabled then require('graft.suggest').dismiss() end
+    require('graft.suggest').dismiss()
     vim.notify('graft: suggestions ' .. (completion.enabled and 'on' or 'off'))
   end,
+  review = function() require('graft.fix').review() end,
   status = status,
   restart = function() require('graft.client').restart() end,
   log = function() vim.cmd.edit(vim.lsp.get_log_path()) end,

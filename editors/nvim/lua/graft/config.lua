@@ -23,6 +23,8 @@ local defaults = {
     --- Use the core's vim.lsp.inline_completion where it exists (Neovim 0.12).
     use_core = false,
   },
+  --- Insert-mode keys for suggestions: accept, accept_line, accept_word, dismiss. None is set by default.
+  keys = {},
   check = {
     --- The command whose success is the goal of :Graft fix, for example 'python3 -m pytest -q'.
     command = nil,
@@ -33,6 +35,12 @@ local defaults = {
   model = { path = nil },
 }
 
+--- Options that are a string or absent.
+local optional = {
+  ['check.command'] = true, ['model.path'] = true,
+  ['keys.accept'] = true, ['keys.accept_line'] = true, ['keys.accept_word'] = true, ['keys.dismiss'] = true,
+}
+
 local current = vim.deepcopy(defaults)
 
 --- First difference in kind between `given` and `reference`, or nil. Lists may have any length.
@@ -40,14 +48,13 @@ local function mismatch(given, reference, path)
   for key, value in pairs(given) do
     local where = path == '' and tostring(key) or (path .. '.' .. tostring(key))
     local known = reference[key]
-    local optional = where == 'check.command' or where == 'model.path'
-    if optional then
+    if optional[where] then
       if type(value) ~= 'string' then return where .. ' must be a string' end
     elseif known == nil then
       return 'unknown option ' .. where .. ' (see :help graft-options)'
     elseif type(value) ~= type(known) then
       return where .. ' must be a ' .. type(known) .. ', not a ' .. type(value)
-    elseif type(known) == 'table' and not vim.islist(known) then
+    elseif type(known) == 'table' and not (vim.islist(known) and #known > 0) then
       local inner = mismatch(value, known, where)
       if inner then return inner end
     end

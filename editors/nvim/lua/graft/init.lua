@@ -24,11 +24,22 @@ function M.setup(options)
     callback = function(event) client.attach(event.buf) end,
   })
   require('graft.suggest').enable(group)
+  require('graft.keys').set(config.get().keys)
   for _, buffer in ipairs(vim.api.nvim_list_bufs()) do
     if vim.api.nvim_buf_is_loaded(buffer) and vim.tbl_contains(config.get().filetypes, vim.bo[buffer].filetype) then
       client.attach(buffer)
     end
   end
+end
+
+--- For 'statusline': '' where no server is attached, else 'graft', or 'graft: fixing' and the like while it works.
+---@return string
+function M.status()
+  local phase = require('graft.client').phase(vim.api.nvim_get_current_buf())
+  if not phase then return '' end
+  -- A suggestion takes some 50 ms: a word that comes and goes at every key would only flicker.
+  if phase == 'idle' or phase == 'generating' then return 'graft' end
+  return 'graft: ' .. phase
 end
 
 return M

@@ -12,7 +12,6 @@ local function evidence_lines(result)
         tostring(run.ending), tonumber(run.seconds) or 0)
     end
   end
-  lines[#lines + 1] = '# a: apply   q: reject'
   return lines
 end
 
@@ -26,7 +25,9 @@ function M.open(result, server)
   vim.list_extend(lines, vim.split(result.patch or '', '\n', { plain = true }))
   vim.api.nvim_buf_set_lines(bufnr, 0, -1, false, lines)
   vim.bo[bufnr].filetype, vim.bo[bufnr].modifiable = 'diff', false
-  vim.api.nvim_win_set_height(0, math.min(#lines, math.floor(vim.o.lines / 2)))
+  vim.wo.winbar = ' Graft: verified fix    %#Keyword#a%* apply   %#Keyword#q%* reject'
+  vim.wo.number, vim.wo.relativenumber, vim.wo.signcolumn, vim.wo.wrap = false, false, 'no', false
+  vim.api.nvim_win_set_height(0, math.min(#lines + 1, math.floor(vim.o.lines / 2)))
 
   local function close()
     if vim.api.nvim_buf_is_valid(bufnr) then vim.api.nvim_buf_delete(bufnr, { force = true }) end
@@ -52,7 +53,7 @@ function M.apply(result, server)
     if document then document.version = 0 end
   end
   vim.lsp.util.apply_workspace_edit(result.edit, server and server.offset_encoding or 'utf-16')
-  vim.notify('graft: applied; write the files to keep it, or undo', vim.log.levels.INFO)
+  vim.notify('graft: applied; :wall keeps it, u takes it back', vim.log.levels.INFO)
   return true
 end
 

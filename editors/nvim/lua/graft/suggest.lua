@@ -6,12 +6,15 @@ local ghost = require('graft.ghost')
 
 local M = {}
 
---- The suggestion on screen: `text` goes to byte (row, col) of `bufnr`.
----@type { bufnr: integer, row: integer, col: integer, text: string }?
+--- The suggestion on screen: `text` goes to byte (row, col) of `bufnr` as it is at changedtick `tick`.
+---@type { bufnr: integer, row: integer, col: integer, text: string, tick: integer }?
 local current
 ---@type { bufnr: integer, id: integer, client: table }?
 local pending
 local timer = assert(vim.uv.new_timer())
+--- The core's own inline completion, where it is wanted and there.
+local core
+local core_namespace = vim.api.nvim_create_namespace('nvim.lsp.inline_completion')
 
 local function cursor()
   local position = vim.api.nvim_win_get_cursor(0)
@@ -23,7 +26,18 @@ local function cancel_pending()
   pending = nil
 end
 
+--- Switches the core's inline completion in every buffer that Graft serves.
+local function switch_core(on)
+  for _, server in ipairs(vim.lsp.get_clients({ name = 'graft' })) do
+    for bufnr in pairs(server.attached_buffers) do core.enable(on, { bufnr = bufnr }) end
+  end
+end
+
 function M.dismiss()
+  if core then
+    switch_core(false)
+    return switch_core(config.get().completion.enabled)
+  end
   timer:stop()
   cancel_pending()
   if current then ghost.clear(current.bufnr) end
@@ -48,7 +62,7 @@ local function remaining(bufnr, item, encoding, row, col)
   return text:sub(#typed + 1)
 end
 
---- Asks the server now and shows its first answer if the cursor is still there.
+--- Asks the server for a suggestion now and shows its first answer if the cursor is still there.
 function M.request()
   local bufnr = vim.api.nvim_get_current_buf()
   local server = client.of_buffer(bufnr)
@@ -70,7 +84,7 @@ function M.request()
     end
     local text = items[1] and remaining(bufnr, items[1], server.offset_encoding, row, col)
     if not text or text == '' then return end
-    current = { bufnr = bufnr, row = row, col = col, text = text }
+    current = { bufnr = bufnr, row = row, col = col, text = text, tick = tick }
     ghost.show(bufnr, current)
   end, bufnr)
   if id then pending = { bufnr = bufnr, id = id, client = server } end
@@ -84,12 +98,14 @@ local function follow_typing()
   local typed = vim.api.nvim_buf_get_text(current.bufnr, row, current.col, row, col, {})[1]
   if current.text:sub(1, #typed) ~= typed or #typed == #current.text then return false end
   current.text, current.col = current.text:sub(#typed + 1), col
+  current.tick = vim.api.nvim_buf_get_changedtick(current.bufnr)
   ghost.show(current.bufnr, current)
   return true
 end
 
 local function on_typing()
   if not config.get().completion.enabled then return end
+  if current and current.tick == vim.api.nvim_buf_get_changedtick(current.bufnr) then return end -- an accepted piece
   if follow_typing() then return end
   M.dismiss()
   timer:start(config.get().completion.debounce_ms, 0, vim.schedule_wrap(function()
@@ -103,49 +119,67 @@ local pieces = {
   word = function(text) return text:match('^%s*[%w_]+') or text:match('^%s*[^%w_%s]+') or text end,
 }
 
+--- For the core: cuts an item to a piece of what it would insert.
+local function cut_to(how)
+  return function(item)
+    if type(item.insert_text) ~= 'string' or not item.range then return item end
+    local row, col, end_row, end_col = item.range:to_extmark()
+    local typed = table.concat(vim.api.nvim_buf_get_text(0, row, col, end_row, end_col, {}), '\n')
+    if vim.startswith(item.insert_text, typed) then
+      item.insert_text = typed .. pieces[how](item.insert_text:sub(#typed + 1))
+    end
+    return item
+  end
+end
+
 --- Inserts the suggestion, or its first line or word. Without one, does nothing and returns false.
 ---@param how 'all'|'line'|'word'
 ---@return boolean
 function M.accept(how)
+  if core then return core.get({ on_accept = cut_to(how) }) end
   if not current or current.bufnr ~= vim.api.nvim_get_current_buf() then return false end
   local taken = current
   local piece = pieces[how](taken.text)
   M.dismiss()
   local lines = vim.split(piece, '\n', { plain = true })
+  vim.o.undolevels = vim.o.undolevels -- closes the undo step: `u` takes back the suggestion, not what was typed before it
   vim.api.nvim_buf_set_text(taken.bufnr, taken.row, taken.col, taken.row, taken.col, lines)
   local row = taken.row + #lines - 1
   local col = #lines == 1 and taken.col + #lines[1] or #lines[#lines]
   vim.api.nvim_win_set_cursor(0, { row + 1, col })
   local rest = taken.text:sub(#piece + 1)
   if rest ~= '' then
-    current = { bufnr = taken.bufnr, row = row, col = col, text = rest }
+    current = { bufnr = taken.bufnr, row = row, col = col, text = rest, tick = vim.api.nvim_buf_get_changedtick(taken.bufnr) }
     ghost.show(taken.bufnr, current)
   end
   return true
 end
 
-function M.visible() return current ~= nil end
+function M.visible()
+  if core then return #vim.api.nvim_buf_get_extmarks(0, core_namespace, 0, -1, { limit = 1 }) > 0 end
+  return current ~= nil
+end
 
 --- Installs the autocommands; the core's own inline completion instead where it is wanted and there.
 function M.enable(group)
-  if config.get().completion.use_core and vim.lsp.inline_completion then
+  core = config.get().completion.use_core and vim.lsp.inline_completion or nil
+  if core then
     vim.api.nvim_create_autocmd('LspAttach', {
       group = group,
       callback = function(event)
         local attached = vim.lsp.get_client_by_id(event.data.client_id)
-        if attached and attached.name == 'graft' then
-          vim.lsp.inline_completion.enable(true, { bufnr = event.buf })
-        end
+        if attached and attached.name == 'graft' then core.enable(config.get().completion.enabled, { bufnr = event.buf }) end
       end,
     })
     return
   end
-  vim.api.nvim_create_autocmd({ 'TextChangedI', 'CursorMovedI' }, {
+  -- TextChangedP stands in for TextChangedI while a completion menu is open.
+  vim.api.nvim_create_autocmd({ 'TextChangedI', 'TextChangedP', 'CursorMovedI' }, {
     group = group,
     desc = 'Graft: keep the suggestion in step with typing',
     callback = function(event)
       if not client.of_buffer(event.buf) then return end
-      if event.event == 'TextChangedI' then
+      if event.event ~= 'CursorMovedI' then
         on_typing()
       elseif current then
         local row, col = cursor()
