@@ -6,7 +6,12 @@ local nvim, plugin, graft, project = unpack(arg)
 local passed, failed = 0, 0
 local child
 
-local function lua(code, ...) return vim.rpcrequest(child, 'nvim_exec_lua', code, { ... }) end
+--- Nothing that the plugin does may stop at a "Press ENTER" prompt; a request would wait behind it for ever.
+local function lua(code, ...)
+  vim.wait(2000, function() return not vim.rpcrequest(child, 'nvim_get_mode').blocking end, 20)
+  if vim.rpcrequest(child, 'nvim_get_mode').blocking then error('Neovim waits for a key', 0) end
+  return vim.rpcrequest(child, 'nvim_exec_lua', code, { ... })
+end
 local function type_keys(keys) vim.rpcrequest(child, 'nvim_input', keys) end
 
 --- Waits until `code` (Lua in the child) gives something true; returns it. Deadlines are generous: machines are busy.
@@ -26,14 +31,29 @@ local function equal(actual, expected, what)
   end
 end
 
+--- Gives the child a screen, so that prompts are real. What it draws is read and dropped.
+local function attach_screen(server)
+  local pipe, connected = assert(vim.uv.new_pipe()), false
+  pipe:connect(server, function(problem) connected = not problem end)
+  assert(vim.wait(10000, function() return connected end), 'no connection to ' .. server)
+  pipe:read_start(function() end)
+  pipe:write(vim.mpack.encode({ 0, 1, 'nvim_ui_attach', { 80, 24, { ext_linegrid = true } } }))
+  assert(vim.wait(10000, function() return #vim.rpcrequest(child, 'nvim_list_uis') > 0 end), 'no screen')
+end
+
 local function start(options)
   child = vim.fn.jobstart({ nvim, '--embed', '--headless', '-u', 'NONE', '-i', 'NONE', '-n' }, { rpc = true })
   assert(child > 0, 'Neovim did not start')
+  attach_screen(lua('return vim.v.servername'))
   lua([[
     local plugin, graft, options = ...
     vim.opt.runtimepath:prepend(plugin)
     messages = {}
-    vim.notify = function(text) table.insert(messages, text) end
+    local notify = vim.notify
+    vim.notify = function(text, ...)
+      table.insert(messages, text)
+      return notify(text, ...)
+    end
     vim.cmd('filetype plugin on | runtime plugin/graft.lua')
     options.cmd = options.cmd or { graft, 'lsp' }
     options.model = vim.env.GRAFT_TEST_MODEL and { path = vim.env.GRAFT_TEST_MODEL } or nil
@@ -222,6 +242,7 @@ test(':Graft fix finds a verified patch, the review applies it, undo takes it ba
   assert(review:find('\n-        if amount >= self', 1, true), 'the patch is not in the review:\n' .. review)
   assert(review:find('# check on the patched files: ', 1, true), 'no evidence in the review:\n' .. review)
   equal(lua("return require('graft.fix').last_result.status"), 'verified', 'status')
+  assert(lua([[return vim.fn.getline('.'):find('^[-+] ') and vim.fn.line('.') <= vim.fn.line('w$')]]), 'the change is not in view')
   type_keys('a')
   eventually('the edit applied', "return vim.fn.bufname():match('stock.py$') and vim.bo.modified")
   local text = table.concat(lua('return vim.api.nvim_buf_get_lines(0, 0, -1, false)'), '\n')
@@ -274,13 +295,16 @@ test('a server that dies ends the repair and says so', { check = { command = 'sl
   type_keys(':Graft fix<CR>')
   eventually('running', "return require('graft.fix').progress() and progress()")
   lua([[vim.lsp.get_clients({ name = 'graft' })[1].rpc.terminate()]])
+  -- Neovim's own message about the end of a client waits for a key.
+  vim.wait(10000, function() return vim.rpcrequest(child, 'nvim_get_mode').blocking end, 20)
+  type_keys('<CR>')
   notified('the server ended')
   equal(lua('return progress()'), vim.NIL, 'the progress window')
 end)
 
 test('a program that is not there is named, once', { cmd = { 'no-such-graft', 'lsp' } }, function()
   vim.rpcrequest(child, 'nvim_command', 'edit ' .. project .. '/stock.py')
-  notified("the program 'no-such-graft' was not found")
+  notified("'no-such-graft' was not found")
   vim.rpcrequest(child, 'nvim_command', 'edit ' .. project .. '/tests/test_stock.py')
   equal(lua('return #messages'), 1, 'messages')
 end)
@@ -289,6 +313,16 @@ test(':checkhealth graft reports the binary', {}, function()
   vim.rpcrequest(child, 'nvim_command', 'checkhealth graft')
   local report = table.concat(lua('return vim.api.nvim_buf_get_lines(0, 0, -1, false)'), '\n')
   assert(report:find(graft, 1, true), report)
+  lua("require('graft.config').get().cmd = { 'no-such-graft', 'lsp' }")
+  vim.rpcrequest(child, 'nvim_command', 'checkhealth graft')
+  report = table.concat(lua('return vim.api.nvim_buf_get_lines(0, 0, -1, false)'), '\n')
+  assert(report:find("no-such-graft was not found", 1, true) and report:find('./scripts/build', 1, true), report)
+end)
+
+test('without a check :Graft fix says how to give one', {}, function()
+  open('stock.py')
+  type_keys(':Graft fix<CR>')
+  notified('no check is set')
 end)
 
 test('wrong options are refused with the option named', {}, function()

@@ -54,8 +54,7 @@ function M.attach(bufnr)
   local options = config.get()
   if vim.fn.executable(options.cmd[1]) == 0 then
     if not M.warned then
-      vim.notify(("graft: the program '%s' was not found. Build it (./scripts/build), then put it on PATH or name it in"
-        .. " setup({ cmd = { '/path/to/graft', 'lsp' } }); see :checkhealth graft"):format(options.cmd[1]), vim.log.levels.ERROR)
+      vim.notify(("graft: '%s' was not found; see :checkhealth graft"):format(options.cmd[1]), vim.log.levels.WARN)
       M.warned = true
     end
     return

@@ -60,7 +60,7 @@ function M.start(check, argument)
   if not server then return tell('no server is attached to this buffer (see :checkhealth graft)', err) end
   check = check or (argument and argument.check) or config.get().check.command
   if not check or check == '' then
-    return tell('which command should pass? Say :Graft fix python3 -m pytest -q, or set check.command in setup()', err)
+    return tell('no check is set: say :Graft fix CMD, or set check.command', err)
   end
   local unsaved = save_modified()
   if #unsaved > 0 then

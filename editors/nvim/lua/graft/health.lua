@@ -11,7 +11,10 @@ function M.check()
   health.ok('Neovim ' .. tostring(vim.version()))
   local binary = config.cmd[1]
   if vim.fn.executable(binary) == 0 then
-    return health.error(binary .. ' is not executable', { 'build it (./scripts/build) and put build/release on PATH, or set cmd in setup()' })
+    return health.error(binary .. ' was not found', {
+      'build it (./scripts/build), then put build/release on PATH',
+      'or name it: require("graft").setup({ cmd = { "/path/to/graft", "lsp" } })',
+    })
   end
   health.ok(binary .. ': ' .. vim.fn.exepath(binary))
   local doctor = vim.system({ binary, 'doctor' }, { text = true }):wait(20000)

@@ -2,16 +2,22 @@
 --- Review of a verified edit: the patch and its evidence in a split. `a` applies all of it (one undo step per file), `q` rejects.
 local M = {}
 
---- Lines that say what was run and how it ended.
+--- Lines that say what was run and how it ended: one for your files, one for the patched ones.
 local function evidence_lines(result)
   local lines = { '# ' .. (result.summary or 'Verified fix') }
-  if result.proposer then lines[#lines + 1] = '# proposed by ' .. result.proposer end
+  local endings, order = {}, {}
   for _, run in ipairs(result.evidence or {}) do
     if type(run) == 'table' then
-      lines[#lines + 1] = ('# check on %s: %s (%.1f s)'):format(run.tree == 'base' and 'your files' or 'the patched files',
-        tostring(run.ending), tonumber(run.seconds) or 0)
+      local what = ('# check on %s: %s'):format(run.tree == 'base' and 'your files' or 'the patched files', tostring(run.ending))
+      if not endings[what] then
+        endings[what] = {}
+        order[#order + 1] = what
+      end
+      table.insert(endings[what], ('%.1f s'):format(tonumber(run.seconds) or 0))
     end
   end
+  for _, what in ipairs(order) do lines[#lines + 1] = what .. ' (' .. table.concat(endings[what], ', ') .. ')' end
+  if result.proposer then lines[#lines + 1] = '# proposed by ' .. result.proposer end
   return lines
 end
 
@@ -27,7 +33,8 @@ function M.open(result, server)
   vim.bo[bufnr].filetype, vim.bo[bufnr].modifiable = 'diff', false
   vim.wo.winbar = ' Graft: verified fix    %#Keyword#a%* apply   %#Keyword#q%* reject'
   vim.wo.number, vim.wo.relativenumber, vim.wo.signcolumn, vim.wo.wrap = false, false, 'no', false
-  vim.api.nvim_win_set_height(0, math.min(#lines + 1, math.floor(vim.o.lines / 2)))
+  vim.api.nvim_win_set_height(0, math.min(#lines + 1, math.floor(vim.o.lines * 0.6)))
+  vim.fn.search('^[-+]\\([-+]\\)\\@!') -- the first change is in view, however long the evidence
 
   local function close()
     if vim.api.nvim_buf_is_valid(bufnr) then vim.api.nvim_buf_delete(bufnr, { force = true }) end
@@ -40,9 +47,21 @@ function M.open(result, server)
   end, 'Graft: apply')
 end
 
+--- The person has confirmed by accepting here: annotations would be shown once more, and wait for a key.
+local function without_annotations(edit)
+  local copy = vim.deepcopy(edit)
+  copy.changeAnnotations = nil
+  for _, change in ipairs(copy.documentChanges or {}) do
+    change.annotationId = nil
+    for _, one in ipairs(change.edits or {}) do one.annotationId = nil end
+  end
+  return copy
+end
+
 --- Applies the edit through the editor, so that undo is the editor's own; refuses if a file changed since.
 function M.apply(result, server)
-  for _, change in ipairs(result.edit and result.edit.documentChanges or {}) do
+  local edit = without_annotations(result.edit or {})
+  for _, change in ipairs(edit.documentChanges or {}) do
     local document = change.textDocument
     local bufnr = document and vim.uri_to_bufnr(document.uri)
     if bufnr and vim.api.nvim_buf_is_loaded(bufnr) and vim.bo[bufnr].modified then
@@ -52,7 +71,7 @@ function M.apply(result, server)
     -- The state was checked above; Neovim's own version test knows only the buffers that were open at the time.
     if document then document.version = 0 end
   end
-  vim.lsp.util.apply_workspace_edit(result.edit, server and server.offset_encoding or 'utf-16')
+  vim.lsp.util.apply_workspace_edit(edit, server and server.offset_encoding or 'utf-16')
   vim.notify('graft: applied; :wall keeps it, u takes it back', vim.log.levels.INFO)
   return true
 end
