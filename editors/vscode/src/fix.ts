@@ -71,12 +71,15 @@ async function runFix(client: GraftClient, review: ReviewPanel, args?: FixArgume
     void vscode.window.showWarningMessage('Graft: open a folder or a file first.');
     return;
   }
-  const unsaved = vscode.workspace.textDocuments.filter((document) => document.isDirty && !document.isUntitled);
+  // Only files of the folder matter to its check; a settings file that is being written elsewhere does not.
+  const unsaved = vscode.workspace.textDocuments.filter(
+    (document) => document.isDirty && document.uri.scheme === 'file' && vscode.workspace.getWorkspaceFolder(document.uri));
   if (unsaved.length > 0) {
-    const save = 'Save All';
+    const save = 'Save and Go On';
     const names = unsaved.map((document) => vscode.workspace.asRelativePath(document.uri)).join(', ');
     const answer = await vscode.window.showWarningMessage(`Graft: the check runs on saved files. Not saved: ${names}.`, save);
-    if (answer !== save || !(await vscode.workspace.saveAll())) return;
+    if (answer !== save) return;
+    if ((await Promise.all(unsaved.map((document) => document.save()))).includes(false)) return; // the editor has said why
   }
   const check = await checkCommand(args);
   if (!check) return;

@@ -99,6 +99,7 @@ export class ReviewPanel implements vscode.Disposable, vscode.TextDocumentConten
 
   private async close(): Promise<void> {
     this.current = undefined;
+    await vscode.commands.executeCommand('notifications.hideToasts'); // the question is answered
     await vscode.commands.executeCommand('setContext', 'graft.reviewing', false);
     const stale = vscode.window.tabGroups.all.flatMap((group) => group.tabs).filter(
       (tab) => tab.input instanceof vscode.TabInputTextDiff && tab.input.modified.scheme === scheme);

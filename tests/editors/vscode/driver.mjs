@@ -11,7 +11,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-const kWait = 180_000;      // ms: the limit of an ordinary wait
+const kWait = Number(process.env.GRAFT_TEST_WAIT_MS ?? 180_000); // the limit of an ordinary wait
 const kAskAgain = 15_000;   // ms after which a key or click that showed no effect is given again
 const kEvery = 100;         // ms between looks
 
@@ -90,7 +90,8 @@ export class VsCode {
     this.settings = {
       'security.workspace.trust.enabled': false, 'workbench.startupEditor': 'none', 'telemetry.telemetryLevel': 'off',
       'extensions.autoUpdate': false, 'extensions.autoCheckUpdates': false, 'extensions.ignoreRecommendations': true,
-      'chat.disableAIFeatures': true, 'workbench.secondarySideBar.defaultVisibility': 'hidden', 'workbench.reduceMotion': 'on',
+      'chat.disableAIFeatures': true, 'workbench.secondarySideBar.defaultVisibility': 'hidden',
+      'workbench.reduceMotion': 'on', 'workbench.editor.useModal': 'off',
       'editor.minimap.enabled': false, 'editor.inlineSuggest.minShowDelay': 0, 'editor.quickSuggestions': { other: 'off' },
       'editor.accessibilitySupport': 'off', 'git.enabled': false, 'files.autoSave': 'off', 'workbench.tips.enabled': false,
       // Keys arrive in the text as they are written in the test.
@@ -157,6 +158,16 @@ export class VsCode {
     await until(`"${title}" in the palette`, () => row.isVisible());
     await this.page.keyboard.press('Enter');
     await until('the palette closed', async () => !(await row.isVisible()));
+  }
+
+  /** Presses a button of a notification; one that has hidden itself is fetched from the notification centre. */
+  async answer(label) {
+    const button = this.page.locator('.notification-list-item .monaco-button:visible', { hasText: label }).first();
+    await until(`"${label}" pressed`, async () => {
+      if (await button.click({ timeout: 10_000 }).then(() => true, () => false)) return true;
+      await this.command('Notifications: Show Notifications');
+      return false;
+    });
   }
 
   tab(name) { return this.page.locator('.tab.active', { hasText: name }); }

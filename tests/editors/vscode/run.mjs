@@ -93,6 +93,7 @@ await test('Fix with Graft shows progress and a verified diff; applied, the chec
   equal(code.read('stock.py'), faulty, 'the file before it is accepted');
   await page.locator('.title-actions [aria-label*="Apply"], .editor-actions [aria-label*="Apply"]').first().click();
   await until('the file in the editor', async () => (await code.tab('stock.py').count()) > 0 && !(await code.tab('(verified)').count()));
+  await until('the question gone', async () => !(await page.locator('.notifications-toasts .monaco-button', { hasText: 'Apply' }).isVisible()));
   await code.save('stock.py', (text) => text !== faulty);
   equal(await check(), true, 'the check after the repair');
   await page.keyboard.press('Control+z');
@@ -124,13 +125,37 @@ await test('Cancel ends a repair at once, and the check with it', async () => {
   await code.command('Graft: Fix with Graft');
   await until('the check to run', () => sleepers().length > 0);
   await code.status('beaker');
+  await code.answer('Cancel');
   const cancel = page.locator('.notification-list-item .monaco-button', { hasText: 'Cancel' });
-  await cancel.click();
   // Far less than the check would take.
   await until('the progress gone', async () => (await cancel.count()) === 0, { timeout: 60_000 });
   await until('the check ended', () => sleepers().length === 0, { timeout: 60_000 });
   await code.status('check');
   write('check.sh', unittest);
+});
+
+await test('unsaved files of the project are named and saved on request; those elsewhere do not matter', async () => {
+  await code.command('Preferences: Open User Settings (JSON)');
+  await until('the settings', async () => (await code.tab('settings.json').count()) > 0);
+  await page.locator('.editor-instance .view-lines').first().click();
+  await page.keyboard.type(' ');
+  await page.locator('.tab.active.dirty').waitFor();
+  await code.open('stock.py');
+  await page.locator('.editor-instance .view-lines').first().click();
+  await page.keyboard.press('Control+End');
+  await page.keyboard.type('# the end');
+  await page.locator('.tab.active.dirty').waitFor();
+  await code.command('Graft: Fix with Graft');
+  await code.notified('Not saved: stock.py.');
+  await code.answer('Save and Go On');
+  await until('the file on disk', () => code.read('stock.py').endsWith('# the end'));
+  await review();
+  await code.command('Graft: Reject');
+  await until('the diff closed', async () => (await page.locator('.tab', { hasText: '(verified)' }).count()) === 0);
+  equal(await page.locator('.tab.dirty', { hasText: 'settings.json' }).count(), 1, 'the settings are still unsaved');
+  await page.locator('.tab', { hasText: 'settings.json' }).click();
+  await page.keyboard.press('Control+z');
+  await page.locator('.tab.dirty').waitFor({ state: 'detached' });
 });
 
 await test('a program that is not there is named in one message, and a right setting starts the server', async () => {

@@ -23,7 +23,7 @@ function M.show(bufnr, suggestion)
     virt_text = { { lines[1], 'GraftGhost' } },
     virt_text_pos = 'inline', -- moves the rest of the line, so that nothing is hidden
     virt_lines = #below > 0 and below or nil,
-    hl_mode = 'combine',
+    hl_mode = 'replace', -- 'combine' would take on the bold of the word before it
   })
 end
 

@@ -1,0 +1,4 @@
+
+    def count(self, name):
+        """How many pieces of `name` there are."""
+        return
