@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/strings.h"
 #include "cli/commands.h"
+#include "cli/patch_output.h"
 #include "tools/edit_formats.h"
 #include "tools/syntax.h"
 #include "tools/work_tree.h"
@@ -109,7 +110,7 @@ void run(const ApplyOptions& options, Context& context) {
     std::printf("%s\n", base::dump_json(out).c_str());
     return;
   }
-  std::fwrite(patch->data(), 1, patch->size(), stdout);
+  print_patch(*patch);
   const size_t n = (*trees)->changed_paths(*tree).size();
   if (options.dry_run)
     std::fprintf(stderr, "graft: would change %zu %s; nothing was written\n", n, n == 1 ? "file" : "files");

@@ -10,6 +10,7 @@
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "cli/default_model.h"
+#include "cli/patch_output.h"
 #include "cli/progress_line.h"
 #include "tools/work_tree.h"
 #include "tools/writer.h"
@@ -109,7 +110,7 @@ void run(const FixOptions& options, Context& context) {
   if (context.json)
     std::printf("%s\n", base::dump_json(as_json(*report)).c_str());
   else
-    std::fputs(report->patch.c_str(), stdout);
+    print_patch(report->patch);
   explain(*report);
   if (options.apply && report->status == agent::FixReport::Status::kVerified)
     if (base::Status applied = apply_edit(context, options, *report); !applied) context.fail(applied.error());

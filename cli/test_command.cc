@@ -10,6 +10,7 @@
 #include "agent/test_writer.h"
 #include "base/json.h"
 #include "cli/commands.h"
+#include "cli/patch_output.h"
 #include "tools/work_tree.h"
 #include "tools/writer.h"
 
@@ -82,7 +83,7 @@ void print_json(const agent::TestReport& report, bool applied) {
 }
 
 void print_text(const agent::TestReport& report) {
-  std::fwrite(report.patch.data(), 1, report.patch.size(), stdout);
+  print_patch(report.patch);
   std::fflush(stdout);
   for (const agent::TestedFunction& one : report.functions) {
     if (!one.reason.empty()) {
