@@ -43,6 +43,8 @@ const review = async () => {
   await page.locator('.monaco-diff-editor .line-insert').first().waitFor();
 };
 
+const noReview = async () => (await page.locator('.tab', { hasText: '(verified)' }).count()) === 0;
+
 await test('the plugin starts the server and says so in the status bar', async () => {
   await code.open('stock.py');
   await code.status('check');
@@ -110,8 +112,7 @@ await test('the code action at the cursor leads to the same review; Reject chang
   } });
   await action.click();
   await review();
-  await code.command('Graft: Reject');
-  await until('the diff closed', async () => (await page.locator('.tab', { hasText: '(verified)' }).count()) === 0);
+  await until('the diff closed by its key', noReview, { act: () => page.keyboard.press('Control+Backspace') });
   equal(code.read('stock.py'), faulty, 'the file after Reject');
 });
 
@@ -134,6 +135,21 @@ await test('Cancel ends a repair at once, and the check with it', async () => {
   write('check.sh', unittest);
 });
 
+await test('the menu of the status item turns suggestions off and on', async () => {
+  const choose = async (label) => {
+    const row = page.locator('.quick-input-list .monaco-list-row', { hasText: label });
+    await until(`"${label}" in the menu`, () => row.isVisible(), { act: async () => {
+      await page.keyboard.press('Escape');
+      await page.locator('.statusbar-item[aria-label*="Graft"] a').first().click();
+    } });
+    await row.click();
+  };
+  await choose('Turn suggestions off');
+  await code.status('circle-slash');
+  await choose('Turn suggestions on');
+  await code.status('check');
+});
+
 await test('unsaved files of the project are named and saved on request; those elsewhere do not matter', async () => {
   await code.command('Preferences: Open User Settings (JSON)');
   await until('the settings', async () => (await code.tab('settings.json').count()) > 0);
@@ -151,11 +167,31 @@ await test('unsaved files of the project are named and saved on request; those e
   await until('the file on disk', () => code.read('stock.py').endsWith('# the end'));
   await review();
   await code.command('Graft: Reject');
-  await until('the diff closed', async () => (await page.locator('.tab', { hasText: '(verified)' }).count()) === 0);
+  await until('the diff closed', noReview);
   equal(await page.locator('.tab.dirty', { hasText: 'settings.json' }).count(), 1, 'the settings are still unsaved');
   await page.locator('.tab', { hasText: 'settings.json' }).click();
   await page.keyboard.press('Control+z');
   await page.locator('.tab.dirty').waitFor({ state: 'detached' });
+});
+
+await test('without a check the code action asks which command should pass, and keeps the answer', async () => {
+  code.configure({ 'graft.check.command': '' });
+  write('stock.py', faulty);
+  await code.open('stock.py');
+  await page.locator('.view-line', { hasText: 'raise' }).last().click();
+  const question = page.locator('.quick-input-widget:visible', { hasText: 'Which command should pass?' });
+  const action = page.locator('.action-widget .monaco-list-row', { hasText: 'Fix with Graft' });
+  await until('the question', () => question.isVisible(), { act: async () => {
+    await page.keyboard.press('Escape');
+    await page.keyboard.press('Control+.');
+    await action.click();
+  } });
+  await question.locator('input').fill('sh ./check.sh');
+  await page.keyboard.press('Enter');
+  await code.notified('running sh ./check.sh');
+  await review();
+  await code.command('Graft: Reject');
+  await until('the diff closed', noReview);
 });
 
 await test('a program that is not there is named in one message, and a right setting starts the server', async () => {
