@@ -319,10 +319,37 @@ test(':checkhealth graft reports the binary', {}, function()
   assert(report:find("no-such-graft was not found", 1, true) and report:find('./scripts/build', 1, true), report)
 end)
 
-test('without a check :Graft fix says how to give one', {}, function()
+test('without a check :Graft fix asks for one and keeps it for the session', {}, function()
   open('stock.py')
   type_keys(':Graft fix<CR>')
-  notified('no check is set')
+  type_keys('false<CR>')
+  eventually('running', "return progress() and progress():find('false', 1, true)")
+  type_keys(':Graft cancel<CR>')
+  notified('cancelled')
+  equal(lua("return require('graft.config').get().check.command"), 'false', 'the check')
+end)
+
+test('a killed editor takes its server along', {}, function()
+  open('stock.py')
+  local editor, server = lua('return vim.fn.getpid()'), nil
+  for name in vim.fs.dir('/proc') do
+    local file = name:match('^%d+$') and io.open('/proc/' .. name .. '/stat')
+    if file then
+      -- proc(5): pid (name) state parent
+      if tonumber((file:read('a') or ''):match('%) %S (%d+)')) == editor then server = tonumber(name) end
+      file:close()
+    end
+  end
+  assert(server, 'no server process')
+  vim.uv.kill(editor, 'sigkill')
+  local gone = vim.wait(30000, function()
+    local file = io.open('/proc/' .. server .. '/stat')
+    if not file then return true end
+    local state = (file:read('a') or ''):match('%) (%S)')
+    file:close()
+    return state == nil or state == 'Z'
+  end, 50)
+  assert(gone, 'the server runs on')
 end)
 
 test('wrong options are refused with the option named', {}, function()

@@ -60,7 +60,13 @@ function M.start(check, argument)
   if not server then return tell('no server is attached to this buffer (see :checkhealth graft)', err) end
   check = check or (argument and argument.check) or config.get().check.command
   if not check or check == '' then
-    return tell('no check is set: say :Graft fix CMD, or set check.command', err)
+    -- Kept for this session; check.command in setup() keeps it for good.
+    return vim.ui.input({ prompt = 'Graft: which command should pass? ', completion = 'shellcmd' }, function(given)
+      given = vim.trim(given or '')
+      if given == '' then return end
+      config.get().check.command = given
+      M.start(given, argument)
+    end)
   end
   local unsaved = save_modified()
   if #unsaved > 0 then
