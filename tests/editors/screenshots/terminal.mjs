@@ -130,7 +130,7 @@ async function neovim() {
     if (number > 0) await keys('Enter');
     if (line !== '') await keys('-l', line);
   }
-  await until('the suggestion', async () => (await screen()).split('return self.counts[name]').length === 3);
+  await until('the suggestion', async () => /there are\."""\n +\d+ +return \S/.test(await screen()));
   await shot('nvim-suggestion', 'nvim stock.py', { withCursor: true });
 }
 
