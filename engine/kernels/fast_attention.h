@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/kernels/fast_attention.h: mla_attention.h over the vector steps `V`.
+// engine/kernels/fast_attention.h: attention.h over the vector steps `V`.
 //
 // Four queries by two cache rows share their loads in registers; a block of 64 rows is read from memory once for all
 // queries of the call, first for the scores and then, from cache, for the values.
 #pragma once
 #include "engine/kernels/fast_elementwise.h"
-#include "engine/kernels/mla_attention.h"
+#include "engine/kernels/attention.h"
 
 namespace engine {
 namespace {
@@ -17,13 +17,13 @@ struct FastAttention {
 
   // scores[r * kBlock + s] for R queries and S cache rows.
   template <int R, int S>
-  static void dot_tile(const float* q, const float* k, int64_t width, float* scores) {
+  static void dot_tile(const float* q, int64_t width, const float* k, int64_t stride, float* scores) {
     F acc[R][S];
     for (int r = 0; r < R; ++r)
       for (int s = 0; s < S; ++s) acc[r][s] = V::zero();
     for (int64_t i = 0; i < width; i += V::kWidth) {
       F key[S];
-      for (int s = 0; s < S; ++s) key[s] = V::load(k + s * width + i);
+      for (int s = 0; s < S; ++s) key[s] = V::load(k + s * stride + i);
       for (int r = 0; r < R; ++r) {
         const F query = V::load(q + r * width + i);
         for (int s = 0; s < S; ++s) acc[r][s] = V::fma(query, key[s], acc[r][s]);
@@ -35,7 +35,7 @@ struct FastAttention {
 
   // z[r] = z[r] * keep[r] + sum_s p[r, s] * value row s, for R queries.
   template <int R>
-  static void add_values(const float* p, const float* keep, const float* values, int64_t width, int n_keys, float* z,
+  static void add_values(const float* p, const float* keep, const float* values, int64_t stride, int n_keys, float* z,
                          int64_t value_width) {
     constexpr int kD = 16 / V::kWidth;
     for (int64_t d = 0; d < value_width; d += 16) {
@@ -44,7 +44,7 @@ struct FastAttention {
         for (int v = 0; v < kD; ++v) acc[r][v] = V::mul(V::load(z + r * value_width + d + v * V::kWidth), V::set1(keep[r]));
       for (int s = 0; s < n_keys; ++s) {
         F value[kD];
-        for (int v = 0; v < kD; ++v) value[v] = V::load(values + s * width + d + v * V::kWidth);
+        for (int v = 0; v < kD; ++v) value[v] = V::load(values + s * stride + d + v * V::kWidth);
         for (int r = 0; r < R; ++r) {
           const F weight = V::set1(p[r * kBlock + s]);
           for (int v = 0; v < kD; ++v) acc[r][v] = V::fma(weight, value[v], acc[r][v]);
@@ -57,7 +57,8 @@ struct FastAttention {
 
   // Turns the scores of one query into weights; rows the query does not see weigh exactly 0, which leaves its sums as if
   // they were not there. Returns by how much earlier sums shrink.
-  static float weigh(float* scores, int n_seen, float& top, float& total) {
+  static float weigh(float* scores, int first_seen, int n_seen, float& top, float& total) {
+    for (int s = 0; s < first_seen; ++s) scores[s] = -__builtin_inff();
     for (int s = n_seen; s < kBlock; ++s) scores[s] = -__builtin_inff();
     F largest = V::load(scores);
     for (int s = V::kWidth; s < kBlock; s += V::kWidth) largest = V::max(largest, V::load(scores + s));
@@ -76,32 +77,36 @@ struct FastAttention {
 
   static void run(const AttentionRows& a) {
     float scores[kMaxAttentionRows * kBlock], top[kMaxAttentionRows], total[kMaxAttentionRows], keep[kMaxAttentionRows];
-    int n_keys = 0;
+    int n_keys = 0, first_key = a.n_visible[0];
     for (int r = 0; r < a.n_rows; ++r) {
-      top[r] = -__builtin_inff();
-      total[r] = 0.0f;
+      top[r] = a.sinks ? a.sinks[r] : -__builtin_inff();
+      total[r] = a.sinks ? 1.0f : 0.0f;
+      const int first = a.first_visible ? a.first_visible[r] : 0;
       if (a.n_visible[r] > n_keys) n_keys = a.n_visible[r];
+      if (first < first_key) first_key = first;
     }
     for (int64_t i = 0; i < a.n_rows * a.value_width; ++i) a.out[i] = 0.0f;
-    for (int first = 0; first < n_keys; first += kBlock) {
-      const float* block = a.cache + first * a.width;
+    for (int first = first_key / kBlock * kBlock; first < n_keys; first += kBlock) {
+      const float* keys = a.keys + first * a.key_stride;
+      const float* values = a.values + first * a.value_stride;
       const int n = n_keys - first < kBlock ? n_keys - first : kBlock;
       int r = 0;
-      for (; r + 4 <= a.n_rows; r += 4) scores_of<4>(a.queries + r * a.width, block, a.width, n, scores + r * kBlock);
-      for (; r < a.n_rows; ++r) scores_of<1>(a.queries + r * a.width, block, a.width, n, scores + r * kBlock);
+      for (; r + 4 <= a.n_rows; r += 4) scores_of<4>(a.queries + r * a.width, a.width, keys, a.key_stride, n, scores + r * kBlock);
+      for (; r < a.n_rows; ++r) scores_of<1>(a.queries + r * a.width, a.width, keys, a.key_stride, n, scores + r * kBlock);
       for (r = 0; r < a.n_rows; ++r) {
-        const int seen = a.n_visible[r] - first;
-        if (seen <= 0) {  // all weights 0
+        const int seen = a.n_visible[r] - first < kBlock ? a.n_visible[r] - first : kBlock;
+        const int unseen = a.first_visible && a.first_visible[r] > first ? a.first_visible[r] - first : 0;
+        if (seen <= unseen) {  // all weights 0
           for (int s = 0; s < kBlock; ++s) scores[r * kBlock + s] = 0.0f;
           keep[r] = 1.0f;
         } else {
-          keep[r] = weigh(scores + r * kBlock, seen < kBlock ? seen : kBlock, top[r], total[r]);
+          keep[r] = weigh(scores + r * kBlock, unseen, seen, top[r], total[r]);
         }
       }
       for (r = 0; r + 4 <= a.n_rows; r += 4)
-        add_values<4>(scores + r * kBlock, keep + r, block, a.width, n, a.out + r * a.value_width, a.value_width);
+        add_values<4>(scores + r * kBlock, keep + r, values, a.value_stride, n, a.out + r * a.value_width, a.value_width);
       for (; r < a.n_rows; ++r)
-        add_values<1>(scores + r * kBlock, keep + r, block, a.width, n, a.out + r * a.value_width, a.value_width);
+        add_values<1>(scores + r * kBlock, keep + r, values, a.value_stride, n, a.out + r * a.value_width, a.value_width);
     }
     for (int r = 0; r < a.n_rows; ++r)
       for (int64_t d = 0; d < a.value_width; d += V::kWidth)
@@ -110,10 +115,10 @@ struct FastAttention {
 
  private:
   template <int R>
-  static void scores_of(const float* q, const float* block, int64_t width, int n_keys, float* scores) {
+  static void scores_of(const float* q, int64_t width, const float* keys, int64_t stride, int n_keys, float* scores) {
     int s = 0;
-    for (; s + 2 <= n_keys; s += 2) dot_tile<R, 2>(q, block + s * width, width, scores + s);
-    for (; s < n_keys; ++s) dot_tile<R, 1>(q, block + s * width, width, scores + s);
+    for (; s + 2 <= n_keys; s += 2) dot_tile<R, 2>(q, width, keys + s * stride, stride, scores + s);
+    for (; s < n_keys; ++s) dot_tile<R, 1>(q, width, keys + s * stride, stride, scores + s);
   }
 };
 

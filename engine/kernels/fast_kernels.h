@@ -23,8 +23,8 @@ struct FastKernels {
   void (*rms_norm)(const float* x, const float* gain, int64_t n, float eps, float* y);
   // silu_gate.h
   void (*silu_gate)(const float* gate, const float* up, int64_t n, float* y);
-  // mla_attention.h
-  void (*mla_attention)(const AttentionRows& rows);
+  // attention.h
+  void (*attention)(const AttentionRows& rows);
   // softmax.h
   double (*log_sum_exp)(const float* x, int64_t n);
 };

@@ -9,7 +9,7 @@
 
 #include "engine/fast/activation_buffer.h"
 #include "engine/formats/dequantize.h"
-#include "engine/kernels/mla_attention.h"
+#include "engine/kernels/attention.h"
 #include "engine/kernels/quantize.h"
 #include "engine/kernels/rms_norm.h"
 #include "engine/kernels/silu_gate.h"
@@ -227,25 +227,50 @@ TEST_CASE("log_sum_exp: large logits do not overflow, NaN shows") {
   }
 }
 
-TEST_CASE("mla_attention: every path agrees with the reference; queries that see less are not disturbed") {
+TEST_CASE("attention: every path agrees with the reference; queries that see less are not disturbed") {
   std::mt19937 random(12);
   for (const FastKernels* kernels : all_kernels())
     for (const int n_keys : {1, 2, 63, 64, 65, 200})
-      for (const int n_rows : {1, 3, 4, 7, 32}) {
-        CAPTURE(std::string(kernels->name)); CAPTURE(n_keys); CAPTURE(n_rows);
-        constexpr int64_t kWidth = 48, kValue = 32;
-        const std::vector<float> q = random_floats(random, n_rows * kWidth), cache = random_floats(random, n_keys * kWidth);
-        std::vector<int32_t> visible(static_cast<size_t>(n_rows));
-        for (int r = 0; r < n_rows; ++r) visible[static_cast<size_t>(r)] = std::max(1, n_keys - (n_rows - 1 - r) * 5);
-        std::vector<float> got(static_cast<size_t>(n_rows * kValue)), want(got), alone(static_cast<size_t>(kValue));
-        AttentionRows rows{q.data(), n_rows, visible.data(), cache.data(), kWidth, kValue, got.data()};
-        kernels->mla_attention(rows);
-        rows.out = want.data();
-        mla_attention_cpu_reference(rows);
-        CHECK(relative_error(got, want) <= 2e-6);
-        for (int r = 0; r < n_rows; ++r) {
-          kernels->mla_attention({q.data() + r * kWidth, 1, &visible[static_cast<size_t>(r)], cache.data(), kWidth, kValue, alone.data()});
-          CHECK(std::equal(alone.begin(), alone.end(), got.begin() + r * kValue));
-        }
-      }
+      for (const int n_rows : {1, 3, 4, 7, 32})
+        for (const int window : {0, 1, 70})
+          for (const bool with_sinks : {false, true}) {
+            CAPTURE(std::string(kernels->name)); CAPTURE(n_keys); CAPTURE(n_rows); CAPTURE(window); CAPTURE(with_sinks);
+            constexpr int64_t kWidth = 48, kValue = 32, kStride = 90;  // a key, a value 7 floats behind it, a gap
+            const std::vector<float> q = random_floats(random, n_rows * kWidth), cache = random_floats(random, n_keys * kStride);
+            const std::vector<float> sinks = random_floats(random, n_rows, 3.0f);
+            std::vector<int32_t> visible(static_cast<size_t>(n_rows)), first(static_cast<size_t>(n_rows));
+            for (int r = 0; r < n_rows; ++r) {
+              const size_t at = static_cast<size_t>(r);
+              visible[at] = std::max(1, n_keys - (n_rows - 1 - r) * 5);
+              first[at] = window == 0 ? 0 : std::max(0, visible[at] - window);
+            }
+            std::vector<float> got(static_cast<size_t>(n_rows * kValue)), want(got), alone(static_cast<size_t>(kValue));
+            AttentionRows rows;
+            rows.queries = q.data();
+            rows.n_rows = n_rows;
+            rows.n_visible = visible.data();
+            rows.first_visible = window == 0 ? nullptr : first.data();
+            rows.keys = cache.data();
+            rows.values = cache.data() + 55;
+            rows.key_stride = rows.value_stride = kStride;
+            rows.width = kWidth;
+            rows.value_width = kValue;
+            rows.sinks = with_sinks ? sinks.data() : nullptr;
+            rows.out = want.data();
+            attention_rows_cpu_reference(rows);
+            rows.out = got.data();
+            kernels->attention(rows);
+            CHECK(relative_error(got, want) <= 4e-6);
+            for (int r = 0; r < n_rows; ++r) {
+              AttentionRows one = rows;
+              one.queries = q.data() + r * kWidth;
+              one.n_rows = 1;
+              one.n_visible = visible.data() + r;
+              if (one.first_visible) one.first_visible = first.data() + r;
+              if (one.sinks) one.sinks = sinks.data() + r;
+              one.out = alone.data();
+              kernels->attention(one);
+              CHECK(std::equal(alone.begin(), alone.end(), got.begin() + r * kValue));
+            }
+          }
 }

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "engine/families/deepseek_v2/fast.h"
-#include "engine/kernels/mla_attention.h"
+#include "engine/kernels/attention.h"
 
 namespace engine {
 
@@ -106,8 +106,15 @@ void DeepseekV2Fast::attend_rows(const PackedLayer& layer,  int64_t first_row, i
   for (int r = 0; r < n_rows; ++r)
     n_visible[r] = static_cast<int32_t>(place.position + (first_row + r) / config_.n_heads + 1);
   float* out = latents_.row(0) + first_row * latent_width_;
-  kernels().mla_attention({queries_.data() + first_row * cache_width_, n_rows, n_visible, place.cache.row(place.layer, 0),
-                          cache_width_, latent_width_, out});
+  AttentionRows rows;
+  rows.queries = queries_.data() + first_row * cache_width_;
+  rows.n_rows = n_rows;
+  rows.n_visible = n_visible;
+  rows.keys = rows.values = place.cache.row(place.layer, 0);
+  rows.key_stride = rows.value_stride = rows.width = cache_width_;
+  rows.value_width = latent_width_;
+  rows.out = out;
+  kernels().attention(rows);
   for (int r = 0; r < n_rows; ++r) {
     const int64_t t = (first_row + r) / config_.n_heads, h = (first_row + r) % config_.n_heads;
     if (is_quantized(layer.v_b[static_cast<size_t>(h)].type)) latents_.quantize(kernels(), t, h * latent_width_, latent_width_);

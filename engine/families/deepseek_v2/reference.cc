@@ -8,7 +8,7 @@
 #include "engine/families/deepseek_v2/make_models.h"
 #include "engine/formats/dequantize.h"
 #include "engine/kernels/matmul.h"
-#include "engine/kernels/mla_attention.h"
+#include "engine/kernels/attention.h"
 #include "engine/kernels/moe_router.h"
 #include "engine/kernels/rope.h"
 #include "engine/plain_ops.h"
@@ -102,7 +102,7 @@ class Reference : public Model {
     for (int64_t t = 0; t < n; ++t)
       for (int64_t h = 0; h < heads; ++h)
         attention_cpu_reference(q.data() + (t * heads + h) * dk, keys.data() + h * dk, heads * dk, dk, values.data() + h * dv,
-                                heads * dv, dv, request.position + t + 1, scale, out.data() + (t * heads + h) * dv);
+                                heads * dv, dv, 0, request.position + t + 1, scale, nullptr, out.data() + (t * heads + h) * dv);
     return matmul(layer.o, out);
   }
 

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// References of attention.h.
+#include "engine/kernels/attention.h"
+
+#include <cstddef>
+#include <vector>
+
+#include "engine/kernels/softmax.h"
+
+namespace engine {
+
+void attention_cpu_reference(const float* q, const float* k, int64_t k_stride, int64_t d_k, const float* v, int64_t v_stride,
+                             int64_t d_v, int64_t first_visible, int64_t n_visible, float scale, const float* sink, float* out) {
+  const int64_t n = n_visible - first_visible;
+  k += first_visible * k_stride;
+  v += first_visible * v_stride;
+  std::vector<float> weights(static_cast<size_t>(n));
+  for (int64_t s = 0; s < n; ++s) {
+    float score = 0.0f;
+    for (int64_t i = 0; i < d_k; ++i) score += q[i] * k[s * k_stride + i];
+    weights[static_cast<size_t>(s)] = score * scale;
+  }
+  if (sink) weights.push_back(*sink);
+  softmax_cpu_reference(weights.data(), static_cast<int64_t>(weights.size()));
+  for (int64_t i = 0; i < d_v; ++i) {
+    float sum = 0.0f;
+    for (int64_t s = 0; s < n; ++s) sum += weights[static_cast<size_t>(s)] * v[s * v_stride + i];
+    out[i] = sum;
+  }
+}
+
+void attention_rows_cpu_reference(const AttentionRows& a) {
+  for (int r = 0; r < a.n_rows; ++r)
+    attention_cpu_reference(a.queries + r * a.width, a.keys, a.key_stride, a.width, a.values, a.value_stride, a.value_width,
+                            a.first_visible ? a.first_visible[r] : 0, a.n_visible[r], 1.0f, a.sinks ? a.sinks + r : nullptr,
+                            a.out + r * a.value_width);
+}
+
+}  // namespace engine

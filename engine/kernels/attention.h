@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/kernels/attention.h: softmax attention of a few queries over the rows of a cache.
+//
+// Shapes   A key is `width` values (a multiple of 16), a value row `value_width` (likewise); both lie at their own stride.
+//          Latent attention (MLA), absorbed: a row is [c (C) | k_rope (R)], shared by all heads; keys are whole rows, values
+//          their first part, and the query holds scale * [q_nope . k_b_h | q_rope]. Grouped-query attention: a row holds
+//          the keys and values of all key heads, and the queries of one call share a key head.
+// Bounds   Every query sees at least one row. A query sees rows [first_visible, n_visible).
+// Sinks    A logit that takes part in the softmax and has no value.
+// Results  Scores are taken in blocks of 64 rows counted from the start of the cache: a query's result does not depend on
+//          which queries share the call, so decoding equals prefill bit for bit.
+// Source   DeepSeek-V2, arXiv:2405.04434, section 2.1; online softmax as in FlashAttention, arXiv:2205.14135, section 3.1;
+//          sinks as in gpt-oss's model card, arXiv:2508.10925, section 2.
+#pragma once
+#include <cstdint>
+
+namespace engine {
+
+inline constexpr int kAttentionBlock = 64;  // cache rows; at width 576 a block is 147 kB and stays in the second-level cache
+inline constexpr int kMaxAttentionRows = 32;  // queries in a call
+
+struct AttentionRows {
+  const float* queries = nullptr;           // [n_rows, width], scaled
+  int n_rows = 0;                           // at most kMaxAttentionRows
+  const int32_t* n_visible = nullptr;       // [n_rows]
+  const int32_t* first_visible = nullptr;   // [n_rows]; null: 0
+  const float* keys = nullptr;              // [.., width] at key_stride
+  int64_t key_stride = 0, width = 0;
+  const float* values = nullptr;            // [.., value_width] at value_stride
+  int64_t value_stride = 0, value_width = 0;
+  const float* sinks = nullptr;             // [n_rows]; null: none
+  float* out = nullptr;                     // [n_rows, value_width]
+};
+
+// Reference: plain loops over the same arguments.
+void attention_rows_cpu_reference(const AttentionRows& rows);
+
+// Reference of one query head over rows [first_visible, n_visible): q and k [.., d_k], v [.., d_v]. `sink`: null, or the
+// head's own logit.
+void attention_cpu_reference(const float* q, const float* k, int64_t k_stride, int64_t d_k, const float* v, int64_t v_stride,
+                             int64_t d_v, int64_t first_visible, int64_t n_visible, float scale, const float* sink, float* out);
+
+}  // namespace engine
