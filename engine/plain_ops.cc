@@ -36,11 +36,59 @@ Values rms_norm(const Values& x, const TensorView& gain, float eps, int64_t stri
   return y;
 }
 
-Values swiglu(const TensorView& gate, const TensorView& up, const TensorView& down, const Values& x) {
-  Values g = matmul(gate, x);
-  const Values u = matmul(up, x);
-  silu_gate_cpu_reference(g.data(), u.data(), static_cast<int64_t>(g.size()), g.data());
-  return matmul(down, g);
+Values layer_norm(const Values& x, const TensorView& gain, const TensorView& bias, float eps) {
+  const int64_t width = gain.n_in();
+  Values g(at(width)), b(at(width)), y(x.size());
+  dequantize_row(gain, 0, g);
+  dequantize_row(bias, 0, b);
+  for (size_t t = 0; t < x.size() / at(width); ++t)
+    layer_norm_cpu_reference(x.data() + t * at(width), g.data(), b.data(), width, eps, y.data() + t * at(width));
+  return y;
+}
+
+void add_bias(Values& to, const TensorView& bias) {
+  if (!bias) return;
+  Values row(at(bias.n_in()));
+  dequantize_row(bias, 0, row);
+  for (size_t i = 0; i < to.size(); ++i) to[i] += row[i % row.size()];
+}
+
+namespace {
+
+// down . gated(gate . x, up . x)
+Values gated(const GateForm& form, const TensorView& gate, const TensorView& gate_bias, const TensorView& up, const TensorView& up_bias,
+             const TensorView& down, const TensorView& down_bias, const Values& x) {
+  Values g = matmul(gate, x), u = matmul(up, x);
+  add_bias(g, gate_bias);
+  add_bias(u, up_bias);
+  silu_gate_cpu_reference(form, g.data(), u.data(), static_cast<int64_t>(g.size()), g.data());
+  Values y = matmul(down, g);
+  add_bias(y, down_bias);
+  return y;
+}
+
+}  // namespace
+
+Values feed_forward(const FeedForwardViews& w, const RouterSettings& router, const GateForm& form, const Values& x) {
+  if (!w.router) return gated(form, w.gate, {}, w.up, {}, w.down, {}, x);
+  const int64_t d = w.router.n_in(), n_experts = router.n_experts, k = router.n_experts_used;
+  Values y = w.shared_gate ? gated(form, w.shared_gate, {}, w.shared_up, {}, w.shared_down, {}, x) : Values(x.size());
+  Values logits = matmul(w.router, x), bias(at(w.selection_bias ? n_experts : 0)), scratch(at(2 * n_experts)), chosen(at(k));
+  add_bias(logits, w.router_bias);
+  if (w.selection_bias) dequantize_row(w.selection_bias, 0, bias);
+  std::vector<int32_t> ids(at(k));
+  const auto one = [](const std::vector<TensorView>& views, size_t e) { return views.empty() ? TensorView() : views[e]; };
+  for (int64_t t = 0; t < static_cast<int64_t>(x.size()) / d; ++t) {
+    moe_router(router, logits.data() + t * n_experts, bias.empty() ? nullptr : bias.data(), scratch.data(), ids.data(), chosen.data());
+    const Values token(x.begin() + t * d, x.begin() + (t + 1) * d);
+    for (int64_t i = 0; i < k; ++i) {
+      const size_t e = at(ids[at(i)]);
+      const Values out = gated(form, w.expert_gate[e], one(w.expert_gate_bias, e), w.expert_up[e], one(w.expert_up_bias, e),
+                               w.expert_down[e], one(w.expert_down_bias, e), token);
+      for (int64_t j = 0; j < d; ++j) y[at(t * d + j)] += chosen[at(i)] * out[at(j)];
+    }
+  }
+  return y;
 }
 
 }  // namespace engine::plain

@@ -8,6 +8,9 @@
 #include <span>
 #include <vector>
 
+#include "engine/feed_forward_views.h"
+#include "engine/kernels/moe_router.h"
+#include "engine/kernels/silu_gate.h"
 #include "engine/tensor.h"
 
 namespace engine::plain {
@@ -26,7 +29,13 @@ void add(Values& to, const Values& values);
 // Each row of `width` values from column 0 of rows of `stride` (0: width); the gain's length is the width.
 Values rms_norm(const Values& x, const TensorView& gain, float eps, int64_t stride = 0);
 
-// down . (silu(gate . x) * (up . x))
-Values swiglu(const TensorView& gate, const TensorView& up, const TensorView& down, const Values& x);
+// (x - mean) / sqrt(variance + eps) * gain + bias of each row.
+Values layer_norm(const Values& x, const TensorView& gain, const TensorView& bias, float eps);
+
+// Adds a row to every token's; an empty view adds nothing.
+void add_bias(Values& to, const TensorView& bias);
+
+// The feed-forward half of a layer of normed tokens, dense or mixture: what is added to the hidden state.
+Values feed_forward(const FeedForwardViews& weights, const RouterSettings& router, const GateForm& form, const Values& x);
 
 }  // namespace engine::plain

@@ -16,6 +16,8 @@ struct HfFamily {
 };
 constexpr HfFamily kHf[] = {
     {"deepseek_v2", deepseek_v2_family_from_hf},
+    {"deepseek_v3", deepseek_v2_family_from_hf},
+    {"deepseek_v32", deepseek_v2_family_from_hf},
 };
 
 struct GgufFamily {

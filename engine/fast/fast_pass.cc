@@ -114,7 +114,7 @@ void FastPass::multiply_share(const Worker& worker, const PackedMatrix& w, const
 }
 
 void FastPass::add_product(const Worker& worker, const PackedMatrix& w, int64_t first_panel, int64_t last_panel,
-                                 const Activations& x, int64_t n_rows, const int32_t* token, const float* weight) {
+                                 const Activations& x, int64_t n_rows, const int32_t* token, const float* weight, const float* bias) {
   float* tile = mine(worker).tile.data();
   const int64_t step = n_rows == 1 ? last_panel - first_panel : kTilePanels;
   for (int64_t p = first_panel; p < last_panel; p += step) {
@@ -125,7 +125,10 @@ void FastPass::add_product(const Worker& worker, const PackedMatrix& w, int64_t 
       float* to = hidden_.row(token ? token[i] : i) + p * kPanelRows;
       const float* from = tile + i * stride;
       const float scale = weight ? weight[i] : 1.0f;
-      for (int64_t j = 0; j < width; ++j) to[j] += scale * from[j];
+      if (bias)
+        for (int64_t j = 0; j < width; ++j) to[j] += scale * (from[j] + bias[p * kPanelRows + j]);
+      else
+        for (int64_t j = 0; j < width; ++j) to[j] += scale * from[j];
     }
   }
 }

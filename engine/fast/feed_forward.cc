@@ -8,6 +8,10 @@ namespace {
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+const float* bias_of(const std::vector<std::vector<float>>& biases, size_t expert) {
+  return biases.empty() ? nullptr : biases[expert].data();
+}
+
 }  // namespace
 
 void FeedForwardWeights::list(std::vector<PackedMatrix*>& all) {
@@ -16,10 +20,37 @@ void FeedForwardWeights::list(std::vector<PackedMatrix*>& all) {
     for (PackedMatrix& m : *experts) all.push_back(&m);
 }
 
-FeedForward::FeedForward(FastPass& pass, const RouterSettings& settings, int64_t hidden_size, int64_t width,
+FeedForwardWeights packed_feed_forward(const FeedForwardViews& from, PanelStore& store) {
+  const auto all_decoded = [](const std::vector<TensorView>& views) {
+    std::vector<std::vector<float>> values;
+    for (const TensorView& view : views) values.push_back(decoded(view));
+    return values;
+  };
+  FeedForwardWeights to;
+  to.norm = decoded(from.norm);
+  to.gate = store.matrix(from.gate);
+  to.up = store.matrix(from.up);
+  to.down = store.matrix(from.down);
+  to.router = store.matrix(from.router);
+  to.router_bias = decoded(from.router_bias);
+  to.selection_bias = decoded(from.selection_bias);
+  to.shared_gate = store.matrix(from.shared_gate);
+  to.shared_up = store.matrix(from.shared_up);
+  to.shared_down = store.matrix(from.shared_down);
+  to.expert_gate = store.matrices(from.expert_gate);
+  to.expert_up = store.matrices(from.expert_up);
+  to.expert_down = store.matrices(from.expert_down);
+  to.expert_gate_bias = all_decoded(from.expert_gate_bias);
+  to.expert_up_bias = all_decoded(from.expert_up_bias);
+  to.expert_down_bias = all_decoded(from.expert_down_bias);
+  return to;
+}
+
+FeedForward::FeedForward(FastPass& pass, const RouterSettings& settings, const GateForm& gate, int64_t hidden_size, int64_t width,
                          int64_t expert_width, int n_workers)
     : pass_(pass),
       settings_(settings),
+      gate_(gate),
       hidden_size_(hidden_size),
       expert_width_(expert_width),
       middle_(FastPass::kChunk, width),
@@ -31,7 +62,7 @@ FeedForward::FeedForward(FastPass& pass, const RouterSettings& settings, int64_t
   groups_.reserve(settings.n_experts, static_cast<int64_t>(ids_.size()));
   for (Private& p : private_) {
     p.middle = ActivationBuffer(1 + settings.n_experts_used, std::max(width, expert_width));
-    p.router_scratch.resize(static_cast<size_t>(settings.n_experts));
+    p.router_scratch.resize(static_cast<size_t>(3 * settings.n_experts));  // the router's own, and biased logits
     p.weights.resize(static_cast<size_t>(settings.n_experts_used));
     p.ids.resize(static_cast<size_t>(settings.n_experts_used));
     p.groups.reserve(settings.n_experts, settings.n_experts_used);
@@ -46,18 +77,24 @@ void FeedForward::add(const Worker& worker, const FeedForwardWeights& layer) {
 }
 
 // Panels [first, last) of silu(x . gate^T) * (x . up^T) into rows [first_row, ..) of `out`.
-void FeedForward::gate_up(const Worker& worker, const PackedMatrix& gate, const PackedMatrix& up, const Activations& x,
-                             int64_t n_tokens, int64_t first_panel, int64_t last_panel, ActivationBuffer& out, int64_t first_row) {
+void FeedForward::gate_up(const Worker& worker, const GateUp& w, const Activations& x, int64_t n_tokens, int64_t first_panel,
+                          int64_t last_panel, ActivationBuffer& out, int64_t first_row) {
+  const auto add = [](float* to, const float* bias, int64_t n) {
+    for (int64_t j = 0; bias && j < n; ++j) to[j] += bias[j];
+  };
   FastPass::Private& own = pass_.mine(worker);
   const int64_t step = n_tokens == 1 ? last_panel - first_panel : FastPass::kTilePanels;
   for (int64_t p = first_panel; p < last_panel; p += step) {
     const int64_t end = std::min(p + step, last_panel), stride = (end - p) * kPanelRows;
-    const int64_t width = std::min(end * kPanelRows, gate.n_out) - p * kPanelRows;
-    pass_.multiply(worker, gate, p, end, x, n_tokens, own.tile.data(), stride);
-    pass_.multiply(worker, up, p, end, x, n_tokens, own.tile_up.data(), stride);
-    for (int64_t i = 0; i < n_tokens; ++i)
-      pass_.kernels().silu_gate(own.tile.data() + i * stride, own.tile_up.data() + i * stride, width,
-                         out.row(first_row + i) + p * kPanelRows);
+    const int64_t width = std::min(end * kPanelRows, w.gate.n_out) - p * kPanelRows;
+    pass_.multiply(worker, w.gate, p, end, x, n_tokens, own.tile.data(), stride);
+    pass_.multiply(worker, w.up, p, end, x, n_tokens, own.tile_up.data(), stride);
+    for (int64_t i = 0; i < n_tokens; ++i) {
+      float *gate = own.tile.data() + i * stride, *up = own.tile_up.data() + i * stride;
+      add(gate, w.gate_bias ? w.gate_bias + p * kPanelRows : nullptr, width);
+      add(up, w.up_bias ? w.up_bias + p * kPanelRows : nullptr, width);
+      pass_.kernels().silu_gate(gate_, gate, up, width, out.row(first_row + i) + p * kPanelRows);
+    }
   }
 }
 
@@ -65,7 +102,7 @@ void FeedForward::dense(const Worker& worker, const FeedForwardWeights& layer) {
   const bool quantized = is_quantized(layer.gate.type) || is_quantized(layer.up.type);
   const Activations x = pass_.normed_hidden(worker, layer.norm, 0, pass_.n_tokens(), quantized);
   const auto [first, last] = worker.split(layer.gate.n_panels());
-  gate_up(worker, layer.gate, layer.up, x, pass_.n_tokens(), first, last, middle_, 0);
+  gate_up(worker, {layer.gate, layer.up}, x, pass_.n_tokens(), first, last, middle_, 0);
   worker.barrier();
   const Activations middle =
       pass_.rounded(worker, middle_, pass_.n_tokens(), layer.down.n_in, is_quantized(layer.down.type), mine(worker).middle, 0);
@@ -74,19 +111,27 @@ void FeedForward::dense(const Worker& worker, const FeedForwardWeights& layer) {
   worker.barrier();
 }
 
+void FeedForward::route_token(const FeedForwardWeights& layer, int64_t t, std::vector<float>& scratch, int32_t* ids,
+                              float* weights) {
+  // Into a copy: one token's logits are read by every worker.
+  float* logits = scratch.data() + 2 * settings_.n_experts;
+  std::copy_n(router_logits_.data() + t * settings_.n_experts, settings_.n_experts, logits);
+  for (size_t e = 0; e < layer.router_bias.size(); ++e) logits[e] += layer.router_bias[e];
+  moe_router(settings_, logits, layer.selection_bias.empty() ? nullptr : layer.selection_bias.data(), scratch.data(), ids, weights);
+}
+
 // Experts of each token, grouped. Ends with a barrier unless there is one token.
-const ExpertGroups& FeedForward::route(const Worker& worker) {
-  const int64_t n_experts = settings_.n_experts, k = settings_.n_experts_used;
+const ExpertGroups& FeedForward::route(const Worker& worker, const FeedForwardWeights& layer) {
+  const int64_t k = settings_.n_experts_used;
   Private& own = mine(worker);
   if (pass_.n_tokens() == 1) {
-    moe_router(settings_, router_logits_.data(), own.router_scratch.data(), own.ids.data(), own.weights.data());
+    route_token(layer, 0, own.router_scratch, own.ids.data(), own.weights.data());
     own.groups.assign(settings_.n_experts, 1, settings_.n_experts_used, own.ids.data(), own.weights.data());
     return own.groups;
   }
   const auto [first, last] = worker.split(pass_.n_tokens());
   for (int64_t t = first; t < last; ++t)
-    moe_router(settings_, router_logits_.data() + t * n_experts, own.router_scratch.data(), ids_.data() + t * k,
-               chosen_.data() + t * k);
+    route_token(layer, t, own.router_scratch, ids_.data() + t * k, chosen_.data() + t * k);
   worker.barrier();
   if (worker.index == 0) groups_.assign(settings_.n_experts, pass_.n_tokens(), settings_.n_experts_used, ids_.data(), chosen_.data());
   worker.barrier();
@@ -102,10 +147,10 @@ void FeedForward::experts(const Worker& worker, const FeedForwardWeights& layer)
   pass_.multiply_share(worker, layer.router, x, pass_.n_tokens(), router_logits_.data(), settings_.n_experts);
   if (layer.shared_gate) {
     const auto [first, last] = worker.split(layer.shared_gate.n_panels());
-    gate_up(worker, layer.shared_gate, layer.shared_up, x, pass_.n_tokens(), first, last, middle_, 0);
+    gate_up(worker, {layer.shared_gate, layer.shared_up}, x, pass_.n_tokens(), first, last, middle_, 0);
   }
   worker.barrier();
-  const ExpertGroups& groups = route(worker);
+  const ExpertGroups& groups = route(worker, layer);
   const auto slots_of = [&](int32_t e) {
     const int64_t first = groups.first_slot[static_cast<size_t>(e)];
     return std::pair(first, groups.first_slot[static_cast<size_t>(e) + 1] - first);
@@ -125,8 +170,9 @@ void FeedForward::experts(const Worker& worker, const FeedForwardWeights& layer)
     if (first >= last) continue;
     Activations rows = x;
     rows.row_ids = groups.token.data() + first_slot;
-    gate_up(worker, layer.expert_gate[static_cast<size_t>(e)], layer.expert_up[static_cast<size_t>(e)], rows, n_slots, first,
-            last, expert_middle_, first_slot);
+    const auto at = static_cast<size_t>(e);
+    const GateUp w = {layer.expert_gate[at], layer.expert_up[at], bias_of(layer.expert_gate_bias, at), bias_of(layer.expert_up_bias, at)};
+    gate_up(worker, w, rows, n_slots, first, last, expert_middle_, first_slot);
   }
   worker.barrier();
 
@@ -146,8 +192,9 @@ void FeedForward::experts(const Worker& worker, const FeedForwardWeights& layer)
     rows.quants += first_slot * rows.stride;
     rows.scales += first_slot * (rows.stride / kBlockValues);
     rows.sums += first_slot * (rows.stride / kBlockValues);
-    pass_.add_product(worker, layer.expert_down[static_cast<size_t>(e)], first_out, last_out, rows, n_slots,
-                groups.token.data() + first_slot, groups.weight.data() + first_slot);
+    const auto at = static_cast<size_t>(e);
+    pass_.add_product(worker, layer.expert_down[at], first_out, last_out, rows, n_slots, groups.token.data() + first_slot,
+                      groups.weight.data() + first_slot, bias_of(layer.expert_down_bias, at));
   }
   worker.barrier();
 }

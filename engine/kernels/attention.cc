@@ -3,6 +3,7 @@
 #include "engine/kernels/attention.h"
 
 #include <cstddef>
+#include <algorithm>
 #include <vector>
 
 #include "engine/kernels/softmax.h"
@@ -30,6 +31,23 @@ void attention_cpu_reference(const float* q, const float* k, int64_t k_stride, i
 }
 
 void attention_rows_cpu_reference(const AttentionRows& a) {
+  if (a.list) {
+    const int n = *std::max_element(a.n_visible, a.n_visible + a.n_rows);
+    std::vector<float> keys, values;
+    for (int s = 0; s < n; ++s) {
+      keys.insert(keys.end(), a.list[s], a.list[s] + a.width);
+      const float* value = a.list[s] + (a.values - a.keys);
+      values.insert(values.end(), value, value + a.value_width);
+    }
+    AttentionRows gathered = a;
+    gathered.list = nullptr;
+    gathered.keys = keys.data();
+    gathered.values = values.data();
+    gathered.key_stride = a.width;
+    gathered.value_stride = a.value_width;
+    attention_rows_cpu_reference(gathered);
+    return;
+  }
   for (int r = 0; r < a.n_rows; ++r)
     attention_cpu_reference(a.queries + r * a.width, a.keys, a.key_stride, a.width, a.values, a.value_stride, a.value_width,
                             a.first_visible ? a.first_visible[r] : 0, a.n_visible[r], 1.0f, a.sinks ? a.sinks + r : nullptr,

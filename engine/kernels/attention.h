@@ -7,8 +7,9 @@
 //          the keys and values of all key heads, and the queries of one call share a key head.
 // Bounds   Every query sees at least one row. A query sees rows [first_visible, n_visible).
 // Sinks    A logit that takes part in the softmax and has no value.
-// Results  Scores are taken in blocks of 64 rows counted from the start of the cache: a query's result does not depend on
-//          which queries share the call, so decoding equals prefill bit for bit.
+// Lists    Sparse attention gives the rows themselves, from wherever they lie; all queries of the call share the list.
+// Results  Scores are taken in blocks of 64 rows counted from the start of the cache (or list): a query's result does not
+//          depend on which queries share the call, so decoding equals prefill bit for bit.
 // Source   DeepSeek-V2, arXiv:2405.04434, section 2.1; online softmax as in FlashAttention, arXiv:2205.14135, section 3.1;
 //          sinks as in gpt-oss's model card, arXiv:2508.10925, section 2.
 #pragma once
@@ -28,6 +29,8 @@ struct AttentionRows {
   int64_t key_stride = 0, width = 0;
   const float* values = nullptr;            // [.., value_width] at value_stride
   int64_t value_stride = 0, value_width = 0;
+  const float* const* list = nullptr;       // [max n_visible] keys in place of keys + s * key_stride, values at the same
+                                            // distance from them as `values` from `keys`; null: rows lie at their strides
   const float* sinks = nullptr;             // [n_rows]; null: none
   float* out = nullptr;                     // [n_rows, value_width]
 };

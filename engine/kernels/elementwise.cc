@@ -32,8 +32,21 @@ void rms_norm_cpu_reference(const float* x, const float* gain, int64_t n, float 
   for (int64_t i = 0; i < n; ++i) y[i] = x[i] * scale * gain[i];
 }
 
-void silu_gate_cpu_reference(const float* gate, const float* up, int64_t n, float* y) {
-  for (int64_t i = 0; i < n; ++i) y[i] = gate[i] / (1.0f + std::exp(-gate[i])) * up[i];
+void layer_norm_cpu_reference(const float* x, const float* gain, const float* bias, int64_t n, float eps, float* y) {
+  float sum = 0.0f, squares = 0.0f;
+  for (int64_t i = 0; i < n; ++i) sum += x[i];
+  const float mean = sum / static_cast<float>(n);
+  for (int64_t i = 0; i < n; ++i) squares += (x[i] - mean) * (x[i] - mean);
+  const float scale = 1.0f / std::sqrt(squares / static_cast<float>(n) + eps);
+  for (int64_t i = 0; i < n; ++i) y[i] = (x[i] - mean) * scale * gain[i] + bias[i];
+}
+
+void silu_gate_cpu_reference(const GateForm& form, const float* gate, const float* up, int64_t n, float* y) {
+  for (int64_t i = 0; i < n; ++i) {
+    const float g = gate[i] > form.limit ? form.limit : gate[i];
+    const float u = up[i] > form.limit ? form.limit : up[i] < -form.limit ? -form.limit : up[i];
+    y[i] = g / (1.0f + std::exp(-form.alpha * g)) * (u + form.shift);
+  }
 }
 
 void softmax_cpu_reference(float* x, int64_t n) {

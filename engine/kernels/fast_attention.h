@@ -15,28 +15,41 @@ struct FastAttention {
   using F = typename V::F;
   static constexpr int kBlock = kAttentionBlock;
 
-  // scores[r * kBlock + s] for R queries and S cache rows.
-  template <int R, int S>
-  static void dot_tile(const float* q, int64_t width, const float* k, int64_t stride, float* scores) {
+  // Where the rows of a block lie.
+  struct Strided {
+    const float* first;
+    int64_t stride;
+    const float* operator[](int s) const { return first + s * stride; }
+  };
+  struct Listed {
+    const float* const* rows;
+    int64_t offset;
+    const float* operator[](int s) const { return rows[s] + offset; }
+  };
+
+  // scores[r * kBlock + s] for R queries and S cache rows from row `from` of the block on.
+  template <int R, int S, class Rows>
+  static void dot_tile(const float* q, int64_t width, const Rows& rows, int from, float* scores) {
+    const float* k[S];
+    for (int s = 0; s < S; ++s) k[s] = rows[from + s];
     F acc[R][S];
     for (int r = 0; r < R; ++r)
       for (int s = 0; s < S; ++s) acc[r][s] = V::zero();
     for (int64_t i = 0; i < width; i += V::kWidth) {
       F key[S];
-      for (int s = 0; s < S; ++s) key[s] = V::load(k + s * stride + i);
+      for (int s = 0; s < S; ++s) key[s] = V::load(k[s] + i);
       for (int r = 0; r < R; ++r) {
         const F query = V::load(q + r * width + i);
         for (int s = 0; s < S; ++s) acc[r][s] = V::fma(query, key[s], acc[r][s]);
       }
     }
     for (int r = 0; r < R; ++r)
-      for (int s = 0; s < S; ++s) scores[r * kBlock + s] = V::sum(acc[r][s]);
+      for (int s = 0; s < S; ++s) scores[r * kBlock + from + s] = V::sum(acc[r][s]);
   }
 
   // z[r] = z[r] * keep[r] + sum_s p[r, s] * value row s, for R queries.
-  template <int R>
-  static void add_values(const float* p, const float* keep, const float* values, int64_t stride, int n_keys, float* z,
-                         int64_t value_width) {
+  template <int R, class Rows>
+  static void add_values(const float* p, const float* keep, const Rows& values, int n_keys, float* z, int64_t value_width) {
     constexpr int kD = 16 / V::kWidth;
     for (int64_t d = 0; d < value_width; d += 16) {
       F acc[R][kD];
@@ -44,7 +57,7 @@ struct FastAttention {
         for (int v = 0; v < kD; ++v) acc[r][v] = V::mul(V::load(z + r * value_width + d + v * V::kWidth), V::set1(keep[r]));
       for (int s = 0; s < n_keys; ++s) {
         F value[kD];
-        for (int v = 0; v < kD; ++v) value[v] = V::load(values + s * stride + d + v * V::kWidth);
+        for (int v = 0; v < kD; ++v) value[v] = V::load(values[s] + d + v * V::kWidth);
         for (int r = 0; r < R; ++r) {
           const F weight = V::set1(p[r * kBlock + s]);
           for (int v = 0; v < kD; ++v) acc[r][v] = V::fma(weight, value[v], acc[r][v]);
@@ -76,7 +89,7 @@ struct FastAttention {
   }
 
   static void run(const AttentionRows& a) {
-    float scores[kMaxAttentionRows * kBlock], top[kMaxAttentionRows], total[kMaxAttentionRows], keep[kMaxAttentionRows];
+    float scores[kMaxAttentionRows * kBlock], top[kMaxAttentionRows], total[kMaxAttentionRows];
     int n_keys = 0, first_key = a.n_visible[0];
     for (int r = 0; r < a.n_rows; ++r) {
       top[r] = a.sinks ? a.sinks[r] : -__builtin_inff();
@@ -87,26 +100,12 @@ struct FastAttention {
     }
     for (int64_t i = 0; i < a.n_rows * a.value_width; ++i) a.out[i] = 0.0f;
     for (int first = first_key / kBlock * kBlock; first < n_keys; first += kBlock) {
-      const float* keys = a.keys + first * a.key_stride;
-      const float* values = a.values + first * a.value_stride;
       const int n = n_keys - first < kBlock ? n_keys - first : kBlock;
-      int r = 0;
-      for (; r + 4 <= a.n_rows; r += 4) scores_of<4>(a.queries + r * a.width, a.width, keys, a.key_stride, n, scores + r * kBlock);
-      for (; r < a.n_rows; ++r) scores_of<1>(a.queries + r * a.width, a.width, keys, a.key_stride, n, scores + r * kBlock);
-      for (r = 0; r < a.n_rows; ++r) {
-        const int seen = a.n_visible[r] - first < kBlock ? a.n_visible[r] - first : kBlock;
-        const int unseen = a.first_visible && a.first_visible[r] > first ? a.first_visible[r] - first : 0;
-        if (seen <= unseen) {  // all weights 0
-          for (int s = 0; s < kBlock; ++s) scores[r * kBlock + s] = 0.0f;
-          keep[r] = 1.0f;
-        } else {
-          keep[r] = weigh(scores + r * kBlock, unseen, seen, top[r], total[r]);
-        }
-      }
-      for (r = 0; r + 4 <= a.n_rows; r += 4)
-        add_values<4>(scores + r * kBlock, keep + r, values, a.value_stride, n, a.out + r * a.value_width, a.value_width);
-      for (; r < a.n_rows; ++r)
-        add_values<1>(scores + r * kBlock, keep + r, values, a.value_stride, n, a.out + r * a.value_width, a.value_width);
+      if (a.list)
+        block(a, first, n, Listed{a.list + first, 0}, Listed{a.list + first, a.values - a.keys}, scores, top, total);
+      else
+        block(a, first, n, Strided{a.keys + first * a.key_stride, a.key_stride},
+              Strided{a.values + first * a.value_stride, a.value_stride}, scores, top, total);
     }
     for (int r = 0; r < a.n_rows; ++r)
       for (int64_t d = 0; d < a.value_width; d += V::kWidth)
@@ -114,11 +113,34 @@ struct FastAttention {
   }
 
  private:
-  template <int R>
-  static void scores_of(const float* q, int64_t width, const float* keys, int64_t stride, int n_keys, float* scores) {
+  template <class Rows>
+  static void block(const AttentionRows& a, int first, int n, const Rows& keys, const Rows& values, float* scores, float* top,
+                    float* total) {
+    float keep[kMaxAttentionRows];
+    int r = 0;
+    for (; r + 4 <= a.n_rows; r += 4) scores_of<4>(a.queries + r * a.width, a.width, keys, n, scores + r * kBlock);
+    for (; r < a.n_rows; ++r) scores_of<1>(a.queries + r * a.width, a.width, keys, n, scores + r * kBlock);
+    for (r = 0; r < a.n_rows; ++r) {
+      const int seen = a.n_visible[r] - first < kBlock ? a.n_visible[r] - first : kBlock;
+      const int unseen = a.first_visible && a.first_visible[r] > first ? a.first_visible[r] - first : 0;
+      if (seen <= unseen) {  // all weights 0
+        for (int s = 0; s < kBlock; ++s) scores[r * kBlock + s] = 0.0f;
+        keep[r] = 1.0f;
+      } else {
+        keep[r] = weigh(scores + r * kBlock, unseen, seen, top[r], total[r]);
+      }
+    }
+    for (r = 0; r + 4 <= a.n_rows; r += 4)
+      add_values<4>(scores + r * kBlock, keep + r, values, n, a.out + r * a.value_width, a.value_width);
+    for (; r < a.n_rows; ++r)
+      add_values<1>(scores + r * kBlock, keep + r, values, n, a.out + r * a.value_width, a.value_width);
+  }
+
+  template <int R, class Rows>
+  static void scores_of(const float* q, int64_t width, const Rows& keys, int n_keys, float* scores) {
     int s = 0;
-    for (; s + 2 <= n_keys; s += 2) dot_tile<R, 2>(q, width, keys + s * stride, stride, scores + s);
-    for (; s < n_keys; ++s) dot_tile<R, 1>(q, width, keys + s * stride, stride, scores + s);
+    for (; s + 2 <= n_keys; s += 2) dot_tile<R, 2>(q, width, keys, s, scores);
+    for (; s < n_keys; ++s) dot_tile<R, 1>(q, width, keys, s, scores);
   }
 };
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/kernels/matmul.h"
+#include "engine/kernels/silu_gate.h"
 
 namespace engine {
 namespace {
@@ -57,13 +58,13 @@ struct FastElementwise {
     for (int64_t i = whole; i < n; ++i) y[i] = x[i] * scale * gain[i];
   }
 
-  static void silu_gate(const float* gate, const float* up, int64_t n, float* y) {
+  static void silu_gate(const GateForm& form, const float* gate, const float* up, int64_t n, float* y) {
     int64_t i = 0;
-    for (; i + V::kWidth <= n; i += V::kWidth) V::store(y + i, silu_gate(V::load(gate + i), V::load(up + i)));
+    for (; i + V::kWidth <= n; i += V::kWidth) V::store(y + i, gated(form, V::load(gate + i), V::load(up + i)));
     if (i == n) return;
     float rest[3][V::kWidth] = {};
     for (int64_t j = i; j < n; ++j) rest[0][j - i] = gate[j], rest[1][j - i] = up[j];
-    V::store(rest[2], silu_gate(V::load(rest[0]), V::load(rest[1])));
+    V::store(rest[2], gated(form, V::load(rest[0]), V::load(rest[1])));
     for (int64_t j = i; j < n; ++j) y[j] = rest[2][j - i];
   }
 
@@ -92,9 +93,10 @@ struct FastElementwise {
   }
 
  private:
-  static F silu_gate(F gate, F up) {
-    const F one = V::set1(1.0f);
-    return V::mul(V::div(gate, V::add(one, exp(V::sub(V::zero(), gate)))), up);
+  // min and max take the second operand where one is no number: it comes last, so that NaN stays.
+  static F gated(const GateForm& form, F gate, F up) {
+    const F g = V::min(V::set1(form.limit), gate), u = V::max(V::set1(-form.limit), V::min(V::set1(form.limit), up));
+    return V::mul(V::div(g, V::add(V::set1(1.0f), exp(V::mul(V::set1(-form.alpha), g)))), V::add(u, V::set1(form.shift)));
   }
 };
 

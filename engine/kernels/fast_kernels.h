@@ -10,6 +10,8 @@
 namespace engine {
 
 struct AttentionRows;
+struct GateForm;
+struct IndexRows;
 
 struct FastKernels {
   const char* name;  // "avx512-vnni", "avx2", "portable"
@@ -22,9 +24,11 @@ struct FastKernels {
   // rms_norm.h, one row
   void (*rms_norm)(const float* x, const float* gain, int64_t n, float eps, float* y);
   // silu_gate.h
-  void (*silu_gate)(const float* gate, const float* up, int64_t n, float* y);
+  void (*silu_gate)(const GateForm& form, const float* gate, const float* up, int64_t n, float* y);
   // attention.h
   void (*attention)(const AttentionRows& rows);
+  // lightning_indexer.h
+  void (*index_scores)(const IndexRows& rows);
   // softmax.h
   double (*log_sum_exp)(const float* x, int64_t n);
 };

@@ -3,6 +3,7 @@
 // includes no standard header that defines functions beyond <cmath>.
 #include "engine/kernels/fast_attention.h"
 #include "engine/kernels/fast_elementwise.h"
+#include "engine/kernels/fast_indexer.h"
 #include "engine/kernels/fast_kernels.h"
 #include "engine/kernels/fast_matmul.h"
 #include "engine/kernels/simd_avx2.h"
@@ -19,6 +20,7 @@ const FastKernels kAvx2Kernels = {
     FastElementwise<Avx2>::rms_norm,
     FastElementwise<Avx2>::silu_gate,
     FastAttention<Avx2>::run,
+    FastIndexer<Avx2>::run,
     FastElementwise<Avx2>::log_sum_exp,
 };
 

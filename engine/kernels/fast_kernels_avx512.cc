@@ -3,6 +3,7 @@
 // includes no standard header that defines functions beyond <cmath>.
 #include "engine/kernels/fast_attention.h"
 #include "engine/kernels/fast_elementwise.h"
+#include "engine/kernels/fast_indexer.h"
 #include "engine/kernels/fast_kernels.h"
 #include "engine/kernels/fast_matmul.h"
 #include "engine/kernels/simd_avx512.h"
@@ -19,6 +20,7 @@ const FastKernels kAvx512Kernels = {
     FastElementwise<Avx512>::rms_norm,
     FastElementwise<Avx512>::silu_gate,
     FastAttention<Avx512>::run,
+    FastIndexer<Avx512>::run,
     FastElementwise<Avx512>::log_sum_exp,
 };
 

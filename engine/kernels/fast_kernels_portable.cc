@@ -2,6 +2,7 @@
 // The paths for CPUs without AVX2: the same panels and 8-bit activations in plain loops.
 #include "engine/kernels/fast_attention.h"
 #include "engine/kernels/fast_elementwise.h"
+#include "engine/kernels/fast_indexer.h"
 #include "engine/kernels/fast_kernels.h"
 #include "engine/kernels/fast_matmul.h"
 #include "engine/kernels/simd_portable.h"
@@ -18,6 +19,7 @@ const FastKernels kPortableKernels = {
     FastElementwise<Portable>::rms_norm,
     FastElementwise<Portable>::silu_gate,
     FastAttention<Portable>::run,
+    FastIndexer<Portable>::run,
     FastElementwise<Portable>::log_sum_exp,
 };
 

@@ -10,6 +10,9 @@
 
 namespace engine {
 
+// (x - mean) / sqrt(mean (x - mean)^2 + eps) * gain + bias; arXiv:1607.06450. One path only: index keys are 128 wide.
+void layer_norm_cpu_reference(const float* x, const float* gain, const float* bias, int64_t n, float eps, float* y);
+
 void rms_norm_cpu_reference(const float* x, const float* gain, int64_t n, float eps, float* y);
 
 }  // namespace engine

@@ -23,8 +23,11 @@ RopeTable::RopeTable(int n_dims, float theta, const YarnScaling& yarn) {
   };
   double low = 0.0, high = 0.0;
   if (factor > 1.0) {
-    low = std::max(std::floor(pair_of(yarn.beta_fast)), 0.0);
-    high = std::min(std::ceil(pair_of(yarn.beta_slow)), static_cast<double>(n_dims - 1));
+    low = pair_of(yarn.beta_fast);
+    high = pair_of(yarn.beta_slow);
+    if (yarn.truncate) low = std::floor(low), high = std::ceil(high);
+    low = std::max(low, 0.0);
+    high = std::min(high, static_cast<double>(n_dims - 1));
     amplitude_ = static_cast<float>(mscale(yarn, static_cast<double>(yarn.mscale)) /
                                     mscale(yarn, static_cast<double>(yarn.mscale_all_dim)));
   }
@@ -35,6 +38,17 @@ RopeTable::RopeTable(int n_dims, float theta, const YarnScaling& yarn) {
       frequency = frequency / factor * stretch + frequency * (1.0 - stretch);
     }
     frequencies_.push_back(frequency);
+  }
+}
+
+RopeTable::RopeTable(int n_dims, float theta, const Llama3Scaling& scaling) : RopeTable(n_dims, theta, YarnScaling{}) {
+  if (scaling.factor == 1.0f) return;
+  const double factor = static_cast<double>(scaling.factor), low = static_cast<double>(scaling.low_frequency_factor),
+               high = static_cast<double>(scaling.high_frequency_factor);
+  for (double& frequency : frequencies_) {  // by how often a pair turns within the trained context
+    const double turns = scaling.original_context * frequency / (2.0 * std::numbers::pi);
+    const double keep = std::clamp((turns - low) / (high - low), 0.0, 1.0);
+    frequency = (1.0 - keep) * frequency / factor + keep * frequency;
   }
 }
 
@@ -50,6 +64,14 @@ void rope_interleaved(const RopeTable::Turn* angles, int n_pairs, float* x) {
     const float a = x[2 * i], b = x[2 * i + 1];
     x[2 * i] = a * angles[i].cos - b * angles[i].sin;
     x[2 * i + 1] = a * angles[i].sin + b * angles[i].cos;
+  }
+}
+
+void rope_half_split(const RopeTable::Turn* angles, int n_pairs, float* x) {
+  for (int i = 0; i < n_pairs; ++i) {
+    const float a = x[i], b = x[n_pairs + i];
+    x[i] = a * angles[i].cos - b * angles[i].sin;
+    x[n_pairs + i] = a * angles[i].sin + b * angles[i].cos;
   }
 }
 

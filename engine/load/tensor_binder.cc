@@ -34,6 +34,11 @@ TensorView TensorBinder::norm(const std::string& name, int64_t size) {
   return view;
 }
 
+void TensorBinder::ignore_from(std::string_view prefix) {
+  for (const auto& [name, stored] : tensors_)
+    if (std::string_view(name).starts_with(prefix)) used_.insert(std::string(name));
+}
+
 std::optional<base::Error> TensorBinder::finish() {
   for (const auto& [name, stored] : tensors_)
     if (!used_.contains(name)) fail(stored, name, base::cat("is not part of a ", family_, " model of this configuration"));

@@ -29,6 +29,8 @@ class TensorBinder {
   // A vector of a type that holds single values: a norm's gain, a bias.
   TensorView norm(const std::string& name, int64_t size);
   void ignore(const std::string& name) { used_.insert(name); }
+  // All tensors whose names begin so.
+  void ignore_from(std::string_view prefix);
 
   // The fault met, or the first tensor that nobody took.
   std::optional<base::Error> finish();

@@ -46,7 +46,7 @@ TEST_CASE("safetensors: a single file and shards give every weight of the config
     CHECK(weights->layers.size() == 2);
     CHECK(weights->head.n_rows() == 272);
     CHECK((weights->head.data == weights->embedding.data) == description.tied_head);
-    CHECK(weights->layers[1].expert_gate.size() == 8);
+    CHECK(weights->layers[1].ff.expert_gate.size() == 8);
   }
 }
 
@@ -106,7 +106,7 @@ TEST_CASE("GGUF and safetensors of one model hold the same values") {
   CHECK(row(hf->embedding, 7) == row(other->embedding, 7));
   CHECK(row(hf->layers[0].kv_b, 63) == row(other->layers[0].kv_b, 63));
   for (size_t e = 0; e < 8; ++e) {
-    CHECK(row(hf->layers[1].expert_gate[e], 3) == row(other->layers[1].expert_gate[e], 3));
-    CHECK(row(hf->layers[1].expert_down[e], 31) == row(other->layers[1].expert_down[e], 31));
+    CHECK(row(hf->layers[1].ff.expert_gate[e], 3) == row(other->layers[1].ff.expert_gate[e], 3));
+    CHECK(row(hf->layers[1].ff.expert_down[e], 31) == row(other->layers[1].ff.expert_down[e], 31));
   }
 }

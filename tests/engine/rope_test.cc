@@ -20,12 +20,12 @@ YarnScaling released() {  // DeepSeek-V2-Lite
 }  // namespace
 
 TEST_CASE("rope: without YaRN pair i turns by base^(-2i/d) per position") {
-  const RopeTable table(8, 10000.0f, {});
+  const RopeTable table(8, 10000.0f, YarnScaling());
   for (int i = 0; i < 4; ++i) CHECK(table.frequencies()[static_cast<size_t>(i)] == doctest::Approx(std::pow(10000.0, -i / 4.0)));
 }
 
 TEST_CASE("rope: YaRN leaves pairs below 10 alone and stretches pairs from 23 on, for the released models") {
-  const RopeTable plain(64, 10000.0f, {}), yarn(64, 10000.0f, released());
+  const RopeTable plain(64, 10000.0f, YarnScaling()), yarn(64, 10000.0f, released());
   for (size_t i = 0; i < 32; ++i) {
     const double ratio = plain.frequencies()[i] / yarn.frequencies()[i];
     if (i <= 10) CHECK(ratio == doctest::Approx(1.0));
@@ -60,4 +60,32 @@ TEST_CASE("rope: rotation keeps lengths, and dot products depend on the distance
   CHECK(dot(turned(12345, 1.0f), turned(12345, 1.0f)) == doctest::Approx(dot(turned(0, 1.0f), turned(0, 1.0f))));
   CHECK(dot(turned(100000, 1.0f), turned(100007, 2.0f)) == doctest::Approx(dot(turned(0, 1.0f), turned(7, 2.0f))).epsilon(1e-5));
   CHECK(turned(0, 1.0f)[3] == std::sin(4.0f));
+}
+
+TEST_CASE("rope: half-split pairs turn as interleaved ones do") {
+  const RopeTable table(8, 10000.0f, YarnScaling());
+  std::vector<RopeTable::Turn> turns(4);
+  table.angles(5, turns.data());
+  std::vector<float> together = {1, 2, 3, 4, 5, 6, 7, 8}, apart = {1, 3, 5, 7, 2, 4, 6, 8};
+  rope_interleaved(turns.data(), 4, together.data());
+  rope_half_split(turns.data(), 4, apart.data());
+  for (size_t i = 0; i < 4; ++i) {
+    CHECK(apart[i] == together[2 * i]);
+    CHECK(apart[i + 4] == together[2 * i + 1]);
+  }
+}
+
+TEST_CASE("rope: Llama 3's scaling leaves fast pairs, stretches slow ones, and blends in between") {
+  const Llama3Scaling scaling{8.0f, 8192, 1.0f, 4.0f};
+  const RopeTable plain(128, 500000.0f, YarnScaling()), scaled(128, 500000.0f, scaling);
+  int kept = 0, stretched = 0;
+  for (size_t i = 0; i < plain.frequencies().size(); ++i) {
+    const double ratio = plain.frequencies()[i] / scaled.frequencies()[i];
+    CHECK(ratio >= 1.0 - 1e-12);
+    CHECK(ratio <= 8.0 + 1e-12);
+    if (ratio < 1.0 + 1e-9) ++kept;
+    if (ratio > 8.0 - 1e-9) ++stretched;
+  }
+  CHECK(kept == 29);       // wavelengths under 8192 / 4: 2 pi 500000^(2i/128) < 2048
+  CHECK(stretched == 29);  // wavelengths over 8192
 }

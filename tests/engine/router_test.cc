@@ -16,10 +16,10 @@ struct Routed {
   std::vector<float> weights;
 };
 
-Routed route(const RouterSettings& config, const std::vector<float>& logits) {
-  std::vector<float> scratch(logits.size());
+Routed route(const RouterSettings& config, const std::vector<float>& logits, const std::vector<float>& bias = {}) {
+  std::vector<float> scratch(2 * logits.size());
   Routed routed{std::vector<int32_t>(static_cast<size_t>(config.n_experts_used), -1), std::vector<float>(static_cast<size_t>(config.n_experts_used))};
-  moe_router(config, logits.data(), scratch.data(), routed.ids.data(), routed.weights.data());
+  moe_router(config, logits.data(), bias.empty() ? nullptr : bias.data(), scratch.data(), routed.ids.data(), routed.weights.data());
   return routed;
 }
 
@@ -88,4 +88,46 @@ TEST_CASE("expert groups: slots are ordered by expert and then by token, with th
     REQUIRE(groups.n_used == 3);
     CHECK(std::vector<int32_t>(groups.used.begin(), groups.used.begin() + 3) == std::vector<int32_t>{0, 1, 3});
   }
+}
+
+TEST_CASE("moe_router: a selection bias steers the choice and leaves the weights alone") {
+  RouterSettings config = experts(3, 1);
+  config.scoring = Scoring::kSigmoid;
+  CHECK(route(config, {0.0f, 1.0f, 2.0f}, {1.0f, 0.0f, 0.0f}).ids[0] == 0);
+  CHECK(route(config, {0.0f, 1.0f, 2.0f}, {1.0f, 0.0f, 0.0f}).weights[0] == doctest::Approx(0.5));
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  CHECK(route(config, {0.0f, 1.0f, 2.0f}, {nan, 0.0f, nan}).ids[0] == 1);
+}
+
+TEST_CASE("moe_router: a group counts by its two best, or by its best alone") {
+  RouterSettings config = experts(4, 1);
+  config.scoring = Scoring::kSigmoid;
+  config.n_groups = 2;
+  config.n_groups_used = 1;
+  const std::vector<float> logits = {3.0f, -9.0f, 2.0f, 2.0f};
+  config.selection = ExpertSelection::kGroupLimitedGreedy;
+  CHECK(route(config, logits).ids[0] == 0);
+  config.selection = ExpertSelection::kGroupLimitedTopTwo;
+  CHECK(route(config, logits).ids[0] == 2);
+  // Negative biased scores stay above what was dropped.
+  CHECK(route(config, logits, {-50.0f, -50.0f, -60.0f, -60.0f}).ids[0] == 0);
+}
+
+TEST_CASE("moe_router: softmax of the chosen, square root of softplus, and weights of given experts") {
+  RouterSettings config = experts(3, 2);
+  config.scoring = Scoring::kSoftmaxOfChosen;
+  const Routed routed = route(config, {std::log(1.0f), std::log(3.0f), -9.0f});
+  CHECK(routed.ids == std::vector<int32_t>{1, 0});
+  CHECK(routed.weights[0] == doctest::Approx(0.75));
+  config.scoring = Scoring::kSqrtSoftplus;
+  CHECK(route(config, {0.0f, 40.0f, -3.0f}).weights[0] == doctest::Approx(std::sqrt(40.0)));
+  CHECK(route(config, {0.0f, 40.0f, -3.0f}).weights[1] == doctest::Approx(std::sqrt(std::log(2.0))));
+  config.normalize = true;
+  config.scale = 2.0f;
+  const std::vector<float> logits = {1.0f, 2.0f, 3.0f};
+  const std::vector<int32_t> ids = {2, 0};
+  std::vector<float> scratch(6), weights(2);
+  moe_weights(config, logits.data(), scratch.data(), ids.data(), weights.data());
+  CHECK(weights[0] + weights[1] == doctest::Approx(2.0));
+  CHECK(weights[0] / weights[1] == doctest::Approx(std::sqrt(std::log1p(std::exp(3.0)) / std::log1p(std::exp(1.0)))));
 }

@@ -128,23 +128,23 @@ std::unique_ptr<SyntheticModel> make_model(const DeepseekV2Config& c, DType type
       layer.v_b = keep(random_matrix(random, type, heads * c.v_head_dim, kv), type, {heads, c.v_head_dim, kv});
     }
     layer.o = matrix(d, heads * c.v_head_dim, type);
-    layer.ffn_norm = norm(d);
+    layer.ff.norm = norm(d);
     if (l < c.n_dense_layers || c.n_experts == 0) {
-      layer.gate = matrix(c.dense_intermediate, d, type);
-      layer.up = matrix(c.dense_intermediate, d, type);
-      layer.down = matrix(d, c.dense_intermediate, type);
+      layer.ff.gate = matrix(c.dense_intermediate, d, type);
+      layer.ff.up = matrix(c.dense_intermediate, d, type);
+      layer.ff.down = matrix(d, c.dense_intermediate, type);
     } else {
-      layer.router = matrix(c.n_experts, d, DType::kF32);
+      layer.ff.router = matrix(c.n_experts, d, DType::kF32);
       for (int e = 0; e < c.n_experts; ++e) {
-        layer.expert_gate.push_back(matrix(c.expert_intermediate, d, type));
-        layer.expert_up.push_back(matrix(c.expert_intermediate, d, type));
-        layer.expert_down.push_back(matrix(d, c.expert_intermediate, type));
+        layer.ff.expert_gate.push_back(matrix(c.expert_intermediate, d, type));
+        layer.ff.expert_up.push_back(matrix(c.expert_intermediate, d, type));
+        layer.ff.expert_down.push_back(matrix(d, c.expert_intermediate, type));
       }
       const int64_t shared = int64_t{c.n_shared_experts} * c.expert_intermediate;
       if (shared > 0) {
-        layer.shared_gate = matrix(shared, d, type);
-        layer.shared_up = matrix(shared, d, type);
-        layer.shared_down = matrix(d, shared, type);
+        layer.ff.shared_gate = matrix(shared, d, type);
+        layer.ff.shared_up = matrix(shared, d, type);
+        layer.ff.shared_down = matrix(d, shared, type);
       }
     }
     model->weights.layers.push_back(std::move(layer));

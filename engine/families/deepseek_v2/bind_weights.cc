@@ -12,24 +12,24 @@ void bind_hf_experts(TensorBinder& b, const DeepseekV2Config& c, const std::stri
   if (b.has(mlp + "experts.gate_up_proj")) {
     const TensorView fused = b.matrix(mlp + "experts.gate_up_proj", {n, 2 * f, d});  // gate rows first
     for (const TensorView& both : slices(fused, c.n_experts)) {
-      layer.expert_gate.push_back(rows_of(both, 0, f));
-      layer.expert_up.push_back(rows_of(both, f, f));
+      layer.ff.expert_gate.push_back(rows_of(both, 0, f));
+      layer.ff.expert_up.push_back(rows_of(both, f, f));
     }
-    layer.expert_down = slices(b.matrix(mlp + "experts.down_proj", {n, d, f}), c.n_experts);
+    layer.ff.expert_down = slices(b.matrix(mlp + "experts.down_proj", {n, d, f}), c.n_experts);
     return;
   }
   for (int e = 0; e < c.n_experts; ++e) {
     const std::string expert = base::cat(mlp, "experts.", e, ".");
-    layer.expert_gate.push_back(b.matrix(expert + "gate_proj.weight", {f, d}));
-    layer.expert_up.push_back(b.matrix(expert + "up_proj.weight", {f, d}));
-    layer.expert_down.push_back(b.matrix(expert + "down_proj.weight", {d, f}));
+    layer.ff.expert_gate.push_back(b.matrix(expert + "gate_proj.weight", {f, d}));
+    layer.ff.expert_up.push_back(b.matrix(expert + "up_proj.weight", {f, d}));
+    layer.ff.expert_down.push_back(b.matrix(expert + "down_proj.weight", {d, f}));
   }
 }
 
 // Names of the parts that both containers hold in the same shape.
 struct Names {
   std::string attn_norm, q, q_a, q_a_norm, q_b, kv_a, kv_a_norm, kv_b, o, ffn_norm, gate, up, down, router, shared_gate,
-      shared_up, shared_down;
+      shared_up, shared_down, selection_bias;
 };
 
 Names hf_names(int layer) {
@@ -43,7 +43,7 @@ Names hf_names(int layer) {
           m + "gate_proj.weight",       m + "up_proj.weight",
           m + "down_proj.weight",       m + "gate.weight",
           s + "gate_proj.weight",       s + "up_proj.weight",
-          s + "down_proj.weight"};
+          s + "down_proj.weight",       m + "gate.e_score_correction_bias"};
 }
 
 Names gguf_names(int layer) {
@@ -53,7 +53,7 @@ Names gguf_names(int layer) {
           p + "attn_kv_a_norm.weight", p + "attn_kv_b.weight",     p + "attn_output.weight",
           p + "ffn_norm.weight",       p + "ffn_gate.weight",      p + "ffn_up.weight",
           p + "ffn_down.weight",       p + "ffn_gate_inp.weight",  p + "ffn_gate_shexp.weight",
-          p + "ffn_up_shexp.weight",   p + "ffn_down_shexp.weight"};
+          p + "ffn_up_shexp.weight",   p + "ffn_down_shexp.weight", p + "exp_probs_b.bias"};
 }
 
 // Everything of a layer but kv_b and the routed experts, which the containers store differently.
@@ -70,19 +70,28 @@ void bind_common(TensorBinder& b, const DeepseekV2Config& c, const Names& names,
   layer.kv_a = b.matrix(names.kv_a, {c.kv_lora_rank + c.qk_rope_dim, d});
   layer.kv_a_norm = b.norm(names.kv_a_norm, c.kv_lora_rank);
   layer.o = b.matrix(names.o, {d, h * c.v_head_dim});
-  layer.ffn_norm = b.norm(names.ffn_norm, d);
+  layer.ff.norm = b.norm(names.ffn_norm, d);
   if (dense) {
-    layer.gate = b.matrix(names.gate, {c.dense_intermediate, d});
-    layer.up = b.matrix(names.up, {c.dense_intermediate, d});
-    layer.down = b.matrix(names.down, {d, c.dense_intermediate});
+    layer.ff.gate = b.matrix(names.gate, {c.dense_intermediate, d});
+    layer.ff.up = b.matrix(names.up, {c.dense_intermediate, d});
+    layer.ff.down = b.matrix(names.down, {d, c.dense_intermediate});
     return;
   }
-  layer.router = b.matrix(names.router, {c.n_experts, d});
+  layer.ff.router = b.matrix(names.router, {c.n_experts, d});
+  if (c.selection_bias) layer.ff.selection_bias = b.norm(names.selection_bias, c.n_experts);
   if (c.n_shared_experts == 0) return;
   const int64_t shared = int64_t{c.n_shared_experts} * c.expert_intermediate;
-  layer.shared_gate = b.matrix(names.shared_gate, {shared, d});
-  layer.shared_up = b.matrix(names.shared_up, {shared, d});
-  layer.shared_down = b.matrix(names.shared_down, {d, shared});
+  layer.ff.shared_gate = b.matrix(names.shared_gate, {shared, d});
+  layer.ff.shared_up = b.matrix(names.shared_up, {shared, d});
+  layer.ff.shared_down = b.matrix(names.shared_down, {d, shared});
+}
+
+void bind_indexer(TensorBinder& b, const DeepseekV2Config& c, const std::string& p, DeepseekV2Layer& layer) {
+  layer.index_q = b.matrix(p + "wq_b.weight", {int64_t{c.index_heads} * c.index_head_dim, c.q_lora_rank});
+  layer.index_k = b.matrix(p + "wk.weight", {c.index_head_dim, c.hidden_size});
+  layer.index_k_gain = b.norm(p + "k_norm.weight", c.index_head_dim);
+  layer.index_k_bias = b.norm(p + "k_norm.bias", c.index_head_dim);
+  layer.index_weights = b.matrix(p + "weights_proj.weight", {c.index_heads, c.hidden_size});
 }
 
 void bind_ends(TensorBinder& b, const DeepseekV2Description& model, const std::string& embedding, const std::string& norm,
@@ -102,11 +111,13 @@ base::Result<DeepseekV2Weights> deepseek_v2_weights_from_hf(const DeepseekV2Desc
   TensorBinder b(tensors, "DeepSeek-V2");
   DeepseekV2Weights weights;
   bind_ends(b, model, "model.embed_tokens.weight", "model.norm.weight", "lm_head.weight", weights);
+  b.ignore_from(base::cat("model.layers.", c.n_layers, "."));  // layers behind the last draft tokens (MTP)
   for (int l = 0; l < c.n_layers; ++l) {
     DeepseekV2Layer& layer = weights.layers.emplace_back();
     const Names names = hf_names(l);
     bind_common(b, c, names, l < c.n_dense_layers, layer);
     layer.kv_b = b.matrix(names.kv_b, {int64_t{c.n_heads} * (c.qk_nope_dim + c.v_head_dim), c.kv_lora_rank});
+    if (c.index_topk != 0) bind_indexer(b, c, base::cat("model.layers.", l, ".self_attn.indexer."), layer);
     if (l >= c.n_dense_layers) bind_hf_experts(b, c, base::cat("model.layers.", l, ".mlp."), layer);
     b.ignore(base::cat("model.layers.", l,
                        ".self_attn.rotary_emb.inv_freq"));  // older files; follows from the configuration
@@ -122,6 +133,7 @@ base::Result<DeepseekV2Weights> deepseek_v2_weights_from_gguf(const DeepseekV2De
   TensorBinder b(tensors, "DeepSeek-V2");
   DeepseekV2Weights weights;
   bind_ends(b, model, "token_embd.weight", "output_norm.weight", "output.weight", weights);
+  b.ignore_from(base::cat("blk.", c.n_layers, "."));  // layers behind the last draft tokens (MTP)
   for (int l = 0; l < c.n_layers; ++l) {
     DeepseekV2Layer& layer = weights.layers.emplace_back();
     const Names names = gguf_names(l);
@@ -135,9 +147,9 @@ base::Result<DeepseekV2Weights> deepseek_v2_weights_from_gguf(const DeepseekV2De
       if (!whole) layer.k_b = k_b, layer.v_b = v_b;
     }
     if (l < c.n_dense_layers) continue;
-    layer.expert_gate = slices(b.matrix(p + "ffn_gate_exps.weight", {c.n_experts, f, d}), c.n_experts);
-    layer.expert_up = slices(b.matrix(p + "ffn_up_exps.weight", {c.n_experts, f, d}), c.n_experts);
-    layer.expert_down = slices(b.matrix(p + "ffn_down_exps.weight", {c.n_experts, d, f}), c.n_experts);
+    layer.ff.expert_gate = slices(b.matrix(p + "ffn_gate_exps.weight", {c.n_experts, f, d}), c.n_experts);
+    layer.ff.expert_up = slices(b.matrix(p + "ffn_up_exps.weight", {c.n_experts, f, d}), c.n_experts);
+    layer.ff.expert_down = slices(b.matrix(p + "ffn_down_exps.weight", {c.n_experts, d, f}), c.n_experts);
   }
   if (auto error = b.finish()) return *std::move(error);
   return weights;

@@ -31,7 +31,7 @@ base::Status check_router(const DeepseekV2Config& c) {
     return bad(c.n_experts, " experts cannot form ", c.n_groups, " equal groups");
   if (c.n_groups_used < 1 || c.n_groups_used > c.n_groups)
     return bad("expert groups used per token is ", c.n_groups_used, ", must lie in 1..", c.n_groups);
-  if (c.selection == ExpertSelection::kGroupLimitedGreedy &&
+  if (c.selection != ExpertSelection::kGreedy && c.n_groups > 1 &&
       c.n_groups_used * (c.n_experts / c.n_groups) < c.n_experts_used)
     return bad(c.n_groups_used, " of ", c.n_groups, " groups hold fewer than the ", c.n_experts_used, " experts used");
   return base::ok();
@@ -62,6 +62,14 @@ base::Status check_config(const DeepseekV2Config& c) {
     if (b.value < b.least || b.value > b.most)
       return base::corrupt(
           base::cat("configuration: ", b.name, " is ", b.value, ", must lie in ", b.least, "..", b.most));
+  if (c.index_topk != 0) {
+    if (c.q_lora_rank == 0) return base::corrupt("configuration: an indexer needs a low-rank query, q_lora_rank is 0");
+    if (c.index_heads < 1 || c.index_heads > kMaxHeads)
+      return base::corrupt(base::cat("configuration: the indexer has ", c.index_heads, " heads, must lie in 1..", kMaxHeads));
+    if (c.index_head_dim < c.qk_rope_dim || c.index_head_dim > kMaxHeadDim)
+      return base::corrupt(base::cat("configuration: the indexer's heads are ", c.index_head_dim, " wide, must lie in ",
+                                     c.qk_rope_dim, "..", kMaxHeadDim));
+  }
   if (c.qk_rope_dim % 2 != 0)
     return base::corrupt(base::cat("configuration: rope dimension is ", c.qk_rope_dim, ", must be even"));
 

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/families/deepseek_v2/deepseek_v2.h: configuration and weights of the DeepSeek-V2 family, the same from either container.
+// engine/families/deepseek_v2/deepseek_v2.h: configuration and weights of DeepSeek-V2, V3 and V3.2, the same from either container.
 //
-// Shapes   D hidden, H heads, C kv_lora_rank, E routed experts, F expert width. Linear layers are [n_out, n_in].
+// Shapes   D hidden, H heads, C kv_lora_rank, Hi and Di heads and width of V3.2's indexer. Linear layers are [n_out, n_in].
 // Errors   The readers return only configurations and weights that passed every check: shapes agree with the configuration,
 //          all sizes are in range, every tensor lies in its file. Later code relies on that.
-// Source   DeepSeek-V2, arXiv:2405.04434; Hugging Face transformers `deepseek_v2`; GGUF architecture "deepseek2".
+// Source   DeepSeek-V2, arXiv:2405.04434; V3, arXiv:2412.19437; V3.2, arXiv:2512.02556; Hugging Face transformers
+//          `deepseek_v2`, `deepseek_v3`, `deepseek_v32`; GGUF architecture "deepseek2".
 #pragma once
 #include <cstdint>
 #include <vector>
 
+#include "engine/feed_forward_views.h"
 #include "engine/kernels/moe_router.h"
 #include "engine/kernels/rope.h"
 #include "engine/tensor.h"
@@ -26,14 +28,19 @@ struct DeepseekV2Config {
   int n_groups = 1, n_groups_used = 1;
   bool normalize_expert_weights = false;
   float expert_weight_scale = 1.0f;  // routed_scaling_factor
+  bool selection_bias = false;       // MoE layers have one
+  int index_heads = 0, index_head_dim = 0, index_topk = 0;  // V3.2; index_topk 0: every token sees all before it
   float rms_eps = 1e-6f;
   float rope_theta = 10000.0f;
   YarnScaling yarn;
 
+  int index_width() const { return index_topk != 0 ? index_head_dim : 0; }  // of an index key
   RouterSettings router() const {
     return {n_experts, n_experts_used, scoring, selection, n_groups, n_groups_used, normalize_expert_weights, expert_weight_scale};
   }
 };
+
+inline constexpr float kIndexKeyEps = 1e-6f;  // of the index keys' layer norm, whatever rms_eps is
 
 struct DeepseekV2Layer {
   TensorView attn_norm;            // [D] f32-readable
@@ -43,11 +50,11 @@ struct DeepseekV2Layer {
   TensorView kv_b;                 // [H*(nope+v), C] per head: nope rows, then v rows; or the two below
   TensorView k_b, v_b;             // [H, C, nope] (transposed, as llama.cpp writes it) and [H, v, C]
   TensorView o;                    // [D, H*v]
-  TensorView ffn_norm;             // [D]
-  TensorView gate, up, down;       // dense layers: [I, D], [I, D], [D, I]
-  TensorView router;               // MoE layers: [E, D]
-  std::vector<TensorView> expert_gate, expert_up, expert_down;  // E each: [F, D], [F, D], [D, F]
-  TensorView shared_gate, shared_up, shared_down;               // [S*F, D], [S*F, D], [D, S*F]
+  TensorView index_q;              // [Hi*Di, q_lora]; where index_topk is not 0, as the next three
+  TensorView index_k;              // [Di, D]
+  TensorView index_k_gain, index_k_bias;  // [Di]
+  TensorView index_weights;        // [Hi, D]
+  FeedForwardViews ff;
 };
 
 struct DeepseekV2Weights {

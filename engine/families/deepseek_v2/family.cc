@@ -13,10 +13,10 @@
 namespace engine {
 namespace {
 
-void count_all_but_experts(const DeepseekV2Layer& l, WeightSizes& sizes) {
+void count_attention(const DeepseekV2Layer& l, WeightSizes& sizes) {
   for (const TensorView* view :
        {&l.attn_norm, &l.q, &l.q_a, &l.q_a_norm, &l.q_b, &l.kv_a, &l.kv_a_norm, &l.kv_b, &l.k_b, &l.v_b, &l.o,
-        &l.ffn_norm, &l.gate, &l.up, &l.down, &l.router, &l.shared_gate, &l.shared_up, &l.shared_down})
+        &l.index_q, &l.index_k, &l.index_k_gain, &l.index_k_bias, &l.index_weights})
     sizes.always(*view);
 }
 
@@ -25,7 +25,7 @@ class DeepseekV2Family : public Family {
   DeepseekV2Family(const DeepseekV2Config& config, DeepseekV2Weights weights) : config_(config), weights_(std::move(weights)) {}
 
   void describe(ModelInfo& info) const override {
-    info.family = "deepseek_v2";
+    info.family = config_.index_topk != 0 ? "deepseek_v32" : config_.selection_bias ? "deepseek_v3" : "deepseek_v2";
     info.n_layers = config_.n_layers;
     info.hidden_size = config_.hidden_size;
     info.n_heads = config_.n_heads;
@@ -33,13 +33,11 @@ class DeepseekV2Family : public Family {
     info.n_experts = config_.n_experts;
     info.n_experts_used = config_.n_experts_used;
     info.n_ctx_train = config_.n_ctx_train;
-    info.kv_bytes_per_token = RowCache::bytes(config_.n_layers, config_.kv_lora_rank + config_.qk_rope_dim, 1);
+    info.kv_bytes_per_token = RowCache::bytes(config_.n_layers, config_.kv_lora_rank + config_.qk_rope_dim + config_.index_width(), 1);
     WeightSizes sizes;
     for (const DeepseekV2Layer& layer : weights_.layers) {
-      count_all_but_experts(layer, sizes);
-      sizes.experts(layer.expert_gate, config_.n_experts_used);
-      sizes.experts(layer.expert_up, config_.n_experts_used);
-      sizes.experts(layer.expert_down, config_.n_experts_used);
+      count_attention(layer, sizes);
+      layer.ff.count(config_.n_experts_used, sizes);
     }
     sizes.always(weights_.norm);
     sizes.ends(weights_.embedding, weights_.head);

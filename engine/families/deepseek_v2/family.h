@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/families/deepseek_v2/family.h: DeepSeek-V2, V2-Lite and Coder-V2. Front door of this folder.
+// engine/families/deepseek_v2/family.h: DeepSeek-V2, Coder-V2, V3, R1, V3.1 and V3.2. Front door of this folder.
 #pragma once
 #include "engine/family.h"
 

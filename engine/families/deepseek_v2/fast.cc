@@ -33,8 +33,9 @@ DeepseekV2Fast::DeepseekV2Fast(const DeepseekV2Config& config, const DeepseekV2W
       attention_scale_(attention_scale(config)),
       latent_width_(round_up(config.kv_lora_rank, kBlockValues)),
       cache_width_(std::max(round_up(config.kv_lora_rank + config.qk_rope_dim, 16), latent_width_)),
+      index_width_(round_up(config.index_width(), 16)),
       nope_width_(round_up(config.qk_nope_dim, kBlockValues)),
-      feed_forward_(*this, config.router(), config.hidden_size, ff_width(config), config.expert_intermediate, pool.size()),
+      feed_forward_(*this, config.router(), kPlainGate, config.hidden_size, ff_width(config), config.expert_intermediate, pool.size()),
       q_low_(kChunk, std::max(1, config.q_lora_rank)),
       query_nope_(kChunk, config.n_heads * nope_width_),
       latents_(kChunk, config.n_heads * latent_width_),
@@ -42,6 +43,10 @@ DeepseekV2Fast::DeepseekV2Fast(const DeepseekV2Config& config, const DeepseekV2W
       q_(static_cast<size_t>(kChunk * config.n_heads * (config.qk_nope_dim + config.qk_rope_dim))),
       kv_(static_cast<size_t>(kChunk * (config.kv_lora_rank + config.qk_rope_dim))),
       queries_(static_cast<size_t>(kChunk * config.n_heads * cache_width_)),
+      index_q_(static_cast<size_t>(kChunk * config.index_heads * index_width_)),
+      index_k_(static_cast<size_t>(kChunk * index_width_)),
+      index_weights_(static_cast<size_t>(kChunk * config.index_heads)),
+      choices_(static_cast<size_t>(pool.size())),
       turns_(static_cast<size_t>(kChunk * config.qk_rope_dim / 2)) {
   std::vector<PackedMatrix*> matrices;
   for (const DeepseekV2Layer& from : weights.layers) layers_.push_back(packed_layer(config, from, store()));
@@ -50,12 +55,13 @@ DeepseekV2Fast::DeepseekV2Fast(const DeepseekV2Config& config, const DeepseekV2W
 }
 
 std::unique_ptr<Cache> DeepseekV2Fast::make_cache(int64_t n_ctx) const {
-  return std::make_unique<RowCache>(config_.n_layers, cache_width_, n_ctx);
+  return std::make_unique<RowCache>(config_.n_layers, cache_width_ + index_width_, n_ctx);
 }
 
-uint64_t DeepseekV2Fast::cache_bytes(int64_t n_ctx) const { return RowCache::bytes(config_.n_layers, cache_width_, n_ctx); }
+uint64_t DeepseekV2Fast::cache_bytes(int64_t n_ctx) const { return RowCache::bytes(config_.n_layers, cache_width_ + index_width_, n_ctx); }
 
 void DeepseekV2Fast::begin(const ForwardRequest& request) {
+  if (config_.index_topk != 0) index_scores_.resize(static_cast<size_t>(request.position + n_tokens()));
   for (int64_t t = 0; t < n_tokens(); ++t) rope_.angles(request.position + t, turns_.data() + t * rope_.n_pairs());
 }
 

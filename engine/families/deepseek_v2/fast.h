@@ -34,6 +34,19 @@ class DeepseekV2Fast : public FastPass {
     int64_t layer, position;
     float* row(int64_t token) const { return cache.row(layer, position + token); }
   };
+
+  // fast_indexer.cc: V3.2's choice of cache rows.
+  void project_index(const Worker& worker, const PackedLayer& layer, const Activations& x, const Place& place);
+  void store_index_key(const PackedLayer& layer, int64_t t, const Place& place);
+  void score_rows(const Worker& worker, int64_t t, const Place& place, int64_t first, int64_t last, float* scores);
+  struct Listed {  // as attention.h lists rows; null: all of them are seen
+    const float* const* rows = nullptr;
+    int32_t n = 0;
+  };
+  // Called by all workers in a pass over one token, else by the one whose token it is.
+  Listed choose_rows(const Worker& worker, int64_t t, const Place& place);
+  bool chooses(int64_t n_visible) const { return config_.index_topk != 0 && n_visible > config_.index_topk; }
+
   bool attention(const Worker& worker, const PackedLayer& layer, const Place& place);
   void project_direct(const Worker& worker, const PackedLayer& layer, const Activations& x, const Place& place);
   void project_low_rank(const Worker& worker, const PackedLayer& layer, const Activations& x, const Place& place);
@@ -41,13 +54,15 @@ class DeepseekV2Fast : public FastPass {
   void split_query(const PackedLayer& layer, int64_t t, int64_t h);
   void attend_heads(const Worker& worker, const PackedLayer& layer, const Place& place);
   void attend_chunk(const Worker& worker, const PackedLayer& layer, const Place& place);
-  void attend_rows(const PackedLayer& layer, int64_t first_row, int n_rows, const Place& place);
+  void attend_tokens(const Worker& worker, const PackedLayer& layer, const Place& place);
+  void attend_rows(const PackedLayer& layer, int64_t first_row, int n_rows, const Place& place, const Listed& listed);
 
   const DeepseekV2Config config_;
   const RopeTable rope_;
   const float attention_scale_;
   const int64_t latent_width_;  // C rounded up to 32: stride of attention results, per head
   const int64_t cache_width_;   // [c | k_rope], zero-padded
+  const int64_t index_width_;   // Di, zero-padded; 0 without an indexer
   const int64_t nope_width_;    // nope rounded up to 32: stride of one head's unrotated query
   std::vector<PackedLayer> layers_;
   FeedForward feed_forward_;
@@ -55,6 +70,14 @@ class DeepseekV2Fast : public FastPass {
   // Work buffers of the chunk, [kChunk, ..]; written by all workers, each its own part, between barriers.
   ActivationBuffer q_low_, query_nope_, latents_, heads_;
   Buffer<float> q_, kv_, queries_;
+  Buffer<float> index_q_, index_k_, index_weights_;  // [kChunk, Hi * index_width_], [kChunk, Di], [kChunk, Hi]
+  struct Choice {  // a worker's own
+    std::vector<float> queries, weights, scores;
+    std::vector<int32_t> rows;
+    std::vector<const float*> list;
+  };
+  std::vector<Choice> choices_;
+  std::vector<float> index_scores_;  // of one token
   std::vector<RopeTable::Turn> turns_;  // [kChunk, pairs]
 };
 

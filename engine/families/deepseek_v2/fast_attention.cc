@@ -57,6 +57,7 @@ void DeepseekV2Fast::project_low_rank(const Worker& worker, const PackedLayer& l
                                       const Place& place) {
   multiply_share(worker, layer.kv_a, x, n_tokens(), kv_.data(), layer.kv_a.n_out);
   multiply_share(worker, layer.q_a, x, n_tokens(), q_low_.row(0), q_low_.stride());
+  if (config_.index_topk != 0) project_index(worker, layer, x, place);
   worker.barrier();
   const bool quantized = is_quantized(layer.q_b.type);
   const auto norm_row = [&](int64_t t, ActivationBuffer& to) {
@@ -75,6 +76,7 @@ void DeepseekV2Fast::project_low_rank(const Worker& worker, const PackedLayer& l
     low = q_low_.from(0);
   }
   multiply_share(worker, layer.q_b, low, n_tokens(), q_.data(), layer.q_b.n_out);
+  if (config_.index_topk != 0) multiply_share(worker, layer.index_q, low, n_tokens(), index_q_.data(), layer.index_q.n_out);
 }
 
 // The cache row of token t, from kv_.
@@ -100,18 +102,21 @@ void DeepseekV2Fast::split_query(const PackedLayer& layer, int64_t t, int64_t h)
 }
 
 // Queries [first_row, first_row + n_rows), counted over tokens and heads; results in latents_, 8-bit where v_b wants it.
-void DeepseekV2Fast::attend_rows(const PackedLayer& layer,  int64_t first_row, int n_rows,
-                                 const Place& place) {
+// With a list of rows the queries are of one token.
+void DeepseekV2Fast::attend_rows(const PackedLayer& layer, int64_t first_row, int n_rows, const Place& place,
+                                 const Listed& listed) {
   int32_t n_visible[kMaxAttentionRows];
   for (int r = 0; r < n_rows; ++r)
-    n_visible[r] = static_cast<int32_t>(place.position + (first_row + r) / config_.n_heads + 1);
+    n_visible[r] = listed.rows ? listed.n : static_cast<int32_t>(place.position + (first_row + r) / config_.n_heads + 1);
   float* out = latents_.row(0) + first_row * latent_width_;
   AttentionRows rows;
   rows.queries = queries_.data() + first_row * cache_width_;
   rows.n_rows = n_rows;
   rows.n_visible = n_visible;
   rows.keys = rows.values = place.cache.row(place.layer, 0);
-  rows.key_stride = rows.value_stride = rows.width = cache_width_;
+  rows.key_stride = rows.value_stride = place.cache.width();
+  rows.width = cache_width_;
+  rows.list = listed.rows;
   rows.value_width = latent_width_;
   rows.out = out;
   kernels().attention(rows);
@@ -130,12 +135,27 @@ void DeepseekV2Fast::attend_heads(const Worker& worker, const PackedLayer& layer
     multiply(worker, k_b, 0, k_b.n_panels(), query_nope_.from(0).columns(h * nope_width_), 1,
              queries_.data() + h * cache_width_, 0);
   }
+  const Listed listed = choose_rows(worker, 0, place);
   for (int64_t h = first; h < last; h += kMaxAttentionRows)
-    attend_rows(layer, h, static_cast<int>(std::min<int64_t>(kMaxAttentionRows, last - h)), place);
+    attend_rows(layer, h, static_cast<int>(std::min<int64_t>(kMaxAttentionRows, last - h)), place, listed);
   for (int64_t h = first; h < last; ++h) {
     const PackedMatrix& v_b = layer.v_b[static_cast<size_t>(h)];
     multiply(worker, v_b, 0, v_b.n_panels(), latents_.from(0).columns(h * latent_width_), 1,
              heads_.row(0) + h * config_.v_head_dim, 0);
+  }
+}
+
+// All queries of the chunk. Later ones see more of the cache: groups are dealt out in turn.
+void DeepseekV2Fast::attend_tokens(const Worker& worker, const PackedLayer& layer, const Place& place) {
+  const int64_t heads = config_.n_heads;
+  int64_t n_whole = 0;  // tokens that see everything before them
+  while (n_whole < n_tokens() && !chooses(place.position + n_whole + 1)) ++n_whole;
+  for (int64_t r = worker.index * kMaxAttentionRows; r < n_whole * heads; r += int64_t{worker.count} * kMaxAttentionRows)
+    attend_rows(layer, r, static_cast<int>(std::min<int64_t>(kMaxAttentionRows, n_whole * heads - r)), place, {});
+  for (int64_t t = n_whole + worker.index; t < n_tokens(); t += worker.count) {
+    const Listed listed = choose_rows(worker, t, place);
+    for (int64_t h = 0; h < heads; h += kMaxAttentionRows)
+      attend_rows(layer, t * heads + h, static_cast<int>(std::min<int64_t>(kMaxAttentionRows, heads - h)), place, listed);
   }
 }
 
@@ -144,6 +164,7 @@ void DeepseekV2Fast::attend_chunk(const Worker& worker, const PackedLayer& layer
   const auto [first_token, last_token] = worker.split(n_tokens());
   for (int64_t t = first_token; t < last_token; ++t) {
     store_latent(layer, t, place);
+    if (config_.index_topk != 0) store_index_key(layer, t, place);
     for (int64_t h = 0; h < heads; ++h) split_query(layer, t, h);
   }
   worker.barrier();
@@ -159,9 +180,7 @@ void DeepseekV2Fast::attend_chunk(const Worker& worker, const PackedLayer& layer
              queries_.data() + h * cache_width_ + first * kPanelRows, heads * cache_width_);
   });
   worker.barrier();
-  const int64_t n_rows = n_tokens() * heads;  // later rows see more of the cache: groups are dealt out in turn
-  for (int64_t r = worker.index * kMaxAttentionRows; r < n_rows; r += int64_t{worker.count} * kMaxAttentionRows)
-    attend_rows(layer, r, static_cast<int>(std::min<int64_t>(kMaxAttentionRows, n_rows - r)), place);
+  attend_tokens(worker, layer, place);
   worker.barrier();
   per_head(layer.v_b, [&](const PackedMatrix& v_b, int64_t h, int64_t first, int64_t last) {
     multiply(worker, v_b, first, last, latents_.from(0).columns(h * latent_width_), n_tokens(),

@@ -40,7 +40,7 @@ void key_and_value_heads(const DeepseekV2Config& config, const DeepseekV2Layer& 
 }  // namespace
 
 void PackedLayer::list(std::vector<PackedMatrix*>& all) {
-  all.insert(all.end(), {&q, &q_a, &q_b, &kv_a, &o});
+  all.insert(all.end(), {&q, &q_a, &q_b, &kv_a, &o, &index_q, &index_k, &index_weights});
   for (std::vector<PackedMatrix>* heads : {&k_b, &v_b})
     for (PackedMatrix& m : *heads) all.push_back(&m);
   ff.list(all);
@@ -57,28 +57,22 @@ PackedLayer packed_layer(const DeepseekV2Config& config, const DeepseekV2Layer& 
   to.kv_a = store.matrix(from.kv_a);
   key_and_value_heads(config, from, store, to);
   to.o = store.matrix(from.o);
-  to.ff.norm = decoded(from.ffn_norm);
-  to.ff.gate = store.matrix(from.gate);
-  to.ff.up = store.matrix(from.up);
-  to.ff.down = store.matrix(from.down);
-  to.ff.router = store.matrix(from.router);
-  to.ff.shared_gate = store.matrix(from.shared_gate);
-  to.ff.shared_up = store.matrix(from.shared_up);
-  to.ff.shared_down = store.matrix(from.shared_down);
-  to.ff.expert_gate = store.matrices(from.expert_gate);
-  to.ff.expert_up = store.matrices(from.expert_up);
-  to.ff.expert_down = store.matrices(from.expert_down);
+  to.index_q = store.matrix(from.index_q);
+  to.index_k = store.matrix(from.index_k);
+  to.index_k_gain = decoded(from.index_k_gain);
+  to.index_k_bias = decoded(from.index_k_bias);
+  to.index_weights = store.matrix(from.index_weights);
+  to.ff = packed_feed_forward(from.ff, store);
   return to;
 }
 
 uint64_t packed_bytes(const DeepseekV2Weights& weights) {
   uint64_t total = static_cast<uint64_t>(weights.head.size_bytes());
   for (const DeepseekV2Layer& l : weights.layers) {
-    for (const TensorView* view : {&l.q, &l.q_a, &l.q_b, &l.kv_a, &l.kv_b, &l.k_b, &l.v_b, &l.o, &l.gate, &l.up, &l.down,
-                                   &l.router, &l.shared_gate, &l.shared_up, &l.shared_down})
+    for (const TensorView* view :
+         {&l.q, &l.q_a, &l.q_b, &l.kv_a, &l.kv_b, &l.k_b, &l.v_b, &l.o, &l.index_q, &l.index_k, &l.index_weights})
       if (*view) total += static_cast<uint64_t>(view->size_bytes());
-    for (const auto* list : {&l.expert_gate, &l.expert_up, &l.expert_down})
-      for (const TensorView& view : *list) total += static_cast<uint64_t>(view.size_bytes());
+    total += l.ff.matrix_bytes();
   }
   return total;
 }

@@ -15,6 +15,8 @@ struct PackedLayer {
   PackedMatrix q, q_a, q_b, kv_a, o;
   std::vector<PackedMatrix> k_b;  // per head [C, nope]: absorbs q_nope
   std::vector<PackedMatrix> v_b;  // per head [v, C]
+  PackedMatrix index_q, index_k, index_weights;  // V3.2's indexer
+  std::vector<float> index_k_gain, index_k_bias;
   FeedForwardWeights ff;
 
   void list(std::vector<PackedMatrix*>& all);  // appends every matrix

@@ -58,9 +58,7 @@ void read_experts(GgufKeys& k, DeepseekV2Config& c) {
   else if (gating != 0 && gating != 1)
     k.fail("expert_gating_func", base::cat("is ", gating, "; Graft computes 1 (softmax) and 2 (sigmoid)"),
            base::ErrorCode::kInvalidArgument);
-  if (c.scoring == Scoring::kSigmoid && c.n_groups > 1)
-    k.fail("expert_gating_func", "asks for sigmoid scores with expert groups (DeepSeek-V3), which is not supported",
-           base::ErrorCode::kInvalidArgument);
+  if (c.scoring == Scoring::kSigmoid) c.selection = ExpertSelection::kGroupLimitedTopTwo;
 }
 
 }  // namespace
@@ -69,12 +67,14 @@ base::Result<DeepseekV2Description> deepseek_v2_from_gguf(const GgufFile& gguf) 
   GgufKeys k(gguf, "deepseek2.");
   DeepseekV2Description description;
   DeepseekV2Config& c = description.config;
-  c.n_layers = k.integer("block_count");
+  const int n_predict = k.integer("nextn_predict_layers", 0);  // layers behind the last, for drafts
+  c.n_layers = k.integer("block_count") - n_predict;
   c.hidden_size = k.integer("embedding_length");
   c.n_ctx_train = k.integer("context_length");
   read_attention(k, c);
   read_rope(k, c);
   read_experts(k, c);
+  c.selection_bias = gguf.tensors.contains(base::cat("blk.", c.n_dense_layers, ".exp_probs_b.bias"));
   c.dense_intermediate = k.integer("feed_forward_length", 0);
   // The embedding has one row per token, so its shape stands in for the optional key.
   const auto embedding = gguf.tensors.find("token_embd.weight");

@@ -9,6 +9,7 @@
 #include "engine/formats/dequantize.h"
 #include "engine/kernels/matmul.h"
 #include "engine/kernels/attention.h"
+#include "engine/kernels/lightning_indexer.h"
 #include "engine/kernels/moe_router.h"
 #include "engine/kernels/rope.h"
 #include "engine/plain_ops.h"
@@ -39,8 +40,8 @@ class Reference : public Model {
       if (request.stop.stop_requested()) return false;
       const DeepseekV2Layer& layer = weights_.layers[at(l)];
       plain::add(hidden, attention(layer, l, norm(hidden, layer.attn_norm), request));
-      const Values x = norm(hidden, layer.ffn_norm);
-      plain::add(hidden, layer.router ? experts(layer, x) : plain::swiglu(layer.gate, layer.up, layer.down, x));
+      const Values x = norm(hidden, layer.ff.norm);
+      plain::add(hidden, plain::feed_forward(layer.ff, config_.router(), kPlainGate, x));
     }
     if (!request.logits) return true;
     if (!request.all_logits) hidden.erase(hidden.begin(), hidden.end() - d);
@@ -50,35 +51,19 @@ class Reference : public Model {
   }
 
  private:
-  int64_t cache_width() const { return config_.kv_lora_rank + config_.qk_rope_dim; }
+  int64_t latent_width() const { return config_.kv_lora_rank + config_.qk_rope_dim; }
+  int64_t cache_width() const { return latent_width() + config_.index_width(); }  // [c | k_rope | index key]
 
   Values norm(const Values& x, const TensorView& gain, int64_t stride = 0) const {
     return plain::rms_norm(x, gain, config_.rms_eps, stride);
-  }
-
-  Values experts(const DeepseekV2Layer& layer, const Values& x) const {
-    const int64_t d = config_.hidden_size, n_experts = config_.n_experts, k = config_.n_experts_used;
-    Values y = layer.shared_gate ? plain::swiglu(layer.shared_gate, layer.shared_up, layer.shared_down, x) : Values(x.size());
-    const Values logits = matmul(layer.router, x);
-    std::vector<int32_t> ids(at(k));
-    Values scratch(at(n_experts)), chosen(at(k));
-    for (int64_t t = 0; t < static_cast<int64_t>(x.size()) / d; ++t) {
-      moe_router(config_.router(), logits.data() + t * n_experts, scratch.data(), ids.data(), chosen.data());
-      const Values token(x.begin() + t * d, x.begin() + (t + 1) * d);
-      for (int64_t i = 0; i < k; ++i) {
-        const size_t e = at(ids[at(i)]);
-        const Values out = plain::swiglu(layer.expert_gate[e], layer.expert_up[e], layer.expert_down[e], token);
-        for (int64_t j = 0; j < d; ++j) y[at(t * d + j)] += chosen[at(i)] * out[at(j)];
-      }
-    }
-    return y;
   }
 
   Values attention(const DeepseekV2Layer& layer, int l, const Values& x, const ForwardRequest& request) const {
     RowCache& cache = static_cast<RowCache&>(*request.cache);
     const int64_t n = static_cast<int64_t>(request.tokens.size()), heads = config_.n_heads, c = config_.kv_lora_rank;
     const int64_t nope = config_.qk_nope_dim, rope = config_.qk_rope_dim, dv = config_.v_head_dim, dk = nope + rope;
-    Values q = layer.q ? matmul(layer.q, x) : matmul(layer.q_b, norm(matmul(layer.q_a, x), layer.q_a_norm));
+    const Values q_low = layer.q ? Values() : norm(matmul(layer.q_a, x), layer.q_a_norm);
+    Values q = layer.q ? matmul(layer.q, x) : matmul(layer.q_b, q_low);
     Values kv = matmul(layer.kv_a, x);
     const Values latents = norm(kv, layer.kv_a_norm, c + rope);
     std::vector<RopeTable::Turn> turns(at(rope_.n_pairs()));
@@ -98,12 +83,51 @@ class Reference : public Model {
       expand(layer, cache.row(l, s), keys.data() + s * heads * dk, values.data() + s * heads * dv);
     const float m = yarn_attention_scale(config_.yarn);
     const float scale = m * m / std::sqrt(static_cast<float>(dk));
-    Values out(at(n * heads * dv));
-    for (int64_t t = 0; t < n; ++t)
+    const std::vector<std::vector<int32_t>> chosen = choose_rows(layer, l, x, q_low, request);
+    Values out(at(n * heads * dv)), some_keys, some_values;
+    for (int64_t t = 0; t < n; ++t) {
+      some_keys.clear(), some_values.clear();
+      for (const int64_t s : chosen[at(t)]) {
+        some_keys.insert(some_keys.end(), keys.begin() + s * heads * dk, keys.begin() + (s + 1) * heads * dk);
+        some_values.insert(some_values.end(), values.begin() + s * heads * dv, values.begin() + (s + 1) * heads * dv);
+      }
       for (int64_t h = 0; h < heads; ++h)
-        attention_cpu_reference(q.data() + (t * heads + h) * dk, keys.data() + h * dk, heads * dk, dk, values.data() + h * dv,
-                                heads * dv, dv, 0, request.position + t + 1, scale, nullptr, out.data() + (t * heads + h) * dv);
+        attention_cpu_reference(q.data() + (t * heads + h) * dk, some_keys.data() + h * dk, heads * dk, dk, some_values.data() + h * dv,
+                                heads * dv, dv, 0, static_cast<int64_t>(chosen[at(t)].size()), scale, nullptr,
+                                out.data() + (t * heads + h) * dv);
+    }
     return matmul(layer.o, out);
+  }
+
+  // The cache rows that each token attends to: all up to its own, or those the indexer chooses.
+  std::vector<std::vector<int32_t>> choose_rows(const DeepseekV2Layer& layer, int l, const Values& x, const Values& q_low,
+                                                const ForwardRequest& request) const {
+    RowCache& cache = static_cast<RowCache&>(*request.cache);
+    const int64_t n = static_cast<int64_t>(request.tokens.size()), heads = config_.index_heads, width = config_.index_head_dim;
+    std::vector<std::vector<int32_t>> chosen(at(n));
+    if (config_.index_topk == 0) {
+      for (int64_t t = 0; t < n; ++t) select_rows(nullptr, request.position + t + 1, request.position + t + 1, chosen[at(t)]);
+      return chosen;
+    }
+    Values queries = matmul(layer.index_q, q_low), weights = matmul(layer.index_weights, x);
+    const Values keys = plain::layer_norm(matmul(layer.index_k, x), layer.index_k_gain, layer.index_k_bias, kIndexKeyEps);
+    for (float& w : weights) w /= std::sqrt(static_cast<float>(heads) * static_cast<float>(width));
+    std::vector<RopeTable::Turn> turns(at(rope_.n_pairs()));
+    for (int64_t t = 0; t < n; ++t) {
+      rope_.angles(request.position + t, turns.data());
+      for (int64_t h = 0; h < heads; ++h) rope_half_split(turns.data(), rope_.n_pairs(), queries.data() + (t * heads + h) * width);
+      float* key = cache.row(l, request.position + t) + latent_width();
+      std::copy_n(keys.data() + t * width, width, key);
+      rope_half_split(turns.data(), rope_.n_pairs(), key);
+    }
+    Values scores;
+    for (int64_t t = 0; t < n; ++t) {
+      scores.resize(at(request.position + t + 1));
+      index_scores_cpu_reference({queries.data() + t * heads * width, weights.data() + t * heads, config_.index_heads, width,
+                                  cache.row(l, 0) + latent_width(), cache.width(), request.position + t + 1, scores.data()});
+      select_rows(scores.data(), request.position + t + 1, config_.index_topk, chosen[at(t)]);
+    }
+    return chosen;
   }
 
   // Keys [heads, nope + rope] and values [heads, dv] of one cache row.

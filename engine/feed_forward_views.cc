@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/feed_forward_views.h"
+
+namespace engine {
+
+void FeedForwardViews::count(int n_experts_used, WeightSizes& sizes) const {
+  for (const TensorView* view :
+       {&norm, &gate, &up, &down, &router, &router_bias, &selection_bias, &shared_gate, &shared_up, &shared_down})
+    sizes.always(*view);
+  for (const auto* views : {&expert_gate, &expert_up, &expert_down, &expert_gate_bias, &expert_up_bias, &expert_down_bias})
+    sizes.experts(*views, n_experts_used);
+}
+
+uint64_t FeedForwardViews::matrix_bytes() const {
+  uint64_t total = 0;
+  for (const TensorView* view : {&gate, &up, &down, &router, &shared_gate, &shared_up, &shared_down})
+    if (*view) total += static_cast<uint64_t>(view->size_bytes());
+  for (const auto* views : {&expert_gate, &expert_up, &expert_down})
+    for (const TensorView& view : *views) total += static_cast<uint64_t>(view.size_bytes());
+  return total;
+}
+
+}  // namespace engine

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every family's forward passes against Hugging Face's, on the tiny models of tests/data/engine/families (made by
+// make_families.py): in one prefill, in uneven chunks, token by token, and after going back.
+#include <doctest/doctest.h>
+
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+#include "base/json.h"
+#include "engine/family.h"
+#include "engine/formats/safetensors.h"
+#include "engine/sampling.h"
+#include "tests/engine/synthetic_model.h"
+
+namespace {
+
+using namespace engine;
+using namespace engine::test;
+
+const std::string kData = std::string(GRAFT_SOURCE_DIR) + "/tests/data/engine/families/";
+
+std::string read_all(const std::string& path) {
+  std::ifstream in(path, std::ios::binary);
+  REQUIRE_MESSAGE(in, path);
+  return std::string(std::istreambuf_iterator<char>(in), {});
+}
+
+struct TinyModel {
+  SafetensorsModel folder;  // what the family's views point into
+  std::unique_ptr<const Family> family;
+  std::vector<int32_t> tokens, greedy;
+  std::vector<float> logits;  // [tokens, n_vocab]
+  int n_vocab = 0;
+};
+
+TinyModel read_model(const std::string& name) {
+  TinyModel tiny;
+  auto stored = open_safetensors(kData + name);
+  REQUIRE_MESSAGE(stored, stored.error().message);
+  tiny.folder = std::move(*stored);
+  const auto config = base::parse_json(read_all(kData + name + "/config.json"));
+  REQUIRE(config);
+  auto family = family_from_hf(*config, tiny.folder.tensors);
+  REQUIRE_MESSAGE(family, family.error().message);
+  tiny.family = std::move(*family);
+  const auto golden = base::parse_json(read_all(kData + name + "/golden.json"));
+  REQUIRE(golden);
+  tiny.tokens = (*golden)["tokens"].get<std::vector<int32_t>>();
+  tiny.greedy = (*golden)["greedy"].get<std::vector<int32_t>>();
+  tiny.n_vocab = (*golden)["n_vocab"].get<int>();
+  const std::string raw = read_all(kData + name + "/golden.f32");
+  tiny.logits.resize(raw.size() / 4);
+  std::memcpy(tiny.logits.data(), raw.data(), raw.size());
+  REQUIRE(tiny.logits.size() == tiny.tokens.size() * static_cast<size_t>(tiny.n_vocab));
+  return tiny;
+}
+
+// Logits of tokens [from, end), which are handed over in pieces of the given sizes, the last one repeated.
+std::vector<float> logits_of(Model& model, Cache& cache, int n_vocab, std::span<const int32_t> tokens, size_t from,
+                             const std::vector<size_t>& pieces) {
+  std::vector<float> logits((tokens.size() - from) * static_cast<size_t>(n_vocab));
+  for (size_t done = from, i = 0; done < tokens.size(); ++i) {
+    const size_t n = std::min({pieces[std::min(i, pieces.size() - 1)], tokens.size() - done, static_cast<size_t>(model.max_tokens())});
+    ForwardRequest request;
+    request.tokens = tokens.subspan(done, n);
+    request.position = static_cast<int64_t>(done);
+    request.cache = &cache;
+    request.logits = logits.data() + (done - from) * static_cast<size_t>(n_vocab);
+    request.all_logits = true;
+    REQUIRE(model.forward(request));
+    done += n;
+  }
+  return logits;
+}
+
+// The greedy text is fed in one token at a time: every logit row's best must be the next token.
+void check_greedy(Model& model, const TinyModel& tiny) {
+  std::vector<int32_t> all = tiny.tokens;
+  all.insert(all.end(), tiny.greedy.begin(), tiny.greedy.end() - 1);
+  const auto cache = model.make_cache(static_cast<int64_t>(all.size()));
+  const std::vector<float> logits = logits_of(model, *cache, tiny.n_vocab, all, 0, {tiny.tokens.size(), 1});
+  std::vector<int32_t> chosen;
+  for (size_t t = tiny.tokens.size() - 1; t < all.size(); ++t)
+    chosen.push_back(argmax(std::span(logits).subspan(t * static_cast<size_t>(tiny.n_vocab), static_cast<size_t>(tiny.n_vocab))));
+  CHECK(chosen == tiny.greedy);
+}
+
+void check_model(Model& model, const TinyModel& tiny) {
+  const auto n_ctx = static_cast<int64_t>(tiny.tokens.size());
+  const auto n_vocab = static_cast<size_t>(tiny.n_vocab);
+  const auto cache = model.make_cache(n_ctx);
+  const std::vector<float> whole = logits_of(model, *cache, tiny.n_vocab, tiny.tokens, 0, {tiny.tokens.size()});
+  CHECK(relative_error(whole, tiny.logits) <= 1e-4);
+  check_greedy(model, tiny);
+  for (const std::vector<size_t>& pieces : std::vector<std::vector<size_t>>{{1}, {2}, {3, 1, 7, 2, 5}, {16}, {5, 1}}) {
+    const auto other = model.make_cache(n_ctx);
+    const bool same = logits_of(model, *other, tiny.n_vocab, tiny.tokens, 0, pieces) == whole;
+    CHECK_MESSAGE(same, "pieces from " << pieces[0]);
+  }
+  // Back to each place, with other tokens written over what was there in between.
+  for (size_t keep = 0; keep < tiny.tokens.size(); keep += 3) {
+    std::vector<int32_t> changed = tiny.tokens;
+    std::reverse(changed.begin() + static_cast<std::ptrdiff_t>(keep), changed.end());
+    const auto held = static_cast<size_t>(cache->rewind(static_cast<int64_t>(keep)));
+    REQUIRE(held <= keep);
+    logits_of(model, *cache, tiny.n_vocab, changed, held, {4});
+    const auto back = static_cast<size_t>(cache->rewind(static_cast<int64_t>(keep)));
+    REQUIRE(back <= keep);
+    const std::vector<float> again = logits_of(model, *cache, tiny.n_vocab, tiny.tokens, back, {6});
+    CHECK(std::equal(again.begin(), again.end(), whole.begin() + static_cast<std::ptrdiff_t>(back * n_vocab)));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("families: logits, greedy text, chunks and rewinding are exact in every family, on every path") {
+  ThreadPool pool(2);
+  for (const char* name : {"deepseek_v3", "deepseek_v32"}) {
+    CAPTURE(std::string(name));
+    const TinyModel tiny = read_model(name);
+    check_model(*tiny.family->make_reference(), tiny);
+    for (const FastKernels* kernels : all_kernels()) {
+      CAPTURE(std::string(kernels->name));
+      check_model(*tiny.family->make_fast(*kernels, pool, true), tiny);
+      check_model(*tiny.family->make_fast(*kernels, pool, false), tiny);
+    }
+  }
+}
