@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/strings.h"
 #include "engine/families/deepseek_v2/family.h"
+#include "engine/families/grouped/family.h"
 #include "engine/family.h"
 
 namespace engine {
@@ -18,6 +19,12 @@ constexpr HfFamily kHf[] = {
     {"deepseek_v2", deepseek_v2_family_from_hf},
     {"deepseek_v3", deepseek_v2_family_from_hf},
     {"deepseek_v32", deepseek_v2_family_from_hf},
+    {"llama", grouped_family_from_hf},
+    {"mistral", grouped_family_from_hf},
+    {"qwen2", grouped_family_from_hf},
+    {"qwen3", grouped_family_from_hf},
+    {"qwen3_moe", grouped_family_from_hf},
+    {"gpt_oss", grouped_family_from_hf},
 };
 
 struct GgufFamily {
@@ -26,6 +33,11 @@ struct GgufFamily {
 };
 constexpr GgufFamily kGguf[] = {
     {"deepseek2", deepseek_v2_family_from_gguf},
+    {"llama", grouped_family_from_gguf},
+    {"qwen2", grouped_family_from_gguf},
+    {"qwen3", grouped_family_from_gguf},
+    {"qwen3moe", grouped_family_from_gguf},
+    {"gpt-oss", grouped_family_from_gguf},
 };
 
 std::string known(const auto& entries, auto name_of) {

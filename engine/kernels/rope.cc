@@ -52,6 +52,10 @@ RopeTable::RopeTable(int n_dims, float theta, const Llama3Scaling& scaling) : Ro
   }
 }
 
+void RopeTable::slow_down(const float* factors) {
+  for (double& frequency : frequencies_) frequency /= static_cast<double>(*factors++);
+}
+
 void RopeTable::angles(int64_t position, Turn* out) const {
   for (size_t i = 0; i < frequencies_.size(); ++i) {
     const double angle = static_cast<double>(position) * frequencies_[i];

@@ -32,6 +32,9 @@ class RopeTable {
   RopeTable(int n_dims, float theta, const YarnScaling& yarn);
   RopeTable(int n_dims, float theta, const Llama3Scaling& scaling);
 
+  // Each pair turns `factors[i]` times slower; there are n_pairs() of them.
+  void slow_down(const float* factors);
+
   int n_pairs() const { return static_cast<int>(frequencies_.size()); }
   const std::vector<double>& frequencies() const { return frequencies_; }
 

@@ -55,6 +55,10 @@ class ConfigMembers {
     if (!error_) error_ = base::Error{code, base::cat(where_, ": \"", key, "\" ", problem)};
   }
   void refuse(const char* key, std::string_view problem) { fail(key, problem, base::ErrorCode::kInvalidArgument); }
+  // The fault of an object inside this one.
+  void take(const base::Error& error) {
+    if (!error_) error_ = error;
+  }
   const std::optional<base::Error>& error() const { return error_; }
 
  private:

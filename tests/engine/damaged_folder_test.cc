@@ -178,10 +178,10 @@ TEST_CASE("config.json: each missing, mistyped or impossible value is named") {
   check_mentions(error_with("/qk_rope_head_dim", 7), {"even"});
   check_mentions(error_with("/n_group", 3), {"3 equal groups"});
   check_mentions(error_with("/rope_parameters", 5), {"rope_parameters"});
-  check_mentions(error_with("/rope_parameters/rope_type", "llama3"), {"llama3"});
+  check_mentions(error_with("/rope_parameters/rope_type", "linear"), {"linear"});
   check_mentions(error_with("/rope_parameters/factor", "x"), {"factor"});
   check_mentions(error_with("/rope_parameters/factor", 0.5), {"YaRN factor"});
-  check_mentions(error_with("/rope_parameters/truncate", false), {"truncate"});
+  check_mentions(error_with("/rope_parameters/truncate", "no"), {"truncate"});
   check_mentions(error_with("/rms_norm_eps", 0.0), {"epsilon"});
   CHECK_FALSE(engine::deepseek_v2_from_json(base::Json::array()));
 

@@ -140,8 +140,8 @@ TEST_CASE("GGUF configuration: each missing, mistyped or impossible key is named
         "attention.key_length", "attention.value_length", "attention.layer_norm_rms_epsilon", "rope.dimension_count",
         "rope.scaling.factor", "expert_used_count", "expert_feed_forward_length"})
     check_mentions(error_with(base::cat("deepseek2.", key), std::nullopt), {key, "missing"});
-  check_mentions(error_with("general.architecture", engine::GgufValue(std::string_view("llama"))),
-                 {"llama", "deepseek2"});
+  check_mentions(error_with("general.architecture", engine::GgufValue(std::string_view("mamba"))),
+                 {"mamba", "deepseek2"});
   check_mentions(error_with("deepseek2.block_count", engine::GgufValue(uint64_t{1} << 40)), {"block_count", "byte 77"});
   check_mentions(error_with("deepseek2.block_count", engine::GgufValue(std::string_view("3"))), {"block_count"});
   check_mentions(error_with("deepseek2.block_count", engine::GgufValue(uint64_t{5000})), {"layers", "5000"});

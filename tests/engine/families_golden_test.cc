@@ -6,10 +6,12 @@
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <numeric>
+#include <optional>
 
 #include "base/json.h"
+#include "base/file.h"
 #include "engine/family.h"
+#include "engine/formats/gguf.h"
 #include "engine/formats/safetensors.h"
 #include "engine/sampling.h"
 #include "tests/engine/synthetic_model.h"
@@ -29,13 +31,17 @@ std::string read_all(const std::string& path) {
 
 struct TinyModel {
   SafetensorsModel folder;  // what the family's views point into
+  std::optional<base::MappedFile> file;
+  std::optional<GgufFile> gguf;
   std::unique_ptr<const Family> family;
   std::vector<int32_t> tokens, greedy;
   std::vector<float> logits;  // [tokens, n_vocab]
   int n_vocab = 0;
 };
 
-TinyModel read_model(const std::string& name) {
+enum class Container { kFolder, kGguf };
+
+TinyModel read_model(const std::string& name, Container container = Container::kFolder) {
   TinyModel tiny;
   auto stored = open_safetensors(kData + name);
   REQUIRE_MESSAGE(stored, stored.error().message);
@@ -45,6 +51,17 @@ TinyModel read_model(const std::string& name) {
   auto family = family_from_hf(*config, tiny.folder.tensors);
   REQUIRE_MESSAGE(family, family.error().message);
   tiny.family = std::move(*family);
+  if (container == Container::kGguf) {
+    auto file = base::MappedFile::open(kData + name + "/model.gguf");
+    REQUIRE_MESSAGE(file, file.error().message);
+    tiny.file = std::move(*file);
+    auto gguf = read_gguf(tiny.file->bytes(), "model.gguf");
+    REQUIRE_MESSAGE(gguf, gguf.error().message);
+    tiny.gguf = std::move(*gguf);
+    family = family_from_gguf(*tiny.gguf);
+    REQUIRE_MESSAGE(family, family.error().message);
+    tiny.family = std::move(*family);
+  }
   const auto golden = base::parse_json(read_all(kData + name + "/golden.json"));
   REQUIRE(golden);
   tiny.tokens = (*golden)["tokens"].get<std::vector<int32_t>>();
@@ -117,7 +134,7 @@ void check_model(Model& model, const TinyModel& tiny) {
 
 TEST_CASE("families: logits, greedy text, chunks and rewinding are exact in every family, on every path") {
   ThreadPool pool(2);
-  for (const char* name : {"deepseek_v3", "deepseek_v32"}) {
+  for (const char* name : {"deepseek_v3", "deepseek_v32", "llama", "llama_biased", "mistral", "qwen2", "qwen3", "qwen3_moe", "qwen3_moe_sparse", "gpt_oss"}) {
     CAPTURE(std::string(name));
     const TinyModel tiny = read_model(name);
     check_model(*tiny.family->make_reference(), tiny);
@@ -126,5 +143,19 @@ TEST_CASE("families: logits, greedy text, chunks and rewinding are exact in ever
       check_model(*tiny.family->make_fast(*kernels, pool, true), tiny);
       check_model(*tiny.family->make_fast(*kernels, pool, false), tiny);
     }
+  }
+}
+
+TEST_CASE("families: a GGUF file with llama.cpp's names gives the same logits") {
+  ThreadPool pool(2);
+  for (const char* name : {"deepseek_v3", "llama", "qwen3_moe_sparse", "gpt_oss_limit_7"}) {
+    CAPTURE(std::string(name));
+    const TinyModel tiny = read_model(name, Container::kGguf);
+    check_model(*tiny.family->make_reference(), tiny);
+    check_model(*tiny.family->make_fast(best_kernels(), pool, true), tiny);
+    ModelInfo info;
+    tiny.family->describe(info);
+    CHECK(info.n_vocab == tiny.n_vocab);
+    CHECK(info.weight_bytes > 0);
   }
 }

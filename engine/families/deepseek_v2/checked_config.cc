@@ -1,21 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/families/deepseek_v2/checked_config.h"
 
-#include <cmath>
-
 #include "base/strings.h"
+#include "engine/load/checked_sizes.h"
 
 namespace engine {
 namespace {
-
-struct IntBound {
-  const char* name;
-  int value, least, most;
-};
-struct FloatBound {
-  const char* name;
-  float value, above, most;  // above < value <= most
-};
 
 base::Status check_router(const DeepseekV2Config& c) {
   const auto bad = [](auto... parts) { return base::corrupt(base::cat("configuration: ", parts...)); };
@@ -40,7 +30,7 @@ base::Status check_router(const DeepseekV2Config& c) {
 }  // namespace
 
 base::Status check_config(const DeepseekV2Config& c) {
-  const IntBound ints[] = {
+  base::Status sizes = check_ints({
       {"number of layers", c.n_layers, 1, kMaxLayers},
       {"hidden size", c.hidden_size, 1, kMaxWidth},
       {"number of attention heads", c.n_heads, 1, kMaxHeads},
@@ -57,11 +47,8 @@ base::Status check_config(const DeepseekV2Config& c) {
       {"number of shared experts", c.n_shared_experts, 0, kMaxSharedExperts},
       {"expert feed-forward width", c.expert_intermediate, 0, kMaxWidth},
       {"YaRN original context", c.yarn.original_context, 1, kMaxContext},
-  };
-  for (const IntBound& b : ints)
-    if (b.value < b.least || b.value > b.most)
-      return base::corrupt(
-          base::cat("configuration: ", b.name, " is ", b.value, ", must lie in ", b.least, "..", b.most));
+  });
+  if (!sizes) return sizes;
   if (c.index_topk != 0) {
     if (c.q_lora_rank == 0) return base::corrupt("configuration: an indexer needs a low-rank query, q_lora_rank is 0");
     if (c.index_heads < 1 || c.index_heads > kMaxHeads)
@@ -73,7 +60,7 @@ base::Status check_config(const DeepseekV2Config& c) {
   if (c.qk_rope_dim % 2 != 0)
     return base::corrupt(base::cat("configuration: rope dimension is ", c.qk_rope_dim, ", must be even"));
 
-  const FloatBound floats[] = {
+  sizes = check_floats({
       {"RMS norm epsilon", c.rms_eps, 0.0f, 1.0f},
       {"rope base", c.rope_theta, 1.0f, 1e12f},
       {"expert weight scale", c.expert_weight_scale, 0.0f, 1e6f},
@@ -82,10 +69,8 @@ base::Status check_config(const DeepseekV2Config& c) {
       {"YaRN beta_slow", c.yarn.beta_slow, 0.0f, 1e6f},
       {"YaRN mscale", c.yarn.mscale, -1e-6f, 1e3f},
       {"YaRN mscale_all_dim", c.yarn.mscale_all_dim, -1e-6f, 1e3f},
-  };
-  for (const FloatBound& b : floats)
-    if (!std::isfinite(b.value) || b.value <= b.above || b.value > b.most)
-      return base::corrupt(base::cat("configuration: ", b.name, " is ", b.value, ", which is out of range"));
+  });
+  if (!sizes) return sizes;
   return check_router(c);
 }
 

@@ -9,6 +9,7 @@
 #include "engine/families/deepseek_v2/checked_config.h"
 #include "engine/families/deepseek_v2/read_config.h"
 #include "engine/load/config_members.h"
+#include "engine/load/rope_members.h"
 
 namespace engine {
 namespace {
@@ -81,23 +82,6 @@ void read_router(ConfigMembers& m, const Json& config, bool v2, DeepseekV2Config
     m.refuse("topk_method", base::cat("is \"", method, "\"; Graft computes \"greedy\", \"group_limited_greedy\" and \"noaux_tc\""));
 }
 
-void read_yarn(ConfigMembers& rope, int n_ctx_train, YarnScaling& yarn) {
-  yarn.factor = rope.real("factor");
-  yarn.original_context = rope.integer("original_max_position_embeddings", n_ctx_train);
-  yarn.beta_fast = rope.real("beta_fast", 32.0f);
-  yarn.beta_slow = rope.real("beta_slow", 1.0f);
-  yarn.mscale_all_dim = rope.real("mscale_all_dim", 0.0f);
-  yarn.mscale = rope.real("mscale", 1.0f);
-  // transformers takes mscale only beside mscale_all_dim, DeepSeek's own code always; no released model shows a difference.
-  if (yarn.mscale_all_dim == 0.0f && yarn.mscale != 1.0f)
-    rope.refuse("mscale", "without mscale_all_dim means different things in different programs; set both");
-  if (rope.has("attention_factor")) {  // the cos/sin amplitude itself; turned into the mscale that gives it
-    const float log_factor = 0.1f * std::log(yarn.factor);
-    yarn.mscale = (rope.real("attention_factor") * (log_factor * yarn.mscale_all_dim + 1.0f) - 1.0f) / log_factor;
-  }
-  if (!rope.truth("truncate", true)) rope.refuse("truncate", "is false, which is not supported");
-}
-
 }  // namespace
 
 base::Result<DeepseekV2Description> deepseek_v2_from_json(const Json& config_json) {
@@ -130,20 +114,11 @@ base::Result<DeepseekV2Description> deepseek_v2_from_json(const Json& config_jso
   }
   c.dense_intermediate = c.n_dense_layers > 0 ? m.integer("intermediate_size") : m.integer("intermediate_size", 0);
 
-  // Newer files: rope_parameters {rope_theta, rope_type, ...}; older ones: rope_theta beside rope_scaling {type, ...}.
-  const char* rope_key = m.has("rope_parameters") ? "rope_parameters" : "rope_scaling";
-  const Json rope_json = m.has(rope_key) ? config_json[rope_key] : Json::object();
-  if (!rope_json.is_object()) m.fail(rope_key, "must be an object");
+  const RopeMembers rope = read_rope(m, config_json, c.n_ctx_train, 10000.0f);
+  if (rope.llama3.factor != 1.0f) m.refuse("rope_parameters", "asks for \"llama3\", which no model of this family has");
+  c.rope_theta = rope.theta;
+  c.yarn = rope.yarn;
   if (m.error()) return *m.error();
-  ConfigMembers rope(rope_json, base::cat("config.json: ", rope_key));
-  c.rope_theta = rope.real("rope_theta", m.real("rope_theta", 10000.0f));
-  const std::string type = rope.text("rope_type", rope.text("type", "default"));
-  if (type == "yarn")
-    read_yarn(rope, c.n_ctx_train, c.yarn);
-  else if (type != "default")
-    rope.refuse("rope_type", base::cat("is \"", type, "\"; Graft computes \"default\" and \"yarn\""));
-  if (m.error()) return *m.error();
-  if (rope.error()) return *rope.error();
   if (base::Status checked = check_config(c); !checked) return std::move(checked).error().in("config.json");
   return description;
 }

@@ -7,7 +7,9 @@ continuation) and golden.f32 (logits of all tokens). Every branch of a family is
 window. A seed counts only if f32 and f64 agree to 2e-5 and on every greedy token, so that no decision of the model (expert,
 index row, token) hangs on a rounding.
 
-Needs torch, transformers and safetensors (PyPI); run once, the results are committed:
+Some are there as model.gguf too, in bf16, with llama.cpp's keys and tensor names.
+
+Needs torch, transformers, safetensors and gguf (PyPI); run once, the results are committed:
     python3 tests/data/engine/make_families.py [NAME...]
 """
 import json
@@ -15,6 +17,8 @@ import shutil
 import sys
 from pathlib import Path
 
+import gguf
+import numpy as np
 import torch
 import transformers
 
@@ -33,11 +37,36 @@ MLA = dict(vocab_size=96, hidden_size=32, num_hidden_layers=3, num_attention_hea
            n_group=4, topk_group=2, norm_topk_prob=True, routed_scaling_factor=2.5, max_position_embeddings=512,
            tie_word_embeddings=False, rms_norm_eps=1e-6, bos_token_id=0, eos_token_id=1)
 
+GROUPED = dict(vocab_size=96, hidden_size=36, num_hidden_layers=3, num_attention_heads=6, num_key_value_heads=2, head_dim=12,
+               intermediate_size=48, max_position_embeddings=512, tie_word_embeddings=False, rms_norm_eps=1e-5, bos_token_id=0,
+               eos_token_id=1)
+PLAIN = dict(rope_type="default", rope_theta=10000.0)
+
 CASES = {
     "deepseek_v3": lambda: transformers.DeepseekV3Config(**MLA, rope_parameters=yarn(mscale=1.0, mscale_all_dim=1.0)),
     # 16 index heads: with few, keys that no head likes tie at 0, and torch's order among them is its own.
     "deepseek_v32": lambda: transformers.DeepseekV32Config(**MLA, rope_parameters=yarn(mscale=1.0, mscale_all_dim=1.0),
                                                            index_n_heads=16, index_head_dim=16, index_topk=8),
+    "llama": lambda: transformers.LlamaConfig(**{**GROUPED, "tie_word_embeddings": True}, rope_parameters=dict(
+        rope_type="llama3", rope_theta=500.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
+        original_max_position_embeddings=64)),
+    "llama_biased": lambda: transformers.LlamaConfig(**GROUPED, attention_bias=True, rope_parameters=PLAIN),
+    "mistral": lambda: transformers.MistralConfig(**GROUPED, sliding_window=9, rope_parameters=PLAIN),
+    "qwen2": lambda: transformers.Qwen2Config(**GROUPED, use_sliding_window=True, sliding_window=7, max_window_layers=1,
+                                              rope_parameters=PLAIN),
+    "qwen3": lambda: transformers.Qwen3Config(**GROUPED, rope_parameters=yarn()),
+    "qwen3_moe": lambda: transformers.Qwen3MoeConfig(**GROUPED, num_experts=8, num_experts_per_tok=3, moe_intermediate_size=24,
+                                                     norm_topk_prob=True, mlp_only_layers=[1], rope_parameters=PLAIN),
+    "qwen3_moe_sparse": lambda: transformers.Qwen3MoeConfig(**{**GROUPED, "num_hidden_layers": 2}, num_experts=6,
+                                                            num_experts_per_tok=2, moe_intermediate_size=24,
+                                                            norm_topk_prob=True, rope_parameters=PLAIN),
+    "gpt_oss": lambda: transformers.GptOssConfig(**{**GROUPED, "intermediate_size": 24}, num_local_experts=6,
+                                                 num_experts_per_tok=2, sliding_window=8, swiglu_limit=0.7,
+                                                 rope_parameters=yarn(truncate=False)),
+    # A GGUF file cannot say another limit than the released 7.
+    "gpt_oss_limit_7": lambda: transformers.GptOssConfig(**{**GROUPED, "intermediate_size": 24, "num_hidden_layers": 2},
+                                                         num_local_experts=4, num_experts_per_tok=2, sliding_window=8,
+                                                         rope_parameters=yarn(truncate=False)),
 }
 
 
@@ -81,6 +110,112 @@ def run(model, tokens):
     return logits, greedy, gap, model(torch.tensor([ids]), use_cache=False).logits[0].double()
 
 
+GGUF_NAMES = {
+    "input_layernorm.weight": "attn_norm.weight", "self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output", "self_attn.q_norm": "attn_q_norm",
+    "self_attn.k_norm": "attn_k_norm", "self_attn.sinks": "attn_sinks.weight", "self_attn.q_a_proj": "attn_q_a",
+    "self_attn.q_a_layernorm": "attn_q_a_norm", "self_attn.q_b_proj": "attn_q_b",
+    "self_attn.kv_a_proj_with_mqa": "attn_kv_a_mqa", "self_attn.kv_a_layernorm": "attn_kv_a_norm",
+    "self_attn.kv_b_proj": "attn_kv_b", "post_attention_layernorm": "ffn_norm", "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down", "mlp.gate.e_score_correction_bias": "exp_probs_b.bias",
+    "mlp.gate": "ffn_gate_inp", "mlp.router": "ffn_gate_inp", "mlp.shared_experts.gate_proj": "ffn_gate_shexp",
+    "mlp.shared_experts.up_proj": "ffn_up_shexp", "mlp.shared_experts.down_proj": "ffn_down_shexp"}
+
+
+def gguf_tensors(config, state):
+    """By llama.cpp's names and layouts."""
+    out = {"token_embd.weight": state["model.embed_tokens.weight"], "output_norm.weight": state["model.norm.weight"]}
+    if not config.tie_word_embeddings:
+        out["output.weight"] = state["lm_head.weight"]
+    for name, value in state.items():
+        if not name.startswith("model.layers."):
+            continue
+        layer, rest = name.removeprefix("model.layers.").split(".", 1)
+        block = f"blk.{layer}."
+        if rest.startswith("mlp.experts."):
+            part, bias = rest.removeprefix("mlp.experts."), rest.endswith("_bias")
+            end = "bias" if bias else "weight"
+            if config.model_type == "gpt_oss":  # turned round, gate and up in turn
+                value = value if bias else value.transpose(0, 2, 1)
+                halves = {"gate": value[:, ::2], "up": value[:, 1::2]}
+            else:
+                half = value.shape[1] // 2
+                halves = {"gate": value[:, :half], "up": value[:, half:]}
+            for ours, rows in halves.items() if part.startswith("gate_up") else {"down": value}.items():
+                out[f"{block}ffn_{ours}_exps.{end}"] = np.ascontiguousarray(rows)
+            continue
+        if config.model_type == "llama" and rest in ("self_attn.q_proj.weight", "self_attn.k_proj.weight"):
+            heads = config.num_attention_heads if "q_proj" in rest else config.num_key_value_heads
+            value = np.ascontiguousarray(value.reshape(heads, 2, config.head_dim // 2, -1).swapaxes(1, 2).reshape(value.shape))
+        if config.model_type == "gpt_oss" and rest.startswith("post_attention_layernorm"):
+            rest = rest.replace("post_attention_layernorm", "post_attention_norm")
+            out[block + rest] = value
+            continue
+        theirs = max((t for t in GGUF_NAMES if rest.startswith(t)), key=len)
+        out[block + GGUF_NAMES[theirs] + rest[len(theirs):]] = value
+    return out
+
+
+def write_gguf(path, name, config, state):
+    arch = {"deepseek_v3": "deepseek2", "llama": "llama", "qwen3_moe": "qwen3moe", "gpt_oss": "gpt-oss"}[config.model_type]
+    w = gguf.GGUFWriter(path, arch)
+    w.add_name(name)
+    w.add_block_count(config.num_hidden_layers)
+    w.add_context_length(config.max_position_embeddings)
+    w.add_embedding_length(config.hidden_size)
+    w.add_feed_forward_length(config.intermediate_size)
+    w.add_head_count(config.num_attention_heads)
+    w.add_head_count_kv(config.num_key_value_heads)
+    w.add_layer_norm_rms_eps(config.rms_norm_eps)
+    rope = config.rope_parameters
+    w.add_rope_freq_base(rope["rope_theta"])
+    if rope["rope_type"] == "yarn":
+        w.add_rope_scaling_type(gguf.RopeScalingType.YARN)
+        w.add_rope_scaling_factor(rope["factor"])
+        w.add_rope_scaling_orig_ctx_len(rope["original_max_position_embeddings"])
+    tensors = gguf_tensors(config, state)
+    if arch == "deepseek2":
+        w.add_leading_dense_block_count(config.first_k_dense_replace)
+        w.add_q_lora_rank(config.q_lora_rank)
+        w.add_kv_lora_rank(config.kv_lora_rank)
+        w.add_key_length(config.qk_nope_head_dim + config.qk_rope_head_dim)
+        w.add_value_length(config.v_head_dim)
+        w.add_rope_dimension_count(config.qk_rope_head_dim)
+        w.add_float32("deepseek2.rope.scaling.yarn_log_multiplier", 0.1 * rope["mscale_all_dim"])
+        w.add_expert_shared_count(config.n_shared_experts)
+        w.add_expert_weights_scale(config.routed_scaling_factor)
+        w.add_expert_weights_norm(config.norm_topk_prob)
+        w.add_expert_gating_func(gguf.ExpertGatingFuncType.SIGMOID)
+        w.add_expert_group_count(config.n_group)
+        w.add_expert_group_used_count(config.topk_group)
+    else:
+        w.add_key_length(config.head_dim)
+        w.add_value_length(config.head_dim)
+        w.add_rope_dimension_count(config.head_dim)
+    if rope["rope_type"] == "llama3":  # as llama.cpp's converter writes it: how many times slower each pair turns
+        plain = 1.0 / rope["rope_theta"] ** (np.arange(0, config.head_dim, 2) / config.head_dim)
+        turns = rope["original_max_position_embeddings"] * plain / (2 * np.pi)
+        keep = np.clip((turns - rope["low_freq_factor"]) / (rope["high_freq_factor"] - rope["low_freq_factor"]), 0, 1)
+        tensors["rope_freqs.weight"] = (plain / ((1 - keep) * plain / rope["factor"] + keep * plain)).astype(np.float32)
+    experts = getattr(config, "num_local_experts", 0)
+    if experts:
+        w.add_expert_count(experts)
+        w.add_expert_used_count(config.num_experts_per_tok)
+        w.add_expert_feed_forward_length(getattr(config, "moe_intermediate_size", config.intermediate_size))
+    if arch == "gpt-oss":
+        w.add_sliding_window(config.sliding_window)
+    for tensor, value in tensors.items():
+        kind = gguf.GGMLQuantizationType.F32 if value.ndim == 1 else gguf.GGMLQuantizationType.BF16
+        w.add_tensor(tensor, gguf.quants.quantize(value, kind), raw_dtype=kind)
+    w.write_header_to_file()
+    w.write_kv_data_to_file()
+    w.write_tensors_to_file()
+    w.close()
+
+
+IN_GGUF = ("deepseek_v3", "llama", "qwen3_moe_sparse", "gpt_oss_limit_7")
+
+
 def make(name):
     config = CASES[name]()
     tokens = torch.randint(2, config.vocab_size, (N_TOKENS,), generator=torch.Generator().manual_seed(7)).tolist()
@@ -97,7 +232,10 @@ def make(name):
         raise SystemExit(f"{name}: no seed gives clear margins")
     folder = HERE / name
     shutil.rmtree(folder, ignore_errors=True)
+    state = {k: v.float().numpy() for k, v in model.state_dict().items()}
     model.to(torch.bfloat16).save_pretrained(folder)
+    if name in IN_GGUF:
+        write_gguf(folder / "model.gguf", name, config, state)
     (folder / "generation_config.json").unlink(missing_ok=True)
     for file in folder.glob("*.safetensors"):
         file.chmod(0o644)

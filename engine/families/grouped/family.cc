@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/families/grouped/family.h"
+
+#include <nlohmann/json.hpp>
+
+#include "engine/families/grouped/bind_weights.h"
+#include "engine/families/grouped/make_models.h"
+#include "engine/families/grouped/read_config.h"
+#include "engine/formats/dequantize.h"
+#include "engine/load/weight_sizes.h"
+#include "engine/row_cache.h"
+
+namespace engine {
+namespace {
+
+class GroupedFamily : public Family {
+ public:
+  GroupedFamily(GroupedConfig config, GroupedWeights weights) : config_(std::move(config)), weights_(std::move(weights)) {}
+
+  void describe(ModelInfo& info) const override {
+    info.family = config_.family;
+    info.n_layers = config_.n_layers;
+    info.hidden_size = config_.hidden_size;
+    info.n_heads = config_.n_heads;
+    info.n_vocab = config_.n_vocab;
+    info.n_experts = config_.n_experts;
+    info.n_experts_used = config_.n_experts_used;
+    info.n_ctx_train = config_.n_ctx_train;
+    info.kv_bytes_per_token = RowCache::bytes(config_.n_layers, int64_t{2} * config_.n_kv_heads * config_.head_dim, 1);
+    WeightSizes sizes;
+    for (const GroupedLayer& l : weights_.layers) {
+      for (const TensorView* view :
+           {&l.attn_norm, &l.q, &l.k, &l.v, &l.q_bias, &l.k_bias, &l.v_bias, &l.q_norm, &l.k_norm, &l.sinks, &l.o, &l.o_bias})
+        sizes.always(*view);
+      l.ff.count(config_.n_experts_used, sizes);
+    }
+    sizes.always(weights_.norm);
+    sizes.ends(weights_.embedding, weights_.head);
+    sizes.report(info);
+  }
+
+  std::unique_ptr<Model> make_reference() const override { return make_grouped_reference(config_, weights_); }
+  std::unique_ptr<Model> make_fast(const FastKernels& kernels, ThreadPool& pool, bool pack) const override {
+    return make_grouped_fast(config_, weights_, kernels, pool, pack);
+  }
+  uint64_t packed_bytes() const override {
+    uint64_t total = static_cast<uint64_t>(weights_.head.size_bytes());
+    for (const GroupedLayer& l : weights_.layers) {
+      for (const TensorView* view : {&l.q, &l.k, &l.v, &l.o}) total += static_cast<uint64_t>(view->size_bytes());
+      total += l.ff.matrix_bytes();
+    }
+    return total;
+  }
+
+ private:
+  const GroupedConfig config_;
+  const GroupedWeights weights_;  // views, but for what was made anew
+};
+
+}  // namespace
+
+RopeTable rope_table(const GroupedConfig& config, const TensorView& factors) {
+  RopeTable table = config.llama3.factor != 1.0f ? RopeTable(config.head_dim, config.rope_theta, config.llama3)
+                                                 : RopeTable(config.head_dim, config.rope_theta, config.yarn);
+  if (factors) {
+    std::vector<float> values(static_cast<size_t>(factors.n_in()));
+    dequantize_row(factors, 0, values);
+    table.slow_down(values.data());
+  }
+  return table;
+}
+
+base::Result<std::unique_ptr<const Family>> grouped_family_from_hf(const nlohmann::json& config, const TensorTable& tensors) {
+  auto description = grouped_from_json(config);
+  if (!description) return std::move(description).error();
+  auto weights = grouped_weights_from_hf(*description, tensors);
+  if (!weights) return std::move(weights).error();
+  return std::unique_ptr<const Family>(new GroupedFamily(std::move(description->config), std::move(*weights)));
+}
+
+base::Result<std::unique_ptr<const Family>> grouped_family_from_gguf(const GgufFile& gguf) {
+  auto description = grouped_from_gguf(gguf);
+  if (!description) return std::move(description).error();
+  auto weights = grouped_weights_from_gguf(*description, gguf.tensors);
+  if (!weights) return std::move(weights).error();
+  return std::unique_ptr<const Family>(new GroupedFamily(std::move(description->config), std::move(*weights)));
+}
+
+}  // namespace engine

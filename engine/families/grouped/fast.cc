@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+// The forward pass of the grouped-query models on the fast paths.
+//
+// Cache    Rows of one layer and key head follow each other: [key | value], each padded to 16 values, so that a key head's
+//          attention reads one stream.
+// Source   as grouped.h
+#include <algorithm>
+#include <cmath>
+
+#include "engine/families/grouped/make_models.h"
+#include "engine/fast/fast_pass.h"
+#include "engine/fast/feed_forward.h"
+#include "engine/kernels/attention.h"
+#include "engine/row_cache.h"
+
+namespace engine {
+namespace {
+
+struct PackedLayer {
+  std::vector<float> attn_norm, q_bias, k_bias, v_bias, q_norm, k_norm, sinks, o_bias;
+  PackedMatrix q, k, v, o;
+  FeedForwardWeights ff;
+};
+
+PackedLayer packed_layer(const GroupedLayer& from, PanelStore& store) {
+  return {decoded(from.attn_norm), decoded(from.q_bias), decoded(from.k_bias), decoded(from.v_bias),
+          decoded(from.q_norm),    decoded(from.k_norm), decoded(from.sinks),  decoded(from.o_bias),
+          store.matrix(from.q),    store.matrix(from.k), store.matrix(from.v), store.matrix(from.o),
+          packed_feed_forward(from.ff, store)};
+}
+
+PassShape pass_shape(const GroupedConfig& c) {
+  return {c.n_layers, c.hidden_size, c.n_vocab, c.rms_eps, int64_t{c.n_heads} * c.head_dim,
+          std::max<int64_t>(c.dense_intermediate, c.expert_intermediate)};
+}
+
+class GroupedFast : public FastPass {
+ public:
+  GroupedFast(const GroupedConfig& config, const GroupedWeights& weights, const FastKernels& kernels, ThreadPool& pool, bool pack)
+      : FastPass(pass_shape(config), kernels, pool),
+        config_(config),
+        rope_(rope_table(config, weights.rope_factors)),
+        d_(config.head_dim),
+        padded_(round_up(d_, 16)),
+        kv_width_(int64_t{config.n_kv_heads} * d_),
+        group_(config.n_heads / config.n_kv_heads),
+        feed_forward_(*this, config.router(), config.gate, config.hidden_size, std::max(1, config.dense_intermediate),
+                      config.expert_intermediate, pool.size()),
+        heads_(kChunk, int64_t{config.n_heads} * d_),
+        q_(static_cast<size_t>(kChunk * config.n_heads * d_)),
+        k_(static_cast<size_t>(kChunk * kv_width_)),
+        v_(static_cast<size_t>(kChunk * kv_width_)),
+        queries_(static_cast<size_t>(kChunk * config.n_heads * padded_)),
+        results_(queries_.size()),
+        turns_(static_cast<size_t>(kChunk * d_ / 2)) {
+    std::vector<PackedMatrix*> matrices;
+    for (const GroupedLayer& from : weights.layers) layers_.push_back(packed_layer(from, store()));
+    for (PackedLayer& layer : layers_) {
+      matrices.insert(matrices.end(), {&layer.q, &layer.k, &layer.v, &layer.o});
+      layer.ff.list(matrices);
+    }
+    finish_weights(weights.embedding, weights.norm, weights.head, std::move(matrices), pack);
+  }
+
+  std::unique_ptr<Cache> make_cache(int64_t n_ctx) const override {
+    return std::make_unique<RowCache>(int64_t{config_.n_layers} * config_.n_kv_heads, 2 * padded_, n_ctx);
+  }
+  uint64_t cache_bytes(int64_t n_ctx) const override {
+    return RowCache::bytes(int64_t{config_.n_layers} * config_.n_kv_heads, 2 * padded_, n_ctx);
+  }
+
+ private:
+  void begin(const ForwardRequest& request) override {
+    for (int64_t t = 0; t < n_tokens(); ++t) rope_.angles(request.position + t, turns_.data() + t * rope_.n_pairs());
+  }
+
+  bool layer(const Worker& worker, int l, const ForwardRequest& request) override {
+    const PackedLayer& layer = layers_[static_cast<size_t>(l)];
+    if (!attention(worker, layer, {static_cast<RowCache&>(*request.cache), l, request.position})) return false;
+    feed_forward_.add(worker, layer.ff);
+    return true;
+  }
+
+  struct Place {
+    RowCache& cache;
+    int64_t layer, position;
+  };
+
+  bool attention(const Worker& worker, const PackedLayer& layer, const Place& place) {
+    const bool quantized = is_quantized(layer.q.type) || is_quantized(layer.k.type) || is_quantized(layer.v.type);
+    const int64_t n = n_tokens(), q_width = int64_t{config_.n_heads} * d_;
+    const Activations x = normed_hidden(worker, layer.attn_norm, 0, n, quantized);
+    multiply_share(worker, layer.q, x, n, q_.data(), q_width);
+    multiply_share(worker, layer.k, x, n, k_.data(), kv_width_);
+    multiply_share(worker, layer.v, x, n, v_.data(), kv_width_);
+    worker.barrier();
+    if (stopped()) return false;
+    if (n == 1) {  // a worker carries its key heads from the bias to the result without meeting the others
+      const auto [first, last] = worker.split(config_.n_kv_heads);
+      for (int64_t g = first; g < last; ++g) {
+        finish_head(layer, 0, g, place);
+        for (int64_t r = 0; r < group_; r += kMaxAttentionRows) attend(layer, g, r, std::min(group_, r + kMaxAttentionRows), place);
+      }
+    } else {
+      attend_chunk(worker, layer, place);
+    }
+    worker.barrier();
+    const Activations heads = rounded(worker, heads_, n, q_width, is_quantized(layer.o.type), mine(worker).input, 0);
+    const auto [first, last] = worker.split(layer.o.n_panels());
+    add_product(worker, layer.o, first, last, heads, n, nullptr, nullptr, layer.o_bias.empty() ? nullptr : layer.o_bias.data());
+    worker.barrier();
+    return true;
+  }
+
+  void attend_chunk(const Worker& worker, const PackedLayer& layer, const Place& place) {
+    const auto [first, last] = worker.split(n_tokens());
+    for (int64_t t = first; t < last; ++t)
+      for (int64_t g = 0; g < config_.n_kv_heads; ++g) finish_head(layer, t, g, place);
+    worker.barrier();
+    // Later rows see more of the cache: groups of rows are dealt out in turn.
+    const int64_t n_rows = n_tokens() * group_;
+    int64_t turn = 0;
+    for (int64_t g = 0; g < config_.n_kv_heads; ++g)
+      for (int64_t r = 0; r < n_rows; r += kMaxAttentionRows)
+        if (turn++ % worker.count == worker.index) attend(layer, g, r, std::min(n_rows, r + kMaxAttentionRows), place);
+  }
+
+  // Queries, key and value of key head g and token t: bias, norm, rotation; queries scaled and in rows, the rest in the cache.
+  void finish_head(const PackedLayer& layer, int64_t t, int64_t g, const Place& place) {
+    const RopeTable::Turn* turns = turns_.data() + t * rope_.n_pairs();
+    const auto rotate = [&](float* x) { (config_.interleaved_rope ? rope_interleaved : rope_half_split)(turns, rope_.n_pairs(), x); };
+    const auto finish = [&](const float* from, const std::vector<float>& bias, int64_t at, const std::vector<float>& norm, float* to) {
+      for (int64_t i = 0; i < d_; ++i) to[i] = bias.empty() ? from[i] : from[i] + bias[static_cast<size_t>(at + i)];
+      if (!norm.empty()) kernels().rms_norm(to, norm.data(), d_, config_.rms_eps, to);
+    };
+    float* row = place.cache.row(place.layer * config_.n_kv_heads + g, place.position + t);
+    finish(k_.data() + t * kv_width_ + g * d_, layer.k_bias, g * d_, layer.k_norm, row);
+    rotate(row);
+    finish(v_.data() + t * kv_width_ + g * d_, layer.v_bias, g * d_, {}, row + padded_);
+    const float scale = 1.0f / std::sqrt(static_cast<float>(d_));
+    for (int64_t j = 0; j < group_; ++j) {
+      const int64_t h = g * group_ + j;
+      float* query = query_row(g, t * group_ + j);
+      finish(q_.data() + (t * config_.n_heads + h) * d_, layer.q_bias, h * d_, layer.q_norm, query);
+      rotate(query);
+      for (int64_t i = 0; i < d_; ++i) query[i] *= scale;
+    }
+  }
+
+  // Rows of a key head follow each other: [token, head of the group].
+  float* query_row(int64_t g, int64_t row) { return queries_.data() + (g * kChunk * group_ + row) * padded_; }
+
+  // Rows [first, last) of key head g; results in heads_.
+  void attend(const PackedLayer& layer, int64_t g, int64_t first, int64_t last, const Place& place) {
+    int32_t n_visible[kMaxAttentionRows], first_visible[kMaxAttentionRows];
+    float sinks[kMaxAttentionRows];
+    const int64_t window = config_.window[static_cast<size_t>(place.layer)];
+    for (int64_t r = first; r < last; ++r) {
+      const auto seen = static_cast<int32_t>(place.position + r / group_ + 1);
+      n_visible[r - first] = seen;
+      first_visible[r - first] = window == 0 ? 0 : std::max(0, seen - static_cast<int32_t>(window));
+      if (!layer.sinks.empty()) sinks[r - first] = layer.sinks[static_cast<size_t>(g * group_ + r % group_)];
+    }
+    float* out = results_.data() + (g * kChunk * group_ + first) * padded_;
+    AttentionRows rows;
+    rows.queries = query_row(g, first);
+    rows.n_rows = static_cast<int>(last - first);
+    rows.n_visible = n_visible;
+    rows.first_visible = window == 0 ? nullptr : first_visible;
+    rows.keys = place.cache.row(place.layer * config_.n_kv_heads + g, 0);
+    rows.values = rows.keys + padded_;
+    rows.key_stride = rows.value_stride = place.cache.width();
+    rows.width = rows.value_width = padded_;
+    rows.sinks = layer.sinks.empty() ? nullptr : sinks;
+    rows.out = out;
+    kernels().attention(rows);
+    for (int64_t r = first; r < last; ++r)
+      std::copy_n(out + (r - first) * padded_, d_, heads_.row(r / group_) + (g * group_ + r % group_) * d_);
+  }
+
+  const GroupedConfig config_;
+  const RopeTable rope_;
+  const int64_t d_, padded_, kv_width_, group_;
+  std::vector<PackedLayer> layers_;
+  FeedForward feed_forward_;
+
+  // Work buffers of the chunk; written by all workers, each its own part, between barriers.
+  ActivationBuffer heads_;
+  Buffer<float> q_, k_, v_;  // [kChunk, H*d], [kChunk, K*d]
+  Buffer<float> queries_, results_;  // [K, kChunk * group, padded d]
+  std::vector<RopeTable::Turn> turns_;  // [kChunk, pairs]
+};
+
+}  // namespace
+
+std::unique_ptr<Model> make_grouped_fast(const GroupedConfig& config, const GroupedWeights& weights, const FastKernels& kernels,
+                                         ThreadPool& pool, bool pack) {
+  return std::make_unique<GroupedFast>(config, weights, kernels, pool, pack);
+}
+
+}  // namespace engine

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/families/grouped/make_models.h: the family's two forward passes.
+#pragma once
+#include <memory>
+
+#include "engine/families/grouped/grouped.h"
+#include "engine/kernels/fast_kernels.h"
+#include "engine/model.h"
+#include "engine/thread_pool.h"
+
+namespace engine {
+
+// Plain operators: defines every result.
+std::unique_ptr<Model> make_grouped_reference(const GroupedConfig& config, const GroupedWeights& weights);
+
+// As Family::make_fast.
+std::unique_ptr<Model> make_grouped_fast(const GroupedConfig& config, const GroupedWeights& weights, const FastKernels& kernels,
+                                         ThreadPool& pool, bool pack);
+
+}  // namespace engine
