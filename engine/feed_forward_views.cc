@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/feed_forward_views.h"
 
+#include "engine/kernels/matmul.h"
+
 namespace engine {
 
 void FeedForwardViews::count(int n_experts_used, WeightSizes& sizes) const {
@@ -14,9 +16,9 @@ void FeedForwardViews::count(int n_experts_used, WeightSizes& sizes) const {
 uint64_t FeedForwardViews::matrix_bytes() const {
   uint64_t total = 0;
   for (const TensorView* view : {&gate, &up, &down, &router, &shared_gate, &shared_up, &shared_down})
-    if (*view) total += static_cast<uint64_t>(view->size_bytes());
+    if (*view) total += packed_bytes(*view);
   for (const auto* views : {&expert_gate, &expert_up, &expert_down})
-    for (const TensorView& view : *views) total += static_cast<uint64_t>(view.size_bytes());
+    for (const TensorView& view : *views) total += packed_bytes(view);
   return total;
 }
 

@@ -5,7 +5,7 @@
 //          reader turns them round.) Quantised types store each row as n_in / block_values blocks.
 // Owns     Nothing: the WeightFile that made the view must outlive it. Data is aligned to 1 byte only: safetensors promises
 //          no more.
-// Source   GGUF block layouts: shared specification of ggml's block_q4_0 and block_q8_0; safetensors format 0.4.
+// Source   GGUF block layouts: formats/quant_blocks.h; safetensors format 0.4.
 #pragma once
 #include <array>
 #include <cstddef>
@@ -14,7 +14,14 @@
 
 namespace engine {
 
-enum class DType : uint8_t { kF32, kF16, kBF16, kQ8_0, kQ4_0 };
+enum class DType : uint8_t {
+  kF32, kF16, kBF16,
+  kQ8_0, kQ4_0, kQ4_1, kQ5_0, kQ5_1,    // blocks of 32
+  kQ2_K, kQ3_K, kQ4_K, kQ5_K, kQ6_K,    // blocks of 256
+  kIQ2_XXS, kIQ3_XXS, kIQ4_NL, kIQ4_XS, // lattices and a curved scale
+  kMXFP4,
+};
+inline constexpr int kDTypes = static_cast<int>(DType::kMXFP4) + 1;
 
 struct DTypeTraits {
   std::string_view name;
@@ -28,6 +35,19 @@ constexpr DTypeTraits traits(DType type) {
     case DType::kBF16: return {"BF16", 1, 2};
     case DType::kQ8_0: return {"Q8_0", 32, 34};  // f16 scale, 32 x int8
     case DType::kQ4_0: return {"Q4_0", 32, 18};  // f16 scale, 16 bytes: value i in the low half, i + 16 in the high half
+    case DType::kQ4_1: return {"Q4_1", 32, 20};
+    case DType::kQ5_0: return {"Q5_0", 32, 22};
+    case DType::kQ5_1: return {"Q5_1", 32, 24};
+    case DType::kQ2_K: return {"Q2_K", 256, 84};
+    case DType::kQ3_K: return {"Q3_K", 256, 110};
+    case DType::kQ4_K: return {"Q4_K", 256, 144};
+    case DType::kQ5_K: return {"Q5_K", 256, 176};
+    case DType::kQ6_K: return {"Q6_K", 256, 210};
+    case DType::kIQ2_XXS: return {"IQ2_XXS", 256, 66};
+    case DType::kIQ3_XXS: return {"IQ3_XXS", 256, 98};
+    case DType::kIQ4_NL: return {"IQ4_NL", 32, 18};
+    case DType::kIQ4_XS: return {"IQ4_XS", 256, 136};
+    case DType::kMXFP4: return {"MXFP4", 32, 17};
   }
   return {"?", 1, 1};
 }

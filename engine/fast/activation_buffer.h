@@ -16,7 +16,7 @@ class ActivationBuffer {
         values_(static_cast<size_t>(max_rows * stride_)),
         quants_(values_.size()),
         scales_(values_.size() / kBlockValues),
-        sums_(values_.size() / kBlockValues) {}
+        sums_(values_.size() / kHalfBlock) {}
 
   int64_t stride() const { return stride_; }
   float* row(int64_t i) { return values_.data() + i * stride_; }
@@ -25,12 +25,12 @@ class ActivationBuffer {
   void quantize(const FastKernels& kernels, int64_t i, int64_t first, int64_t n) {
     const int64_t at = i * stride_ + first;
     kernels.quantize(values_.data() + at, n, quants_.data() + at, scales_.data() + at / kBlockValues,
-                     sums_.data() + at / kBlockValues);
+                     sums_.data() + at / kHalfBlock);
   }
 
   Activations from(int64_t first_row) const {
     const int64_t at = first_row * stride_;
-    return {values_.data() + at, quants_.data() + at, scales_.data() + at / kBlockValues, sums_.data() + at / kBlockValues,
+    return {values_.data() + at, quants_.data() + at, scales_.data() + at / kBlockValues, sums_.data() + at / kHalfBlock,
             stride_, nullptr};
   }
 

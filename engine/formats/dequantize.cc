@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstring>
 
+#include "engine/formats/quant_blocks.h"
+
 namespace engine {
 namespace {
 
@@ -14,22 +16,18 @@ T load(const std::byte* from) {  // weights are aligned to one byte only
   return value;
 }
 
-void dequantize_q8_0(const std::byte* block, size_t n_blocks, float* out) {
-  for (size_t b = 0; b < n_blocks; ++b, block += 34, out += 32) {
-    const float scale = f16_to_f32(load<uint16_t>(block));
-    for (size_t i = 0; i < 32; ++i) out[i] = scale * static_cast<float>(load<int8_t>(block + 2 + i));
-  }
-}
-
-void dequantize_q4_0(const std::byte* block, size_t n_blocks, float* out) {
-  for (size_t b = 0; b < n_blocks; ++b, block += 18, out += 32) {
-    const float scale = f16_to_f32(load<uint16_t>(block));
-    for (size_t i = 0; i < 16; ++i) {
-      const auto pair = load<uint8_t>(block + 2 + i);
-      out[i] = scale * static_cast<float>((pair & 15) - 8);
-      out[i + 16] = scale * static_cast<float>((pair >> 4) - 8);
+void dequantize_blocks(DType type, const std::byte* block, size_t n_blocks, float* out) {
+  const DTypeTraits t = traits(type);
+  const bool offsets = has_offsets(type);  // adding 0 would lose the sign of -0
+  QuantBlock decoded;
+  for (size_t b = 0; b < n_blocks; ++b, block += t.block_bytes)
+    for (int part = 0; part < t.block_values / 32; ++part, out += 32) {
+      decode_block(type, block, part, decoded);
+      for (int i = 0; i < 32; ++i) {
+        out[i] = decoded.scale[i / 16] * static_cast<float>(decoded.quants[i]);
+        if (offsets) out[i] += decoded.offset[i / 16];
+      }
     }
-  }
 }
 
 }  // namespace
@@ -59,8 +57,7 @@ void dequantize_row(const TensorView& tensor, int64_t row, std::span<float> out)
     case DType::kBF16:
       for (size_t i = 0; i < n; ++i) out[i] = bf16_to_f32(load<uint16_t>(from + 2 * i));
       break;
-    case DType::kQ8_0: dequantize_q8_0(from, n / 32, out.data()); break;
-    case DType::kQ4_0: dequantize_q4_0(from, n / 32, out.data()); break;
+    default: dequantize_blocks(tensor.type, from, n / static_cast<size_t>(traits(tensor.type).block_values), out.data());
   }
 }
 

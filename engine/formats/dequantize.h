@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // engine/formats/dequantize.h: stored values to f32, one row at a time. It defines what every faster path must compute.
 //
-// Source   IEEE 754 binary16; bfloat16 as the upper half of binary32; block_q8_0 and block_q4_0 as in engine/tensor.h.
+// Source   IEEE 754 binary16; bfloat16 as the upper half of binary32; quantised types as in formats/quant_blocks.h.
 #pragma once
 #include <cstdint>
 #include <span>

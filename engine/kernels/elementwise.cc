@@ -17,10 +17,10 @@ void quantize_cpu_reference(const float* x, int64_t n, int8_t* quants, float* sc
     for (int i = 0; i < 32; ++i) amax = std::max(amax, std::fabs(x[b * 32 + i]));
     const float inverse = amax > 0.0f ? 127.0f / amax : 0.0f;
     scales[b] = amax / 127.0f;
-    sums[b] = 0;
+    sums[2 * b] = sums[2 * b + 1] = 0;
     for (int i = 0; i < 32; ++i) {
       quants[b * 32 + i] = static_cast<int8_t>(std::nearbyint(x[b * 32 + i] * inverse));
-      sums[b] += quants[b * 32 + i];
+      sums[2 * b + i / 16] += quants[b * 32 + i];
     }
   }
 }

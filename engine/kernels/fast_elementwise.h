@@ -39,10 +39,12 @@ struct FastElementwise {
       const float amax = V::max_of(largest);
       scales[b] = amax / 127.0f;
       const F inverse = V::set1(amax > 0.0f ? 127.0f / amax : 0.0f);
-      int32_t sum = 0;
-      for (int i = 0; i < kBlockValues; i += V::kWidth)
-        V::store_int8(quants + b * kBlockValues + i, V::round(V::mul(V::load(block + i), inverse)), sum);
-      sums[b] = sum;
+      for (int half = 0; half < 2; ++half) {
+        int32_t sum = 0;
+        for (int i = half * kHalfBlock; i < (half + 1) * kHalfBlock; i += V::kWidth)
+          V::store_int8(quants + b * kBlockValues + i, V::round(V::mul(V::load(block + i), inverse)), sum);
+        sums[2 * b + half] = sum;
+      }
     }
   }
 

@@ -17,8 +17,8 @@ struct FastKernels {
   const char* name;  // "avx512-vnni", "avx2", "portable"
 
   // matmul.h: whole panels; y gets 16 values per panel and token, padding rows included.
-  void (*matmul[5])(const uint8_t* panels, int64_t n_panels, int64_t n_in, const Activations& x, int64_t first_token,
-                    int64_t n_tokens, float* y, int64_t y_stride);  // by DType
+  void (*matmul[kPanelForms])(const uint8_t* panels, int64_t n_panels, int64_t n_in, const Activations& x, int64_t first_token,
+                    int64_t n_tokens, float* y, int64_t y_stride);  // by PanelForm
   // quantize.h
   void (*quantize)(const float* x, int64_t n, int8_t* quants, float* scales, int32_t* sums);
   // rms_norm.h, one row

@@ -15,7 +15,10 @@ extern const FastKernels kAvx2Kernels;
 const FastKernels kAvx2Kernels = {
     "avx2",
     {FastMatmul<Avx2>::floats<DType::kF32>, FastMatmul<Avx2>::floats<DType::kF16>, FastMatmul<Avx2>::floats<DType::kBF16>,
-     FastMatmul<Avx2>::quantized<false>, FastMatmul<Avx2>::quantized<true>},
+     FastMatmul<Avx2>::tiled<PanelForm::kQ8_0>, FastMatmul<Avx2>::tiled<PanelForm::kQ4_0>,
+     FastMatmul<Avx2>::tiled<PanelForm::kBytes>, FastMatmul<Avx2>::tiled<PanelForm::kBytesOffset>,
+     FastMatmul<Avx2>::tiled<PanelForm::kHalvesBytes>, FastMatmul<Avx2>::tiled<PanelForm::kHalvesBytesOffset>,
+     FastMatmul<Avx2>::tiled<PanelForm::kNibblesOffset>},
     FastElementwise<Avx2>::quantize,
     FastElementwise<Avx2>::rms_norm,
     FastElementwise<Avx2>::silu_gate,

@@ -15,7 +15,10 @@ extern const FastKernels kAvx512Kernels;
 const FastKernels kAvx512Kernels = {
     "avx512-vnni",
     {FastMatmul<Avx512>::floats<DType::kF32>, FastMatmul<Avx512>::floats<DType::kF16>, FastMatmul<Avx512>::floats<DType::kBF16>,
-     FastMatmul<Avx512>::quantized<false>, FastMatmul<Avx512>::quantized<true>},
+     FastMatmul<Avx512>::tiled<PanelForm::kQ8_0>, FastMatmul<Avx512>::tiled<PanelForm::kQ4_0>,
+     FastMatmul<Avx512>::tiled<PanelForm::kBytes>, FastMatmul<Avx512>::tiled<PanelForm::kBytesOffset>,
+     FastMatmul<Avx512>::tiled<PanelForm::kHalvesBytes>, FastMatmul<Avx512>::tiled<PanelForm::kHalvesBytesOffset>,
+     FastMatmul<Avx512>::tiled<PanelForm::kNibblesOffset>},
     FastElementwise<Avx512>::quantize,
     FastElementwise<Avx512>::rms_norm,
     FastElementwise<Avx512>::silu_gate,

@@ -14,7 +14,10 @@ extern const FastKernels kPortableKernels;
 const FastKernels kPortableKernels = {
     "portable",
     {FastMatmul<Portable>::floats<DType::kF32>, FastMatmul<Portable>::floats<DType::kF16>, FastMatmul<Portable>::floats<DType::kBF16>,
-     FastMatmul<Portable>::quantized<false>, FastMatmul<Portable>::quantized<true>},
+     FastMatmul<Portable>::tiled<PanelForm::kQ8_0>, FastMatmul<Portable>::tiled<PanelForm::kQ4_0>,
+     FastMatmul<Portable>::tiled<PanelForm::kBytes>, FastMatmul<Portable>::tiled<PanelForm::kBytesOffset>,
+     FastMatmul<Portable>::tiled<PanelForm::kHalvesBytes>, FastMatmul<Portable>::tiled<PanelForm::kHalvesBytesOffset>,
+     FastMatmul<Portable>::tiled<PanelForm::kNibblesOffset>},
     FastElementwise<Portable>::quantize,
     FastElementwise<Portable>::rms_norm,
     FastElementwise<Portable>::silu_gate,

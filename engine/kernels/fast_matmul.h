@@ -29,7 +29,7 @@ struct FastMatmul {
         values[t] = x.values + row * x.stride;
         quants[t] = x.quants + row * x.stride;
         scales[t] = x.scales + row * (x.stride / kBlockValues);
-        sums[t] = x.sums + row * (x.stride / kBlockValues);
+        sums[t] = x.sums + row * (x.stride / kHalfBlock);
         y[t] = out + (first + t) * y_stride;
       }
     }
@@ -46,7 +46,7 @@ struct FastMatmul {
       const uint8_t* weights = block + kPanelRows * 2 + vector * V::kWidth * 4;
       typename V::Sum8 sum[T][NV];
       for (int t = 0; t < T; ++t)
-        for (int v = 0; v < NV; ++v) sum[t][v] = V::start8(rows.sums[t] + b);
+        for (int v = 0; v < NV; ++v) sum[t][v] = V::start8(rows.sums[t][2 * b] + rows.sums[t][2 * b + 1]);
 #pragma GCC unroll 8
       for (int g = 0; g < 8; ++g) {
         typename V::W8 w[NV];
@@ -78,7 +78,7 @@ struct FastMatmul {
       const uint8_t* weights = block + kPanelRows * 2 + vector * V::kWidth * 4;
       typename V::Sum4 sum[T][NV];
       for (int t = 0; t < T; ++t)
-        for (int v = 0; v < NV; ++v) sum[t][v] = V::start4(rows.sums[t] + b);
+        for (int v = 0; v < NV; ++v) sum[t][v] = V::start4(rows.sums[t][2 * b] + rows.sums[t][2 * b + 1]);
 #pragma GCC unroll 4
       for (int g = 0; g < 4; ++g) {
         typename V::W4 w[NV];
@@ -93,7 +93,7 @@ struct FastMatmul {
       for (int v = 0; v < NV; ++v) {
         const F scale = V::load_f16(block + (vector + v) * V::kWidth * 2);
         for (int t = 0; t < T; ++t) {
-          const F whole = V::finish4(sum[t][v], rows.sums[t] + b);
+          const F whole = V::finish4(sum[t][v], rows.sums[t][2 * b] + rows.sums[t][2 * b + 1]);
           acc[t][v] = V::fma(whole, V::mul(scale, V::set1(rows.scales[t][b])), acc[t][v]);
         }
       }
@@ -102,31 +102,111 @@ struct FastMatmul {
       for (int v = 0; v < NV; ++v) V::store(rows.y[t] + (vector + v) * V::kWidth, acc[t][v]);
   }
 
-  template <bool kFourBits>
-  static void quantized(const uint8_t* panels, int64_t n_panels, int64_t n_in, const Activations& x, int64_t first_token,
-                        int64_t n_tokens, float* y, int64_t y_stride) {
-    const int64_t n_blocks = n_in / kBlockValues, panel_bytes = n_blocks * kPanelRows * (kFourBits ? 18 : 34);
+  // --- the types laid out anew ---------------------------------------------------------------------------------------
+  template <PanelForm kForm, int T, int NV>
+  static void block_tile(const uint8_t* panel, int vector, int64_t n_blocks, const Rows<T>& rows) {
+    constexpr bool kNibbles = kForm == PanelForm::kNibblesOffset;
+    constexpr bool kOffset = kNibbles || kForm == PanelForm::kBytesOffset || kForm == PanelForm::kHalvesBytesOffset;
+    constexpr int kScales = kForm == PanelForm::kHalvesBytes || kForm == PanelForm::kHalvesBytesOffset ? 2 : 1;
+    constexpr int kHeadBytes = kPanelRows * 4 * kScales * (kOffset ? 2 : 1);
+    F acc[T][NV];
+    for (int t = 0; t < T; ++t)
+      for (int v = 0; v < NV; ++v) acc[t][v] = V::zero();
+    for (int64_t b = 0; b < n_blocks; ++b) {
+      const uint8_t* block = panel + b * block_panel_bytes(kForm);
+      const float* head = reinterpret_cast<const float*>(block) + vector * V::kWidth;
+      const uint8_t* weights = block + kHeadBytes + vector * V::kWidth * 4;
+      for (int h = 0; h < kScales; ++h) {
+        int32_t x_sum[T];
+        for (int t = 0; t < T; ++t) x_sum[t] = kScales == 2 ? rows.sums[t][2 * b + h] : rows.sums[t][2 * b] + rows.sums[t][2 * b + 1];
+        F whole[T][NV];
+        if constexpr (kNibbles)
+          nibble_sums<T, NV>(weights, b, rows, whole);
+        else
+          byte_sums<T, NV, 8 / kScales>(weights + h * 4 * 64, b * kBlockValues + h * kHalfBlock, x_sum, rows, whole);
+        for (int v = 0; v < NV; ++v) {
+          const F scale = V::load(head + h * kPanelRows + v * V::kWidth);
+          for (int t = 0; t < T; ++t) acc[t][v] = V::fma(whole[t][v], V::mul(scale, V::set1(rows.scales[t][b])), acc[t][v]);
+          if constexpr (kOffset) {
+            const F offset = V::load(head + (kScales + h) * kPanelRows + v * V::kWidth);
+            for (int t = 0; t < T; ++t)
+              acc[t][v] = V::fma(offset, V::set1(rows.scales[t][b] * static_cast<float>(x_sum[t])), acc[t][v]);
+          }
+        }
+      }
+    }
+    for (int t = 0; t < T; ++t)
+      for (int v = 0; v < NV; ++v) V::store(rows.y[t] + (vector + v) * V::kWidth, acc[t][v]);
+  }
+
+  // Products of `G` groups of four inputs from input `first` on.
+  template <int T, int NV, int G>
+  static void byte_sums(const uint8_t* weights, int64_t first, const int32_t* x_sum, const Rows<T>& rows, F (&whole)[T][NV]) {
+    typename V::Sum8 sum[T][NV];
+    for (int t = 0; t < T; ++t)
+      for (int v = 0; v < NV; ++v) sum[t][v] = V::start8(x_sum[t]);
+#pragma GCC unroll 8
+    for (int g = 0; g < G; ++g) {
+      typename V::W8 w[NV];
+      for (int v = 0; v < NV; ++v) w[v] = V::load_w8(weights + g * 64 + v * V::kWidth * 4);
+#pragma GCC unroll 8
+      for (int t = 0; t < T; ++t) {
+        const typename V::X4 x = V::repeat4(rows.quants[t] + first + g * 4);
+        for (int v = 0; v < NV; ++v) sum[t][v] = V::dot8(sum[t][v], w[v], x);
+      }
+    }
+    for (int t = 0; t < T; ++t)
+      for (int v = 0; v < NV; ++v) whole[t][v] = V::finish8(sum[t][v]);
+  }
+
+  // Products of a block's 32 inputs with numbers of 0 to 15.
+  template <int T, int NV>
+  static void nibble_sums(const uint8_t* weights, int64_t b, const Rows<T>& rows, F (&whole)[T][NV]) {
+    typename V::Sum4 sum[T][NV];
+    for (int t = 0; t < T; ++t)
+      for (int v = 0; v < NV; ++v) sum[t][v] = V::start4(0);
+#pragma GCC unroll 4
+    for (int g = 0; g < 4; ++g) {
+      typename V::W4 w[NV];
+      for (int v = 0; v < NV; ++v) w[v] = V::load_w4(weights + g * 64 + v * V::kWidth * 4);
+#pragma GCC unroll 8
+      for (int t = 0; t < T; ++t) {
+        const int8_t* q = rows.quants[t] + b * kBlockValues + g * 4;
+        const typename V::X4 low = V::repeat4(q), high = V::repeat4(q + 16);
+        for (int v = 0; v < NV; ++v) sum[t][v] = V::dot4(V::dot4(sum[t][v], w[v].low, low), w[v].high, high);
+      }
+    }
+    for (int t = 0; t < T; ++t)
+      for (int v = 0; v < NV; ++v) whole[t][v] = V::finish4(sum[t][v], 0);
+  }
+
+  template <PanelForm kForm, int T, int NV>
+  static void tile(const uint8_t* panel, int vector, int64_t n_blocks, const Rows<T>& rows) {
+    if constexpr (kForm == PanelForm::kQ8_0)
+      q8_tile<T, NV>(panel, vector, n_blocks, rows);
+    else if constexpr (kForm == PanelForm::kQ4_0)
+      q4_tile<T, NV>(panel, vector, n_blocks, rows);
+    else
+      block_tile<kForm, T, NV>(panel, vector, n_blocks, rows);
+  }
+
+  template <PanelForm kForm>
+  static void tiled(const uint8_t* panels, int64_t n_panels, int64_t n_in, const Activations& x, int64_t first_token,
+                    int64_t n_tokens, float* y, int64_t y_stride) {
+    constexpr int64_t kBlockBytes = kForm == PanelForm::kQ8_0   ? kPanelRows * 34
+                                    : kForm == PanelForm::kQ4_0 ? kPanelRows * 18
+                                                                : block_panel_bytes(kForm);
+    const int64_t n_blocks = n_in / kBlockValues;
     for (int64_t p = 0; p < n_panels; ++p) {
-      const uint8_t* panel = panels + p * panel_bytes;
+      const uint8_t* panel = panels + p * n_blocks * kBlockBytes;
       float* out = y + p * kPanelRows;
       int64_t t = first_token;
       const int64_t end = first_token + n_tokens;
       for (; t + kTokens <= end; t += kTokens) {
         const Rows<kTokens> rows(x, t, out, y_stride);
-        for (int v = 0; v < kVectors; ++v) {
-          if constexpr (kFourBits)
-            q4_tile<kTokens, 1>(panel, v, n_blocks, rows);
-          else
-            q8_tile<kTokens, 1>(panel, v, n_blocks, rows);
-        }
+        for (int v = 0; v < kVectors; ++v) tile<kForm, kTokens, 1>(panel, v, n_blocks, rows);
       }
-      for (; t < end; ++t) {
-        const Rows<1> rows(x, t, out, y_stride);
-        if constexpr (kFourBits)
-          q4_tile<1, kVectors>(panel, 0, n_blocks, rows);
-        else
-          q8_tile<1, kVectors>(panel, 0, n_blocks, rows);
-      }
+      for (; t < end; ++t) tile<kForm, 1, kVectors>(panel, 0, n_blocks, Rows<1>(x, t, out, y_stride));
     }
   }
 

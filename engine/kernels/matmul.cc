@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/formats/dequantize.h"
+#include "engine/formats/quant_blocks.h"
 #include "engine/kernels/fast_kernels.h"
 
 namespace engine {
@@ -32,7 +33,39 @@ void matmul_cpu_reference(const TensorView& w, const float* x, int64_t n_tokens,
   }
 }
 
+namespace {
+
+// A panel of one of the types that are laid out anew.
+void pack_blocks(const TensorView& w, int64_t index, uint8_t* out) {
+  const PanelForm form = panel_form(w.type);
+  const DTypeTraits type = traits(w.type);
+  const int64_t first = index * kPanelRows, n_rows = std::min<int64_t>(kPanelRows, w.n_rows() - first);
+  const int64_t n_parts = w.n_in() / kBlockValues, part_bytes = block_panel_bytes(form);
+  const int parts_per_block = type.block_values / kBlockValues, n_scales = has_half_scales(w.type) ? 2 : 1;
+  const bool nibbles = form == PanelForm::kNibblesOffset;
+  if (n_rows < kPanelRows) std::memset(out, 0, static_cast<size_t>(n_parts * part_bytes));
+  QuantBlock block;
+  for (int64_t r = 0; r < n_rows; ++r) {
+    const std::byte* from = row_of(w, first + r);
+    uint8_t* to = out;
+    for (int64_t p = 0; p < n_parts; ++p, to += part_bytes) {
+      decode_block(w.type, from + p / parts_per_block * type.block_bytes, static_cast<int>(p % parts_per_block), block);
+      uint8_t* at = to;
+      for (int h = 0; h < n_scales; ++h, at += kPanelRows * 4) std::memcpy(at + r * 4, &block.scale[h], 4);
+      for (int h = 0; has_offsets(w.type) && h < n_scales; ++h, at += kPanelRows * 4) std::memcpy(at + r * 4, &block.offset[h], 4);
+      if (nibbles)
+        for (int i = 0; i < 16; ++i)
+          at[i / 4 * 64 + r * 4 + i % 4] = static_cast<uint8_t>(block.quants[i] | block.quants[i + 16] << 4);
+      else
+        for (int g = 0; g < 8; ++g) std::memcpy(at + g * 64 + r * 4, block.quants + g * 4, 4);
+    }
+  }
+}
+
+}  // namespace
+
 void pack_panel(const TensorView& w, int64_t index, uint8_t* out) {
+  if (block_panel_bytes(panel_form(w.type)) > 0) return pack_blocks(w, index, out);
   const int64_t first = index * kPanelRows, n_in = w.n_in(), n_rows = std::min<int64_t>(kPanelRows, w.n_rows() - first);
   const DTypeTraits type = traits(w.type);
   if (n_rows < kPanelRows)
@@ -61,7 +94,7 @@ void pack_panel(const TensorView& w, int64_t index, uint8_t* out) {
 
 void matmul_panels(const FastKernels& kernels, const PackedMatrix& w, int64_t first_panel, int64_t last_panel,
                    const Activations& x, int64_t n_tokens, float* y, int64_t y_stride, uint8_t* scratch) {
-  const auto multiply = kernels.matmul[static_cast<size_t>(w.type)];
+  const auto multiply = kernels.matmul[static_cast<size_t>(panel_form(w.type))];
   const int64_t panel_bytes = w.panel_bytes();
   const int64_t token_bytes = is_quantized(w.type) ? w.n_in * 5 / 4 : w.n_in * 4;
   const int64_t step = std::max<int64_t>(12, kInputCacheBytes / std::max<int64_t>(1, token_bytes) / 12 * 12);

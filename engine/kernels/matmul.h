@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/kernels/matmul.h: y = x . W^T, weights F32, F16, BF16, Q8_0 or Q4_0.
+// engine/kernels/matmul.h: y = x . W^T, weights of any stored type.
 //
 // Shapes   W [n_out, n_in]; x [n_tokens, n_in] f32; y [n_tokens, n_out] f32; sums in f32.
 // Layout   The fast paths read W as panels of 16 output rows (PackedMatrix), values of the 16 rows side by side, so that
@@ -8,9 +8,12 @@
 //            Q8_0             per block of 32 inputs: 16 f16 scales, then 8 groups of [16 rows][4 values]
 //            Q4_0             per block: 16 f16 scales, then 4 groups of [16 rows][4 bytes]; group g holds inputs 4g..4g+3
 //                             in the low halves and 16+4g.. in the high ones
-//          A panel takes as many bytes as its 16 rows in the file; a last panel with fewer rows is filled with zeros.
-// Bounds   n_in is a multiple of 32 for quantised types, anything from 1 for the others.
-// Error    F32, F16, BF16: only the order of rounding differs from the reference. Q8_0, Q4_0: the fast paths round
+//            the others       per block: 16 f32 scales (twice, where halves of 32 values have their own), as many offsets
+//                             where the type has some, then the whole numbers of formats/quant_blocks.h: Q4_1 and Q4_K as
+//                             Q4_0's halves, the rest as Q8_0's bytes
+//          A last panel with fewer rows is filled with zeros. F32 to Q4_0 take as many bytes as in the file, the others more.
+// Bounds   n_in is a whole number of the type's blocks, anything from 1 for floats.
+// Error    F32, F16, BF16: only the order of rounding differs from the reference. Quantised: the fast paths round
 //          activations to 8 bits per block of 32, so each y is off by at most sum_i |w_i| * amax(block of i) / 254, plus
 //          f32 rounding.
 // Results  Every y is computed by the same steps whatever the number of tokens, panels or threads in a call.
@@ -23,8 +26,56 @@ namespace engine {
 
 inline constexpr int kPanelRows = 16;
 inline constexpr int kBlockValues = 32;  // of Q8_0, Q4_0 and quantised activations
+inline constexpr int kHalfBlock = 16;
 
 constexpr int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+
+// How a type's panels are laid out, and by which of FastKernels::matmul they are multiplied.
+enum class PanelForm { kF32, kF16, kBF16, kQ8_0, kQ4_0, kBytes, kBytesOffset, kHalvesBytes, kHalvesBytesOffset, kNibblesOffset };
+inline constexpr int kPanelForms = static_cast<int>(PanelForm::kNibblesOffset) + 1;
+constexpr PanelForm panel_form(DType type) {
+  switch (type) {
+    case DType::kF32: return PanelForm::kF32;
+    case DType::kF16: return PanelForm::kF16;
+    case DType::kBF16: return PanelForm::kBF16;
+    case DType::kQ8_0: return PanelForm::kQ8_0;
+    case DType::kQ4_0: return PanelForm::kQ4_0;
+    case DType::kQ4_1:
+    case DType::kQ4_K: return PanelForm::kNibblesOffset;
+    case DType::kQ5_1:
+    case DType::kQ5_K: return PanelForm::kBytesOffset;
+    case DType::kQ2_K: return PanelForm::kHalvesBytesOffset;
+    case DType::kQ3_K:
+    case DType::kQ6_K: return PanelForm::kHalvesBytes;
+    case DType::kQ5_0:
+    case DType::kIQ2_XXS:
+    case DType::kIQ3_XXS:
+    case DType::kIQ4_NL:
+    case DType::kIQ4_XS:
+    case DType::kMXFP4: return PanelForm::kBytes;
+  }
+  return PanelForm::kF32;
+}
+// Bytes of 32 inputs of a panel whose blocks are laid out anew; 0 for the forms that keep the file's bytes.
+constexpr int64_t block_panel_bytes(PanelForm form) {
+  switch (form) {
+    case PanelForm::kBytes: return kPanelRows * (4 + 32);
+    case PanelForm::kBytesOffset: return kPanelRows * (8 + 32);
+    case PanelForm::kHalvesBytes: return kPanelRows * (8 + 32);
+    case PanelForm::kHalvesBytesOffset: return kPanelRows * (16 + 32);
+    case PanelForm::kNibblesOffset: return kPanelRows * (8 + 16);
+    default: return 0;
+  }
+}
+constexpr int64_t panel_bytes(DType type, int64_t n_in) {
+  const int64_t anew = block_panel_bytes(panel_form(type));
+  return anew > 0 ? n_in / kBlockValues * anew : kPanelRows * (n_in / traits(type).block_values * traits(type).block_bytes);
+}
+// Bytes of all panels of a stored matrix, stacked ones included.
+inline uint64_t packed_bytes(const TensorView& view) {
+  return static_cast<uint64_t>((view.n_rows() + kPanelRows - 1) / kPanelRows * panel_bytes(view.type, view.n_in()));
+}
+constexpr bool is_quantized(DType type) { return traits(type).block_values > 1; }
 
 // Reference: each row decoded to f32, then one sum after the other.
 void matmul_cpu_reference(const TensorView& w, const float* x, int64_t n_tokens, float* y);
@@ -34,7 +85,7 @@ struct Activations {
   const float* values = nullptr;    // [n, stride]
   const int8_t* quants = nullptr;   // [n, stride], in [-127, 127]
   const float* scales = nullptr;    // [n, stride / 32]
-  const int32_t* sums = nullptr;    // [n, stride / 32], of each block's quants
+  const int32_t* sums = nullptr;    // [n, stride / 16], of each half block's quants
   int64_t stride = 0;               // a multiple of 32
   const int32_t* row_ids = nullptr; // the rows to read; null: 0, 1, 2, ...
 
@@ -42,7 +93,7 @@ struct Activations {
   // The same rows from column `offset` (a multiple of 32) on.
   Activations columns(int64_t offset) const {
     return {values ? values + offset : nullptr, quants ? quants + offset : nullptr,
-            scales ? scales + offset / kBlockValues : nullptr, sums ? sums + offset / kBlockValues : nullptr, stride, row_ids};
+            scales ? scales + offset / kBlockValues : nullptr, sums ? sums + offset / kHalfBlock : nullptr, stride, row_ids};
   }
 };
 
@@ -54,10 +105,9 @@ struct PackedMatrix {
 
   explicit operator bool() const { return n_out > 0; }
   int64_t n_panels() const { return (n_out + kPanelRows - 1) / kPanelRows; }
-  int64_t panel_bytes() const { return kPanelRows * (n_in / traits(type).block_values * traits(type).block_bytes); }
+  int64_t panel_bytes() const { return engine::panel_bytes(type, n_in); }
 };
 
-constexpr bool is_quantized(DType type) { return type == DType::kQ8_0 || type == DType::kQ4_0; }
 
 // Writes panel `index` of a stored matrix [n_out, n_in] to `out` (panel_bytes()).
 void pack_panel(const TensorView& w, int64_t index, uint8_t* out);

@@ -87,7 +87,7 @@ struct Avx2 {
     const __m256i w = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
     return {w, _mm256_abs_epi8(w)};
   }
-  static Sum8 start8(const int32_t*) { return _mm256_setzero_si256(); }
+  static Sum8 start8(int32_t) { return _mm256_setzero_si256(); }
   static Sum8 dot8(Sum8 sum, const W8& w, X4 x) {
     const __m256i pairs = _mm256_maddubs_epi16(w.magnitude, _mm256_sign_epi8(x, w.value));
     return in_order(_mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))));
@@ -103,12 +103,12 @@ struct Avx2 {
     const __m256i w = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), mask = _mm256_set1_epi8(15);
     return {_mm256_and_si256(w, mask), _mm256_and_si256(_mm256_srli_epi16(w, 4), mask)};
   }
-  static Sum4 start4(const int32_t*) { return _mm256_setzero_si256(); }
+  static Sum4 start4(int32_t) { return _mm256_setzero_si256(); }
   static Sum4 dot4(Sum4 sum, __m256i w, X4 x) { return in_order(_mm256_add_epi16(sum, _mm256_maddubs_epi16(w, x))); }
   // The stored 4 bits are 8 above the weight: 8 * (sum of the block's activations) comes off.
-  static F finish4(Sum4 sum, const int32_t* block_sum) {
+  static F finish4(Sum4 sum, int32_t block_sum) {
     const __m256i wide = _mm256_madd_epi16(sum, _mm256_set1_epi16(1));
-    return _mm256_cvtepi32_ps(_mm256_sub_epi32(wide, _mm256_set1_epi32(8 * *block_sum)));
+    return _mm256_cvtepi32_ps(_mm256_sub_epi32(wide, _mm256_set1_epi32(8 * block_sum)));
   }
 };
 

@@ -58,7 +58,7 @@ struct Avx512 {
   using W8 = __m512i;
   using Sum8 = __m512i;
   static W8 load_w8(const uint8_t* p) { return _mm512_xor_si512(_mm512_loadu_si512(p), _mm512_set1_epi8(-128)); }
-  static Sum8 start8(const int32_t* block_sum) { return _mm512_set1_epi32(-128 * *block_sum); }
+  static Sum8 start8(int32_t block_sum) { return _mm512_set1_epi32(-128 * block_sum); }
   static Sum8 dot8(Sum8 sum, W8 w, X4 x) { return _mm512_dpbusd_epi32(sum, w, x); }
   static F finish8(Sum8 sum) { return _mm512_cvtepi32_ps(sum); }
 
@@ -70,9 +70,9 @@ struct Avx512 {
     const __m512i w = _mm512_loadu_si512(p), mask = _mm512_set1_epi8(15);
     return {_mm512_and_si512(w, mask), _mm512_and_si512(_mm512_srli_epi16(w, 4), mask)};
   }
-  static Sum4 start4(const int32_t* block_sum) { return _mm512_set1_epi32(-8 * *block_sum); }
+  static Sum4 start4(int32_t block_sum) { return _mm512_set1_epi32(-8 * block_sum); }
   static Sum4 dot4(Sum4 sum, __m512i w, X4 x) { return _mm512_dpbusd_epi32(sum, w, x); }
-  static F finish4(Sum4 sum, const int32_t*) { return _mm512_cvtepi32_ps(sum); }
+  static F finish4(Sum4 sum, int32_t) { return _mm512_cvtepi32_ps(sum); }
 };
 
 }  // namespace

@@ -76,7 +76,7 @@ struct Portable {
   };
   using W8 = const int8_t*;
   static W8 load_w8(const uint8_t* p) { return reinterpret_cast<const int8_t*>(p); }
-  static Sum8 start8(const int32_t*) { return Sum8{}; }
+  static Sum8 start8(int32_t) { return Sum8{}; }
   static Sum8 dot8(Sum8 sum, W8 w, X4 x) {
     for (int i = 0; i < kWidth; ++i)
       sum.v[i] += w[4 * i] * x[0] + w[4 * i + 1] * x[1] + w[4 * i + 2] * x[2] + w[4 * i + 3] * x[3];
@@ -99,9 +99,9 @@ struct Portable {
     }
     return w;
   }
-  static Sum4 start4(const int32_t* block_sum) {
+  static Sum4 start4(int32_t block_sum) {
     Sum4 sum;
-    for (int32_t& x : sum.v) x = -8 * *block_sum;
+    for (int32_t& x : sum.v) x = -8 * block_sum;
     return sum;
   }
   static Sum4 dot4(Sum4 sum, const Half4& w, X4 x) {
@@ -109,7 +109,7 @@ struct Portable {
       sum.v[i] += w.v[4 * i] * x[0] + w.v[4 * i + 1] * x[1] + w.v[4 * i + 2] * x[2] + w.v[4 * i + 3] * x[3];
     return sum;
   }
-  static F finish4(const Sum4& sum, const int32_t*) { return finish8(sum); }
+  static F finish4(const Sum4& sum, int32_t) { return finish8(sum); }
 
  private:
   static uint16_t half_at(const uint8_t* p, int i) {

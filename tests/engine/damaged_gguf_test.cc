@@ -91,7 +91,7 @@ TEST_CASE("GGUF: values of the wrong kind are refused by name") {
   check_mentions(error_of(GgufBytes(0, 1).u32("general.alignment", 0).bytes()), {"general.alignment"});
   check_mentions(error_of(GgufBytes(0, 1).u32("general.alignment", 24).bytes()), {"general.alignment"});
   check_mentions(error_of(GgufBytes(0, 1).u32("split.count", 3).bytes()), {"split"});
-  check_mentions(error_of(GgufBytes(1, 0).tensor("w", {256}, 12, 0).data(144).bytes()), {"tensor w", "Q4_K"});
+  check_mentions(error_of(GgufBytes(1, 0).tensor("w", {256}, 17, 0).data(144).bytes()), {"tensor w", "IQ2_XS"});
   check_mentions(error_of(GgufBytes(1, 0).tensor("w", {256}, 999, 0).data(144).bytes()), {"tensor w", "number 999"});
   check_mentions(error_of(GgufBytes(1, 0).tensor("w", {33}, 8, 0).data(144).bytes()),
                  {"tensor w", "33 values", "blocks of 32"});

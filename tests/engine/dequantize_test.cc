@@ -45,3 +45,33 @@ TEST_CASE("f16_to_f32: infinities, NaN, subnormals and signed zeros") {
   CHECK(engine::f16_to_f32(0x7BFF) == 65504.0f);
   CHECK(std::signbit(engine::f16_to_f32(0x8000)));
 }
+
+TEST_CASE("dequantize_row: every quantised type gives gguf-py's values bit for bit") {
+  using engine::DType;
+  const auto golden = base::read_file(std::filesystem::path(GRAFT_SOURCE_DIR) / "tests/data/engine/blocks.bin", 1 << 20);
+  REQUIRE(golden);
+  const char* at = golden->data();
+  for (const DType type :
+       {DType::kQ8_0, DType::kQ4_0, DType::kQ4_1, DType::kQ5_0, DType::kQ5_1, DType::kQ2_K, DType::kQ3_K, DType::kQ4_K, DType::kQ5_K,
+        DType::kQ6_K, DType::kIQ2_XXS, DType::kIQ3_XXS, DType::kIQ4_NL, DType::kIQ4_XS, DType::kMXFP4}) {
+    const engine::DTypeTraits traits = engine::traits(type);
+    CAPTURE(traits.name);
+    engine::TensorView view;
+    view.type = type;
+    view.n_dims = 2;
+    view.shape = {2, 2 * traits.block_values};
+    view.data = reinterpret_cast<const std::byte*>(at);
+    at += view.size_bytes();
+    const auto n_in = static_cast<size_t>(view.n_in());
+    REQUIRE(at + 2 * n_in * sizeof(float) <= golden->data() + golden->size());
+    std::vector<float> expected(2 * n_in), values(2 * n_in);
+    std::memcpy(expected.data(), at, expected.size() * sizeof(float));
+    at += expected.size() * sizeof(float);
+    engine::dequantize_row(view, 0, std::span(values).first(n_in));
+    engine::dequantize_row(view, 1, std::span(values).last(n_in));
+    size_t wrong = 0;
+    for (size_t i = 0; i < values.size(); ++i) wrong += std::memcmp(&values[i], &expected[i], sizeof(float)) != 0;
+    CHECK(wrong == 0);
+  }
+  CHECK(at == golden->data() + golden->size());
+}

@@ -117,7 +117,7 @@ void check_model(Model& model, const TinyModel& tiny) {
     CHECK_MESSAGE(same, "pieces from " << pieces[0]);
   }
   // Back to each place, with other tokens written over what was there in between.
-  for (size_t keep = 0; keep < tiny.tokens.size(); keep += 3) {
+  for (size_t keep = 0; keep < tiny.tokens.size(); keep += 7) {
     std::vector<int32_t> changed = tiny.tokens;
     std::reverse(changed.begin() + static_cast<std::ptrdiff_t>(keep), changed.end());
     const auto held = static_cast<size_t>(cache->rewind(static_cast<int64_t>(keep)));
@@ -141,8 +141,8 @@ TEST_CASE("families: logits, greedy text, chunks and rewinding are exact in ever
     for (const FastKernels* kernels : all_kernels()) {
       CAPTURE(std::string(kernels->name));
       check_model(*tiny.family->make_fast(*kernels, pool, true), tiny);
-      check_model(*tiny.family->make_fast(*kernels, pool, false), tiny);
     }
+    check_model(*tiny.family->make_fast(best_kernels(), pool, false), tiny);
   }
 }
 

@@ -35,6 +35,12 @@ PackedMatrix unpacked(const TensorView& view) {
   return m;
 }
 
+std::vector<DType> all_types() {
+  std::vector<DType> types;
+  for (int t = 0; t < kDTypes; ++t) types.push_back(static_cast<DType>(t));
+  return types;
+}
+
 // matmul.h: 8-bit activations cost at most |w| * amax / 254 per product; f32 sums of n terms (n + 2) * 2^-24 of their size.
 Product multiply(const FastKernels& kernels, std::mt19937& random, DType type, int64_t n_tokens, int64_t n_in, int64_t n_out, bool packed) {
   const std::vector<std::byte> bytes = random_matrix(random, type, n_out, n_in);
@@ -82,11 +88,12 @@ Product multiply(const FastKernels& kernels, std::mt19937& random, DType type, i
 TEST_CASE("matmul: every type and path stays within its derived bound on awkward shapes") {
   std::mt19937 random(7);
   for (const FastKernels* kernels : all_kernels())
-    for (const DType type : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0})
-      for (const int64_t n_in : {1, 7, 32, 45, 160})
+    for (const DType type : all_types())
+      for (const int64_t n_in : {1, 7, 32, 45, 160, 256, 768})
         for (const int64_t n_out : {1, 15, 16, 17, 80})
           for (const int64_t n_tokens : {0, 1, 2, 5, 13}) {
-            if (is_quantized(type) && n_in % 32 != 0) continue;
+            if (n_in % traits(type).block_values != 0) continue;
+            if (n_in > 160 && (traits(type).block_values != 256 || n_out == 80)) continue;
             const bool packed = (n_in + n_out + n_tokens) % 2 == 0;
             CAPTURE(std::string(kernels->name)); CAPTURE(std::string(traits(type).name));
             CAPTURE(n_in); CAPTURE(n_out); CAPTURE(n_tokens); CAPTURE(packed);
@@ -100,7 +107,7 @@ TEST_CASE("matmul: every type and path stays within its derived bound on awkward
 TEST_CASE("matmul: many tokens at once give bit for bit what each token gives alone") {
   std::mt19937 random(8);
   for (const FastKernels* kernels : all_kernels())
-    for (const DType type : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0}) {
+    for (const DType type : all_types()) {
       CAPTURE(std::string(kernels->name)); CAPTURE(std::string(traits(type).name));
       constexpr int64_t kIn = 2048, kOut = 100, kTokens = 90;  // more inputs than matmul_panels takes at once
       const std::vector<std::byte> bytes = random_matrix(random, type, kOut, kIn);
@@ -178,7 +185,7 @@ TEST_CASE("quantize: every path rounds as the reference does") {
     const size_t n = x.size(), blocks = n / 32;
     std::vector<int8_t> got(n), want(n);
     std::vector<float> got_scales(blocks), want_scales(blocks);
-    std::vector<int32_t> got_sums(blocks), want_sums(blocks);
+    std::vector<int32_t> got_sums(2 * blocks), want_sums(2 * blocks);
     kernels->quantize(x.data(), static_cast<int64_t>(n), got.data(), got_scales.data(), got_sums.data());
     quantize_cpu_reference(x.data(), static_cast<int64_t>(n), want.data(), want_scales.data(), want_sums.data());
     CHECK(got == want);

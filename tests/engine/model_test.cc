@@ -90,7 +90,7 @@ TEST_CASE("model: the absorbed fast pass agrees with the expanded reference on f
 
 TEST_CASE("model: on quantised weights all paths agree, and stay near the reference") {
   ThreadPool pool(2);
-  for (const DType type : {DType::kQ8_0, DType::kQ4_0})
+  for (const DType type : {DType::kQ8_0, DType::kQ4_0, DType::kQ4_1, DType::kQ5_1, DType::kIQ4_NL, DType::kMXFP4})
     for (const KvForm form : {KvForm::kJoined, KvForm::kSplit})
       for (const int q_lora : {0, 64}) {
         CAPTURE(std::string(traits(type).name)); CAPTURE(q_lora);
@@ -116,7 +116,7 @@ TEST_CASE("model: on quantised weights all paths agree, and stay near the refere
 
 TEST_CASE("model: one token at a time, uneven chunks and one prefill give the same bits") {
   for (const FastKernels* kernels : all_kernels())
-    for (const DType type : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0})
+    for (const DType type : {DType::kF32, DType::kF16, DType::kBF16, DType::kQ8_0, DType::kQ4_0, DType::kQ5_0, DType::kQ4_1})
       for (const int q_lora : {0, 32}) {
         CAPTURE(std::string(kernels->name)); CAPTURE(std::string(traits(type).name)); CAPTURE(q_lora);
         ThreadPool pool(2);

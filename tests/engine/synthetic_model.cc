@@ -19,6 +19,30 @@ uint16_t to_f16(float x) {  // for normal values well inside the range
   return static_cast<uint16_t>((bits >> 16 & 0x8000U) | static_cast<uint32_t>(exponent) << 10 | (bits >> 13 & 1023U));
 }
 
+// Where a block's f16 numbers stand, and what makes its random bytes values of spread 1 around 0.
+struct BlockForm {
+  int scale_at, least_at;
+  float spread, least;
+};
+BlockForm block_form(DType type) {
+  switch (type) {
+    case DType::kQ8_0: return {0, -1, 74.0f, 0.0f};
+    case DType::kQ4_1: return {0, 2, 4.6f, -7.5f};
+    case DType::kQ5_0: return {0, -1, 9.2f, 0.0f};
+    case DType::kQ5_1: return {0, 2, 9.2f, -15.5f};
+    case DType::kQ2_K: return {80, 82, 12.0f, 1.5f};
+    case DType::kQ3_K: return {108, -1, 42.0f, 0.0f};
+    case DType::kQ4_K: return {0, 2, 300.0f, 7.5f};
+    case DType::kQ5_K: return {0, 2, 600.0f, 15.5f};
+    case DType::kQ6_K: return {208, -1, 1330.0f, 0.0f};
+    case DType::kIQ2_XXS: return {0, -1, 50.0f, 0.0f};
+    case DType::kIQ3_XXS: return {0, -1, 130.0f, 0.0f};
+    case DType::kIQ4_NL: return {0, -1, 70.0f, 0.0f};
+    case DType::kIQ4_XS: return {0, -1, 1290.0f, 0.0f};
+    default: return {0, -1, 4.6f, 0.0f};
+  }
+}
+
 void put_u16(std::byte* p, uint16_t value) { std::memcpy(p, &value, 2); }
 
 }  // namespace
@@ -65,9 +89,16 @@ std::vector<std::byte> random_matrix(std::mt19937& random, DType type, int64_t n
   std::vector<std::byte> bytes(static_cast<size_t>(n / traits(type).block_values * traits(type).block_bytes));
   if (is_quantized(type)) {
     for (std::byte& b : bytes) b = static_cast<std::byte>(random() & 255U);
-    const float unit = type == DType::kQ8_0 ? scale / 74.0f : scale / 4.6f;
-    for (size_t at = 0; at < bytes.size(); at += static_cast<size_t>(traits(type).block_bytes))
-      put_u16(bytes.data() + at, to_f16(unit * (0.5f + static_cast<float>(random()) * 0x1p-32f)));
+    const BlockForm form = block_form(type);
+    for (size_t at = 0; at < bytes.size(); at += static_cast<size_t>(traits(type).block_bytes)) {
+      if (type == DType::kMXFP4) {  // an exponent; the values are doubled
+        bytes[at] = static_cast<std::byte>(128 + std::lround(std::log2(scale / 6.0f)) - static_cast<long>(random() % 2));
+        continue;
+      }
+      const float unit = std::max(7e-5f, scale / form.spread) * (0.5f + static_cast<float>(random()) * 0x1p-32f);
+      put_u16(bytes.data() + at + form.scale_at, to_f16(unit));
+      if (form.least_at >= 0) put_u16(bytes.data() + at + form.least_at, to_f16(unit * form.least));
+    }
     return bytes;
   }
   const std::vector<float> values = random_floats(random, n, scale);

@@ -67,11 +67,11 @@ PackedLayer packed_layer(const DeepseekV2Config& config, const DeepseekV2Layer& 
 }
 
 uint64_t packed_bytes(const DeepseekV2Weights& weights) {
-  uint64_t total = static_cast<uint64_t>(weights.head.size_bytes());
+  uint64_t total = packed_bytes(weights.head);
   for (const DeepseekV2Layer& l : weights.layers) {
     for (const TensorView* view :
          {&l.q, &l.q_a, &l.q_b, &l.kv_a, &l.kv_b, &l.k_b, &l.v_b, &l.o, &l.index_q, &l.index_k, &l.index_weights})
-      if (*view) total += static_cast<uint64_t>(view->size_bytes());
+      if (*view) total += packed_bytes(*view);
     total += l.ff.matrix_bytes();
   }
   return total;

@@ -7,6 +7,7 @@
 #include "engine/families/grouped/make_models.h"
 #include "engine/families/grouped/read_config.h"
 #include "engine/formats/dequantize.h"
+#include "engine/kernels/matmul.h"
 #include "engine/load/weight_sizes.h"
 #include "engine/row_cache.h"
 
@@ -44,9 +45,9 @@ class GroupedFamily : public Family {
     return make_grouped_fast(config_, weights_, kernels, pool, pack);
   }
   uint64_t packed_bytes() const override {
-    uint64_t total = static_cast<uint64_t>(weights_.head.size_bytes());
+    uint64_t total = engine::packed_bytes(weights_.head);
     for (const GroupedLayer& l : weights_.layers) {
-      for (const TensorView* view : {&l.q, &l.k, &l.v, &l.o}) total += static_cast<uint64_t>(view->size_bytes());
+      for (const TensorView* view : {&l.q, &l.k, &l.v, &l.o}) total += engine::packed_bytes(*view);
       total += l.ff.matrix_bytes();
     }
     return total;

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/formats/quant_blocks.h: every quantised type as whole numbers with scales and offsets, 32 values at a time.
+//
+// value i = scale[i / 16] * quants[i], plus offset[i / 16] where the type has offsets. Computed so in f32, each operation
+// rounded, the values are those of ggml's reference dequantisers bit for bit; the fast paths multiply the whole numbers.
+//
+// Source   ggml's block layouts (ggml-common.h), as gguf-py decodes them; MXFP4: OCP Microscaling Formats 1.0.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/tensor.h"
+
+namespace engine {
+
+struct QuantBlock {
+  int8_t quants[32];
+  float scale[2];
+  float offset[2];
+};
+
+// Part `part` (32 values) of the block at `block`; parts run over the block's values. `type` is quantised.
+void decode_block(DType type, const std::byte* block, int part, QuantBlock& out);
+
+constexpr bool has_offsets(DType type) {
+  return type == DType::kQ4_1 || type == DType::kQ5_1 || type == DType::kQ2_K || type == DType::kQ4_K || type == DType::kQ5_K;
+}
+// The halves of 32 values have scales of their own.
+constexpr bool has_half_scales(DType type) { return type == DType::kQ2_K || type == DType::kQ3_K || type == DType::kQ6_K; }
+
+}  // namespace engine
