@@ -19,7 +19,7 @@ struct Candidate {
   std::string description;           // for a person
   std::optional<MutationKind> kind;  // of mutations
   double score = 0;                  // before the model
-  double model_gain = 0;             // log-probability of the changed line less that of the present one
+  double model_gain = 0;             // what the model adds to the score's logarithm
   bool removes_code = false;         // takes lines or conditions away: a weaker repair where another passes
 };
 

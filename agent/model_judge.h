@@ -22,6 +22,9 @@ class ModelJudge {
   // kInvalidArgument where the model cannot fill in the middle.
   static base::Result<std::unique_ptr<ModelJudge>> open(std::shared_ptr<const engine::Engine> model);
 
+  // How much this model's opinion counts, in (0, 1]: log-probabilities are worth that much of their face value.
+  double trust() const { return trust_; }
+
   // Sets model_gain of the first `n` candidates, until the deadline.
   base::Status rate(const CodeBase& code, std::vector<Candidate>& candidates, size_t n,
                     std::chrono::steady_clock::time_point deadline, std::stop_token stop);
@@ -33,12 +36,13 @@ class ModelJudge {
                                                    std::stop_token stop);
 
  private:
-  ModelJudge(std::shared_ptr<const engine::Engine> model, std::unique_ptr<engine::Session> session)
-      : model_(std::move(model)), session_(std::move(session)) {}
+  ModelJudge(std::shared_ptr<const engine::Engine> model, std::unique_ptr<engine::Session> session, double trust)
+      : model_(std::move(model)), session_(std::move(session)), trust_(trust) {}
   base::Result<std::vector<engine::Token>> prompt(const CodeFile& file, size_t prefix_end, size_t suffix_begin) const;
 
   std::shared_ptr<const engine::Engine> model_;
   std::unique_ptr<engine::Session> session_;
+  const double trust_;
 };
 
 }  // namespace agent

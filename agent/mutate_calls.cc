@@ -37,7 +37,8 @@ void change_arguments(MutationContext& c, int node) {
       if (is_keyword(args[i]) || is_keyword(args[j])) continue;
       const tools::Range range{c.nodes[args[i]].range.begin, c.nodes[args[j]].range.end};
       const tools::Range between{c.nodes[args[i]].range.end, c.nodes[args[j]].range.begin};
-      const double alike = type_of(c, args[i]) == type_of(c, args[j]) ? 1 : .4;
+      const std::string first = type_of(c, args[i]), second = type_of(c, args[j]);
+      const double alike = first == second ? 1 : first.empty() || second.empty() ? .7 : .2;
       c.replace(range, base::cat(c.nodes.text(args[j]), c.nodes.text(between), c.nodes.text(args[i])),
                 MutationKind::kArguments, alike * (j == i + 1 ? 1 : .5));
     }
@@ -46,26 +47,29 @@ void change_arguments(MutationContext& c, int node) {
     c.replace({c.nodes[args[i - 1]].range.end, c.nodes[args[i]].range.end}, "", MutationKind::kArguments, .12);
 }
 
+enum class Of { kNumber, kOther, kAny };
+
 struct Wrapper {
   std::string_view before, after;
   double weight;
+  Of of = Of::kNumber;
 };
 
 constexpr std::array kPythonWrappers = {
-    Wrapper{"sorted(", ")", .3},  Wrapper{"list(", ")", .3},    Wrapper{"len(", ")", .3},
-    Wrapper{"int(", ")", .3},     Wrapper{"str(", ")", .2},     Wrapper{"abs(", ")", .3},
-    Wrapper{"float(", ")", .15},  Wrapper{"set(", ")", .15},    Wrapper{"round(", ")", .1},
-    Wrapper{"max(0, ", ")", .25}, Wrapper{"min(1, ", ")", .05}, Wrapper{"reversed(", ")", .1},
-    Wrapper{"dict(", ")", .15},   Wrapper{"", ".strip()", .25}, Wrapper{"", ".lower()", .25},
-    Wrapper{"", ".copy()", .2},   Wrapper{"", ".items()", .2},  Wrapper{"", ".values()", .15}};
+    Wrapper{"sorted(", ")", .3, Of::kOther},  Wrapper{"list(", ")", .3, Of::kOther},    Wrapper{"len(", ")", .3, Of::kOther},
+    Wrapper{"int(", ")", .3, Of::kAny},     Wrapper{"str(", ")", .2, Of::kAny},     Wrapper{"abs(", ")", .3},
+    Wrapper{"float(", ")", .15, Of::kAny},  Wrapper{"set(", ")", .15, Of::kOther},    Wrapper{"round(", ")", .1},
+    Wrapper{"max(0, ", ")", .25}, Wrapper{"min(1, ", ")", .05}, Wrapper{"reversed(", ")", .1, Of::kOther},
+    Wrapper{"dict(", ")", .15, Of::kOther},   Wrapper{"", ".strip()", .25, Of::kOther}, Wrapper{"", ".lower()", .25, Of::kOther},
+    Wrapper{"", ".copy()", .2, Of::kOther},   Wrapper{"", ".items()", .2, Of::kOther},  Wrapper{"", ".values()", .15, Of::kOther}};
 constexpr std::array kCppWrappers = {Wrapper{"std::abs(", ")", .3}, Wrapper{"std::max(0, ", ")", .1},
-                                     Wrapper{"std::move(", ")", .05}, Wrapper{"static_cast<int>(", ")", .1},
+                                     Wrapper{"std::move(", ")", .05, Of::kOther}, Wrapper{"static_cast<int>(", ")", .1},
                                      Wrapper{"static_cast<double>(", ")", .15}};
 constexpr std::array kCWrappers = {Wrapper{"abs(", ")", .3}};
 constexpr std::array kScriptWrappers = {
-    Wrapper{"Math.abs(", ")", .3},     Wrapper{"Math.floor(", ")", .3},  Wrapper{"Number(", ")", .25},
-    Wrapper{"String(", ")", .2},       Wrapper{"Math.max(0, ", ")", .2}, Wrapper{"", ".trim()", .2},
-    Wrapper{"", ".toLowerCase()", .2}, Wrapper{"", ".slice()", .15},     Wrapper{"[...", "]", .15}};
+    Wrapper{"Math.abs(", ")", .3},     Wrapper{"Math.floor(", ")", .3},  Wrapper{"Number(", ")", .25, Of::kAny},
+    Wrapper{"String(", ")", .2, Of::kAny},       Wrapper{"Math.max(0, ", ")", .2}, Wrapper{"", ".trim()", .2, Of::kOther},
+    Wrapper{"", ".toLowerCase()", .2, Of::kOther}, Wrapper{"", ".slice()", .15, Of::kOther},     Wrapper{"[...", "]", .15, Of::kOther}};
 
 std::pair<const Wrapper*, size_t> wrappers(const MutationContext& c) {
   using tools::Language;
@@ -99,19 +103,21 @@ void wrap_value(MutationContext& c, int node) {
   if (above == "variable_declarator" && field == "value") place = .5;
   if (above == "init_declarator" && field == "value") place = .4;
   if (is_one_of(above, c.traits.loops) && field == "right") place = .6;
-  if (is_one_of(above, c.traits.arguments)) place = .25;
+  if (is_one_of(above, c.traits.arguments)) place = .4;
   if (c.is_comparison(parent)) place = .3;
   if (is_one_of(above, c.traits.subscripts) && field == "subscript") place = .3;
   if (place == 0) return;
   const std::string text(c.nodes.text(node));
   if (text.size() > 60 || text.find('\n') != std::string::npos) return;
   const auto [first, count] = wrappers(c);
+  const double number = c.number_likelihood(node);
   const bool simple = c.nodes[node].type.find("binary") == std::string_view::npos;
   for (size_t i = 0; i < count; ++i) {
     const Wrapper& w = first[i];
     if (!w.after.empty() && w.before.empty() && (!simple || text.ends_with(w.after))) continue;
     if (!w.before.empty() && text.starts_with(w.before)) continue;
-    c.replace(node, base::cat(w.before, text, w.after), kCall, w.weight * place);
+    const double fits = w.of == Of::kNumber ? number : w.of == Of::kOther ? 1.06 - number : .6;
+    c.replace(node, base::cat(w.before, text, w.after), kCall, w.weight * place * fits);
   }
 }
 

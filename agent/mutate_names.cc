@@ -15,6 +15,7 @@ constexpr size_t kMaxNames = 6;  // replacements of one name; the right one is a
 struct Scored {
   std::string name;
   double weight;
+  bool opposite = false;
 };
 
 void keep_best(std::vector<Scored>& names) {
@@ -125,12 +126,14 @@ int member_name(const MutationContext& c, int node) {
   return parts.size() >= 2 ? parts.back() : -1;
 }
 
+// Of several the weight is shared: what has one opposite alone is surer than what has four.
 std::vector<Scored> siblings_of(std::string_view name) {
   std::vector<Scored> names;
   for (const auto& pair : kSiblings) {
-    if (pair[0] == name) names.push_back({std::string(pair[1]), .6});
-    if (pair[1] == name) names.push_back({std::string(pair[0]), .6});
+    if (pair[0] == name) names.push_back({std::string(pair[1]), 1, true});
+    if (pair[1] == name) names.push_back({std::string(pair[0]), 1, true});
   }
+  for (Scored& sibling : names) sibling.weight /= static_cast<double>(names.size());
   return names;
 }
 
@@ -161,7 +164,7 @@ void other_member(MutationContext& c, int node) {
     names.push_back({other, weight});
   }
   keep_best(names);
-  for (const Scored& other : names) c.replace(name_node, other.name, MutationKind::kMember, other.weight);
+  for (const Scored& other : names) c.replace(name_node, other.name, other.opposite ? MutationKind::kOpposite : MutationKind::kMember, other.weight);
 }
 
 // `min` for `max`, and functions of the file whose names read alike.
@@ -185,7 +188,7 @@ void other_function(MutationContext& c, int node) {
     names.push_back({symbol.name, .4 * near});
   }
   keep_best(names);
-  for (const Scored& other : names) c.replace(callee, other.name, MutationKind::kCall, other.weight);
+  for (const Scored& other : names) c.replace(callee, other.name, other.opposite ? MutationKind::kOpposite : MutationKind::kCall, other.weight);
 }
 
 }  // namespace

@@ -38,6 +38,8 @@ void missing_operand(MutationContext& c, int node) {
   std::vector<std::pair<std::string, double>> operands;
   for (const std::string& name : names.variables) {
     if (name == "self" || name == "this" || name == "cls" || has_word(text, name)) continue;
+    if (name.size() > 1 && std::isupper(static_cast<unsigned char>(name[0])) && name.find_first_of("abcdefghijklmnopqrstuvwxyz") != std::string::npos)
+      continue;  // a type
     if (names.n_uses.at(name) == 1) operands.emplace_back(name, .9);
   }
   // Another member of the same receiver that this function does not touch.
@@ -58,7 +60,9 @@ void missing_operand(MutationContext& c, int node) {
     }
   }
   const bool sum = c.nodes[node].type.find("binary") != std::string_view::npos;
-  for (const auto& [operand, weight] : operands) {
+  const double sure = c.number_likelihood(node);
+  for (auto& [operand, weight] : operands) {
+    weight *= sure;
     c.replace(node, base::cat(sum ? "(" + text + ")" : text, " * ", operand), kMath, place * weight * .8);
     c.replace(node, base::cat(text, " + ", operand), kMath, place * weight);
     c.replace(node, base::cat(text, " - ", operand), kMath, place * weight * .5);
@@ -70,7 +74,7 @@ void missing_sign(MutationContext& c, int node) {
   if (type != "identifier" && !is_one_of(type, c.traits.members) && type != "parenthesized_expression") return;
   if (!c.may_be_number(node) && type != "parenthesized_expression") return;
   const double place = value_place(c, node);
-  if (place > 0 && place < 1) c.replace(node, base::cat("-", c.nodes.text(node)), MutationKind::kNegation, .25);
+  if (place > 0 && place < 1) c.replace(node, base::cat("-", c.nodes.text(node)), MutationKind::kNegation, .25 * c.number_likelihood(node));
 }
 
 // `price * rate` where `price * (1 + rate)` was meant.

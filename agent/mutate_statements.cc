@@ -189,6 +189,14 @@ void change_exit(MutationContext& c, int node) {
     c.replace(node, "continue" + text.substr(std::min(text.size(), size_t{5})), MutationKind::kControlFlow, .8);
   if (type == "continue_statement" || type == "continue_expression")
     c.replace(node, "break" + text.substr(std::min(text.size(), size_t{8})), MutationKind::kControlFlow, .8);
+  // A loop that should end with its function: by the same way out that other places of it take.
+  const int function = c.function_of(node);
+  if (type == "continue_statement" || type == "break_statement") {
+    std::vector<std::string> ways = {c.python() ? "return None" : base::cat("return", c.traits.statement_end)};
+    for (int i = function; i < c.nodes.size() && c.nodes[i].range.begin < c.nodes[function].range.end && ways.size() < 4; ++i)
+      if (c.nodes[i].type == "return_statement" && c.nodes.text(i).size() < 40) ways.emplace_back(c.nodes.text(i));
+    for (const std::string& way : ways) c.replace(node, way, MutationKind::kControlFlow, .4);
+  }
   if (c.python() && type == "pass_statement")
     for (const char* other : {"continue", "break", "raise"}) c.replace(node, other, MutationKind::kControlFlow, .4);
   if (c.python() && type == "elif_clause" && text.starts_with("elif"))

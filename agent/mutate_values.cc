@@ -43,8 +43,7 @@ void off_by_one(MutationContext& c, int node) {
   if (!c.nodes[node].named || !c.may_be_number(node)) return;
   const double weight = off_by_one_weight(c, node);
   if (weight <= 0) return;
-  // A name given back by a function of text or of truth is no number; the shape cannot tell, so calls count less.
-  const double sure = is_one_of(c.nodes[node].type, c.traits.calls) ? .6 : 1;
+  const double sure = c.number_likelihood(node);
   const std::string text(c.nodes.text(node));
   if (text.size() > 80 || text.find('\n') != std::string::npos) return;
   const bool bare = !has_arithmetic_inside(c, node) || text.find_first_of("%&|<>") == std::string::npos;
@@ -86,8 +85,10 @@ void change_integer(MutationContext& c, int node) {
     const bool needs_parentheses = other < 0 && (negated || has_arithmetic_inside(c, parent));
     c.replace(node, needs_parentheses ? base::cat("(", number, ")") : std::move(number), kind, weight);
   };
-  offer(value + 1, kOff, .8);
-  if (value > 0) offer(value - 1, kOff, .8);
+  // Round numbers and sizes are seldom off by one; counts and positions are small.
+  const double small = value <= 2 ? .8 : value <= 12 ? .5 : .2;
+  offer(value + 1, kOff, small);
+  if (value > 0) offer(value - 1, kOff, small);
   if (value == 0 && !negated) offer(-1, kOff, .4);
   offer(0, kConst, .5);
   offer(1, kConst, .5);

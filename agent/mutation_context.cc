@@ -117,6 +117,7 @@ bool MutationContext::is_variable_use(int node) const {
   if (is_one_of(type, traits.calls) && (field == "function" || field == "name")) return false;
   if (field == "attribute" || field == "field" || field == "property") return false;
   if (type == "keyword_argument" && field == "name") return false;
+  if (nodes.ancestor_of_type(node, {"type", "type_annotation"}) >= 0) return false;
   if (type == "decorator" || type == "type" || type == "qualified_identifier" || type == "annotation") return false;
   return nodes.ancestor_of_type(node, traits.imports) < 0;
 }
@@ -146,6 +147,8 @@ const FunctionNames& MutationContext::names_of(int function) {
     int name = nodes.child_of_field(i, "declarator");
     if (name < 0) name = nodes.child_of_field(i, "name");
     if (name < 0) name = nodes.child_of_field(i, "pattern");
+    if (name < 0 && nodes[i].type == "typed_parameter" && !nodes.named_children(i).empty()) name = nodes.named_children(i)[0];
+    if (name < 0 && nodes[i].type == "assignment") name = nodes.child_of_field(i, "left");
     for (int deeper = name; deeper >= 0 && nodes[deeper].type != "identifier";) {
       const int inner = nodes.child_of_field(deeper, "declarator");
       const std::vector<int> parts = nodes.named_children(deeper);

@@ -46,6 +46,8 @@ class MutationContext {
   bool is_declared_name(int node) const;
   // An expression that could be a number: name, member, call, subscript or arithmetic.
   bool may_be_number(int node) const;
+  // In (0, 1]: what its type and its uses in the function say (number_evidence.cc).
+  double number_likelihood(int node);
   bool is_comparison(int node) const;
   std::string one_indent() const;  // the file's step of indentation
   const std::vector<tools::Symbol>& symbols();
@@ -56,6 +58,7 @@ class MutationContext {
 
  private:
   std::map<int, FunctionNames> names_;
+  std::map<std::pair<int, std::string>, double> numbers_;  // by function and text
   std::optional<std::vector<tools::Symbol>> symbols_;
 };
 
@@ -63,6 +66,7 @@ void mutate_operator(MutationContext& context, int node);   // mutate_operators.
 void mutate_value(MutationContext& context, int node);      // mutate_values.cc
 void mutate_operand(MutationContext& context, int node);    // mutate_operands.cc
 void mutate_name(MutationContext& context, int node);       // mutate_names.cc
+void mutate_expression(MutationContext& context, int node); // mutate_expressions.cc
 void mutate_call(MutationContext& context, int node);       // mutate_calls.cc
 void mutate_statement(MutationContext& context, int node);  // mutate_statements.cc
 void mutate_guard(MutationContext& context, int node);      // mutate_guards.cc

@@ -37,6 +37,8 @@ std::string_view mutation_kind_name(MutationKind kind) {
       return "member";
     case MutationKind::kCall:
       return "call";
+    case MutationKind::kOpposite:
+      return "opposite";
     case MutationKind::kGuard:
       return "guard";
     case MutationKind::kCondition:
@@ -76,6 +78,7 @@ std::vector<Mutation> enumerate_mutations(const tools::SyntaxTree& tree, tools::
     mutate_value(context, i);
     mutate_operand(context, i);
     mutate_name(context, i);
+    mutate_expression(context, i);
     mutate_call(context, i);
     mutate_statement(context, i);
     if (options.insertions) {

@@ -29,7 +29,8 @@ enum class MutationKind {
   kVariable,
   kArguments,
   kMember,
-  kCall,  // names
+  kCall,
+  kOpposite,  // names: `min` for `max`
   kGuard,
   kCondition,
   kDeletion,

@@ -30,7 +30,8 @@ constexpr std::array kShares = {
     Share{MutationKind::kBoolean, .04},    Share{MutationKind::kBitwise, .02},
     Share{MutationKind::kAssignment, .03}, Share{MutationKind::kNegation, .05},
     Share{MutationKind::kVariable, .09},   Share{MutationKind::kArguments, .05},  // variable
-    Share{MutationKind::kMember, .05},     Share{MutationKind::kCall, .05},       // function
+    Share{MutationKind::kMember, .05},     Share{MutationKind::kCall, .05},
+    Share{MutationKind::kOpposite, .12},                                           // function
     Share{MutationKind::kType, .02},
 };
 
@@ -123,8 +124,6 @@ constexpr std::array kFits = {
 
 // A kind that has few places in the pool may not take its whole share: this part of the pool's weight is added.
 constexpr double kSmoothing = .03;
-// How much of the model's opinion counts: fitted on small programs with known mistakes.
-constexpr double kModelWeight = .35, kModelBound = 8;
 
 bool removes(const Mutation& mutation) {
   return mutation.kind == MutationKind::kDeletion || mutation.replacement.text.empty() ||
@@ -187,9 +186,7 @@ std::vector<Candidate> rank_mutations(const CodeBase& code, const Suspects& susp
   return candidates;
 }
 
-double total_score(const Candidate& candidate) {
-  return candidate.score * std::exp(kModelWeight * std::clamp(candidate.model_gain, -kModelBound, kModelBound));
-}
+double total_score(const Candidate& candidate) { return candidate.score * std::exp(candidate.model_gain); }
 
 std::string apply(const std::string& text, const std::vector<tools::Replacement>& replacements) {
   std::string out;

@@ -195,6 +195,19 @@ void bad_import(const Complaint& c, RepairSink& sink) {
   }
 }
 
+// A method without parameters that a place reads like a value lost its @property.
+void read_like_a_value(const std::string& name, RepairSink& sink) {
+  for (const Definition& definition : sink.code.find(name)) {
+    const CodeFile& file = *definition.file;
+    if (definition.symbol->parent < 0 || !file.path.ends_with(".py")) continue;
+    const int line = file.line_of(definition.symbol->range.begin);
+    if (!has(line_text(file, line), "(self)") || (line > 1 && base::trim(line_text(file, line - 1)).starts_with("@"))) continue;
+    const size_t begin = file.line_range(line).begin;
+    sink.offer(file, {begin, begin, base::cat(indent_of(line_text(file, line)), "@property\n")}, "missing decorator", .7,
+               base::cat("`@property` for `", name, "`"));
+  }
+}
+
 void wrong_arguments(const Complaint& c, RepairSink& sink) {
   if (!has(c.message, "TypeError") || c.line == 0) return;
   if (has(c.message, "positional argument") && has(c.message, "takes")) {
@@ -243,9 +256,11 @@ void wrong_arguments(const Complaint& c, RepairSink& sink) {
   if (has(c.message, "method") || has(c.message, "function"))
     for (const tools::Node& node : c.file->tree.nodes(c.file->line_range(c.line)))
       if (node.type == "attribute" && c.file->line_of(node.range.end) == c.line &&
-          c.file->text()[node.range.end] != '(')
-        sink.offer(*c.file, {node.range.end, node.range.end, "()"}, "lost call", .6,
-                   base::cat("`", c.file->text().substr(node.range.begin, node.range.end - node.range.begin), "()`"));
+          c.file->text()[node.range.end] != '(') {
+        const std::string text = c.file->text().substr(node.range.begin, node.range.end - node.range.begin);
+        sink.offer(*c.file, {node.range.end, node.range.end, "()"}, "lost call", .6, base::cat("`", text, "()`"));
+        read_like_a_value(text.substr(text.rfind('.') + 1), sink);
+      }
 }
 
 // "coroutine 'Shop.load' was never awaited": its calls that are not.

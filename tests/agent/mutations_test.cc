@@ -30,6 +30,26 @@ struct Repair {
 
 // One usual mistake each, and the text that undoes it.
 const Repair kRepairs[] = {
+    {"a.py", "def f(x, y, n):\n    return n * g(x) / g(y)\n",
+     "def f(x, y, n):\n    return n * g(y) / g(x)\n", agent::MutationKind::kArguments},
+    {"a.py", "def f(a, b):\n    if a.amount < b.amount:\n        return b.to(a.unit).amount\n",
+     "def f(a, b):\n    if a.amount < b.to(a.unit).amount:\n        return b.to(a.unit).amount\n", agent::MutationKind::kCall},
+    {"a.py", "def f(xs):\n    best = 0\n    for x in xs:\n        best = x - 1\n    return best\n",
+     "def f(xs):\n    best = 0\n    for x in xs:\n        best = max(best, x - 1)\n    return best\n", agent::MutationKind::kAssignment},
+    {"a.py", "class A:\n    def end(self):\n        return 1\n\n\ndef f(a):\n    return a.end + 1\n",
+     "class A:\n    @property\n    def end(self):\n        return 1\n\n\ndef f(a):\n    return a.end + 1\n", agent::MutationKind::kInsertion},
+    {"a.py", "def f(a, b):\n    if a < b:\n        return a.name\n    return b.name\n",
+     "def f(a, b):\n    if not a < b:\n        return a.name\n    return b.name\n", agent::MutationKind::kNegation},
+    {"a.py", "def f(xs):\n    for i, x in enumerate(xs):\n        g(i, x)\n",
+     "def f(xs):\n    for i, x in enumerate(xs, start=1):\n        g(i, x)\n", agent::MutationKind::kOffByOne},
+    {"a.py", "def f(xs):\n    for x in xs:\n        if x:\n            continue\n        g(x)\n",
+     "def f(xs):\n    for x in xs:\n        if x:\n            return None\n        g(x)\n", agent::MutationKind::kControlFlow},
+    {"a.py", "def f(lot, taken):\n    return g(lot.quantity)\n",
+     "def f(lot, taken):\n    return g(taken)\n", agent::MutationKind::kVariable},
+    {"a.cc", "int f(D date, D result) { return days(date.year, date.month); }\n",
+     "int f(D date, D result) { return days(result.year, result.month); }\n", agent::MutationKind::kVariable},
+    {"a.cc", "double f(V v) { return std::accumulate(v.begin(), v.end(), 0); }\n",
+     "double f(V v) { return std::accumulate(v.begin(), v.end(), 0.0); }\n", agent::MutationKind::kType},
     {"a.py", "def f(a, n):\n    return a < n\n", "def f(a, n):\n    return a <= n\n", agent::MutationKind::kComparison},
     {"a.py", "def f(a):\n    if a in B:\n        return 1\n", "def f(a):\n    if a not in B:\n        return 1\n",
      agent::MutationKind::kComparison},
@@ -48,9 +68,9 @@ const Repair kRepairs[] = {
      agent::MutationKind::kVariable},
     {"a.py", "def f(a, b):\n    return g(b, a)\n", "def f(a, b):\n    return g(a, b)\n",
      agent::MutationKind::kArguments},
-    {"a.py", "def f(a):\n    return a.lstrip()\n", "def f(a):\n    return a.rstrip()\n", agent::MutationKind::kMember},
+    {"a.py", "def f(a):\n    return a.lstrip()\n", "def f(a):\n    return a.rstrip()\n", agent::MutationKind::kOpposite},
     {"a.py", "def f(a, b):\n    return max(a, b)\n", "def f(a, b):\n    return min(a, b)\n",
-     agent::MutationKind::kCall},
+     agent::MutationKind::kOpposite},
     {"a.py", "def f(a, d):\n    return a / d\n", "def f(a, d):\n    if d == 0:\n        return 0\n    return a / d\n",
      agent::MutationKind::kGuard},
     {"a.py", "def f(xs):\n    t = 0\n    for x in xs:\n        t += x\n        return t\n",
@@ -97,7 +117,7 @@ const Repair kRepairs[] = {
     {"a.ts", "async function g() { return 1; }\nasync function f() {\n  return g();\n}\n",
      "async function g() { return 1; }\nasync function f() {\n  return await g();\n}\n", agent::MutationKind::kAwait},
     {"A.java", "class A {\n  int f(int a, int b) {\n    return Math.max(a, b);\n  }\n}\n",
-     "class A {\n  int f(int a, int b) {\n    return Math.min(a, b);\n  }\n}\n", agent::MutationKind::kMember},
+     "class A {\n  int f(int a, int b) {\n    return Math.min(a, b);\n  }\n}\n", agent::MutationKind::kOpposite},
     {"a.go", "package a\n\nfunc f(a, n int) bool {\n\treturn a < n\n}\n",
      "package a\n\nfunc f(a, n int) bool {\n\treturn a <= n\n}\n", agent::MutationKind::kComparison},
     {"a.rs", "fn f(a: i32, n: i32) -> i32 {\n    a - n\n}\n", "fn f(a: i32, n: i32) -> i32 {\n    a + n\n}\n",
@@ -162,4 +182,25 @@ TEST_CASE("edit_distance: counts inserted, dropped, changed and exchanged charac
   CHECK(agent::edit_distance("total", "totl", 2) == 1);
   CHECK(agent::edit_distance("total", "toatl", 2) == 1);
   CHECK(agent::edit_distance("total", "sum", 2) == 3);
+}
+
+TEST_CASE("number_likelihood: types and uses tell numbers from texts, lists and records") {
+  const auto likelihood = [](std::string_view path, const std::string& text, std::string_view of) {
+    const auto tree = tools::SyntaxTree::parse(*tools::language_of_path(path), text);
+    REQUIRE(tree);
+    agent::MutationContext context(*tree, *agent::language_traits(tree->language()));
+    for (int i = context.nodes.size() - 1; i >= 0; --i)
+      if (context.nodes[i].named && context.nodes.text(i) == of) return context.number_likelihood(i);
+    FAIL("no such node");
+    return 0.0;
+  };
+  CHECK(likelihood("a.py", "def f(n: int):\n    return g(n)\n", "n") == 1);
+  CHECK(likelihood("a.py", "def f(n: str):\n    return g(n)\n", "n") < .1);
+  CHECK(likelihood("a.py", "def f(n):\n    if n > 3:\n        return g(n)\n", "n") == 1);
+  CHECK(likelihood("a.py", "def f(xs):\n    xs.clear()\n    return g(xs)\n", "xs") < .1);
+  CHECK(likelihood("a.py", "def f(x):\n    return g(len(x))\n", "len(x)") == 1);
+  CHECK(likelihood("a.py", "def f(x):\n    return g(x)\n", "x") == doctest::Approx(.45));
+  CHECK(likelihood("a.cc", "int f(std::size_t n) { return g(n); }\n", "n") == 1);
+  CHECK(likelihood("a.cc", "int f(std::string n) { return g(n); }\n", "n") < .1);
+  CHECK(likelihood("a.cc", "int f(auto n) { return g(n); }\n", "n") == doctest::Approx(.45));
 }
