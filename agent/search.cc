@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t kMaxGrounds = 5;    // states that further changes start from
 constexpr size_t kMaxApplied = 3;    // changes on top of one another
-constexpr double kPartialShare = 2;  // a state that repaired a part, against the first one
+constexpr double kPartialShare = .7; // a state that repaired a part, against the first one
 constexpr double kBuildsShare = 20;  // a state that now builds: nothing else is worth a run before it
 constexpr int kExtraChecks = 3, kExtraChecksRisky = 8;  // after the first pass, for a better repair
 constexpr double kExtraFloor = .15;                     // of the winner's score
@@ -21,7 +21,9 @@ constexpr double kExtraFloor = .15;                     // of the winner's score
 struct Lesson {
   double line, function;
 };
-constexpr Lesson kNoEffect{.45, .92}, kOtherFailure{1.35, 1.12}, kMoreFailures{.8, 1}, kPartly{2, 1.3},
+// Any damage to a line that runs changes the failure: that alone speaks for nothing. A part repaired does, though most often
+// it is luck.
+constexpr Lesson kNoEffect{.45, .92}, kOtherFailure{.9, .97}, kMoreFailures{.7, .95}, kPartly{1.5, 1.2},
     kDoesNotBuild{.95, 1}, kHangs{.8, 1};
 
 bool is_partial(const CheckReading& before, const CheckReading& after) {

@@ -2,8 +2,7 @@
 // agent/search.h: tries candidates in the order of their scores until the check passes or the budget is spent.
 //
 // Learns   Each run tells something: a change that leaves the output as it was lies on a line that does not matter; one
-//          that changes the failure lies near the mistake; one that repairs a part becomes the ground for further
-//          changes.
+//          that only changes the failure says little; one that repairs a part becomes the ground for further changes.
 // Threads  The caller's.
 #pragma once
 #include <chrono>
