@@ -23,7 +23,7 @@ struct Lesson {
 };
 // Any damage to a line that runs changes the failure: that alone speaks for nothing. A part repaired does, though most often
 // it is luck.
-constexpr Lesson kNoEffect{.45, .92}, kOtherFailure{.9, .97}, kMoreFailures{.7, .95}, kPartly{1.5, 1.2},
+constexpr Lesson kNoEffect{.45, .92}, kOtherFailure{.95, .98}, kMoreFailures{.85, .97}, kPartly{1.5, 1.2},
     kDoesNotBuild{.95, 1}, kHangs{.8, 1};
 
 bool is_partial(const CheckReading& before, const CheckReading& after) {
