@@ -6,6 +6,8 @@
 #include <new>
 #include <system_error>
 
+#include "engine/accelerator.h"
+#include "engine/families/shapes.h"
 #include "engine/fim.h"
 #include "engine/model_package.h"
 #include "engine/session.h"
@@ -28,17 +30,28 @@ uint64_t available_memory() {
   return 0;
 }
 
+// Below this a GPU's start takes longer than it ever saves.
+constexpr uint64_t kWorthAGpu = uint64_t{256} << 20;  // bytes of weights
+
 class PackagedEngine : public Engine {
  public:
-  PackagedEngine(ModelPackage package, const LoadOptions& options) : package_(std::move(package)) {
+  // `accelerated`: the model on a GPU; null: it is made here, for the CPU. `compute`: what is known of the GPU.
+  PackagedEngine(ModelPackage package, const LoadOptions& options, std::unique_ptr<Model> accelerated, ComputeInfo compute)
+      : package_(std::move(package)), compute_(std::move(compute)) {
     shared_.n_vocab = package_.info.n_vocab;
-    if (options.numerics == Numerics::kFast) {
+    if (accelerated) {
+      shared_.model = std::move(accelerated);
+      compute_.kernels = "cuda";
+    } else if (options.numerics == Numerics::kFast) {
       shared_.pool = std::make_unique<ThreadPool>(options.n_threads > 0 ? options.n_threads : available_cores());
       // The packed copy is worth its memory as long as it leaves the editor and its tools more than it takes.
       const bool pack = package_.family->packed_bytes() < available_memory() / 2;
       shared_.model = package_.family->make_fast(best_kernels(), *shared_.pool, pack);
+      compute_.kernels = best_kernels().name;
+      compute_.threads = shared_.pool->size();
     } else {
       shared_.model = package_.family->make_reference();
+      compute_.kernels = "reference";
     }
     // What a further token costs; some caches have a part that does not grow.
     constexpr int64_t kSpan = 4096;
@@ -48,10 +61,7 @@ class PackagedEngine : public Engine {
 
   const ModelInfo& info() const override { return package_.info; }
   const SpecialTokens& special_tokens() const override { return package_.special; }
-  ComputeInfo compute() const override {
-    if (!shared_.pool) return {"reference", 1};
-    return {best_kernels().name, shared_.pool->size()};
-  }
+  ComputeInfo compute() const override { return compute_; }
   bool has_capability(std::string_view name) const override {
     for (const std::string& capability : package_.info.capabilities)
       if (capability == name) return true;
@@ -82,6 +92,8 @@ class PackagedEngine : public Engine {
                            " were asked for.");
     try {
       return make_session(shared_from_this(), shared_, n_ctx);
+    } catch (const DeviceFailure& failure) {
+      return base::Error{base::ErrorCode::kInternal, std::string("The GPU failed while a session was opened: ") + failure.what() + "."};
     } catch (const std::bad_alloc&) {
       return base::Error{base::ErrorCode::kExhausted, "There is not enough memory for a session of " + std::to_string(n_ctx) +
                                                           " tokens, which takes " + std::to_string(session_bytes(n_ctx)) + " bytes."};
@@ -90,17 +102,52 @@ class PackagedEngine : public Engine {
 
  private:
   ModelPackage package_;
+  ComputeInfo compute_;
   // Changed by sessions under its lock; the Engine's own state stays constant.
   mutable SharedModel shared_;
 };
 
+// The model on the GPU; null where the CPU takes it, with the reason in `compute`.
+base::Result<std::unique_ptr<Model>> accelerated(const ModelPackage& package, const LoadOptions& options, bool synthetic, ComputeInfo& compute) {
+  const bool must = options.backend == Backend::kCuda;
+  if (options.backend == Backend::kCpu || options.numerics == Numerics::kReference) return std::unique_ptr<Model>();
+  if (!must && package.info.weight_bytes < kWorthAGpu) return std::unique_ptr<Model>();
+  const auto opened = open_cuda();
+  if (!opened && must) return opened.error();
+  if (!opened) return std::unique_ptr<Model>();
+  auto model = package.family->make_accelerated(**opened, {synthetic, options.progress});
+  if (model) compute.device = (*opened)->info().name;
+  if (model || must) return model;
+  compute.reason = model.error().message;
+  return std::unique_ptr<Model>();
+}
+
+base::Result<std::shared_ptr<const Engine>> make_engine(ModelPackage package, const LoadOptions& options, bool synthetic) {
+  ComputeInfo compute;
+  auto model = accelerated(package, options, synthetic, compute);
+  if (!model) return std::move(model).error();
+  return std::shared_ptr<const Engine>(std::make_shared<PackagedEngine>(std::move(package), options, std::move(*model), std::move(compute)));
+}
+
 }  // namespace
+
+base::Result<std::shared_ptr<const Engine>> Engine::synthetic(const std::string& shape, const std::string& weight_type, LoadOptions options) {
+  ModelPackage package;
+  auto family = family_of_shape(shape, weight_type);
+  if (!family) return std::move(family).error();
+  package.family = std::move(*family);
+  package.family->describe(package.info);
+  package.info.name = shape + ", arbitrary weights";
+  package.info.container = "none";
+  options.backend = Backend::kCuda;
+  return make_engine(std::move(package), options, true);
+}
 
 base::Result<std::shared_ptr<const Engine>> Engine::load(const std::filesystem::path& path, const LoadOptions& options) {
   base::Result<ModelPackage> package = load_model_package(path);
   if (!package) return std::move(package).error();
   try {
-    return std::shared_ptr<const Engine>(std::make_shared<PackagedEngine>(std::move(*package), options));
+    return make_engine(std::move(*package), options, false);
   } catch (const std::bad_alloc&) {
     return base::Error{base::ErrorCode::kExhausted, path.string() + ": There is not enough memory to load this model."};
   } catch (const std::system_error& e) {

@@ -5,7 +5,7 @@
 //          keeps its Engine alive.
 // Threads  An Engine is constant after load and may be shared. A Session belongs to one thread at a time. Sessions of one
 //          Engine share its worker threads: concurrent calls are safe and take turns.
-// Errors   A broken model file: kCorrupt naming tensor and byte. A request that would pass the context: kExhausted with
+// Errors   A GPU that fails: kInternal; sessions of that Engine cannot go on. A broken model file: kCorrupt naming tensor and byte. A request that would pass the context: kExhausted with
 //          the exact counts; the session stays as it was. A stop request: kCancelled; the session holds what was evaluated.
 #pragma once
 #include <cstdint>
@@ -28,9 +28,15 @@ using Token = int32_t;
 // kReference takes the plain operators that define every result; kFast the best path of this CPU.
 enum class Numerics { kFast, kReference };
 
+// Where a model is computed. kAuto: on the GPU where there is one that the model fits on and that pays for its start, else on
+// the CPU. kCuda: on the GPU or not at all.
+enum class Backend { kAuto, kCpu, kCuda };
+
 struct LoadOptions {
-  Numerics numerics = Numerics::kFast;
-  int n_threads = 0;  // 0: the machine's cores
+  Numerics numerics = Numerics::kFast;  // kReference: the CPU's, whatever `backend` says
+  int n_threads = 0;                    // 0: the machine's cores
+  Backend backend = Backend::kAuto;
+  std::function<void(uint64_t done, uint64_t total)> progress;  // bytes of weights on their way to a GPU; may be empty
 };
 
 struct ModelInfo {
@@ -61,8 +67,10 @@ struct FimRequest {
 
 // What runs the model.
 struct ComputeInfo {
-  std::string kernels;  // "avx512-vnni", "avx2", "portable", "reference"
+  std::string kernels;  // "avx512-vnni", "avx2", "portable", "reference", "cuda"
   int threads = 1;
+  std::string device;   // the GPU's name; empty for the CPU
+  std::string reason;   // why a GPU that was looked for is not used; else empty
 };
 
 class Session;
@@ -71,6 +79,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
  public:
   // `path`: a GGUF file, or a Hugging Face style directory (config.json, *.safetensors, tokenizer.json).
   static base::Result<std::shared_ptr<const Engine>> load(const std::filesystem::path& path, const LoadOptions& options);
+  // A model of a family's true shape with arbitrary weights made on the GPU: for measuring speed without a download. Its text
+  // means nothing, and it has no tokenizer. kInvalidArgument names the shapes and weight types there are.
+  static base::Result<std::shared_ptr<const Engine>> synthetic(const std::string& shape, const std::string& weight_type, LoadOptions options);
   virtual ~Engine() = default;
 
   virtual const ModelInfo& info() const = 0;

@@ -14,6 +14,7 @@
 #include <nlohmann/json_fwd.hpp>
 
 #include "base/result.h"
+#include "engine/accelerator.h"
 #include "engine/engine.h"
 #include "engine/formats/gguf.h"
 #include "engine/formats/tensor_table.h"
@@ -36,6 +37,8 @@ class Family {
   // which costs time but no memory. `pool` is borrowed.
   virtual std::unique_ptr<Model> make_fast(const FastKernels& kernels, ThreadPool& pool, bool pack) const = 0;
   virtual uint64_t packed_bytes() const = 0;
+  // On a device beside the CPU; errors as engine/accelerator.h says.
+  virtual base::Result<std::unique_ptr<Model>> make_accelerated(Accelerator& accelerator, const UploadOptions& options) const = 0;
 };
 
 // By "model_type" of config.json, and by general.architecture of a GGUF file. `config` is used during the call only.

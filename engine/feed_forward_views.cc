@@ -13,12 +13,18 @@ void FeedForwardViews::count(int n_experts_used, WeightSizes& sizes) const {
     sizes.experts(*views, n_experts_used);
 }
 
-uint64_t FeedForwardViews::matrix_bytes() const {
-  uint64_t total = 0;
+void FeedForwardViews::list_matrices(std::vector<const TensorView*>& all) const {
   for (const TensorView* view : {&gate, &up, &down, &router, &shared_gate, &shared_up, &shared_down})
-    if (*view) total += packed_bytes(*view);
+    if (*view) all.push_back(view);
   for (const auto* views : {&expert_gate, &expert_up, &expert_down})
-    for (const TensorView& view : *views) total += packed_bytes(view);
+    for (const TensorView& view : *views) all.push_back(&view);
+}
+
+uint64_t FeedForwardViews::matrix_bytes() const {
+  std::vector<const TensorView*> all;
+  list_matrices(all);
+  uint64_t total = 0;
+  for (const TensorView* view : all) total += packed_bytes(*view);
   return total;
 }
 

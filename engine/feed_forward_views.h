@@ -24,6 +24,7 @@ struct FeedForwardViews {
 
   void count(int n_experts_used, WeightSizes& sizes) const;
   uint64_t matrix_bytes() const;  // what the fast paths lay out anew
+  void list_matrices(std::vector<const TensorView*>& all) const;  // appends those that are there
 };
 
 }  // namespace engine

@@ -5,6 +5,8 @@
 #include <mutex>
 #include <string>
 
+#include "engine/accelerator.h"
+
 namespace engine {
 namespace {
 
@@ -54,7 +56,12 @@ class TimelineSession : public Session {
       request.logits = request.all_logits ? all_logits.data() : last ? logits_.data() : nullptr;
       request.stop = stop;
       has_logits_ = false;
-      if (stop.stop_requested() || !forward(request)) return base::cancelled();
+      try {
+        if (stop.stop_requested() || !forward(request)) return base::cancelled();
+      } catch (const DeviceFailure& failure) {
+        return base::Error{base::ErrorCode::kInternal, std::string("The GPU failed: ") + failure.what() +
+                                                           ". Start again, with --backend cpu if it stays so."};
+      }
       tokens_.insert(tokens_.end(), tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(n));
       if (request.all_logits) {
         if (last) std::copy_n(all_logits.begin() + static_cast<std::ptrdiff_t>((n - 1) * n_vocab), n_vocab, logits_.begin());

@@ -14,10 +14,12 @@
 #include <string>
 #include <utility>
 
+#include "engine/accelerator.h"
+
 namespace engine::cuda {
 
-struct Failure : std::runtime_error {
-  explicit Failure(const std::string& what, bool memory = false) : std::runtime_error(what), out_of_memory(memory) {}
+struct Failure : DeviceFailure {
+  explicit Failure(const std::string& what, bool memory = false) : DeviceFailure(what), out_of_memory(memory) {}
   bool out_of_memory;
 };
 

@@ -35,6 +35,19 @@ struct Matrix {
   int64_t n_experts = 1, n_out = 0, n_in = 0;
 
   explicit operator bool() const { return quants != nullptr; }
+  // Bytes of `rows` rows, scales included.
+  double bytes(int64_t rows) const {
+    const double n = static_cast<double>(rows) * static_cast<double>(n_in);
+    switch (format) {
+      case Format::kF32: return n * 4;
+      case Format::kBF16:
+      case Format::kF16: return n * 2;
+      case Format::kInt8: return n + n / 16;
+      case Format::kInt4: return n / 2 + n / 16 + (offsets ? n / 16 : 0);
+      case Format::kWide: return n * 1.5;
+    }
+    return 0;
+  }
   bool whole_numbers() const { return format == Format::kInt8 || format == Format::kInt4 || format == Format::kWide; }
 };
 

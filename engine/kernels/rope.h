@@ -37,6 +37,7 @@ class RopeTable {
 
   int n_pairs() const { return static_cast<int>(frequencies_.size()); }
   const std::vector<double>& frequencies() const { return frequencies_; }
+  float amplitude() const { return amplitude_; }
 
   struct Turn {
     float cos, sin;

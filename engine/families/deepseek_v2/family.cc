@@ -49,24 +49,27 @@ class DeepseekV2Family : public Family {
     return make_deepseek_v2_fast(config_, weights_, kernels, pool, pack);
   }
   uint64_t packed_bytes() const override { return engine::packed_bytes(weights_); }
+  base::Result<std::unique_ptr<Model>> make_accelerated(Accelerator& accelerator, const UploadOptions& options) const override {
+    return accelerator.make_deepseek_v2(config_, weights_, options);
+  }
 
  private:
   const DeepseekV2Config config_;
   const DeepseekV2Weights weights_;  // views
 };
 
-std::unique_ptr<const Family> family(const DeepseekV2Description& description, DeepseekV2Weights weights) {
-  return std::make_unique<DeepseekV2Family>(description.config, std::move(weights));
-}
-
 }  // namespace
+
+std::unique_ptr<const Family> deepseek_v2_family(const DeepseekV2Config& config, DeepseekV2Weights weights) {
+  return std::make_unique<DeepseekV2Family>(config, std::move(weights));
+}
 
 base::Result<std::unique_ptr<const Family>> deepseek_v2_family_from_hf(const nlohmann::json& config, const TensorTable& tensors) {
   auto description = deepseek_v2_from_json(config);
   if (!description) return std::move(description).error();
   auto weights = deepseek_v2_weights_from_hf(*description, tensors);
   if (!weights) return std::move(weights).error();
-  return family(*description, std::move(*weights));
+  return deepseek_v2_family(description->config, std::move(*weights));
 }
 
 base::Result<std::unique_ptr<const Family>> deepseek_v2_family_from_gguf(const GgufFile& gguf) {
@@ -74,7 +77,7 @@ base::Result<std::unique_ptr<const Family>> deepseek_v2_family_from_gguf(const G
   if (!description) return std::move(description).error();
   auto weights = deepseek_v2_weights_from_gguf(*description, gguf.tensors);
   if (!weights) return std::move(weights).error();
-  return family(*description, std::move(*weights));
+  return deepseek_v2_family(description->config, std::move(*weights));
 }
 
 }  // namespace engine

@@ -52,6 +52,9 @@ class GroupedFamily : public Family {
     }
     return total;
   }
+  base::Result<std::unique_ptr<Model>> make_accelerated(Accelerator& accelerator, const UploadOptions& options) const override {
+    return accelerator.make_grouped(config_, weights_, options);
+  }
 
  private:
   const GroupedConfig config_;
@@ -71,12 +74,16 @@ RopeTable rope_table(const GroupedConfig& config, const TensorView& factors) {
   return table;
 }
 
+std::unique_ptr<const Family> grouped_family(const GroupedConfig& config, GroupedWeights weights) {
+  return std::make_unique<GroupedFamily>(config, std::move(weights));
+}
+
 base::Result<std::unique_ptr<const Family>> grouped_family_from_hf(const nlohmann::json& config, const TensorTable& tensors) {
   auto description = grouped_from_json(config);
   if (!description) return std::move(description).error();
   auto weights = grouped_weights_from_hf(*description, tensors);
   if (!weights) return std::move(weights).error();
-  return std::unique_ptr<const Family>(new GroupedFamily(std::move(description->config), std::move(*weights)));
+  return grouped_family(description->config, std::move(*weights));
 }
 
 base::Result<std::unique_ptr<const Family>> grouped_family_from_gguf(const GgufFile& gguf) {
@@ -84,7 +91,7 @@ base::Result<std::unique_ptr<const Family>> grouped_family_from_gguf(const GgufF
   if (!description) return std::move(description).error();
   auto weights = grouped_weights_from_gguf(*description, gguf.tensors);
   if (!weights) return std::move(weights).error();
-  return std::unique_ptr<const Family>(new GroupedFamily(std::move(description->config), std::move(*weights)));
+  return grouped_family(description->config, std::move(*weights));
 }
 
 }  // namespace engine

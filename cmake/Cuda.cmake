@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+# GRAFT_CUDA says whether the CUDA backend is built: AUTO (where nvcc is found), ON (a missing nvcc is an error) or OFF.
+# GRAFT_CUDA_ARCHITECTURES: code for 8.0, which 8.x devices run and newer ones compile for themselves, and for Hopper.
+set(GRAFT_CUDA AUTO CACHE STRING "Build the CUDA backend: AUTO, ON or OFF")
+set(GRAFT_CUDA_ARCHITECTURES "80;90a-real" CACHE STRING "As CMAKE_CUDA_ARCHITECTURES")
+set(graft_has_cuda OFF)
+if(GRAFT_CUDA STREQUAL "AUTO" AND NOT GRAFT_SANITIZE)
+  include(CheckLanguage)
+  check_language(CUDA)
+  if(CMAKE_CUDA_COMPILER)
+    set(graft_has_cuda ON)
+  endif()
+elseif(GRAFT_CUDA AND NOT GRAFT_CUDA STREQUAL "AUTO")
+  set(graft_has_cuda ON)
+endif()
+if(graft_has_cuda)
+  set(CMAKE_CUDA_ARCHITECTURES ${GRAFT_CUDA_ARCHITECTURES})
+  set(CMAKE_CUDA_RUNTIME_LIBRARY Static)
+  if(CCACHE_PROGRAM)
+    set(CMAKE_CUDA_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+  endif()
+  enable_language(CUDA)
+  set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")  # CMake 3.25 does not know this of nvcc
+  set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
+endif()

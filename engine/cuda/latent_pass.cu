@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/cuda/latent_pass.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/cuda/prefill_attention.h"
+#include "engine/formats/dequantize.h"
+#include "engine/load/weight_sizes.h"
+
+namespace engine::cuda {
+namespace {
+
+int64_t widest_layer(const DeepseekV2Config& c) {
+  return std::max<int64_t>(c.dense_intermediate, int64_t{c.n_shared_experts} * c.expert_intermediate);
+}
+
+PassShape shape_of(const DeepseekV2Config& c) {
+  PassShape shape;
+  shape.n_layers = c.n_layers;
+  shape.hidden_size = c.hidden_size;
+  shape.n_vocab = c.n_vocab;
+  shape.rms_eps = c.rms_eps;
+  shape.cache_width = c.kv_lora_rank + c.qk_rope_dim;
+  shape.widest_layer = widest_layer(c);
+  shape.expert_width = c.expert_intermediate;
+  shape.router = c.router();
+  return shape;
+}
+
+std::vector<const TensorView*> matrices(const DeepseekV2Weights& w) {
+  std::vector<const TensorView*> all = {&w.embedding, &w.head};
+  for (const DeepseekV2Layer& l : w.layers)
+    for (const TensorView* view : {&l.q, &l.q_a, &l.q_b, &l.kv_a, &l.kv_b, &l.k_b, &l.v_b, &l.o})
+      if (*view) all.push_back(view);
+  for (const DeepseekV2Layer& l : w.layers) l.ff.list_matrices(all);
+  return all;
+}
+
+float attention_scale(const DeepseekV2Config& c) {
+  const float m = yarn_attention_scale(c.yarn);
+  return m * m / std::sqrt(static_cast<float>(c.qk_nope_dim + c.qk_rope_dim));
+}
+
+}  // namespace
+
+LatentPass::LatentPass(const DeepseekV2Config& config, const DeepseekV2Weights& weights, const UploadOptions& options)
+    : Pass(shape_of(config), all_f32(matrices(weights)), options, bytes_of(matrices(weights))), config_(config), scale_(attention_scale(config)) {
+  if (config.index_topk != 0) throw Unsupported("the CUDA backend does not have DeepSeek-V3.2's indexer yet");
+  if (config.kv_lora_rank % 8 != 0 || config.kv_lora_rank > 512 || config.kv_lora_rank + config.qk_rope_dim > kMaxKeyWidth)
+    throw Unsupported("the CUDA backend takes latents of at most 512 values, a multiple of 8");
+  const int64_t heads = config.n_heads, c = config.kv_lora_rank, dk = config.qk_nope_dim + config.qk_rope_dim;
+  if (config.qk_nope_dim % 8 != 0 || config.qk_rope_dim % 8 != 0 || config.v_head_dim % 8 != 0 || dk > 256 || config.v_head_dim > 256)
+    throw Unsupported("the CUDA backend takes heads of at most 256 values, a multiple of 8");
+  for (const DeepseekV2Layer& from : weights.layers) {
+    Layer to;
+    to.attn_norm = store_.floats(from.attn_norm);
+    if (from.q) to.q = store_.matrix(from.q);
+    else {
+      to.q_a = store_.matrix(from.q_a);
+      to.q_a_norm = store_.floats(from.q_a_norm);
+      to.q_b = store_.matrix(from.q_b);
+    }
+    to.kv_a = store_.matrix(from.kv_a);
+    to.kv_a_norm = store_.floats(from.kv_a_norm);
+    to.o = store_.matrix(from.o);
+    upload_key_values(from, to);
+    to.ff = upload_feed_forward(from.ff);
+    layers_.push_back(to);
+  }
+  finish(weights.embedding, weights.norm, weights.head, RopeTable(config.qk_rope_dim, config.rope_theta, config.yarn));
+  const auto n = static_cast<size_t>(kChunk), h = static_cast<size_t>(heads);
+  q_ = DeviceBuffer<float>(n * h * static_cast<size_t>(dk));
+  kv_ = DeviceBuffer<float>(n * static_cast<size_t>(c + config.qk_rope_dim));
+  if (config.q_lora_rank > 0) {
+    q_low_ = DeviceBuffer<float>(n * static_cast<size_t>(config.q_lora_rank));
+    q_low_normed_ = values(kChunk * int64_t{config.q_lora_rank});
+  }
+  queries_ = DeviceBuffer<float>(h * static_cast<size_t>(c + config.qk_rope_dim));
+  partial_ = DeviceBuffer<float>(static_cast<size_t>(kMaxPieces) * h * static_cast<size_t>(c + 2));
+  merged_ = DeviceBuffer<float>(h * static_cast<size_t>(config.v_head_dim));
+  q_turned_ = values(kChunk * heads * dk);
+  expanded_ = values(kKeySegment * heads * (config.qk_nope_dim + config.v_head_dim));
+  keys_ = values(kKeySegment * heads * dk);
+  out_ = values(kChunk * heads * config.v_head_dim);
+  attention_state_ = DeviceBuffer<float>(n * h * static_cast<size_t>(config.v_head_dim + 2));
+}
+
+void LatentPass::upload_key_values(const DeepseekV2Layer& from, Layer& to) {
+  const int64_t heads = config_.n_heads, c = config_.kv_lora_rank, nope = config_.qk_nope_dim, v = config_.v_head_dim, both = nope + v;
+  const auto span_of = [](float* values, int64_t n) { return std::span(values, static_cast<size_t>(n)); };
+  to.kv_b = store_.made(heads * both, c, [&](int64_t row, float* out) {
+    const int64_t h = row / both, i = row % both;
+    if (from.kv_b) return dequantize_row(from.kv_b, row, span_of(out, c));
+    if (i >= nope) return dequantize_row(from.v_b.slice(h), i - nope, span_of(out, c));
+    const TensorView k_b = from.k_b.slice(h);  // [C, nope]
+    std::vector<float> key(static_cast<size_t>(nope));
+    for (int64_t j = 0; j < c; ++j) {
+      dequantize_row(k_b, j, key);
+      out[j] = key[static_cast<size_t>(i)];
+    }
+  });
+  to.v_b = store_.made(heads * v, c, [&](int64_t row, float* out) {
+    const int64_t h = row / v, i = row % v;
+    if (from.kv_b) dequantize_row(from.kv_b, h * both + nope + i, span_of(out, c));
+    else dequantize_row(from.v_b.slice(h), i, span_of(out, c));
+  });
+  std::vector<float> all;  // of kv_b's key rows, [H nope, C]
+  if (from.kv_b && !store_.synthetic()) {
+    all.resize(static_cast<size_t>(heads * nope * c));
+    for (int64_t row = 0; row < heads * nope; ++row)
+      dequantize_row(from.kv_b, row / nope * both + row % nope, span_of(all.data() + row * c, c));
+  }
+  to.k_absorb = store_.made(heads * c, nope, [&](int64_t row, float* out) {
+    const int64_t h = row / c, i = row % c;
+    if (!from.kv_b) return dequantize_row(from.k_b.slice(h), i, span_of(out, nope));
+    for (int64_t j = 0; j < nope; ++j) out[j] = all[static_cast<size_t>((h * nope + j) * c + i)];
+  });
+}
+
+void LatentPass::step_attention(int l) {
+  const Layer& layer = layers_[static_cast<size_t>(l)];
+  const Norm norm{layer.attn_norm, shape_.rms_eps};
+  Projection p;
+  p.n = 2;
+  p.w[0] = layer.q ? layer.q : layer.q_a, p.y[0] = layer.q ? q_.data() : q_low_.data();
+  p.w[1] = layer.kv_a, p.y[1] = kv_.data();
+  project(p, hidden(), norm, stream_);
+  if (!layer.q) {
+    Projection up;
+    up.n = 1;
+    up.w[0] = layer.q_b, up.y[0] = q_.data();
+    project(up, q_low_.data(), {layer.q_a_norm, shape_.rms_eps}, stream_);
+  }
+  LatentQuery query;
+  query.q = q_.data();
+  query.kv = kv_.data();
+  query.norm = {layer.kv_a_norm, shape_.rms_eps};
+  query.k_absorb = layer.k_absorb;
+  query.turns = turns_.data();
+  query.scale = scale_;
+  query.n_heads = config_.n_heads;
+  query.nope = config_.qk_nope_dim;
+  query.rope = config_.qk_rope_dim;
+  query.latent = config_.kv_lora_rank;
+  query.row_width = shape_.cache_width;
+  query.layer = l;
+  query.float_cache = exact_;
+  query.queries = queries_.data();
+  latent_query(query, state_.data(), stream_);
+  DecodeAttention a;
+  a.q = queries_.data();
+  a.n_heads = config_.n_heads;
+  a.n_kv_heads = 1;
+  a.dk = config_.kv_lora_rank + config_.qk_rope_dim;
+  a.dv = config_.kv_lora_rank;
+  a.row_width = shape_.cache_width;
+  a.layer = l;
+  a.float_cache = exact_;
+  a.partial = partial_.data();
+  decode_attention(a, state_.data(), stream_);
+  Merge merge;
+  merge.partial = partial_.data();
+  merge.n_heads = config_.n_heads;
+  merge.dv = config_.kv_lora_rank;
+  merge.w = layer.v_b;
+  merge.out = merged_.data();
+  merge_pieces(merge, state_.data(), stream_);
+  Projection o;
+  o.n = 1;
+  o.w[0] = layer.o, o.y[0] = hidden();
+  o.add = true;
+  project(o, merged_.data(), {}, stream_);
+}
+
+void LatentPass::chunk_attention(int l, const Chunk& chunk) {
+  const Layer& layer = layers_[static_cast<size_t>(l)];
+  const int64_t heads = config_.n_heads, nope = config_.qk_nope_dim, rope = config_.qk_rope_dim, v = config_.v_head_dim;
+  const int64_t dk = nope + rope;
+  if (layer.q) {
+    product(layer.q, normed(), chunk.n, Store::kF32, q_.data());
+  } else {
+    product(layer.q_a, normed(), chunk.n, Store::kF32, q_low_.data());
+    norm_rows(q_low_.data(), config_.q_lora_rank, chunk.n, config_.q_lora_rank, {layer.q_a_norm, shape_.rms_eps}, exact_, q_low_normed_.data(),
+              nullptr, stream_);
+    product(layer.q_b, q_low_normed_.data(), chunk.n, Store::kF32, q_.data());
+  }
+  product(layer.kv_a, normed(), chunk.n, Store::kF32, kv_.data());
+  LatentStore store;
+  store.q = q_.data();
+  store.kv = kv_.data();
+  store.norm = {layer.kv_a_norm, shape_.rms_eps};
+  store.turns = turns_.data();
+  store.n = chunk.n;
+  store.n_heads = config_.n_heads;
+  store.nope = config_.qk_nope_dim;
+  store.rope = config_.qk_rope_dim;
+  store.latent = config_.kv_lora_rank;
+  store.cache = cache_at(chunk, l, chunk.position);
+  store.row_width = shape_.cache_width;
+  store.q_out = q_turned_.data();
+  latent_store(store, exact_, stream_);
+
+  const int64_t n_keys = chunk.position + chunk.n;
+  for (int64_t first = 0; first < n_keys; first += kKeySegment) {
+    const int64_t n = std::min<int64_t>(kKeySegment, n_keys - first);
+    Gemm expand;
+    expand.w = layer.kv_b;
+    expand.x = cache_at(chunk, l, first);
+    expand.x_stride = shape_.cache_width;
+    expand.n_rows = n;
+    expand.store = Store::kActivation;
+    expand.y = expanded_.data();
+    expand.y_stride = layer.kv_b.n_out;
+    gemm(expand, exact_, stream_);
+    KeyParts parts;
+    parts.expanded = expanded_.data();
+    parts.cache = cache_at(chunk, l, first);
+    parts.row_width = shape_.cache_width;
+    parts.n_keys = n;
+    parts.n_heads = config_.n_heads;
+    parts.nope = config_.qk_nope_dim;
+    parts.rope = config_.qk_rope_dim;
+    parts.v = config_.v_head_dim;
+    parts.latent = config_.kv_lora_rank;
+    parts.keys = keys_.data();
+    assemble_keys(parts, exact_, stream_);
+    PrefillAttention a;
+    a.q = q_turned_.data();
+    a.k = keys_.data();
+    a.v = expanded_.data() + nope * value_bytes();
+    a.k_stride = heads * dk, a.k_head_stride = dk;
+    a.v_stride = heads * (nope + v), a.v_head_stride = nope + v;
+    a.n_tokens = chunk.n;
+    a.n_keys = static_cast<int>(n);
+    a.n_heads = a.n_kv_heads = config_.n_heads;
+    a.dk = static_cast<int>(dk);
+    a.dv = static_cast<int>(v);
+    a.position = chunk.position;
+    a.first_key = first;
+    a.scale = scale_;
+    a.first = first == 0;
+    a.last = first + n == n_keys;
+    a.state = attention_state_.data();
+    a.out = out_.data();
+    prefill_attention(a, exact_, stream_);
+  }
+  product(layer.o, out_.data(), chunk.n, Store::kAddF32, hidden());
+}
+
+}  // namespace engine::cuda

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/cuda/latent_pass.h: DeepSeek-V2 and V3 on the device. A step uses the absorbed form of latent attention; a chunk
+// expands keys and values, a segment of the past at a time.
+//
+// Source   DeepSeek-V2, arXiv:2405.04434, section 2 and appendix C
+#pragma once
+#include "engine/cuda/pass.h"
+#include "engine/families/deepseek_v2/deepseek_v2.h"
+
+namespace engine::cuda {
+
+class LatentPass : public Pass {
+ public:
+  LatentPass(const DeepseekV2Config& config, const DeepseekV2Weights& weights, const UploadOptions& options);
+
+ private:
+  struct Layer {
+    const float* attn_norm = nullptr;
+    Matrix q, q_a, q_b, kv_a, o;
+    const float* q_a_norm = nullptr;
+    const float* kv_a_norm = nullptr;
+    Matrix k_absorb;  // [H C, nope]
+    Matrix kv_b;      // [H (nope + v), C]: per head nope rows, then v rows
+    Matrix v_b;       // [H v, C]
+    DeviceFeedForward ff;
+  };
+
+  void upload_key_values(const DeepseekV2Layer& from, Layer& to);
+  void step_attention(int l) override;
+  void chunk_attention(int l, const Chunk& chunk) override;
+  const DeviceFeedForward& feed_forward(int l) const override { return layers_[static_cast<size_t>(l)].ff; }
+  const float* attention_norm(int l) const override { return layers_[static_cast<size_t>(l)].attn_norm; }
+
+  const DeepseekV2Config config_;
+  const float scale_;
+  std::vector<Layer> layers_;
+  DeviceBuffer<float> q_, kv_, q_low_, queries_, partial_, merged_, attention_state_;
+  DeviceBuffer<std::byte> q_low_normed_, q_turned_, expanded_, keys_, out_;
+};
+
+}  // namespace engine::cuda

@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/cuda/pass.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <map>
+#include <new>
+
+#include "engine/cuda/launch.h"
+
+namespace engine::cuda {
+namespace {
+
+std::vector<TensorView> one(const TensorView& view) { return {view}; }
+
+// Keeps the device busy until the host has queued what is to be measured.
+__global__ void spin_kernel(int64_t nanoseconds) {
+  int64_t start, now;
+  asm volatile("mov.u64 %0, %globaltimer;" : "=l"(start));
+  do asm volatile("mov.u64 %0, %globaltimer;" : "=l"(now));
+  while (now - start < nanoseconds);
+}
+
+}  // namespace
+
+Pass::Pass(const PassShape& shape, bool exact, const UploadOptions& options, uint64_t stored_bytes)
+    : shape_(shape), exact_(exact), options_(options), store_(options_, exact, stored_bytes) {
+  check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreate");
+}
+
+Pass::~Pass() {
+  if (graph_) cudaGraphExecDestroy(graph_);
+  cudaFreeHost(pinned_state_);
+  cudaFreeHost(pinned_logits_);
+  cudaFreeHost(pinned_tokens_);
+  if (stream_) cudaStreamDestroy(stream_);
+}
+
+DeviceFeedForward Pass::upload_feed_forward(const FeedForwardViews& v) {
+  DeviceFeedForward ff;
+  ff.norm = store_.floats(v.norm);
+  if (!v.router) {
+    std::tie(ff.gate, ff.up) = store_.pair(one(v.gate), one(v.up));
+    ff.down = store_.matrix(v.down);
+    return ff;
+  }
+  ff.router = store_.in_f32(v.router);
+  ff.router_bias = store_.floats(v.router_bias);
+  ff.selection_bias = store_.floats(v.selection_bias);
+  std::tie(ff.expert_gate, ff.expert_up) = store_.pair(v.expert_gate, v.expert_up);
+  ff.expert_down = store_.stacked(v.expert_down);
+  ff.expert_gate_bias = store_.floats(v.expert_gate_bias);
+  ff.expert_up_bias = store_.floats(v.expert_up_bias);
+  ff.expert_down_bias = store_.floats(v.expert_down_bias);
+  if (v.shared_gate) {
+    std::tie(ff.shared_gate, ff.shared_up) = store_.pair(one(v.shared_gate), one(v.shared_up));
+    ff.shared_down = store_.matrix(v.shared_down);
+  }
+  return ff;
+}
+
+void Pass::finish(const TensorView& embedding, const TensorView& norm, const TensorView& head, const RopeTable& rope) {
+  embedding_ = store_.matrix(embedding);
+  head_ = head.data == embedding.data && !store_.synthetic() ? embedding_ : store_.matrix(head);
+  norm_ = store_.floats(norm);
+  rope_ = {store_.doubles(rope.frequencies()), rope.n_pairs(), rope.amplitude()};
+  const int64_t d = shape_.hidden_size, k = std::max(1, shape_.router.n_experts_used), f = shape_.expert_width;
+  const auto n = static_cast<size_t>(kChunk), slots = n * static_cast<size_t>(k), experts = static_cast<size_t>(shape_.router.n_experts);
+  if (shape_.router.n_experts > kMaxExperts) throw Unsupported("the CUDA backend routes between at most 1,024 experts");
+  state_ = DeviceBuffer<StepState>(1);
+  turns_ = DeviceBuffer<Turn>(n * static_cast<size_t>(rope_.n_pairs));
+  hidden_ = DeviceBuffer<float>(n * static_cast<size_t>(d));
+  normed_ = values(kChunk * d);
+  const auto wide = static_cast<int64_t>(slots) * f;
+  h_ = values(std::max(wide, kChunk * shape_.widest_layer));
+  logits_ = DeviceBuffer<float>(static_cast<size_t>(kLogitRows) * static_cast<size_t>(shape_.n_vocab));
+  tokens_ = DeviceBuffer<int32_t>(n);
+  counters_ = DeviceBuffer<int32_t>(2);  // the step's router, the chunk's tiles
+  check(cudaMemset(counters_.data(), 0, counters_.bytes()), "cudaMemset");
+  step_h_ = DeviceBuffer<float>(static_cast<size_t>(std::max(k * f, shape_.widest_layer)));
+  step_shared_ = DeviceBuffer<float>(static_cast<size_t>(2 * shape_.widest_layer));
+  if (experts > 0) {
+    normed_f32_ = DeviceBuffer<float>(n * static_cast<size_t>(d));
+    slots_ = values(static_cast<int64_t>(slots) * d);
+    ids_ = DeviceBuffer<int32_t>(slots);
+    slot_of_ = DeviceBuffer<int32_t>(slots);
+    token_of_ = DeviceBuffer<int32_t>(slots);
+    weights_ = DeviceBuffer<float>(slots);
+    router_logits_ = DeviceBuffer<float>(n * experts);
+    tiles_ = DeviceBuffer<ExpertTile>(static_cast<size_t>(tiles_bound(static_cast<int64_t>(slots), shape_.router.n_experts)));
+  }
+  check(cudaMallocHost(&pinned_state_, sizeof(StepState)), "cudaMallocHost");
+  check(cudaMallocHost(&pinned_logits_, logits_.bytes()), "cudaMallocHost");
+  check(cudaMallocHost(&pinned_tokens_, tokens_.bytes()), "cudaMallocHost");
+  check(cudaDeviceSynchronize(), "uploading weights");
+}
+
+std::unique_ptr<Cache> Pass::make_cache(int64_t n_ctx) const {
+  try {
+    return std::make_unique<DeviceCache>(shape_.n_layers, shape_.cache_width * value_bytes(), n_ctx);
+  } catch (const Failure& failure) {
+    if (failure.out_of_memory) throw std::bad_alloc();
+    throw;
+  }
+}
+
+uint64_t Pass::cache_bytes(int64_t n_ctx) const {
+  return static_cast<uint64_t>(shape_.n_layers) * static_cast<uint64_t>(shape_.cache_width * value_bytes()) * static_cast<uint64_t>(n_ctx);
+}
+
+bool Pass::forward(const ForwardRequest& request) {
+  if (request.stop.stop_requested()) return false;
+  if (request.tokens.size() > 1) return run_chunk(request);
+  run_step(request);
+  return true;
+}
+
+// ---- one token
+
+void Pass::set_state(int32_t token, int64_t position, DeviceCache& cache) {
+  pinned_state_->token = token;
+  pinned_state_->position = static_cast<int32_t>(position);
+  pinned_state_->cache = cache.layer(0);
+  pinned_state_->layer_stride = shape_.cache_width * cache.n_ctx();
+}
+
+void Pass::step_feed_forward(const DeviceFeedForward& ff) {
+  const Norm norm{ff.norm, shape_.rms_eps};
+  GateUp wide;
+  Down narrow;
+  wide.form = narrow.form = shape_.gate;
+  wide.h = step_h_.data();
+  narrow.h = step_h_.data();
+  if (!ff.router) {
+    wide.gate = ff.gate, wide.up = ff.up;
+    narrow.down = ff.down;
+  } else {
+    Projection first;
+    first.w[0] = ff.router, first.y[0] = router_logits_.data(), first.bias[0] = ff.router_bias;
+    first.n = 1;
+    if (ff.shared_gate) {
+      first.w[1] = ff.shared_gate, first.y[1] = step_shared_.data();
+      first.w[2] = ff.shared_up, first.y[2] = step_shared_.data() + ff.shared_gate.n_out;
+      first.n = 3;
+      narrow.shared_down = ff.shared_down;
+      narrow.shared = step_shared_.data();
+    }
+    project_and_route(first, {shape_.router, ff.selection_bias, ids_.data(), weights_.data(), counters_.data()}, hidden(), norm, stream_);
+    wide.gate = ff.expert_gate, wide.up = ff.expert_up;
+    wide.gate_bias = ff.expert_gate_bias, wide.up_bias = ff.expert_up_bias;
+    wide.ids = narrow.ids = ids_.data();
+    wide.k = narrow.k = shape_.router.n_experts_used;
+    narrow.down = ff.expert_down;
+    narrow.bias = ff.expert_down_bias;
+    narrow.weights = weights_.data();
+  }
+  gate_up(wide, hidden(), norm, stream_);
+  down(narrow, hidden(), stream_);
+}
+
+void Pass::step() {
+  begin_token(embedding_, rope_, state_.data(), hidden(), turns_.data(), stream_);
+  for (int l = 0; l < shape_.n_layers; ++l) {
+    step_attention(l);
+    step_feed_forward(feed_forward(l));
+  }
+  Projection last;
+  last.w[0] = head_, last.y[0] = logits_.data(), last.n = 1;
+  project(last, hidden(), {norm_, shape_.rms_eps}, stream_);
+}
+
+void Pass::run_step(const ForwardRequest& request) {
+  auto& cache = static_cast<DeviceCache&>(*request.cache);
+  set_state(request.tokens[0], request.position, cache);
+  const size_t logit_bytes = static_cast<size_t>(shape_.n_vocab) * sizeof(float);
+  if (!graph_) {
+    cudaGraph_t graph = nullptr;
+    check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture");
+    check(cudaMemcpyAsync(state_.data(), pinned_state_, sizeof(StepState), cudaMemcpyHostToDevice, stream_), "cudaMemcpyAsync");
+    step();
+    check(cudaMemcpyAsync(pinned_logits_, logits_.data(), logit_bytes, cudaMemcpyDeviceToHost, stream_), "cudaMemcpyAsync");
+    check(cudaStreamEndCapture(stream_, &graph), "cudaStreamEndCapture");
+    const cudaError_t made = cudaGraphInstantiate(&graph_, graph, 0);
+    cudaGraphDestroy(graph);
+    check(made, "cudaGraphInstantiate");
+  }
+  check(cudaGraphLaunch(graph_, stream_), "cudaGraphLaunch");
+  check(cudaStreamSynchronize(stream_), "decoding a token");
+  if (request.logits) std::memcpy(request.logits, pinned_logits_, logit_bytes);
+}
+
+std::string Pass::profile(DeviceCache& cache, int64_t position) {
+  set_state(1, position, cache);
+  Recorder recorder;
+  cudaEvent_t start;
+  check(cudaEventCreate(&start), "cudaEventCreate");
+  check(cudaMemcpyAsync(state_.data(), pinned_state_, sizeof(StepState), cudaMemcpyHostToDevice, stream_), "cudaMemcpyAsync");
+  spin_kernel<<<1, 1, 0, stream_>>>(30'000'000);
+  check(cudaEventRecord(start, stream_), "cudaEventRecord");
+  Recorder::active() = &recorder;
+  try {
+    step();
+  } catch (...) {
+    Recorder::active() = nullptr;
+    throw;
+  }
+  Recorder::active() = nullptr;
+  check(cudaStreamSynchronize(stream_), "profiling a step");
+  struct Sum {
+    int calls = 0;
+    double microseconds = 0.0, bytes = 0.0;
+  };
+  std::map<std::string, Sum> sums;
+  std::vector<std::string> order;
+  cudaEvent_t before = start;
+  double total = 0.0;
+  for (const Recorder::Entry& entry : recorder.entries) {
+    float milliseconds = 0.0f;
+    check(cudaEventElapsedTime(&milliseconds, before, entry.end), "cudaEventElapsedTime");
+    before = entry.end;
+    Sum& sum = sums[entry.launch.name];
+    if (sum.calls++ == 0) order.emplace_back(entry.launch.name);
+    sum.microseconds += milliseconds * 1000.0;
+    sum.bytes += entry.launch.bytes;
+    total += milliseconds * 1000.0;
+  }
+  cudaEventDestroy(start);
+  std::string text = "kernel                calls    us each    us total   share    GB/s\n";
+  for (const std::string& name : order) {
+    const Sum& s = sums[name];
+    char line[160];
+    std::snprintf(line, sizeof line, "%-20s %6d %10.2f %11.1f %6.1f%% %7.0f\n", name.c_str(), s.calls, s.microseconds / s.calls,
+                  s.microseconds, 100.0 * s.microseconds / total, s.bytes / s.microseconds / 1e3);
+    text += line;
+  }
+  char line[160];
+  std::snprintf(line, sizeof line, "%-20s %6zu %10s %11.1f\n", "all, not overlapped", recorder.entries.size(), "", total);
+  return text + line;
+}
+
+// ---- many tokens
+
+void Pass::norm_chunk(const float* gain, int n, float* also_f32) const {
+  norm_rows(hidden(), shape_.hidden_size, n, shape_.hidden_size, {gain, shape_.rms_eps}, exact_, normed_.data(), also_f32, stream_);
+}
+
+void Pass::product(const Matrix& w, const void* x, int64_t n, Store store, void* y, const float* bias) const {
+  Gemm g;
+  g.w = w;
+  g.bias = bias;
+  g.x = x;
+  g.x_stride = w.n_in;
+  g.n_rows = n;
+  g.store = store;
+  g.y = y;
+  g.y_stride = w.n_out;
+  gemm(g, exact_, stream_);
+}
+
+void Pass::chunk_feed_forward(const DeviceFeedForward& ff, int n) {
+  norm_chunk(ff.norm, n, ff.router ? normed_f32_.data() : nullptr);
+  Gemm wide;
+  wide.store = Store::kGated;
+  wide.form = shape_.gate;
+  wide.x = normed_.data();
+  wide.x_stride = shape_.hidden_size;
+  wide.n_rows = n;
+  wide.y = h_.data();
+  const auto dense = [&](const Matrix& gate, const Matrix& up, const Matrix& narrow) {
+    wide.w = gate, wide.w_up = up;
+    wide.y_stride = gate.n_out;
+    gemm(wide, exact_, stream_);
+    product(narrow, h_.data(), n, Store::kAddF32, hidden());
+  };
+  if (!ff.router) return dense(ff.gate, ff.up, ff.down);
+  if (ff.shared_gate) dense(ff.shared_gate, ff.shared_up, ff.shared_down);
+
+  const RouterSettings& router = shape_.router;
+  Gemm logits;  // in f32, or close calls between experts would fall otherwise than in the step
+  logits.w = ff.router;
+  logits.bias = ff.router_bias;
+  logits.x = normed_f32_.data();
+  logits.x_stride = shape_.hidden_size;
+  logits.n_rows = n;
+  logits.y = router_logits_.data();
+  logits.y_stride = router.n_experts;
+  gemm(logits, true, stream_);
+  route_tokens(router, router_logits_.data(), ff.selection_bias, n, ids_.data(), weights_.data(), stream_);
+  const int k = router.n_experts_used;
+  const int64_t slots = int64_t{n} * k;
+  group_tokens({ids_.data(), n, k, router.n_experts, slot_of_.data(), token_of_.data(), tiles_.data(), counters_.data() + 1}, stream_);
+  wide.w = ff.expert_gate, wide.w_up = ff.expert_up;
+  wide.bias = ff.expert_gate_bias, wide.bias_up = ff.expert_up_bias;
+  wide.n_rows = slots;
+  wide.gather = token_of_.data();
+  wide.tiles = tiles_.data();
+  wide.n_tiles = counters_.data() + 1;
+  wide.max_tiles = tiles_bound(slots, router.n_experts);
+  wide.y_stride = ff.expert_gate.n_out;
+  gemm(wide, exact_, stream_);
+  Gemm narrow = wide;
+  narrow.w = ff.expert_down, narrow.w_up = Matrix();
+  narrow.bias = ff.expert_down_bias, narrow.bias_up = nullptr;
+  narrow.x = h_.data();
+  narrow.x_stride = ff.expert_down.n_in;
+  narrow.gather = nullptr;
+  narrow.store = Store::kActivation;
+  narrow.y = slots_.data();
+  narrow.y_stride = shape_.hidden_size;
+  gemm(narrow, exact_, stream_);
+  combine_slots(slots_.data(), slot_of_.data(), weights_.data(), n, k, shape_.hidden_size, exact_, hidden(), stream_);
+}
+
+bool Pass::run_chunk(const ForwardRequest& request) {
+  const auto n = static_cast<int>(request.tokens.size());
+  const Chunk chunk{n, request.position, static_cast<DeviceCache*>(request.cache)};
+  std::copy(request.tokens.begin(), request.tokens.end(), pinned_tokens_);
+  check(cudaMemcpyAsync(tokens_.data(), pinned_tokens_, static_cast<size_t>(n) * sizeof(int32_t), cudaMemcpyHostToDevice, stream_), "cudaMemcpyAsync");
+  begin_tokens(embedding_, rope_, tokens_.data(), n, request.position, hidden(), turns_.data(), stream_);
+  for (int l = 0; l < shape_.n_layers; ++l) {
+    if (request.stop.stop_requested()) break;
+    norm_chunk(attention_norm(l), n);
+    chunk_attention(l, chunk);
+    chunk_feed_forward(feed_forward(l), n);
+  }
+  const bool stopped = request.stop.stop_requested();
+  if (!stopped && request.logits) chunk_logits(request, n);
+  check(cudaStreamSynchronize(stream_), "evaluating a chunk of tokens");
+  return !stopped;
+}
+
+void Pass::chunk_logits(const ForwardRequest& request, int n) {
+  const auto vocab = static_cast<size_t>(shape_.n_vocab);
+  if (!request.all_logits) {
+    Projection last;
+    last.w[0] = head_, last.y[0] = logits_.data(), last.n = 1;
+    project(last, hidden() + (n - 1) * shape_.hidden_size, {norm_, shape_.rms_eps}, stream_);
+    check(cudaMemcpyAsync(pinned_logits_, logits_.data(), vocab * sizeof(float), cudaMemcpyDeviceToHost, stream_), "cudaMemcpyAsync");
+    check(cudaStreamSynchronize(stream_), "evaluating a chunk of tokens");
+    std::memcpy(request.logits, pinned_logits_, vocab * sizeof(float));
+    return;
+  }
+  norm_chunk(norm_, n);
+  for (int first = 0; first < n; first += kLogitRows) {
+    const int rows = std::min(kLogitRows, n - first);
+    product(head_, static_cast<std::byte*>(normed_.data()) + first * shape_.hidden_size * value_bytes(), rows, Store::kF32, logits_.data());
+    const size_t bytes = static_cast<size_t>(rows) * vocab * sizeof(float);
+    check(cudaMemcpyAsync(pinned_logits_, logits_.data(), bytes, cudaMemcpyDeviceToHost, stream_), "cudaMemcpyAsync");
+    check(cudaStreamSynchronize(stream_), "evaluating a chunk of tokens");
+    std::memcpy(request.logits + static_cast<size_t>(first) * vocab, pinned_logits_, bytes);
+  }
+}
+
+}  // namespace engine::cuda

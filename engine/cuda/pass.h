@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/cuda/pass.h: what the families' passes on a CUDA device have in common: the ends of the model, the feed-forward half
+// of a layer, the cache, and two ways through the layers.
+//
+// A single token takes the step: kernels that read each weight once, captured as a graph when the first token comes. More
+// tokens take the chunk: products of many rows on tensor cores.
+//
+// Numbers  A model whose matrices are all f32 is computed in f32 with an f32 cache (`exact`). Any other has bfloat16 caches and
+//          chunk activations; whole-number weights meet activations of 8 bits in a step, bfloat16 in a chunk.
+// Owns     Weights, work buffers, graph. One forward() at a time.
+// Errors   Failure out of forward(). Nothing is allocated by it.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "engine/cuda/decode_attention.h"
+#include "engine/cuda/decode_linear.h"
+#include "engine/cuda/gemm.h"
+#include "engine/cuda/prefill_ops.h"
+#include "engine/cuda/upload.h"
+#include "engine/feed_forward_views.h"
+#include "engine/kernels/rope.h"
+#include "engine/model.h"
+
+namespace engine::cuda {
+
+inline constexpr int kChunk = 2048;       // tokens of a chunk
+inline constexpr int kLogitRows = 64;     // logits of a chunk are made and copied so many rows at a time
+inline constexpr int kKeySegment = 8192;  // expanded keys of latent attention that lie in memory at a time
+
+struct PassShape {
+  int n_layers = 0;
+  int64_t hidden_size = 0, n_vocab = 0;
+  float rms_eps = 0.0f;
+  int64_t cache_width = 0;   // values of a cache row
+  int64_t widest_layer = 0;  // dense or shared width of the feed-forward half
+  int64_t expert_width = 0;
+  RouterSettings router;
+  GateForm gate;
+};
+
+struct DeviceFeedForward {
+  const float* norm = nullptr;
+  Matrix gate, up, down;               // dense
+  Matrix router;                       // f32; empty in a dense layer
+  const float* router_bias = nullptr;
+  const float* selection_bias = nullptr;
+  Matrix expert_gate, expert_up, expert_down;
+  const float* expert_gate_bias = nullptr;
+  const float* expert_up_bias = nullptr;
+  const float* expert_down_bias = nullptr;
+  Matrix shared_gate, shared_up, shared_down;  // may be empty
+};
+
+class DeviceCache : public Cache {
+ public:
+  DeviceCache(int64_t n_layers, int64_t row_bytes, int64_t n_ctx)
+      : n_ctx_(n_ctx), layer_bytes_(row_bytes * n_ctx), rows_(static_cast<size_t>(n_layers * layer_bytes_)) {
+    check(cudaMemset(rows_.data(), 0, rows_.bytes()), "clearing a cache");
+  }
+  int64_t n_ctx() const override { return n_ctx_; }
+  int64_t rewind(int64_t n) override { return n; }
+  std::byte* layer(int64_t l) const { return rows_.data() + l * layer_bytes_; }
+
+ private:
+  int64_t n_ctx_, layer_bytes_;
+  DeviceBuffer<std::byte> rows_;
+};
+
+class Pass : public Model {
+ public:
+  ~Pass() override;
+  int max_tokens() const override { return kChunk; }
+  std::unique_ptr<Cache> make_cache(int64_t n_ctx) const override;
+  uint64_t cache_bytes(int64_t n_ctx) const override;
+  bool forward(const ForwardRequest& request) override;
+  std::string profile(DeviceCache& cache, int64_t position);
+
+ protected:
+  struct Chunk {
+    int n = 0;
+    int64_t position = 0;
+    DeviceCache* cache = nullptr;
+  };
+
+  // `exact` as above. finish() must follow once the layers are uploaded.
+  Pass(const PassShape& shape, bool exact, const UploadOptions& options, uint64_t stored_bytes);
+  void finish(const TensorView& embedding, const TensorView& norm, const TensorView& head, const RopeTable& rope);
+  DeviceFeedForward upload_feed_forward(const FeedForwardViews& views);
+
+  // Adds the attention half of layer l to hidden(); hidden() is the state of the token, or of the chunk's tokens.
+  virtual void step_attention(int l) = 0;
+  virtual void chunk_attention(int l, const Chunk& chunk) = 0;
+  virtual const DeviceFeedForward& feed_forward(int l) const = 0;
+  virtual const float* attention_norm(int l) const = 0;
+
+  float* hidden() const { return hidden_.data(); }
+  void* normed() const { return normed_.data(); }  // T [n, D], after norm_chunk()
+  void norm_chunk(const float* gain, int n, float* also_f32 = nullptr) const;
+  // y = x . W^T of all tokens of a chunk; x T at its own width.
+  void product(const Matrix& w, const void* x, int64_t n, Store store, void* y, const float* bias = nullptr) const;
+  std::byte* cache_at(const Chunk& chunk, int l, int64_t position) const {
+    return chunk.cache->layer(l) + position * shape_.cache_width * value_bytes();
+  }
+
+  int64_t value_bytes() const { return exact_ ? 4 : 2; }
+  DeviceBuffer<std::byte> values(int64_t n) const { return DeviceBuffer<std::byte>(static_cast<size_t>(n * value_bytes())); }  // T
+  const PassShape shape_;
+  const bool exact_;
+  UploadOptions options_;
+  WeightStore store_;
+  cudaStream_t stream_ = nullptr;
+  DeviceBuffer<StepState> state_;
+  DeviceBuffer<Turn> turns_;  // [kChunk, pairs]
+
+ private:
+  void step();
+  void step_feed_forward(const DeviceFeedForward& ff);
+  void chunk_feed_forward(const DeviceFeedForward& ff, int n);
+  void run_step(const ForwardRequest& request);
+  bool run_chunk(const ForwardRequest& request);
+  void chunk_logits(const ForwardRequest& request, int n);
+  void set_state(int32_t token, int64_t position, DeviceCache& cache);
+
+  Matrix embedding_, head_;
+  const float* norm_ = nullptr;
+  Turns rope_;
+  DeviceBuffer<float> hidden_, normed_f32_, logits_;
+  DeviceBuffer<std::byte> normed_, h_, slots_;
+  DeviceBuffer<int32_t> tokens_, ids_, slot_of_, token_of_, counters_;
+  DeviceBuffer<float> weights_, router_logits_, step_h_, step_shared_;
+  DeviceBuffer<ExpertTile> tiles_;
+  StepState* pinned_state_ = nullptr;
+  float* pinned_logits_ = nullptr;
+  int32_t* pinned_tokens_ = nullptr;
+  cudaGraphExec_t graph_ = nullptr;
+};
+
+}  // namespace engine::cuda

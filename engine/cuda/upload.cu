@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/cuda/upload.h"
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <string>
+#include <thread>
+
+#include "engine/formats/dequantize.h"
+#include "engine/formats/quant_blocks.h"
+
+namespace engine::cuda {
+namespace {
+
+Format format_of(DType type) {
+  switch (type) {
+    case DType::kF32: return Format::kF32;
+    case DType::kF16: return Format::kF16;
+    case DType::kBF16: return Format::kBF16;
+    case DType::kQ8_0: return Format::kInt8;
+    case DType::kQ4_0:
+    case DType::kQ4_1:
+    case DType::kQ4_K:
+    case DType::kIQ4_NL:
+    case DType::kMXFP4: return Format::kInt4;
+    default: return Format::kWide;
+  }
+}
+
+Nibbles nibbles_of(DType type) {
+  switch (type) {
+    case DType::kQ4_0: return Nibbles::kMinus8;
+    case DType::kIQ4_NL: return Nibbles::kNonLinear;
+    case DType::kMXFP4: return Nibbles::kE2m1;
+    default: return Nibbles::kPlain;
+  }
+}
+
+// Bytes of one expert's numbers, scales and offsets.
+struct Sizes {
+  size_t quants = 0, scales = 0, offsets = 0;
+};
+Sizes sizes_of(const Matrix& m, DType type) {
+  const auto n = static_cast<size_t>(m.n_out) * static_cast<size_t>(m.n_in);
+  switch (m.format) {
+    case Format::kF32: return {n * 4, 0, 0};
+    case Format::kBF16:
+    case Format::kF16: return {n * 2, 0, 0};
+    case Format::kInt8: return {n, n / 16, 0};
+    case Format::kInt4: return {n / 2, n / 16, has_offsets(type) ? n / 16 : 0};
+    case Format::kWide: return {n, n / 4, n / 4};
+  }
+  return {};
+}
+
+uint16_t half_bits(float value) { return __half_as_ushort(__float2half_rn(value)); }
+
+// One matrix in the device's layout, in host memory.
+struct Laid {
+  std::vector<std::byte> quants, scales, offsets;
+};
+
+template <typename V>
+void put_at(std::vector<std::byte>& bytes, size_t index, V value) {
+  std::memcpy(bytes.data() + index * sizeof value, &value, sizeof value);
+}
+
+// Blocks [first, last) of 32 values, counted over the whole matrix.
+void lay_out(const TensorView& view, Format format, int64_t first, int64_t last, Laid& out) {
+  const DTypeTraits t = traits(view.type);
+  const int parts = t.block_values / 32;
+  QuantBlock block;
+  for (int64_t b = first; b < last; ++b) {
+    const std::byte* from = view.data + b / parts * t.block_bytes;
+    const auto at = static_cast<size_t>(b);
+    const auto raw = [&](int i) { return static_cast<uint16_t>(std::to_integer<int>(from[i]) | std::to_integer<int>(from[i + 1]) << 8); };
+    switch (view.type) {
+      case DType::kQ8_0:
+        put_at(out.scales, at, raw(0));
+        std::memcpy(out.quants.data() + at * 32, from + 2, 32);
+        continue;
+      case DType::kQ4_0:
+      case DType::kIQ4_NL:
+        put_at(out.scales, at, raw(0));
+        std::memcpy(out.quants.data() + at * 16, from + 2, 16);
+        continue;
+      case DType::kQ4_1:
+        put_at(out.scales, at, raw(0));
+        put_at(out.offsets, at, raw(2));
+        std::memcpy(out.quants.data() + at * 16, from + 4, 16);
+        continue;
+      default: break;
+    }
+    decode_block(view.type, from, static_cast<int>(b % parts), block);
+    if (format == Format::kWide) {
+      std::memcpy(out.quants.data() + at * 32, block.quants, 32);
+      for (size_t half = 0; half < 2; ++half) {
+        put_at(out.scales, at * 2 + half, block.scale[half]);
+        put_at(out.offsets, at * 2 + half, block.offset[half]);
+      }
+    } else if (view.type == DType::kMXFP4) {
+      put_at(out.scales, at, static_cast<uint16_t>(std::bit_cast<uint32_t>(block.scale[0]) >> 16));  // a power of two
+      std::memcpy(out.quants.data() + at * 16, from + 1, 16);
+    } else {
+      put_at(out.scales, at, half_bits(block.scale[0]));
+      put_at(out.offsets, at, half_bits(block.offset[0]));
+      for (size_t i = 0; i < 16; ++i)
+        out.quants[at * 16 + i] = static_cast<std::byte>(block.quants[i] | block.quants[i + 16] << 4);
+    }
+  }
+}
+
+// Work over [0, n) on all cores.
+void in_parallel(int64_t n, const std::function<void(int64_t, int64_t)>& work) {
+  const int64_t team = std::clamp<int64_t>(std::thread::hardware_concurrency(), 1, std::max<int64_t>(1, n / 4096));
+  std::vector<std::thread> threads;
+  for (int64_t i = 1; i < team; ++i) threads.emplace_back(work, n * i / team, n * (i + 1) / team);
+  work(0, n / team);
+  for (std::thread& thread : threads) thread.join();
+}
+
+__device__ inline uint32_t hash(uint64_t i) {
+  uint64_t x = i * 0x9e3779b97f4a7c15ULL;
+  x ^= x >> 29, x *= 0xbf58476d1ce4e5b9ULL, x ^= x >> 32;
+  return static_cast<uint32_t>(x);
+}
+
+// Arbitrary numbers of about the spread that trained weights have.
+__global__ void fill_kernel(Format format, void* data, int64_t n, float spread) {
+  for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < n; i += int64_t{gridDim.x} * blockDim.x) {
+    const uint32_t h = hash(static_cast<uint64_t>(i));
+    const float value = (static_cast<float>(h) / 4294967296.0f - 0.5f) * spread;
+    switch (format) {
+      case Format::kF32: static_cast<float*>(data)[i] = value; break;
+      case Format::kBF16: static_cast<__nv_bfloat16*>(data)[i] = __float2bfloat16_rn(value); break;
+      case Format::kF16: static_cast<__half*>(data)[i] = __float2half_rn(value); break;
+      default: static_cast<uint8_t*>(data)[i] = static_cast<uint8_t>(h); break;
+    }
+  }
+}
+__global__ void set_kernel(float* data, int64_t n, float value) {
+  for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < n; i += int64_t{gridDim.x} * blockDim.x) data[i] = value;
+}
+__global__ void set_half_kernel(__half* data, int64_t n, float value) {
+  for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < n; i += int64_t{gridDim.x} * blockDim.x) data[i] = __float2half_rn(value);
+}
+
+constexpr int kFillBlocks = 2048;
+constexpr float kSpread = 0.05f;  // of synthetic weights, from lowest to highest
+
+void fill(Matrix& m, DType type, int64_t n_experts) {
+  const int64_t n = n_experts * m.n_out * m.n_in;
+  const Sizes sizes = sizes_of(m, type);
+  const int64_t numbers = m.whole_numbers() ? static_cast<int64_t>(sizes.quants) * n_experts : n;
+  fill_kernel<<<kFillBlocks, 256>>>(m.format, const_cast<void*>(m.quants), numbers, kSpread);
+  if (m.format == Format::kWide) {
+    set_kernel<<<kFillBlocks, 256>>>(static_cast<float*>(const_cast<void*>(m.scales)), n / 16, kSpread / 256);
+    set_kernel<<<kFillBlocks, 256>>>(static_cast<float*>(const_cast<void*>(m.offsets)), n / 16, 0.0f);
+  } else if (m.whole_numbers()) {
+    const float step = kSpread / (m.format == Format::kInt8 ? 256.0f : 16.0f);
+    if (m.bf16_scales)  // 0x3b3b: 0.0029
+      check(cudaMemset2D(const_cast<void*>(m.scales), 2, 0x3b, 2, static_cast<size_t>(n / 32)), "cudaMemset2D");
+    else
+      set_half_kernel<<<kFillBlocks, 256>>>(static_cast<__half*>(const_cast<void*>(m.scales)), n / 32, step);
+    if (m.offsets) set_half_kernel<<<kFillBlocks, 256>>>(static_cast<__half*>(const_cast<void*>(m.offsets)), n / 32, -8 * step);
+  }
+  check_launch("fill");
+}
+
+}  // namespace
+
+bool all_f32(const std::vector<const TensorView*>& views) {
+  return std::all_of(views.begin(), views.end(), [](const TensorView* view) { return view->type == DType::kF32; });
+}
+
+uint64_t bytes_of(const std::vector<const TensorView*>& views) {
+  uint64_t total = 0;
+  for (const TensorView* view : views) total += static_cast<uint64_t>(view->size_bytes());
+  return total;
+}
+
+void* WeightStore::take(size_t bytes) {
+  memory_.emplace_back(std::max<size_t>(bytes, 16));
+  device_bytes_ += bytes;
+  return memory_.back().data();
+}
+
+void* WeightStore::upload(const void* data, size_t bytes) {
+  void* to = take(bytes);
+  check(cudaMemcpy(to, data, bytes, cudaMemcpyHostToDevice), "copying weights to the device");
+  return to;
+}
+
+void WeightStore::count(uint64_t stored_bytes) {
+  done_ += stored_bytes;
+  if (options_.progress) options_.progress(std::min(done_, total_), total_);
+}
+
+Matrix WeightStore::empty_for(const TensorView& view, int64_t n_experts) {
+  Matrix m;
+  m.format = format_of(view.type);
+  m.nibbles = nibbles_of(view.type);
+  m.bf16_scales = view.type == DType::kMXFP4;
+  m.n_experts = n_experts;
+  m.n_in = view.n_in();
+  m.n_out = view.n_rows();
+  if (m.n_in % 8 != 0) throw Unsupported("the CUDA backend needs widths that are multiples of 8; one is " + std::to_string(m.n_in));
+  const Sizes sizes = sizes_of(m, view.type);
+  const auto n = static_cast<size_t>(n_experts);
+  m.quants = take(sizes.quants * n);
+  if (sizes.scales) m.scales = take(sizes.scales * n);
+  if (sizes.offsets) m.offsets = take(sizes.offsets * n);
+  return m;
+}
+
+void WeightStore::put(const TensorView& view, Matrix& to, int64_t expert) {
+  const Sizes sizes = sizes_of(to, view.type);
+  const auto e = static_cast<size_t>(expert);
+  const auto copy = [](const void* base, size_t at, const void* from, size_t bytes) {
+    if (bytes > 0)
+      check(cudaMemcpy(static_cast<std::byte*>(const_cast<void*>(base)) + at, from, bytes, cudaMemcpyHostToDevice), "copying weights to the device");
+  };
+  if (!to.whole_numbers()) {
+    copy(to.quants, e * sizes.quants, view.data, sizes.quants);
+  } else {
+    Laid laid{std::vector<std::byte>(sizes.quants), std::vector<std::byte>(sizes.scales), std::vector<std::byte>(sizes.offsets)};
+    in_parallel(to.n_out * to.n_in / 32, [&](int64_t first, int64_t last) { lay_out(view, to.format, first, last, laid); });
+    copy(to.quants, e * sizes.quants, laid.quants.data(), sizes.quants);
+    copy(to.scales, e * sizes.scales, laid.scales.data(), sizes.scales);
+    copy(to.offsets, e * sizes.offsets, laid.offsets.data(), sizes.offsets);
+  }
+  count(static_cast<uint64_t>(view.size_bytes()));
+}
+
+Matrix WeightStore::stacked(const std::vector<TensorView>& experts) {
+  Matrix m = empty_for(experts[0], static_cast<int64_t>(experts.size()));
+  for (const TensorView& view : experts)
+    if (view.type != experts[0].type) throw Unsupported("the CUDA backend needs all experts of a layer in one number format");
+  if (synthetic()) {
+    fill(m, experts[0].type, m.n_experts);
+    return m;
+  }
+  for (size_t e = 0; e < experts.size(); ++e) put(experts[e], m, static_cast<int64_t>(e));
+  return m;
+}
+
+Matrix WeightStore::matrix(const TensorView& view) { return stacked({view}); }
+
+std::pair<Matrix, Matrix> WeightStore::pair(const std::vector<TensorView>& first, const std::vector<TensorView>& second) {
+  std::vector<TensorView> all = first;
+  all.insert(all.end(), second.begin(), second.end());
+  Matrix a = stacked(all), b = a;
+  a.n_experts = b.n_experts = static_cast<int64_t>(first.size());
+  const Sizes sizes = sizes_of(a, first[0].type);
+  const auto after = [&](const void* base, size_t bytes) {
+    return base ? static_cast<const std::byte*>(base) + bytes * first.size() : nullptr;
+  };
+  b.quants = after(a.quants, sizes.quants);
+  b.scales = after(a.scales, sizes.scales);
+  b.offsets = after(a.offsets, sizes.offsets);
+  return {a, b};
+}
+
+Matrix WeightStore::in_f32(const TensorView& view) {
+  Matrix m;
+  m.n_in = view.n_in();
+  m.n_out = view.n_rows();
+  if (m.n_in % 8 != 0) throw Unsupported("the CUDA backend needs widths that are multiples of 8; one is " + std::to_string(m.n_in));
+  m.quants = floats(view);
+  if (synthetic()) fill(m, DType::kF32, 1);
+  return m;
+}
+
+const float* WeightStore::floats(const TensorView& view) {
+  if (!view) return nullptr;
+  return floats(std::vector<TensorView>{view});
+}
+
+const float* WeightStore::floats(const std::vector<TensorView>& views) {
+  if (views.empty() || !views[0]) return nullptr;
+  const auto n = static_cast<size_t>(views[0].n_rows() * views[0].n_in());
+  if (synthetic()) {
+    auto* ones = static_cast<float*>(take(views.size() * n * sizeof(float)));
+    set_kernel<<<kFillBlocks, 256>>>(ones, static_cast<int64_t>(views.size() * n), 1.0f);
+    check_launch("fill");
+    return ones;
+  }
+  std::vector<float> values(views.size() * n);
+  const auto width = static_cast<size_t>(views[0].n_in());
+  for (size_t v = 0; v < views.size(); ++v) {
+    for (int64_t row = 0; row < views[v].n_rows(); ++row)
+      dequantize_row(views[v], row, std::span(values).subspan(v * n + static_cast<size_t>(row) * width, width));
+    count(static_cast<uint64_t>(views[v].size_bytes()));
+  }
+  return static_cast<const float*>(upload(values.data(), values.size() * sizeof(float)));
+}
+
+Matrix WeightStore::made(int64_t n_out, int64_t n_in, const std::function<void(int64_t, float*)>& row) {
+  Matrix m;
+  m.format = exact_ ? Format::kF32 : Format::kBF16;
+  m.n_out = n_out;
+  m.n_in = n_in;
+  const auto n = static_cast<size_t>(n_out) * static_cast<size_t>(n_in);
+  if (synthetic()) {
+    m.quants = take(n * (exact_ ? 4 : 2));
+    fill(m, exact_ ? DType::kF32 : DType::kBF16, 1);
+    return m;
+  }
+  std::vector<float> values(n);
+  in_parallel(n_out, [&](int64_t first, int64_t last) {
+    for (int64_t r = first; r < last; ++r) row(r, values.data() + r * n_in);
+  });
+  if (exact_) {
+    m.quants = upload(values.data(), n * sizeof(float));
+  } else {
+    std::vector<__nv_bfloat16> rounded(n);
+    for (size_t i = 0; i < n; ++i) rounded[i] = __float2bfloat16_rn(values[i]);
+    m.quants = upload(rounded.data(), n * sizeof(__nv_bfloat16));
+  }
+  return m;
+}
+
+const double* WeightStore::doubles(const std::vector<double>& values) {
+  return static_cast<const double*>(upload(values.data(), values.size() * sizeof(double)));
+}
+
+}  // namespace engine::cuda

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every family on the GPU: against Hugging Face's logits in f32, against the CPU's reference pass in every number format.
+// Skipped, and said so, where there is no GPU.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "engine/accelerator.h"
+#include "engine/engine.h"
+#include "engine/sampling.h"
+#include "tests/engine/synthetic_model.h"
+#include "tests/engine/tiny_model.h"
+
+namespace {
+
+using namespace engine;
+using namespace engine::test;
+
+Accelerator* gpu() {
+  const auto opened = open_cuda();
+  if (!opened) MESSAGE("skipped: " << opened.error().message);
+  return opened ? *opened : nullptr;
+}
+
+std::unique_ptr<Model> on_gpu(base::Result<std::unique_ptr<Model>> made) {
+  REQUIRE_MESSAGE(made, made.error().message);
+  return std::move(*made);
+}
+
+// Bounds of the largest difference, relative to the largest logit. In f32 sums are taken in another order than the CPU's. Else
+// activations are rounded to 8 bits of fraction (bfloat16) or to 8 bits a block, a dozen times from end to end.
+constexpr double kExactBound = 1e-4, kRoundedBound = 6e-2;
+
+std::vector<float> in_pieces(Model& model, const TinyModel& tiny, const std::vector<size_t>& pieces) {
+  const auto cache = model.make_cache(static_cast<int64_t>(tiny.tokens.size()));
+  return logits_of(model, *cache, tiny.n_vocab, tiny.tokens, 0, pieces);
+}
+
+}  // namespace
+
+TEST_CASE("cuda: every family's logits in f32, in one piece, in uneven pieces, token by token, and after going back") {
+  Accelerator* device = gpu();
+  if (!device) return;
+  for (const char* name : {"deepseek_v3", "llama", "llama_biased", "mistral", "qwen2", "qwen3", "qwen3_moe", "qwen3_moe_sparse", "gpt_oss"}) {
+    CAPTURE(std::string(name));
+    const TinyModel tiny = read_model(name);
+    const auto model = on_gpu(tiny.family->make_accelerated(*device, {}));
+    for (const std::vector<size_t>& pieces : std::vector<std::vector<size_t>>{{tiny.tokens.size()}, {1}, {2}, {3, 1, 7, 2, 5}, {16}}) {
+      CAPTURE(pieces[0]);
+      CHECK(relative_error(in_pieces(*model, tiny, pieces), tiny.logits) <= kExactBound);
+    }
+    const auto cache = model->make_cache(static_cast<int64_t>(tiny.tokens.size()));
+    std::vector<int32_t> other(tiny.tokens.rbegin(), tiny.tokens.rend());
+    logits_of(*model, *cache, tiny.n_vocab, other, 0, {4});
+    const auto kept = static_cast<size_t>(cache->rewind(0));
+    const std::vector<float> again = logits_of(*model, *cache, tiny.n_vocab, tiny.tokens, kept, {6});
+    CHECK(relative_error(again, std::span(tiny.logits).subspan(kept * static_cast<size_t>(tiny.n_vocab))) <= kExactBound);
+    // The greedy text, one token at a time.
+    std::vector<int32_t> all = tiny.tokens;
+    all.insert(all.end(), tiny.greedy.begin(), tiny.greedy.end() - 1);
+    const auto longer = model->make_cache(static_cast<int64_t>(all.size()));
+    const std::vector<float> logits = logits_of(*model, *longer, tiny.n_vocab, all, 0, {tiny.tokens.size(), 1});
+    std::vector<int32_t> chosen;
+    for (size_t t = tiny.tokens.size() - 1; t < all.size(); ++t)
+      chosen.push_back(argmax(std::span(logits).subspan(t * static_cast<size_t>(tiny.n_vocab), static_cast<size_t>(tiny.n_vocab))));
+    CHECK(chosen == tiny.greedy);
+  }
+}
+
+TEST_CASE("cuda: GGUF files give Hugging Face's logits") {
+  Accelerator* device = gpu();
+  if (!device) return;
+  for (const char* name : {"deepseek_v3", "llama", "qwen3_moe_sparse", "gpt_oss_limit_7"}) {
+    CAPTURE(std::string(name));
+    const TinyModel tiny = read_model(name, Container::kGguf);
+    const auto model = on_gpu(tiny.family->make_accelerated(*device, {}));
+    CHECK(relative_error(in_pieces(*model, tiny, {tiny.tokens.size()}), tiny.logits) <= kExactBound);
+    CHECK(relative_error(in_pieces(*model, tiny, {1}), tiny.logits) <= kExactBound);
+  }
+}
+
+TEST_CASE("cuda: every number format against the CPU's reference pass, as a chunk and token by token") {
+  Accelerator* device = gpu();
+  if (!device) return;
+  for (int i = 0; i < kDTypes; ++i) {
+    const auto type = static_cast<DType>(i);
+    CAPTURE(std::string(traits(type).name));
+    const auto made = make_model(small_config(), type, i % 2 == 0 ? KvForm::kSplit : KvForm::kJoined);
+    std::vector<int32_t> tokens(150);
+    for (size_t t = 0; t < tokens.size(); ++t) tokens[t] = static_cast<int32_t>(t * 37 % static_cast<size_t>(made->config.n_vocab));
+    const std::vector<float> want = run_in_pieces(*make_deepseek_v2_reference(made->config, made->weights), made->config, tokens, {64});
+    const auto model = on_gpu(device->make_deepseek_v2(made->config, made->weights, {}));
+    const double bound = type == DType::kF32 ? kExactBound : kRoundedBound;
+    for (const std::vector<size_t>& pieces : std::vector<std::vector<size_t>>{{tokens.size()}, {1}, {100, 1, 20}}) {
+      CAPTURE(pieces[0]);
+      const double error = relative_error(run_in_pieces(*model, made->config, tokens, pieces), want);
+      MESSAGE(traits(type).name << " pieces " << pieces[0] << ": " << error);
+      CHECK(error <= bound);
+    }
+  }
+}
+
+TEST_CASE("cuda: the same step gives the same bits") {
+  Accelerator* device = gpu();
+  if (!device) return;
+  const auto made = make_model(small_config(), DType::kQ4_0);
+  std::vector<int32_t> tokens(40);
+  std::iota(tokens.begin(), tokens.end(), 1);
+  const auto model = on_gpu(device->make_deepseek_v2(made->config, made->weights, {}));
+  const std::vector<float> first = run_in_pieces(*model, made->config, tokens, {20, 1});
+  for (int round = 0; round < 5; ++round) CHECK(run_in_pieces(*model, made->config, tokens, {20, 1}) == first);
+}
+
+TEST_CASE("cuda: without a module or a GPU the reason is said, and kAuto takes the CPU") {
+  const auto opened = open_cuda();
+  if (opened) return MESSAGE("skipped: there is a GPU");
+  CHECK(opened.error().code == base::ErrorCode::kNotFound);
+  CHECK(!opened.error().message.empty());
+  const std::string path = std::string(GRAFT_SOURCE_DIR) + "/tests/data/engine/gguf/lite_f32.gguf";
+  LoadOptions options;
+  options.backend = Backend::kCuda;
+  const auto must = Engine::load(path, options);
+  REQUIRE(!must);
+  CHECK(must.error().message.find(opened.error().message) != std::string::npos);
+  options.backend = Backend::kAuto;
+  const auto may = Engine::load(path, options);
+  REQUIRE(may);
+  CHECK((*may)->compute().device.empty());
+}
+
+TEST_CASE("cuda: a synthetic shape of an unknown name or type is refused with what there is") {
+  const auto shape = Engine::synthetic("no-such", "bf16", {});
+  REQUIRE(!shape);
+  CHECK(shape.error().message.find("v2-lite") != std::string::npos);
+  const auto type = Engine::synthetic("v2-lite", "q9", {});
+  REQUIRE(!type);
+  CHECK(type.error().message.find("q4_0") != std::string::npos);
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// tests/engine/tiny_model.h: the tiny models of tests/data/engine/families (made by make_families.py) with Hugging Face's logits.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/file.h"
+#include "engine/family.h"
+#include "engine/formats/gguf.h"
+#include "engine/formats/safetensors.h"
+
+namespace engine::test {
+
+struct TinyModel {
+  SafetensorsModel folder;  // what the family's views point into
+  std::optional<base::MappedFile> file;
+  std::optional<GgufFile> gguf;
+  std::unique_ptr<const Family> family;
+  std::vector<int32_t> tokens, greedy;
+  std::vector<float> logits;  // [tokens, n_vocab]
+  int n_vocab = 0;
+};
+
+enum class Container { kFolder, kGguf };
+TinyModel read_model(const std::string& name, Container container = Container::kFolder);
+
+// Logits of tokens [from, end), which are handed over in pieces of the given sizes, the last one repeated.
+std::vector<float> logits_of(Model& model, Cache& cache, int n_vocab, std::span<const int32_t> tokens, size_t from,
+                             const std::vector<size_t>& pieces);
+
+}  // namespace engine::test
