@@ -100,12 +100,14 @@ base::Result<EngineBenchReport> run_engine_bench(const std::filesystem::path& mo
   report.options = options;
   progress("loading");
   const double start = now();
-  auto engine = engine::Engine::load(model, {engine::Numerics::kFast, options.threads});
+  engine::LoadOptions load{engine::Numerics::kFast, options.threads, options.backend, {}};
+  auto engine = options.shape.empty() ? engine::Engine::load(model, load) : engine::Engine::synthetic(options.shape, options.weight_type, load);
   if (!engine) return std::move(engine).error();
   report.load_seconds = now() - start;
   report.model = (*engine)->info();
   report.threads = (*engine)->compute().threads;
   report.kernels = (*engine)->compute().kernels;
+  report.device = (*engine)->compute().device;
   const int64_t n_ctx = int64_t{options.depth} + std::max({options.prompt, options.generate, 1});
   if (n_ctx > INT32_MAX) return base::invalid("bench: depth, prompt and generate ask for more tokens than a session can hold.");
   auto session = (*engine)->open_session(static_cast<int>(n_ctx));
@@ -118,8 +120,21 @@ base::Result<EngineBenchReport> run_engine_bench(const std::filesystem::path& mo
   report.decode_bytes_per_token = static_cast<double>(report.model.decode_bytes_per_token) +
                                   static_cast<double>(report.model.kv_bytes_per_token) * (options.depth + options.generate / 2.0);
   report.peak_memory_bytes = peak_memory();  // before the bandwidth buffer
+  if (options.profile) {
+    (*session)->rewind(options.depth);
+    auto profile = (*session)->profile_step();
+    if (!profile) return std::move(profile).error();
+    report.profile = std::move(*profile);
+  }
   progress("memory bandwidth");
-  report.read_bandwidth = measure_read_bandwidth(report.threads);
+  if (report.device.empty()) {
+    report.read_bandwidth = measure_read_bandwidth(report.threads);
+  } else {
+    session->reset();  // two buffers must fit beside the weights
+    auto bandwidth = (*engine)->device_bandwidth();
+    if (!bandwidth) return std::move(bandwidth).error();
+    report.read_bandwidth = *bandwidth;
+  }
   return report;
 }
 
@@ -128,7 +143,9 @@ nlohmann::json to_json(const EngineBenchReport& r) {
   return {{"model", r.model.name},
           {"weight_types", r.model.weight_types},
           {"parameters", r.model.n_parameters},
-          {"backend", "cpu"},
+          {"backend", r.device.empty() ? "cpu" : "cuda"},
+          {"device", r.device},
+          {"profile", r.profile},
           {"kernels", r.kernels},
           {"threads", r.threads},
           {"prompt", r.options.prompt},
@@ -153,8 +170,9 @@ std::string to_text(const EngineBenchReport& r) {
     std::snprintf(out, sizeof out, "%-10s %9.1f tokens/s   (%.1f to %.1f)\n", name, s.median, s.min, s.max);
     return std::string(out);
   };
-  std::snprintf(text, sizeof text, "%s, %s, %d threads, %d prompt, %d generated, depth %d, median of %d\n", r.model.name.c_str(),
-                r.kernels.c_str(), r.threads, r.options.prompt, r.options.generate, r.options.depth, r.options.repeat);
+  const std::string where = r.device.empty() ? r.kernels + ", " + std::to_string(r.threads) + " threads" : r.device;
+  std::snprintf(text, sizeof text, "%s, %s, %d prompt, %d generated, depth %d, median of %d\n", r.model.name.c_str(), where.c_str(),
+                r.options.prompt, r.options.generate, r.options.depth, r.options.repeat);
   std::string out = text;
   if (r.options.prompt > 0) out += line("prefill", r.prefill_tokens_per_second);
   if (r.options.generate > 0) out += line("decode", r.decode_tokens_per_second);
@@ -163,7 +181,7 @@ std::string to_text(const EngineBenchReport& r) {
                 "load       %9.3f s\nmemory     %9.1f MB at most\n",
                 r.decode_bytes_per_token / 1e6, rate / 1e9, r.read_bandwidth > 0 ? 100 * rate / r.read_bandwidth : 0.0,
                 r.read_bandwidth / 1e9, r.load_seconds, static_cast<double>(r.peak_memory_bytes) / 1e6);
-  return out + text;
+  return out + text + r.profile;
 }
 
 }  // namespace bench

@@ -4,7 +4,8 @@
 // Prefill is one run of `prompt` tokens after `depth` tokens of context, decode `generate` single tokens after the same
 // context; both `repeat` times, after one round that is not counted. Tokens are arbitrary ids: speed does not depend on
 // text. Bytes of a decoded token are the weights that it reads plus the cache rows at half-way; their rate is compared with
-// this machine's read bandwidth, measured just before with the same number of threads.
+// this machine's read bandwidth, measured just before with the same number of threads. On a GPU the bandwidth is that of a
+// large copy, read and written bytes counted.
 #pragma once
 #include <filesystem>
 #include <functional>
@@ -21,6 +22,9 @@ namespace bench {
 struct EngineBenchOptions {
   int prompt = 512, generate = 64, depth = 0;  // tokens; prompt or generate may be 0: not measured
   int threads = 0;                             // 0: all cores
+  engine::Backend backend = engine::Backend::kCpu;
+  std::string shape, weight_type = "bf16";     // a shape in place of a model: arbitrary weights on the GPU
+  bool profile = false;                        // a table of the GPU's kernels
   int repeat = 5;
 };
 
@@ -39,8 +43,11 @@ struct EngineBenchReport {
   double read_bandwidth = 0.0;           // bytes per second
   uint64_t peak_memory_bytes = 0;        // of the process, mapped file pages included
   std::string kernels;                   // "avx2"
+  std::string device;                    // the GPU's name; empty for the CPU
+  std::string profile;
 };
 
+// `model` is not looked at where options name a shape.
 base::Result<EngineBenchReport> run_engine_bench(const std::filesystem::path& model, const EngineBenchOptions& options,
                                                  const std::function<void(const std::string& phase)>& progress,
                                                  std::stop_token stop);

@@ -8,16 +8,16 @@ endif()
 
 add_library(project_options INTERFACE)
 target_include_directories(project_options INTERFACE ${CMAKE_SOURCE_DIR})
-target_compile_options(project_options INTERFACE
-  -Wall -Wextra -Werror -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Wcast-qual -Woverloaded-virtual
-  -Wimplicit-fallthrough -Wformat=2 -Wundef)
+# nvcc takes other flags: engine/cuda has its own.
+target_compile_options(project_options INTERFACE "$<$<COMPILE_LANGUAGE:C,CXX>:-Wall;-Wextra;-Werror;-Wshadow;-Wcast-qual;-Wimplicit-fallthrough;-Wformat=2;-Wundef>"
+  "$<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor;-Wold-style-cast;-Woverloaded-virtual>")
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 raises these falsely inside its own std::string and std::variant once it inlines (GCC bugs 105329, 105562, 105651).
   target_compile_options(project_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow
     -Wno-stringop-overread -Wno-array-bounds -Wno-free-nonheap-object -Wno-dangling-pointer>)
 endif()
 # Paths in binaries and messages are relative to the source root, so builds in two folders are equal.
-target_compile_options(project_options INTERFACE -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
+target_compile_options(project_options INTERFACE $<$<COMPILE_LANGUAGE:C,CXX>:-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=>)
 if(GRAFT_SANITIZE)
   target_compile_options(project_options INTERFACE -fsanitize=${GRAFT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all
     $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)  # false alarms of g++ 12 in instrumented std::variant

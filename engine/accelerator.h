@@ -39,7 +39,7 @@ struct DeviceInfo {
 struct UploadOptions {
   // Fills weights with arbitrary numbers on the device instead of reading them: views have shapes and no data worth reading.
   bool synthetic = false;
-  std::function<void(uint64_t done, uint64_t total)> progress;  // bytes as stored; may be empty
+  std::function<void(uint64_t done, uint64_t total)> progress = {};  // bytes as stored; may be empty
 };
 
 class Accelerator {

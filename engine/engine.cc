@@ -42,6 +42,7 @@ class PackagedEngine : public Engine {
     if (accelerated) {
       shared_.model = std::move(accelerated);
       compute_.kernels = "cuda";
+      shared_.accelerated = true;
     } else if (options.numerics == Numerics::kFast) {
       shared_.pool = std::make_unique<ThreadPool>(options.n_threads > 0 ? options.n_threads : available_cores());
       // The packed copy is worth its memory as long as it leaves the editor and its tools more than it takes.
@@ -62,6 +63,12 @@ class PackagedEngine : public Engine {
   const ModelInfo& info() const override { return package_.info; }
   const SpecialTokens& special_tokens() const override { return package_.special; }
   ComputeInfo compute() const override { return compute_; }
+  base::Result<double> device_bandwidth() const override {
+    if (compute_.device.empty()) return Engine::device_bandwidth();
+    auto opened = open_cuda();
+    if (!opened) return std::move(opened).error();
+    return (*opened)->copy_bandwidth();
+  }
   bool has_capability(std::string_view name) const override {
     for (const std::string& capability : package_.info.capabilities)
       if (capability == name) return true;
@@ -130,6 +137,14 @@ base::Result<std::shared_ptr<const Engine>> make_engine(ModelPackage package, co
 }
 
 }  // namespace
+
+base::Result<double> Engine::device_bandwidth() const {
+  return base::Error{base::ErrorCode::kNotFound, "This model is not on a GPU."};
+}
+
+base::Result<std::string> Session::profile_step() {
+  return base::Error{base::ErrorCode::kNotFound, "A profile of kernels is made on a GPU alone."};
+}
 
 base::Result<std::shared_ptr<const Engine>> Engine::synthetic(const std::string& shape, const std::string& weight_type, LoadOptions options) {
   ModelPackage package;

@@ -36,7 +36,7 @@ struct LoadOptions {
   Numerics numerics = Numerics::kFast;  // kReference: the CPU's, whatever `backend` says
   int n_threads = 0;                    // 0: the machine's cores
   Backend backend = Backend::kAuto;
-  std::function<void(uint64_t done, uint64_t total)> progress;  // bytes of weights on their way to a GPU; may be empty
+  std::function<void(uint64_t done, uint64_t total)> progress = {};  // bytes of weights on their way to a GPU; may be empty
 };
 
 struct ModelInfo {
@@ -98,6 +98,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // kInvalidArgument where the model has no "fim" capability.
   virtual base::Result<std::vector<Token>> fim_prompt(const FimRequest& request) const = 0;
 
+  // Bytes per second that a large copy on the GPU moves, read and written bytes counted; kNotFound for an engine on the CPU.
+  virtual base::Result<double> device_bandwidth() const;
+
   virtual uint64_t session_bytes(int n_ctx) const = 0;
   virtual base::Result<std::unique_ptr<Session>> open_session(int n_ctx) const = 0;
 };
@@ -117,6 +120,10 @@ class Session {
   // Forgets everything after the first `n_tokens`. No logits are kept: append or sync before the next logits(). Where a
   // model's cache keeps only a window of the past, tokens() may become shorter than asked; sync() evaluates what is missing.
   virtual void rewind(int n_tokens) = 0;
+
+  // A table of the GPU's kernels in one more step, with the seconds and bytes of each; kNotFound for a session on the CPU. The
+  // timeline is as before, without logits.
+  virtual base::Result<std::string> profile_step();
 
   // Logits after the last evaluated token, [n_vocab]; empty before the first and after a rewind. Valid until the next call.
   virtual std::span<const float> logits() const = 0;

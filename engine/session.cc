@@ -73,6 +73,16 @@ class TimelineSession : public Session {
     return base::ok();
   }
 
+  base::Result<std::string> profile_step() override {
+    if (!shared_.accelerated) return Session::profile_step();
+    if (tokens_.size() >= static_cast<size_t>(n_ctx_)) return base::invalid("The session is full: there is no room for a step.");
+    has_logits_ = false;
+    const auto opened = open_cuda();
+    if (!opened) return opened.error();
+    const std::lock_guard turn(shared_.turn);
+    return (*opened)->profile_step(*shared_.model, *cache_, static_cast<int64_t>(tokens_.size()));
+  }
+
   void rewind(int n_tokens) override {
     const int64_t wanted = std::min(static_cast<int64_t>(tokens_.size()), static_cast<int64_t>(std::max(0, n_tokens)));
     if (wanted < static_cast<int64_t>(tokens_.size())) tokens_.resize(static_cast<size_t>(cache_->rewind(wanted)));

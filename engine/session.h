@@ -17,6 +17,7 @@ struct SharedModel {
   std::unique_ptr<Model> model;
   TurnLock turn;
   int n_vocab = 0;
+  bool accelerated = false;  // by the CUDA backend
 };
 
 uint64_t session_bytes(const SharedModel& shared, int n_ctx);

@@ -11,15 +11,22 @@
 namespace engine::cuda {
 namespace {
 
+// 1 in code for Hopper: code for older devices runs there too, without Hopper's products.
+__device__ int compiled_for_warpgroups =
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+    1;
+#else
+    0;
+#endif
+
 // Hopper's own products; GRAFT_CUDA_NO_WGMMA=1 takes those of every device, to tell their faults apart.
 bool has_warpgroups() {
   static const bool has = [] {
     const char* off = std::getenv("GRAFT_CUDA_NO_WGMMA");
     if (off && off[0] == '1') return false;
-    int device = 0, major = 0;
-    check(cudaGetDevice(&device), "cudaGetDevice");
-    check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "cudaDeviceGetAttribute");
-    return major == 9;
+    int compiled = 0;
+    check(cudaMemcpyFromSymbol(&compiled, compiled_for_warpgroups, sizeof compiled), "cudaMemcpyFromSymbol");
+    return compiled == 1;
   }();
   return has;
 }

@@ -106,6 +106,9 @@ class CudaAccelerator : public Accelerator {
 base::Result<Accelerator*> open() {
   int count = 0;
   const cudaError_t error = cudaGetDeviceCount(&count);
+  int driver = 0;
+  if (error != cudaSuccess && (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0))
+    return unavailable("There is no NVIDIA driver here, so no GPU that Graft could use.");
   if (error == cudaErrorInsufficientDriver)
     return unavailable("The NVIDIA driver is older than this build needs (CUDA " + version(CUDART_VERSION) + "). Update the driver.");
   if (error == cudaErrorNoDevice || (error == cudaSuccess && count == 0)) return unavailable("There is no NVIDIA GPU here, or the driver hides it.");

@@ -57,6 +57,7 @@ class DeviceCache : public Cache {
   DeviceCache(int64_t n_layers, int64_t row_bytes, int64_t n_ctx)
       : n_ctx_(n_ctx), layer_bytes_(row_bytes * n_ctx), rows_(static_cast<size_t>(n_layers * layer_bytes_)) {
     check(cudaMemset(rows_.data(), 0, rows_.bytes()), "clearing a cache");
+    check(cudaDeviceSynchronize(), "clearing a cache");  // passes run on streams of their own
   }
   int64_t n_ctx() const override { return n_ctx_; }
   int64_t rewind(int64_t n) override { return n; }

@@ -114,7 +114,10 @@ TEST_CASE("cuda: the same step gives the same bits") {
 
 TEST_CASE("cuda: without a module or a GPU the reason is said, and kAuto takes the CPU") {
   const auto opened = open_cuda();
-  if (opened) return MESSAGE("skipped: there is a GPU");
+  if (opened) {
+    MESSAGE("skipped: there is a GPU");
+    return;
+  }
   CHECK(opened.error().code == base::ErrorCode::kNotFound);
   CHECK(!opened.error().message.empty());
   const std::string path = std::string(GRAFT_SOURCE_DIR) + "/tests/data/engine/gguf/lite_f32.gguf";

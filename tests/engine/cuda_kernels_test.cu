@@ -82,7 +82,12 @@ double gate_of(const GateForm& form, double gate, double up) {
 
 // One product against its definition; W is f32 or bfloat16.
 void check_product(bool exact, Store store, int n_in, int n_out, int n_rows, int n_experts, bool biased, const GateForm& form) {
-  CAPTURE(exact), CAPTURE(static_cast<int>(store)), CAPTURE(n_in), CAPTURE(n_out), CAPTURE(n_rows), CAPTURE(n_experts);
+  CAPTURE(exact);
+  CAPTURE(static_cast<int>(store));
+  CAPTURE(n_in);
+  CAPTURE(n_out);
+  CAPTURE(n_rows);
+  CAPTURE(n_experts);
   std::mt19937 random(static_cast<uint32_t>(n_in * 31 + n_out * 7 + n_rows));
   const size_t weights = static_cast<size_t>(n_experts) * static_cast<size_t>(n_out) * static_cast<size_t>(n_in);
   const int n_x = n_rows + 3;
@@ -142,7 +147,14 @@ void check_product(bool exact, Store store, int n_in, int n_out, int n_rows, int
 }
 
 void check_attention(bool exact, int dk, int dv, int n_heads, int n_kv_heads, int n, int position, int window, bool sinks, int segments) {
-  CAPTURE(exact), CAPTURE(dk), CAPTURE(dv), CAPTURE(n), CAPTURE(position), CAPTURE(window), CAPTURE(sinks), CAPTURE(segments);
+  CAPTURE(exact);
+  CAPTURE(dk);
+  CAPTURE(dv);
+  CAPTURE(n);
+  CAPTURE(position);
+  CAPTURE(window);
+  CAPTURE(sinks);
+  CAPTURE(segments);
   std::mt19937 random(static_cast<uint32_t>(dk * 131 + n * 7 + position + window));
   const int n_keys = position + n, k_stride = n_kv_heads * dk + 8, v_stride = n_kv_heads * dv + 16;
   const std::vector<float> q = random_values(random, static_cast<size_t>(n * n_heads * dk), !exact);
