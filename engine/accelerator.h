@@ -39,6 +39,8 @@ struct DeviceInfo {
 struct UploadOptions {
   // Fills weights with arbitrary numbers on the device instead of reading them: views have shapes and no data worth reading.
   bool synthetic = false;
+  // Everything in f32, whatever the weights are stored as: four bytes a weight, for comparing results.
+  bool exact = false;
   std::function<void(uint64_t done, uint64_t total)> progress = {};  // bytes as stored; may be empty
 };
 

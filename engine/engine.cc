@@ -117,12 +117,12 @@ class PackagedEngine : public Engine {
 // The model on the GPU; null where the CPU takes it, with the reason in `compute`.
 base::Result<std::unique_ptr<Model>> accelerated(const ModelPackage& package, const LoadOptions& options, bool synthetic, ComputeInfo& compute) {
   const bool must = options.backend == Backend::kCuda;
-  if (options.backend == Backend::kCpu || options.numerics == Numerics::kReference) return std::unique_ptr<Model>();
-  if (!must && package.info.weight_bytes < kWorthAGpu) return std::unique_ptr<Model>();
+  const bool exact = options.numerics == Numerics::kReference;
+  if (options.backend == Backend::kCpu || (!must && (exact || package.info.weight_bytes < kWorthAGpu))) return std::unique_ptr<Model>();
   const auto opened = open_cuda();
   if (!opened && must) return opened.error();
   if (!opened) return std::unique_ptr<Model>();
-  auto model = package.family->make_accelerated(**opened, {synthetic, options.progress});
+  auto model = package.family->make_accelerated(**opened, {synthetic, exact, options.progress});
   if (model) compute.device = (*opened)->info().name;
   if (model || must) return model;
   compute.reason = model.error().message;

@@ -30,10 +30,11 @@ enum class Numerics { kFast, kReference };
 
 // Where a model is computed. kAuto: on the GPU where there is one that the model fits on and that pays for its start, else on
 // the CPU. kCuda: on the GPU or not at all.
+// kReference is the CPU's unless kCuda asks for a GPU.
 enum class Backend { kAuto, kCpu, kCuda };
 
 struct LoadOptions {
-  Numerics numerics = Numerics::kFast;  // kReference: the CPU's, whatever `backend` says
+  Numerics numerics = Numerics::kFast;  // kReference on a GPU: everything in f32
   int n_threads = 0;                    // 0: the machine's cores
   Backend backend = Backend::kAuto;
   std::function<void(uint64_t done, uint64_t total)> progress = {};  // bytes of weights on their way to a GPU; may be empty

@@ -1,71 +1,161 @@
 // SPDX-License-Identifier: Apache-2.0
+// engine/cuda/gemm.cu: which kernel makes a product, and its launch.
 #include "engine/cuda/gemm.h"
 
+#include <algorithm>
 #include <cstdlib>
 
-#include "engine/cuda/device.h"
-#include "engine/cuda/gemm_bf16.cuh"
 #include "engine/cuda/gemm_f32.cuh"
-#include "engine/cuda/launch.h"
+#include "engine/cuda/gemm_mma.cuh"
+#include "engine/cuda/gemm_paths.h"
+#include "engine/cuda/gemm_wgmma.cuh"
 
 namespace engine::cuda {
 namespace {
 
-// 1 in code for Hopper: code for older devices runs there too, without Hopper's products.
-__device__ int compiled_for_warpgroups =
-#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
-    1;
-#else
-    0;
-#endif
+// Blocks of a product whose tiles have `columns` outputs; tiles beyond *n_tiles come last and leave at once.
+unsigned blocks_of(const Gemm& g, int64_t column_tiles) {
+  const int64_t row_tiles = g.tiles ? g.max_tiles : ceil_div(g.n_rows, kGemmTileRows);
+  if (row_tiles * column_tiles > INT32_MAX) throw Failure("gemm: more tiles than a launch can have");
+  return static_cast<unsigned>(row_tiles * column_tiles);
+}
 
-// Hopper's own products; GRAFT_CUDA_NO_WGMMA=1 takes those of every device, to tell their faults apart.
-bool has_warpgroups() {
+template <bool kPair>
+void launch_f32(const Gemm& g, cudaStream_t stream) {
+  const int64_t column_tiles = ceil_div(g.w.n_out, kPair ? kF32Columns / 2 : kF32Columns);
+  gemm_f32_kernel<kPair><<<blocks_of(g, column_tiles), kF32Threads, 0, stream>>>(g, static_cast<int>(column_tiles));
+  check_launch("gemm in f32");
+}
+
+template <bool kPair, typename W>
+void launch_mma(const Gemm& g, cudaStream_t stream) {
+  constexpr auto kernel = gemm_mma_kernel<kPair, W>;
+  static const cudaError_t allowed = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kMmaShared);
+  check(allowed, "gemm: shared memory");
+  const int64_t column_tiles = ceil_div(g.w.n_out, kPair ? kMmaColumns / 2 : kMmaColumns);
+  kernel<<<blocks_of(g, column_tiles), kMmaThreads, kMmaShared, stream>>>(g, static_cast<int>(column_tiles));
+  check_launch("gemm");
+}
+
+using Encode = decltype(&cuTensorMapEncodeTiled);
+
+// The driver's function that describes boxes to the copy engine; null where it has none.
+Encode encoder() {
+  static const Encode encode = []() -> Encode {
+    void* function = nullptr;
+    cudaDriverEntryPointQueryResult found{};
+#if CUDART_VERSION >= 12050
+    const cudaError_t error = cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000, cudaEnableDefault, &found);
+#else
+    const cudaError_t error = cudaGetDriverEntryPoint("cuTensorMapEncodeTiled", &function, cudaEnableDefault, &found);
+#endif
+    if (error == cudaSuccess && found == cudaDriverEntryPointSuccess) return reinterpret_cast<Encode>(function);
+    cudaGetLastError();
+    return nullptr;
+  }();
+  return encode;
+}
+
+// Boxes of `rows` rows; experts follow each other, so that a box at an expert's end reaches into the next one's rows, whose
+// sums are not stored.
+bool map_boxes(CUtensorMap& map, const Matrix& m, int rows) {
+  const cuuint64_t sizes[2] = {static_cast<cuuint64_t>(m.n_in), static_cast<cuuint64_t>(m.n_experts * m.n_out)};
+  const cuuint64_t row_bytes[1] = {static_cast<cuuint64_t>(m.n_in) * 2};
+  const cuuint32_t box[2] = {kWgmmaDepth, static_cast<cuuint32_t>(rows)}, every[2] = {1, 1};
+  return encoder()(&map, CU_TENSOR_MAP_DATA_TYPE_BFLOAT16, 2, const_cast<void*>(m.quants), sizes, row_bytes, box, every,
+                   CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+                   CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) == CUDA_SUCCESS;
+}
+
+int multiprocessors() {
+  static const int n = [] {
+    int device = 0, count = 0;
+    check(cudaGetDevice(&device), "cudaGetDevice");
+    check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device), "cudaDeviceGetAttribute");
+    return count;
+  }();
+  return n;
+}
+
+template <bool kPair, int kColumns, bool kBulk>
+void launch_wgmma(const Gemm& g, const WeightMaps& maps, cudaStream_t stream) {
+  constexpr auto kernel = gemm_wgmma_kernel<kPair, kColumns, kBulk>;
+  constexpr int kShared = WgmmaShape<kColumns>::kShared;
+  static const cudaError_t allowed = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kShared);
+  check(allowed, "gemm: shared memory");
+  const int64_t column_tiles = ceil_div(g.w.n_out, kPair ? kColumns / 2 : kColumns);
+  const unsigned blocks = std::min(blocks_of(g, column_tiles), static_cast<unsigned>(multiprocessors()));
+  kernel<<<blocks, kWgmmaThreads, kShared, stream>>>(g, maps, static_cast<int>(column_tiles));
+  check_launch("gemm");
+}
+
+template <bool kPair, int kColumns>
+void launch_wgmma(const Gemm& g, cudaStream_t stream) {
+  WeightMaps maps{};
+  constexpr int kBoxRows = kPair ? kColumns / 2 : kColumns;
+  const bool bulk = gemm_paths().bulk_copies && encoder() && map_boxes(maps.w, g.w, kBoxRows) &&
+                    (!kPair || map_boxes(maps.up, g.w_up, kBoxRows));
+  bulk ? launch_wgmma<kPair, kColumns, true>(g, maps, stream) : launch_wgmma<kPair, kColumns, false>(g, maps, stream);
+}
+
+// Whether the code for Hopper's own instructions is here and runs on this device: it alone keeps barriers in shared memory.
+bool has_wgmma() {
   static const bool has = [] {
-    const char* off = std::getenv("GRAFT_CUDA_NO_WGMMA");
-    if (off && off[0] == '1') return false;
-    int compiled = 0;
-    check(cudaMemcpyFromSymbol(&compiled, compiled_for_warpgroups, sizeof compiled), "cudaMemcpyFromSymbol");
-    return compiled == 1;
+    cudaFuncAttributes attributes{};
+    check(cudaFuncGetAttributes(&attributes, gemm_wgmma_kernel<false, 256, false>), "cudaFuncGetAttributes");
+    return attributes.sharedSizeBytes > 0;
   }();
   return has;
 }
 
-dim3 grid_of(const Gemm& g, int rows, int columns) {
-  const int64_t row_tiles = g.tiles ? int64_t{g.max_tiles} * (kGemmTileRows / rows) : ceil_div(g.n_rows, rows);
-  return {static_cast<unsigned>(row_tiles), static_cast<unsigned>(ceil_div(g.w.n_out, columns))};
+template <bool kPair>
+void launch_wgmma(const Gemm& g, cudaStream_t stream) {
+  // Wide tiles read less for each product; narrow ones leave fewer multiprocessors without work at the end.
+  const auto rounds = [&](int columns) {
+    return ceil_div(static_cast<int64_t>(blocks_of(g, ceil_div(g.w.n_out, kPair ? columns / 2 : columns))), multiprocessors());
+  };
+  constexpr double kNarrowCost = 0.6;  // of a wide tile
+  bool narrow = kNarrowCost * static_cast<double>(rounds(128)) < static_cast<double>(rounds(256));
+  if (gemm_paths().columns != 0) narrow = gemm_paths().columns == 128;
+  narrow ? launch_wgmma<kPair, 128>(g, stream) : launch_wgmma<kPair, 256>(g, stream);
 }
 
-template <Store kStore, bool kDirect, bool kWarpgroup>
+template <bool kPair>
 void launch_bf16(const Gemm& g, cudaStream_t stream) {
-  constexpr auto kernel = gemm_bf16_kernel<kStore, kDirect, kWarpgroup>;
-  static const cudaError_t allowed =
-      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(kGemmShared));
-  check(allowed, "cudaFuncSetAttribute");
-  kernel<<<grid_of(g, kTileRows, kStore == Store::kGated ? kTileColumns / 2 : kTileColumns), kGemmThreads, kGemmShared, stream>>>(g);
-  check_launch("gemm");
+  const bool plain = g.w.format == Format::kBF16 && (!kPair || g.w_up.format == Format::kBF16);
+  if (plain && gemm_paths().wgmma && has_wgmma()) return launch_wgmma<kPair>(g, stream);
+  if (kPair && g.w.format != g.w_up.format) return launch_mma<kPair, MixedWeights>(g, stream);
+  switch (g.w.format) {
+    case Format::kF32: return launch_mma<kPair, Weights<Format::kF32>>(g, stream);
+    case Format::kBF16: return launch_mma<kPair, Weights<Format::kBF16>>(g, stream);
+    case Format::kF16: return launch_mma<kPair, Weights<Format::kF16>>(g, stream);
+    case Format::kInt8: return launch_mma<kPair, Weights<Format::kInt8>>(g, stream);
+    case Format::kInt4: return launch_mma<kPair, Weights<Format::kInt4>>(g, stream);
+    case Format::kWide: return launch_mma<kPair, Weights<Format::kWide>>(g, stream);
+  }
 }
 
-template <Store kStore>
-void launch(const Gemm& g, bool exact, cudaStream_t stream) {
-  if (exact) {
-    gemm_f32_kernel<kStore><<<grid_of(g, kF32Tile, kF32Tile), kF32Threads, 0, stream>>>(g);
-    return check_launch("gemm in f32");
-  }
-  const bool direct = g.w.format == Format::kBF16 && (kStore != Store::kGated || g.w_up.format == Format::kBF16);
-  if (direct) has_warpgroups() ? launch_bf16<kStore, true, true>(g, stream) : launch_bf16<kStore, true, false>(g, stream);
-  else has_warpgroups() ? launch_bf16<kStore, false, true>(g, stream) : launch_bf16<kStore, false, false>(g, stream);
+bool is_set(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value && value[0] == '1';
 }
 
 }  // namespace
 
+GemmPaths& gemm_paths() {
+  static GemmPaths paths{!is_set("GRAFT_CUDA_NO_WGMMA"), !is_set("GRAFT_CUDA_NO_TMA"), 0};
+  return paths;
+}
+
 void gemm(const Gemm& g, bool exact, cudaStream_t stream) {
-  switch (g.store) {
-    case Store::kF32: return launch<Store::kF32>(g, exact, stream);
-    case Store::kActivation: return launch<Store::kActivation>(g, exact, stream);
-    case Store::kAddF32: return launch<Store::kAddF32>(g, exact, stream);
-    case Store::kGated: return launch<Store::kGated>(g, exact, stream);
+  if (g.w.n_out == 0 || (g.tiles ? g.max_tiles : g.n_rows) <= 0) return;
+  const bool pair = g.store == Store::kGated;
+  if (exact) {
+    if (g.w.format != Format::kF32 || (pair && g.w_up.format != Format::kF32))
+      throw Failure("gemm: exact products need weights in f32");
+    return pair ? launch_f32<true>(g, stream) : launch_f32<false>(g, stream);
   }
+  pair ? launch_bf16<true>(g, stream) : launch_bf16<false>(g, stream);
 }
 
 }  // namespace engine::cuda

@@ -36,10 +36,11 @@ std::vector<const TensorView*> matrices(const GroupedWeights& w) {
 }  // namespace
 
 GroupedPass::GroupedPass(const GroupedConfig& config, const GroupedWeights& weights, const UploadOptions& options)
-    : Pass(shape_of(config), all_f32(matrices(weights)), options, bytes_of(matrices(weights))),
+    : Pass(shape_of(config), options.exact || all_f32(matrices(weights)), options, bytes_of(matrices(weights))),
       config_(config),
       scale_(1.0f / std::sqrt(static_cast<float>(config.head_dim))) {
-  if (config.head_dim % 8 != 0 || config.head_dim > 256) throw Unsupported("the CUDA backend takes heads of at most 256 values, a multiple of 8");
+  if (config.head_dim % (exact_ ? 4 : 8) != 0 || config.head_dim > 256)
+    throw Unsupported("the CUDA backend takes heads of at most 256 values, a multiple of 8");
   for (const GroupedLayer& from : weights.layers) {
     Layer to;
     to.attn_norm = store_.floats(from.attn_norm);

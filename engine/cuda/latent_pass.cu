@@ -45,7 +45,7 @@ float attention_scale(const DeepseekV2Config& c) {
 }  // namespace
 
 LatentPass::LatentPass(const DeepseekV2Config& config, const DeepseekV2Weights& weights, const UploadOptions& options)
-    : Pass(shape_of(config), all_f32(matrices(weights)), options, bytes_of(matrices(weights))), config_(config), scale_(attention_scale(config)) {
+    : Pass(shape_of(config), options.exact || all_f32(matrices(weights)), options, bytes_of(matrices(weights))), config_(config), scale_(attention_scale(config)) {
   if (config.index_topk != 0) throw Unsupported("the CUDA backend does not have DeepSeek-V3.2's indexer yet");
   if (config.kv_lora_rank % 8 != 0 || config.kv_lora_rank > 512 || config.kv_lora_rank + config.qk_rope_dim > kMaxKeyWidth)
     throw Unsupported("the CUDA backend takes latents of at most 512 values, a multiple of 8");

@@ -72,6 +72,7 @@ void Pass::finish(const TensorView& embedding, const TensorView& norm, const Ten
   turns_ = DeviceBuffer<Turn>(n * static_cast<size_t>(rope_.n_pairs));
   hidden_ = DeviceBuffer<float>(n * static_cast<size_t>(d));
   normed_ = values(kChunk * d);
+  if (f % 8 != 0) throw Unsupported("the CUDA backend needs experts whose width is a multiple of 8");
   const auto wide = static_cast<int64_t>(slots) * f;
   h_ = values(std::max(wide, kChunk * shape_.widest_layer));
   logits_ = DeviceBuffer<float>(static_cast<size_t>(kLogitRows) * static_cast<size_t>(shape_.n_vocab));

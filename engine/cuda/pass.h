@@ -5,7 +5,7 @@
 // A single token takes the step: kernels that read each weight once, captured as a graph when the first token comes. More
 // tokens take the chunk: products of many rows on tensor cores.
 //
-// Numbers  A model whose matrices are all f32 is computed in f32 with an f32 cache (`exact`). Any other has bfloat16 caches and
+// Numbers  A model whose matrices are all f32, and any where UploadOptions ask for it, is computed in f32 with an f32 cache (`exact`). Any other has bfloat16 caches and
 //          chunk activations; whole-number weights meet activations of 8 bits in a step, bfloat16 in a chunk.
 // Owns     Weights, work buffers, graph. One forward() at a time.
 // Errors   Failure out of forward(). Nothing is allocated by it.

@@ -2,7 +2,7 @@
 #include "engine/cuda/prefill_attention.h"
 
 #include "engine/cuda/device.h"
-#include "engine/cuda/gemm_bf16.cuh"
+#include "engine/cuda/gemm_mma.cuh"
 #include "engine/cuda/route.cuh"
 
 namespace engine::cuda {
@@ -207,8 +207,8 @@ __global__ void __launch_bounds__(kWarps * 32, 1) attention_bf16_kernel(const __
     }
 #pragma unroll
     for (int k = 0; k < kKeys / 16; ++k) {
-      const uint32_t p[4] = {pair_of(score[2 * k][0], score[2 * k][1]), pair_of(score[2 * k][2], score[2 * k][3]),
-                             pair_of(score[2 * k + 1][0], score[2 * k + 1][1]), pair_of(score[2 * k + 1][2], score[2 * k + 1][3])};
+      const uint32_t p[4] = {bf16_pair(score[2 * k][0], score[2 * k][1]), bf16_pair(score[2 * k][2], score[2 * k][3]),
+                             bf16_pair(score[2 * k + 1][0], score[2 * k + 1][1]), bf16_pair(score[2 * k + 1][2], score[2 * k + 1][3])};
 #pragma unroll
       for (int n = 0; n < DV / 16; ++n) {
         uint32_t b[4];
@@ -239,7 +239,7 @@ __global__ void __launch_bounds__(kWarps * 32, 1) attention_bf16_kernel(const __
 #pragma unroll
       for (int n = 0; n < DV / 8; ++n) {
         const int c = n * 8 + lane % 4 * 2;
-        if (c < a.dv) *reinterpret_cast<uint32_t*>(out + c) = pair_of(acc[n][2 * i] * factor, acc[n][2 * i + 1] * factor);
+        if (c < a.dv) *reinterpret_cast<uint32_t*>(out + c) = bf16_pair(acc[n][2 * i] * factor, acc[n][2 * i + 1] * factor);
       }
     } else {
       float* state = state_of(a, token, head);

@@ -197,15 +197,22 @@ void WeightStore::count(uint64_t stored_bytes) {
   if (options_.progress) options_.progress(std::min(done_, total_), total_);
 }
 
+// What a 16-byte piece of a row holds.
+void WeightStore::check_width(int64_t n_in) const {
+  const int multiple = exact_ ? 4 : 8;
+  if (n_in % multiple != 0)
+    throw Unsupported("the CUDA backend needs widths that are multiples of " + std::to_string(multiple) + "; one is " + std::to_string(n_in));
+}
+
 Matrix WeightStore::empty_for(const TensorView& view, int64_t n_experts) {
   Matrix m;
-  m.format = format_of(view.type);
+  m.format = exact_ ? Format::kF32 : format_of(view.type);
   m.nibbles = nibbles_of(view.type);
-  m.bf16_scales = view.type == DType::kMXFP4;
+  m.bf16_scales = m.format == Format::kInt4 && view.type == DType::kMXFP4;
   m.n_experts = n_experts;
   m.n_in = view.n_in();
   m.n_out = view.n_rows();
-  if (m.n_in % 8 != 0) throw Unsupported("the CUDA backend needs widths that are multiples of 8; one is " + std::to_string(m.n_in));
+  check_width(m.n_in);
   const Sizes sizes = sizes_of(m, view.type);
   const auto n = static_cast<size_t>(n_experts);
   m.quants = take(sizes.quants * n);
@@ -221,7 +228,14 @@ void WeightStore::put(const TensorView& view, Matrix& to, int64_t expert) {
     if (bytes > 0)
       check(cudaMemcpy(static_cast<std::byte*>(const_cast<void*>(base)) + at, from, bytes, cudaMemcpyHostToDevice), "copying weights to the device");
   };
-  if (!to.whole_numbers()) {
+  if (to.format == Format::kF32 && view.type != DType::kF32) {
+    std::vector<float> values(static_cast<size_t>(to.n_out * to.n_in));
+    in_parallel(to.n_out, [&](int64_t first, int64_t last) {
+      for (int64_t row = first; row < last; ++row)
+        dequantize_row(view, row, {values.data() + row * to.n_in, static_cast<size_t>(to.n_in)});
+    });
+    copy(to.quants, e * sizes.quants, values.data(), sizes.quants);
+  } else if (!to.whole_numbers()) {
     copy(to.quants, e * sizes.quants, view.data, sizes.quants);
   } else {
     Laid laid{std::vector<std::byte>(sizes.quants), std::vector<std::byte>(sizes.scales), std::vector<std::byte>(sizes.offsets)};
@@ -266,7 +280,7 @@ Matrix WeightStore::in_f32(const TensorView& view) {
   Matrix m;
   m.n_in = view.n_in();
   m.n_out = view.n_rows();
-  if (m.n_in % 8 != 0) throw Unsupported("the CUDA backend needs widths that are multiples of 8; one is " + std::to_string(m.n_in));
+  check_width(m.n_in);
   m.quants = floats(view);
   if (synthetic()) fill(m, DType::kF32, 1);
   return m;

@@ -25,7 +25,7 @@ uint64_t bytes_of(const std::vector<const TensorView*>& views);  // as stored
 
 class WeightStore {
  public:
-  // `exact`: the model is kept in f32 throughout; else weights that are made here are bfloat16.
+  // `exact`: every weight is kept in f32; else as it is stored, and weights that are made here are bfloat16.
   WeightStore(const UploadOptions& options, bool exact, uint64_t total_bytes) : options_(options), exact_(exact), total_(total_bytes) {}
 
   Matrix matrix(const TensorView& view);                       // [n_out, n_in]
@@ -46,6 +46,7 @@ class WeightStore {
   void* take(size_t bytes);
   void* upload(const void* data, size_t bytes);
   void put(const TensorView& view, Matrix& to, int64_t expert);
+  void check_width(int64_t n_in) const;
   Matrix empty_for(const TensorView& view, int64_t n_experts);
   void count(uint64_t stored_bytes);
 

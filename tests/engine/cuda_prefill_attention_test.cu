@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The products and the attention of a chunk on the GPU, each against plain loops in double. Skipped, and said so, without one.
+// The attention of a chunk on the GPU against plain loops in double. Skipped, and said so, where there is no GPU.
 #include <doctest/doctest.h>
 
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <random>
+#include <string>
+#include <tuple>
 #include <vector>
 
 #include "engine/cuda/device.h"
-#include "engine/cuda/gemm.h"
 #include "engine/cuda/prefill_attention.h"
 
 namespace {
@@ -73,78 +74,6 @@ struct Values {
     return out;
   }
 };
-
-double gate_of(const GateForm& form, double gate, double up) {
-  gate = std::min<double>(gate, form.limit);
-  up = std::clamp<double>(up, -form.limit, form.limit);
-  return gate / (1.0 + std::exp(-form.alpha * gate)) * (up + form.shift);
-}
-
-// One product against its definition; W is f32 or bfloat16.
-void check_product(bool exact, Store store, int n_in, int n_out, int n_rows, int n_experts, bool biased, const GateForm& form) {
-  CAPTURE(exact);
-  CAPTURE(static_cast<int>(store));
-  CAPTURE(n_in);
-  CAPTURE(n_out);
-  CAPTURE(n_rows);
-  CAPTURE(n_experts);
-  std::mt19937 random(static_cast<uint32_t>(n_in * 31 + n_out * 7 + n_rows));
-  const size_t weights = static_cast<size_t>(n_experts) * static_cast<size_t>(n_out) * static_cast<size_t>(n_in);
-  const int n_x = n_rows + 3;
-  const std::vector<float> x = random_values(random, static_cast<size_t>(n_x) * static_cast<size_t>(n_in), !exact);
-  const std::vector<float> w = random_values(random, weights, !exact), u = random_values(random, weights, !exact);
-  const std::vector<float> bias = random_values(random, static_cast<size_t>(n_experts * n_out), false), up_bias = bias;
-  const Values dx(x, exact), dw(w, exact), du(u, exact);
-  const DeviceBuffer<float> db = on_device(bias);
-  Gemm g;
-  g.w.format = exact ? Format::kF32 : Format::kBF16;
-  g.w.n_experts = n_experts, g.w.n_out = n_out, g.w.n_in = n_in;
-  g.w_up = g.w;
-  g.w.quants = dw.data(), g.w_up.quants = du.data();
-  if (biased) g.bias = g.bias_up = db.data();
-  g.x = dx.data(), g.x_stride = n_in, g.n_rows = n_rows;
-  g.store = store, g.form = form, g.y_stride = n_out;
-  // Experts take turns of uneven length, every third none.
-  std::vector<ExpertTile> tiles;
-  std::vector<int32_t> gather, expert_of(static_cast<size_t>(n_rows), 0);
-  if (n_experts > 1) {
-    int row = 0;
-    for (int e = 0; e < n_experts; ++e) {
-      const int left = n_rows - row, n = e == n_experts - 1 ? left : e % 3 == 1 ? 0 : std::min(left, (n_rows * (e + 1)) / (2 * n_experts) + 1);
-      for (int r = row; r < row + n; r += kGemmTileRows) tiles.push_back({e, r, std::min(r + kGemmTileRows, row + n)});
-      for (int r = row; r < row + n; ++r) expert_of[static_cast<size_t>(r)] = e;
-      row += n;
-    }
-    for (int r = 0; r < n_rows; ++r) gather.push_back((r * 5 + 2) % n_x);
-  }
-  const DeviceBuffer<int32_t> n_tiles = on_device(std::vector<int32_t>{static_cast<int32_t>(tiles.size())});
-  DeviceBuffer<ExpertTile> d_tiles;
-  DeviceBuffer<int32_t> d_gather;
-  if (n_experts > 1) {
-    d_tiles = on_device(tiles), d_gather = on_device(gather);
-    g.tiles = d_tiles.data(), g.n_tiles = n_tiles.data(), g.max_tiles = static_cast<int>(tiles.size()) + 2, g.gather = d_gather.data();
-  }
-  const bool adds = store == Store::kAddF32, floats = store == Store::kF32 || adds;
-  const std::vector<float> before(static_cast<size_t>(n_rows) * static_cast<size_t>(n_out), adds ? 0.5f : std::nanf(""));
-  const Values y(before, exact || floats);
-  g.y = y.data();
-  gemm(g, exact, nullptr);
-  check(cudaDeviceSynchronize(), "gemm");
-  std::vector<double> want;
-  for (int r = 0; r < n_rows; ++r)
-    for (int o = 0; o < n_out; ++o) {
-      const size_t e = static_cast<size_t>(expert_of[static_cast<size_t>(r)]), at = (e * static_cast<size_t>(n_out) + static_cast<size_t>(o)) * static_cast<size_t>(n_in);
-      const size_t from = static_cast<size_t>(gather.empty() ? r : gather[static_cast<size_t>(r)]) * static_cast<size_t>(n_in);
-      double sum = biased ? bias[e * static_cast<size_t>(n_out) + static_cast<size_t>(o)] : 0.0, up = sum;
-      for (size_t i = 0; i < static_cast<size_t>(n_in); ++i) {
-        sum += double{x[from + i]} * w[at + i];
-        if (store == Store::kGated) up += double{x[from + i]} * u[at + i];
-      }
-      want.push_back(store == Store::kGated ? gate_of(form, sum, up) : adds ? sum + 0.5 : sum);
-    }
-  // Sums of up to 2,048 products in f32; results of 8 bits of fraction where they are bfloat16.
-  CHECK(error_of(y.back(), want) <= (exact ? 2e-6 : floats ? 1e-5 : 5e-3));
-}
 
 void check_attention(bool exact, int dk, int dv, int n_heads, int n_kv_heads, int n, int position, int window, bool sinks, int segments) {
   CAPTURE(exact);
@@ -222,19 +151,6 @@ double milliseconds(const Work& work, int n = 20) {
 
 }  // namespace
 
-TEST_CASE("cuda products: every way of storing, dense and by expert, at every edge") {
-  if (!has_gpu()) return;
-  const GateForm odd{0.7f, 1.702f, 1.0f};
-  for (const bool exact : {true, false})
-    for (const Store store : {Store::kF32, Store::kActivation, Store::kAddF32, Store::kGated}) {
-      check_product(exact, store, 8, 8, 1, 1, false, kPlainGate);
-      check_product(exact, store, 72, 136, 129, 1, true, odd);
-      check_product(exact, store, 512, 264, 3, 1, false, kPlainGate);
-      check_product(exact, store, 200, 24, 300, 5, true, odd);
-      check_product(exact, store, 128, 128, 700, 7, false, kPlainGate);
-    }
-}
-
 TEST_CASE("cuda attention of a chunk: widths, windows, sinks, segments") {
   if (!has_gpu()) return;
   struct Shape {
@@ -250,36 +166,11 @@ TEST_CASE("cuda attention of a chunk: widths, windows, sinks, segments") {
     }
 }
 
-TEST_CASE("cuda rates" * doctest::skip()) {
+TEST_CASE("attention rates" * doctest::skip()) {
   if (!has_gpu()) return;
-  const DeviceBuffer<__nv_bfloat16> x(size_t{32768} * 4096), w(size_t{64} * 2 * 1408 * 2048), y(size_t{32768} * 11264);
+  const DeviceBuffer<__nv_bfloat16> x(size_t{4096} * 4096), w(size_t{4096} * 4096), y(size_t{2} * 4096 * 4096);
   check(cudaMemset(x.data(), 0x3c, x.bytes()), "set");
   check(cudaMemset(w.data(), 0x3c, w.bytes()), "set");
-  for (const auto& [rows, n_in, n_out] : {std::tuple{4096, 2048, 10944}, {4096, 2048, 3072}, {4096, 2048, 2048}, {4096, 4096, 4096}}) {
-    Gemm g;
-    g.w.format = Format::kBF16, g.w.quants = w.data(), g.w.n_out = n_out, g.w.n_in = n_in;
-    g.x = x.data(), g.x_stride = n_in, g.n_rows = rows, g.store = Store::kActivation, g.y = y.data(), g.y_stride = n_out;
-    const double ms = milliseconds([&] { gemm(g, false, nullptr); });
-    MESSAGE("gemm " << rows << " x " << n_in << " x " << n_out << ": " << 2e-9 * rows * n_in * n_out / ms << " TFLOP/s, " << ms << " ms");
-  }
-  std::vector<ExpertTile> tiles;
-  std::vector<int32_t> gather;
-  for (int e = 0; e < 64; ++e)
-    for (int r = 0; r < 384; r += kGemmTileRows) tiles.push_back({e, e * 384 + r, e * 384 + r + kGemmTileRows});
-  for (int i = 0; i < 64 * 384; ++i) gather.push_back(static_cast<int32_t>(static_cast<uint32_t>(i) * 2654435761U % 4096));
-  const DeviceBuffer<ExpertTile> d_tiles = on_device(tiles);
-  const DeviceBuffer<int32_t> d_gather = on_device(gather), n_tiles = on_device(std::vector<int32_t>{static_cast<int32_t>(tiles.size())});
-  for (const bool gate : {true, false}) {
-    Gemm g;
-    g.w.format = Format::kBF16, g.w.quants = w.data(), g.w.n_experts = 64, g.w.n_out = gate ? 1408 : 2048, g.w.n_in = gate ? 2048 : 1408;
-    g.w_up = g.w;
-    g.w_up.quants = w.data() + size_t{64} * 1408 * 2048;
-    g.x = x.data(), g.x_stride = g.w.n_in, g.n_rows = 64 * 384, g.gather = gate ? d_gather.data() : nullptr;
-    g.tiles = d_tiles.data(), g.n_tiles = n_tiles.data(), g.max_tiles = static_cast<int>(tiles.size());
-    g.store = gate ? Store::kGated : Store::kActivation, g.y = y.data(), g.y_stride = g.w.n_out;
-    const double ms = milliseconds([&] { gemm(g, false, nullptr); });
-    MESSAGE((gate ? "experts' gate and up: " : "experts' down: ") << 2e-9 * 24576 * 1408 * 2048 * (gate ? 2 : 1) / ms << " TFLOP/s, " << ms << " ms");
-  }
   for (const auto& [n, heads, kv, dk, dv] : {std::tuple{4096, 16, 16, 192, 128}, {4096, 32, 8, 128, 128}}) {
     PrefillAttention a;
     a.q = x.data(), a.k = w.data(), a.v = y.data(), a.k_stride = kv * dk, a.k_head_stride = dk, a.v_stride = kv * dv, a.v_head_stride = dv;
