@@ -25,6 +25,7 @@
 #include "base/utf8.h"
 #include "cli/commands.h"
 #include "cli/default_model.h"
+#include "engine/engine.h"
 #include "sandbox/sandbox.h"
 
 namespace cli {
@@ -157,9 +158,9 @@ Finding check_sandbox() {
 }
 
 Finding check_gpu() {
-  std::error_code code;
-  const bool device = fs::exists("/dev/nvidiactl", code);
-  return {"gpu", Mark::kMissing, cat("this build has no CUDA backend: the CPU does all work", device ? " (an NVIDIA device is here)" : ""), ""};
+  const auto gpu = engine::describe_gpu();
+  if (!gpu) return {"gpu", Mark::kMissing, cat("the CPU does all work: ", gpu.error().message), ""};
+  return {"gpu", Mark::kOk, *gpu, ""};
 }
 
 Finding check_program(const char* name, const char* program, bool ask_version, const char* use) {

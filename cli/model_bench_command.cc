@@ -27,10 +27,23 @@ constexpr size_t kTokensAtOnce = 64;  // logits of a large vocabulary take half 
 
 struct Options {
   std::filesystem::path model, tokens, out;
-  std::string backend = "cpu";
+  std::string backend = "auto";
   bool reference = false;
   bench::EngineBenchOptions bench;
 };
+
+engine::Backend backend_of(const std::string& name) {
+  return name == "cuda" ? engine::Backend::kCuda : name == "cpu" ? engine::Backend::kCpu : engine::Backend::kAuto;
+}
+
+// Bytes on their way to the GPU, where somebody looks on.
+std::function<void(uint64_t, uint64_t)> upload_progress() {
+  if (::isatty(STDERR_FILENO) == 0) return {};
+  return [](uint64_t done, uint64_t total) {
+    std::fprintf(stderr, "\r\033[Kloading onto the GPU: %d %%", total == 0 ? 100 : static_cast<int>(done * 100 / total));
+    if (done >= total) std::fprintf(stderr, "\r\033[K");
+  };
+}
 
 base::Result<std::vector<engine::Token>> read_tokens(const std::filesystem::path& path) {
   auto text = base::read_file(path, kMaxTokensFileBytes);
@@ -69,7 +82,8 @@ base::Status logits(const Options& options, const Context& context) {
   auto tokens = read_tokens(context.folder / options.tokens);
   if (!tokens) return std::move(tokens).error();
   auto engine = engine::Engine::load(context.folder / options.model,
-                                     {options.reference ? engine::Numerics::kReference : engine::Numerics::kFast, 0});
+                                     {options.reference ? engine::Numerics::kReference : engine::Numerics::kFast, 0,
+                                      backend_of(options.backend), upload_progress()});
   if (!engine) return std::move(engine).error();
   auto session = (*engine)->open_session(static_cast<int>(std::min<size_t>(tokens->size(), INT32_MAX)));
   if (!session) return std::move(session).error();
@@ -92,7 +106,10 @@ base::Status bench_model(const Options& options, const Context& context) {
   const auto progress = [show](const std::string& phase) {
     if (show) std::fprintf(stderr, "\r\033[K%s", phase.c_str());
   };
-  const auto report = bench::run_engine_bench(context.folder / options.model, options.bench, progress, context.stop);
+  if (options.model.empty() == options.bench.shape.empty()) return base::invalid("model bench: give a MODEL, or a --shape in its place.");
+  bench::EngineBenchOptions settings = options.bench;
+  settings.backend = backend_of(options.backend);
+  const auto report = bench::run_engine_bench(context.folder / options.model, settings, progress, context.stop);
   if (show) std::fprintf(stderr, "\r\033[K");
   if (!report) return report.error();
   if (context.json)
@@ -110,23 +127,30 @@ void add_model_bench_command(CLI::App& app, Context& context) {
   const auto add = [&](const char* name, const char* help, base::Status (*action)(const Options&, const Context&)) {
     CLI::App* sub = model->add_subcommand(name, help);
     sub->fallthrough();
-    sub->add_option("MODEL", options->model, "A GGUF file, or a folder with config.json, *.safetensors and tokenizer.json")->required();
-    sub->add_option("--backend", options->backend, "Where to compute; this build has the CPU alone")->check(CLI::IsMember({"cpu"}));
+    sub->add_option("MODEL", options->model, "A GGUF file, or a folder with config.json, *.safetensors and tokenizer.json");
+    sub->add_option("--backend", options->backend, "Where to compute; auto: on the GPU where there is one and the model is worth it")
+        ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
+        ->capture_default_str();
     sub->callback([options, &context, action] {
       if (const base::Status done = action(*options, context); !done) context.fail(done.error());
     });
     return sub;
   };
   CLI::App* run = add("logits", "Evaluate token ids and write the logits of each", logits);
+  run->get_option("MODEL")->required();
   run->add_option("--tokens", options->tokens, "A JSON array of token ids")->required()->type_name("FILE.json");
   run->add_option("--out", options->out, "float32, little-endian, [n_tokens, vocabulary]")->required()->type_name("FILE.f32");
-  run->add_flag("--reference", options->reference, "Take the plain operators that define the result");
+  run->add_flag("--reference", options->reference, "Take the plain operators that define the result; on a GPU: f32 throughout");
   CLI::App* measure = add("bench", "Measure prefill and decode", bench_model);
   measure->add_option("--prompt", options->bench.prompt, "Tokens of prefill")->check(CLI::NonNegativeNumber)->capture_default_str();
   measure->add_option("--generate", options->bench.generate, "Tokens to decode")->check(CLI::NonNegativeNumber)->capture_default_str();
   measure->add_option("--depth", options->bench.depth, "Tokens of context before both")->check(CLI::NonNegativeNumber)->capture_default_str();
   measure->add_option("--threads", options->bench.threads, "0: all cores")->check(CLI::NonNegativeNumber)->capture_default_str();
   measure->add_option("--repeat", options->bench.repeat, "Rounds that count")->check(CLI::PositiveNumber)->capture_default_str();
+  measure->add_option("--shape", options->bench.shape, "In place of MODEL: a well-known model's shape with arbitrary weights, on the GPU")
+      ->type_name("v2-lite|v3-slice|llama-3-8b|qwen3-30b-a3b|gpt-oss-20b");
+  measure->add_option("--type", options->bench.weight_type, "Of the weights of a --shape: bf16, q8_0, q4_0, ...")->capture_default_str();
+  measure->add_flag("--profile", options->bench.profile, "A table of the GPU's kernels in one decode step");
 }
 
 }  // namespace cli

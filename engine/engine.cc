@@ -138,12 +138,13 @@ base::Result<std::shared_ptr<const Engine>> make_engine(ModelPackage package, co
 
 }  // namespace
 
-base::Result<double> Engine::device_bandwidth() const {
-  return base::Error{base::ErrorCode::kNotFound, "This model is not on a GPU."};
-}
-
-base::Result<std::string> Session::profile_step() {
-  return base::Error{base::ErrorCode::kNotFound, "A profile of kernels is made on a GPU alone."};
+base::Result<std::string> describe_gpu() {
+  const auto opened = open_cuda();
+  if (!opened) return opened.error();
+  const DeviceInfo info = (*opened)->info();
+  constexpr uint64_t kGigabyte = 1'000'000'000;
+  return info.name + ", " + std::to_string(info.free_memory / kGigabyte) + " GB free of " + std::to_string(info.memory / kGigabyte) + " GB, " +
+         info.architecture + ", driver " + info.driver;
 }
 
 base::Result<std::shared_ptr<const Engine>> Engine::synthetic(const std::string& shape, const std::string& weight_type, LoadOptions options) {

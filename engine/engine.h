@@ -100,7 +100,9 @@ class Engine : public std::enable_shared_from_this<Engine> {
   virtual base::Result<std::vector<Token>> fim_prompt(const FimRequest& request) const = 0;
 
   // Bytes per second that a large copy on the GPU moves, read and written bytes counted; kNotFound for an engine on the CPU.
-  virtual base::Result<double> device_bandwidth() const;
+  virtual base::Result<double> device_bandwidth() const {
+    return base::Error{base::ErrorCode::kNotFound, "This model is not on a GPU."};
+  }
 
   virtual uint64_t session_bytes(int n_ctx) const = 0;
   virtual base::Result<std::unique_ptr<Session>> open_session(int n_ctx) const = 0;
@@ -124,7 +126,9 @@ class Session {
 
   // A table of the GPU's kernels in one more step, with the seconds and bytes of each; kNotFound for a session on the CPU. The
   // timeline is as before, without logits.
-  virtual base::Result<std::string> profile_step();
+  virtual base::Result<std::string> profile_step() {
+    return base::Error{base::ErrorCode::kNotFound, "A profile of kernels is made on a GPU alone."};
+  }
 
   // Logits after the last evaluated token, [n_vocab]; empty before the first and after a rewind. Valid until the next call.
   virtual std::span<const float> logits() const = 0;
@@ -153,6 +157,9 @@ struct Generated {
   double logprob = 0.0;       // natural log, sum over `tokens`, of the distribution before temperature
   StopReason reason = StopReason::kMaxTokens;
 };
+
+// The GPU that models run on where they may: "NVIDIA H200, 140 GB free of 150 GB, sm_90, driver 13.0". kNotFound says why not.
+base::Result<std::string> describe_gpu();
 
 // Syncs `session` to `prompt`, then samples. Same seed, backend and prompt: same tokens.
 base::Result<Generated> generate(Session& session, std::span<const Token> prompt, const GenerateOptions& options,
