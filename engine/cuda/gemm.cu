@@ -9,6 +9,7 @@
 #include "engine/cuda/gemm_mma.cuh"
 #include "engine/cuda/gemm_paths.h"
 #include "engine/cuda/gemm_wgmma.cuh"
+#include "engine/cuda/values.cuh"
 
 namespace engine::cuda {
 namespace {
@@ -135,6 +136,22 @@ void launch_bf16(const Gemm& g, cudaStream_t stream) {
   }
 }
 
+// The last outputs of a matrix whose height is no multiple of 8: a warp each.
+template <typename T>
+__global__ void gemm_tail_kernel(const __grid_constant__ Gemm g, int64_t first) {
+  const int64_t row = blockIdx.x, column = first + threadIdx.x / 32, lane = threadIdx.x % 32;
+  const T* x = static_cast<const T*>(g.x) + row * g.x_stride;
+  float sum = 0.0f;
+  for (int64_t k = lane; k < g.w.n_in; k += 32) sum = fmaf(to_f32(x[k]), matrix_value(g.w, column, k), sum);
+#pragma unroll
+  for (int m = 16; m > 0; m >>= 1) sum += __shfl_xor_sync(~0U, sum, m);
+  if (lane != 0) return;
+  if (g.bias) sum += g.bias[column];
+  const int64_t at = row * g.y_stride + column;
+  if (g.store == Store::kActivation) static_cast<T*>(g.y)[at] = from_f32<T>(sum);
+  else static_cast<float*>(g.y)[at] = g.store == Store::kAddF32 ? static_cast<float*>(g.y)[at] + sum : sum;
+}
+
 bool is_set(const char* variable) {
   const char* value = std::getenv(variable);
   return value && value[0] == '1';
@@ -155,7 +172,17 @@ void gemm(const Gemm& g, bool exact, cudaStream_t stream) {
       throw Failure("gemm: exact products need weights in f32");
     return pair ? launch_f32<true>(g, stream) : launch_f32<false>(g, stream);
   }
-  pair ? launch_bf16<true>(g, stream) : launch_bf16<false>(g, stream);
+  const int64_t tail = g.w.n_out % 8;
+  if (tail != 0 && (pair || g.tiles)) throw Failure("gemm: gated and grouped products need heights that are multiples of 8");
+  if (g.w.n_out > tail) {
+    Gemm even = g;
+    even.w.n_out -= tail;
+    pair ? launch_bf16<true>(even, stream) : launch_bf16<false>(even, stream);
+  }
+  if (tail != 0) {
+    gemm_tail_kernel<__nv_bfloat16><<<static_cast<unsigned>(g.n_rows), static_cast<unsigned>(tail * 32), 0, stream>>>(g, g.w.n_out - tail);
+    check_launch("gemm");
+  }
 }
 
 }  // namespace engine::cuda

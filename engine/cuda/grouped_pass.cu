@@ -70,17 +70,26 @@ GroupedPass::GroupedPass(const GroupedConfig& config, const GroupedWeights& weig
   merged_ = DeviceBuffer<float>(heads * d);
   q_turned_ = values(static_cast<int64_t>(n * heads * d));
   out_ = values(static_cast<int64_t>(n * heads * d));
+  build_step();
 }
 
-void GroupedPass::step_attention(int l) {
+void GroupedPass::fetch_attention_ahead(int l) {
   const Layer& layer = layers_[static_cast<size_t>(l)];
-  Projection p;
+  for (const Matrix* w : {&layer.q, &layer.k, &layer.v}) fetch_ahead(*w);
+}
+
+void GroupedPass::add_attention(int l) {
+  const Layer& layer = layers_[static_cast<size_t>(l)];
+  ProjectOp p;
   p.n = 3;
   p.w[0] = layer.q, p.y[0] = q_.data(), p.bias[0] = layer.q_bias;
   p.w[1] = layer.k, p.y[1] = k_.data(), p.bias[1] = layer.k_bias;
   p.w[2] = layer.v, p.y[2] = v_.data(), p.bias[2] = layer.v_bias;
-  project(p, hidden(), {layer.attn_norm, shape_.rms_eps}, stream_);
-  GroupedQuery query;
+  p.x = hidden();
+  p.norm = {layer.attn_norm, shape_.rms_eps};
+  add(OpKind::kProject, p, layer.q.bytes(layer.q.n_out) + 2 * layer.k.bytes(layer.k.n_out));
+  fetch_ahead(layer.o);
+  GroupedQueryOp query;
   query.q = q_.data();
   query.k = k_.data();
   query.v = v_.data();
@@ -97,8 +106,9 @@ void GroupedPass::step_attention(int l) {
   query.row_width = shape_.cache_width;
   query.layer = l;
   query.float_cache = exact_;
-  grouped_query(query, state_.data(), stream_);
-  DecodeAttention a;
+  add(OpKind::kGroupedQuery, query);
+  fetch_feed_forward_ahead(l, 0);
+  AttentionOp a;
   a.q = q_.data();
   a.n_heads = config_.n_heads;
   a.n_kv_heads = config_.n_kv_heads;
@@ -109,20 +119,23 @@ void GroupedPass::step_attention(int l) {
   a.window = config_.window[static_cast<size_t>(l)];
   a.float_cache = exact_;
   a.partial = partial_.data();
-  decode_attention(a, state_.data(), stream_);
-  Merge merge;
+  add(OpKind::kAttention, a);
+  fetch_feed_forward_ahead(l, 1);
+  MergeOp merge;
   merge.partial = partial_.data();
   merge.n_heads = config_.n_heads;
   merge.dv = config_.head_dim;
   merge.window = a.window;
   merge.sinks = layer.sinks;
   merge.out = merged_.data();
-  merge_pieces(merge, state_.data(), stream_);
-  Projection o;
+  add(OpKind::kMerge, merge);
+  fetch_feed_forward_ahead(l, 2);
+  ProjectOp o;
   o.n = 1;
   o.w[0] = layer.o, o.y[0] = hidden(), o.bias[0] = layer.o_bias;
   o.add = true;
-  project(o, merged_.data(), {}, stream_);
+  o.x = merged_.data();
+  add(OpKind::kProject, o, layer.o.bytes(layer.o.n_out));
 }
 
 void GroupedPass::chunk_attention(int l, const Chunk& chunk) {

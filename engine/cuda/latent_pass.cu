@@ -84,6 +84,7 @@ LatentPass::LatentPass(const DeepseekV2Config& config, const DeepseekV2Weights& 
   keys_ = values(kKeySegment * heads * dk);
   out_ = values(kChunk * heads * config.v_head_dim);
   attention_state_ = DeviceBuffer<float>(n * h * static_cast<size_t>(config.v_head_dim + 2));
+  build_step();
 }
 
 void LatentPass::upload_key_values(const DeepseekV2Layer& from, Layer& to) {
@@ -118,21 +119,35 @@ void LatentPass::upload_key_values(const DeepseekV2Layer& from, Layer& to) {
   });
 }
 
-void LatentPass::step_attention(int l) {
+void LatentPass::fetch_attention_ahead(int l) {
   const Layer& layer = layers_[static_cast<size_t>(l)];
-  const Norm norm{layer.attn_norm, shape_.rms_eps};
-  Projection p;
+  fetch_ahead(layer.q ? layer.q : layer.q_a);
+  fetch_ahead(layer.kv_a);
+}
+
+void LatentPass::add_attention(int l) {
+  const Layer& layer = layers_[static_cast<size_t>(l)];
+  const Matrix& first = layer.q ? layer.q : layer.q_a;
+  ProjectOp p;
   p.n = 2;
-  p.w[0] = layer.q ? layer.q : layer.q_a, p.y[0] = layer.q ? q_.data() : q_low_.data();
+  p.w[0] = first, p.y[0] = layer.q ? q_.data() : q_low_.data();
   p.w[1] = layer.kv_a, p.y[1] = kv_.data();
-  project(p, hidden(), norm, stream_);
+  p.x = hidden();
+  p.norm = {layer.attn_norm, shape_.rms_eps};
+  add(OpKind::kProject, p, first.bytes(first.n_out) + layer.kv_a.bytes(layer.kv_a.n_out));
   if (!layer.q) {
-    Projection up;
+    fetch_ahead(layer.q_b);
+    ProjectOp up;
     up.n = 1;
     up.w[0] = layer.q_b, up.y[0] = q_.data();
-    project(up, q_low_.data(), {layer.q_a_norm, shape_.rms_eps}, stream_);
+    up.x = q_low_.data();
+    up.norm = {layer.q_a_norm, shape_.rms_eps};
+    add(OpKind::kProject, up, layer.q_b.bytes(layer.q_b.n_out));
   }
-  LatentQuery query;
+  fetch_ahead(layer.k_absorb);
+  fetch_ahead(layer.v_b);
+  fetch_ahead(layer.o);
+  LatentQueryOp query;
   query.q = q_.data();
   query.kv = kv_.data();
   query.norm = {layer.kv_a_norm, shape_.rms_eps};
@@ -147,8 +162,9 @@ void LatentPass::step_attention(int l) {
   query.layer = l;
   query.float_cache = exact_;
   query.queries = queries_.data();
-  latent_query(query, state_.data(), stream_);
-  DecodeAttention a;
+  add(OpKind::kLatentQuery, query, layer.k_absorb.bytes(layer.k_absorb.n_out));
+  fetch_feed_forward_ahead(l, 0);
+  AttentionOp a;
   a.q = queries_.data();
   a.n_heads = config_.n_heads;
   a.n_kv_heads = 1;
@@ -158,19 +174,22 @@ void LatentPass::step_attention(int l) {
   a.layer = l;
   a.float_cache = exact_;
   a.partial = partial_.data();
-  decode_attention(a, state_.data(), stream_);
-  Merge merge;
+  add(OpKind::kAttention, a);
+  fetch_feed_forward_ahead(l, 1);
+  MergeOp merge;
   merge.partial = partial_.data();
   merge.n_heads = config_.n_heads;
   merge.dv = config_.kv_lora_rank;
   merge.w = layer.v_b;
   merge.out = merged_.data();
-  merge_pieces(merge, state_.data(), stream_);
-  Projection o;
+  add(OpKind::kMerge, merge, layer.v_b.bytes(layer.v_b.n_out));
+  fetch_feed_forward_ahead(l, 2);
+  ProjectOp o;
   o.n = 1;
   o.w[0] = layer.o, o.y[0] = hidden();
   o.add = true;
-  project(o, merged_.data(), {}, stream_);
+  o.x = merged_.data();
+  add(OpKind::kProject, o, layer.o.bytes(layer.o.n_out));
 }
 
 void LatentPass::chunk_attention(int l, const Chunk& chunk) {

@@ -2,25 +2,15 @@
 #include "engine/cuda/pass.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
-#include <map>
 #include <new>
+#include <tuple>
 
-#include "engine/cuda/launch.h"
 
 namespace engine::cuda {
 namespace {
 
 std::vector<TensorView> one(const TensorView& view) { return {view}; }
-
-// Keeps the device busy until the host has queued what is to be measured.
-__global__ void spin_kernel(int64_t nanoseconds) {
-  int64_t start, now;
-  asm volatile("mov.u64 %0, %globaltimer;" : "=l"(start));
-  do asm volatile("mov.u64 %0, %globaltimer;" : "=l"(now));
-  while (now - start < nanoseconds);
-}
 
 }  // namespace
 
@@ -79,8 +69,7 @@ void Pass::finish(const TensorView& embedding, const TensorView& norm, const Ten
   tokens_ = DeviceBuffer<int32_t>(n);
   counters_ = DeviceBuffer<int32_t>(2);  // the step's router, the chunk's tiles
   check(cudaMemset(counters_.data(), 0, counters_.bytes()), "cudaMemset");
-  step_h_ = DeviceBuffer<float>(static_cast<size_t>(std::max(k * f, shape_.widest_layer)));
-  step_shared_ = DeviceBuffer<float>(static_cast<size_t>(2 * shape_.widest_layer));
+  step_h_ = DeviceBuffer<float>(static_cast<size_t>(k * f + shape_.widest_layer));
   if (experts > 0) {
     normed_f32_ = DeviceBuffer<float>(n * static_cast<size_t>(d));
     slots_ = values(static_cast<int64_t>(slots) * d);
@@ -126,49 +115,66 @@ void Pass::set_state(int32_t token, int64_t position, DeviceCache& cache) {
   pinned_state_->layer_stride = shape_.cache_width * cache.n_ctx();
 }
 
-void Pass::step_feed_forward(const DeviceFeedForward& ff) {
+void Pass::add_feed_forward(const DeviceFeedForward& ff) {
   const Norm norm{ff.norm, shape_.rms_eps};
-  GateUp wide;
-  Down narrow;
-  wide.form = narrow.form = shape_.gate;
+  const bool routed = static_cast<bool>(ff.router);
+  GateUpOp wide;
+  DownOp narrow;
+  wide.form = shape_.gate;
   wide.h = step_h_.data();
+  wide.x = hidden();
+  wide.norm = norm;
+  wide.shared_gate = routed ? ff.shared_gate : ff.gate;
+  narrow.shared_down = routed ? ff.shared_down : ff.down;
   narrow.h = step_h_.data();
-  if (!ff.router) {
-    wide.gate = ff.gate, wide.up = ff.up;
-    narrow.down = ff.down;
-  } else {
-    Projection first;
-    first.w[0] = ff.router, first.y[0] = router_logits_.data(), first.bias[0] = ff.router_bias;
-    first.n = 1;
-    if (ff.shared_gate) {
-      first.w[1] = ff.shared_gate, first.y[1] = step_shared_.data();
-      first.w[2] = ff.shared_up, first.y[2] = step_shared_.data() + ff.shared_gate.n_out;
-      first.n = 3;
-      narrow.shared_down = ff.shared_down;
-      narrow.shared = step_shared_.data();
-    }
-    project_and_route(first, {shape_.router, ff.selection_bias, ids_.data(), weights_.data(), counters_.data()}, hidden(), norm, stream_);
-    wide.gate = ff.expert_gate, wide.up = ff.expert_up;
+  narrow.hidden = hidden();
+  if (routed) {
+    ProjectOp router;
+    router.w[0] = ff.router, router.y[0] = router_logits_.data(), router.bias[0] = ff.router_bias;
+    router.n = 1;
+    router.x = hidden();
+    router.norm = norm;
+    add(OpKind::kProject, router, ff.router.bytes(ff.router.n_out));
+    wide.gate = ff.expert_gate;
     wide.gate_bias = ff.expert_gate_bias, wide.up_bias = ff.expert_up_bias;
-    wide.ids = narrow.ids = ids_.data();
-    wide.k = narrow.k = shape_.router.n_experts_used;
+    wide.router = shape_.router;
+    wide.logits = router_logits_.data();
+    wide.selection_bias = ff.selection_bias;
+    wide.ids = ids_.data(), wide.weights = weights_.data();
     narrow.down = ff.expert_down;
     narrow.bias = ff.expert_down_bias;
-    narrow.weights = weights_.data();
+    narrow.ids = ids_.data(), narrow.weights = weights_.data();
+    narrow.k = shape_.router.n_experts_used;
   }
-  gate_up(wide, hidden(), norm, stream_);
-  down(narrow, hidden(), stream_);
+  const auto bytes_of_k = [&](const Matrix& w) { return w ? w.bytes(w.n_out * narrow.k) : 0.0; };
+  const auto bytes_of = [](const Matrix& w) { return w ? w.bytes(w.n_out) : 0.0; };
+  add(OpKind::kGateUp, wide, 2 * (bytes_of_k(wide.gate) + bytes_of(wide.shared_gate)));
+  add(OpKind::kDown, narrow, bytes_of_k(narrow.down) + bytes_of(narrow.shared_down));
 }
 
-void Pass::step() {
-  begin_token(embedding_, rope_, state_.data(), hidden(), turns_.data(), stream_);
+void Pass::fetch_feed_forward_ahead(int l, int behind) {
+  const DeviceFeedForward& ff = feed_forward(l);
+  const Matrix* const parts[3][2] = {{&ff.router, ff.router ? &ff.shared_gate : &ff.gate},
+                                     {ff.router ? &ff.shared_up : &ff.up, nullptr},
+                                     {ff.router ? &ff.shared_down : &ff.down, nullptr}};
+  for (const Matrix* part : parts[behind])
+    if (part && *part) fetch_ahead(*part);
+}
+
+void Pass::build_step() {
+  add(OpKind::kBegin, BeginOp{embedding_, rope_, hidden(), turns_.data()});
+  fetch_attention_ahead(0);
   for (int l = 0; l < shape_.n_layers; ++l) {
-    step_attention(l);
-    step_feed_forward(feed_forward(l));
+    add_attention(l);
+    add_feed_forward(feed_forward(l));
+    if (l + 1 < shape_.n_layers) fetch_attention_ahead(l + 1);
   }
-  Projection last;
+  ProjectOp last;
   last.w[0] = head_, last.y[0] = logits_.data(), last.n = 1;
-  project(last, hidden(), {norm_, shape_.rms_eps}, stream_);
+  last.x = hidden();
+  last.norm = {norm_, shape_.rms_eps};
+  add(OpKind::kProject, last, head_.bytes(head_.n_out));
+  step_.finish(shared_bytes_);
 }
 
 void Pass::run_step(const ForwardRequest& request) {
@@ -179,7 +185,7 @@ void Pass::run_step(const ForwardRequest& request) {
     cudaGraph_t graph = nullptr;
     check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture");
     check(cudaMemcpyAsync(state_.data(), pinned_state_, sizeof(StepState), cudaMemcpyHostToDevice, stream_), "cudaMemcpyAsync");
-    step();
+    step_.launch(state_.data(), stream_);
     check(cudaMemcpyAsync(pinned_logits_, logits_.data(), logit_bytes, cudaMemcpyDeviceToHost, stream_), "cudaMemcpyAsync");
     check(cudaStreamEndCapture(stream_, &graph), "cudaStreamEndCapture");
     const cudaError_t made = cudaGraphInstantiate(&graph_, graph, 0);
@@ -193,51 +199,8 @@ void Pass::run_step(const ForwardRequest& request) {
 
 std::string Pass::profile(DeviceCache& cache, int64_t position) {
   set_state(1, position, cache);
-  Recorder recorder;
-  cudaEvent_t start;
-  check(cudaEventCreate(&start), "cudaEventCreate");
   check(cudaMemcpyAsync(state_.data(), pinned_state_, sizeof(StepState), cudaMemcpyHostToDevice, stream_), "cudaMemcpyAsync");
-  spin_kernel<<<1, 1, 0, stream_>>>(30'000'000);
-  check(cudaEventRecord(start, stream_), "cudaEventRecord");
-  Recorder::active() = &recorder;
-  try {
-    step();
-  } catch (...) {
-    Recorder::active() = nullptr;
-    throw;
-  }
-  Recorder::active() = nullptr;
-  check(cudaStreamSynchronize(stream_), "profiling a step");
-  struct Sum {
-    int calls = 0;
-    double microseconds = 0.0, bytes = 0.0;
-  };
-  std::map<std::string, Sum> sums;
-  std::vector<std::string> order;
-  cudaEvent_t before = start;
-  double total = 0.0;
-  for (const Recorder::Entry& entry : recorder.entries) {
-    float milliseconds = 0.0f;
-    check(cudaEventElapsedTime(&milliseconds, before, entry.end), "cudaEventElapsedTime");
-    before = entry.end;
-    Sum& sum = sums[entry.launch.name];
-    if (sum.calls++ == 0) order.emplace_back(entry.launch.name);
-    sum.microseconds += milliseconds * 1000.0;
-    sum.bytes += entry.launch.bytes;
-    total += milliseconds * 1000.0;
-  }
-  cudaEventDestroy(start);
-  std::string text = "kernel                calls    us each    us total   share    GB/s\n";
-  for (const std::string& name : order) {
-    const Sum& s = sums[name];
-    char line[160];
-    std::snprintf(line, sizeof line, "%-20s %6d %10.2f %11.1f %6.1f%% %7.0f\n", name.c_str(), s.calls, s.microseconds / s.calls,
-                  s.microseconds, 100.0 * s.microseconds / total, s.bytes / s.microseconds / 1e3);
-    text += line;
-  }
-  char line[160];
-  std::snprintf(line, sizeof line, "%-20s %6zu %10s %11.1f\n", "all, not overlapped", recorder.entries.size(), "", total);
-  return text + line;
+  return step_.profile(state_.data(), stream_);
 }
 
 // ---- many tokens
@@ -333,18 +296,11 @@ bool Pass::run_chunk(const ForwardRequest& request) {
 
 void Pass::chunk_logits(const ForwardRequest& request, int n) {
   const auto vocab = static_cast<size_t>(shape_.n_vocab);
-  if (!request.all_logits) {
-    Projection last;
-    last.w[0] = head_, last.y[0] = logits_.data(), last.n = 1;
-    project(last, hidden() + (n - 1) * shape_.hidden_size, {norm_, shape_.rms_eps}, stream_);
-    check(cudaMemcpyAsync(pinned_logits_, logits_.data(), vocab * sizeof(float), cudaMemcpyDeviceToHost, stream_), "cudaMemcpyAsync");
-    check(cudaStreamSynchronize(stream_), "evaluating a chunk of tokens");
-    std::memcpy(request.logits, pinned_logits_, vocab * sizeof(float));
-    return;
-  }
-  norm_chunk(norm_, n);
-  for (int first = 0; first < n; first += kLogitRows) {
-    const int rows = std::min(kLogitRows, n - first);
+  const int from = request.all_logits ? 0 : n - 1;
+  norm_rows(hidden() + from * shape_.hidden_size, shape_.hidden_size, n - from, shape_.hidden_size, {norm_, shape_.rms_eps}, exact_,
+            normed_.data(), nullptr, stream_);
+  for (int first = 0; first < n - from; first += kLogitRows) {
+    const int rows = std::min(kLogitRows, n - from - first);
     product(head_, static_cast<std::byte*>(normed_.data()) + first * shape_.hidden_size * value_bytes(), rows, Store::kF32, logits_.data());
     const size_t bytes = static_cast<size_t>(rows) * vocab * sizeof(float);
     check(cudaMemcpyAsync(pinned_logits_, logits_.data(), bytes, cudaMemcpyDeviceToHost, stream_), "cudaMemcpyAsync");

@@ -2,21 +2,21 @@
 // engine/cuda/pass.h: what the families' passes on a CUDA device have in common: the ends of the model, the feed-forward half
 // of a layer, the cache, and two ways through the layers.
 //
-// A single token takes the step: kernels that read each weight once, captured as a graph when the first token comes. More
-// tokens take the chunk: products of many rows on tensor cores.
+// A single token takes the step: a program of operators that read each weight once (step.h), captured as a graph when the first
+// token comes. More tokens take the chunk: products of many rows on tensor cores.
 //
 // Numbers  A model whose matrices are all f32, and any where UploadOptions ask for it, is computed in f32 with an f32 cache (`exact`). Any other has bfloat16 caches and
 //          chunk activations; whole-number weights meet activations of 8 bits in a step, bfloat16 in a chunk.
 // Owns     Weights, work buffers, graph. One forward() at a time.
 // Errors   Failure out of forward(). Nothing is allocated by it.
 #pragma once
+#include <algorithm>
 #include <memory>
 #include <vector>
 
-#include "engine/cuda/decode_attention.h"
-#include "engine/cuda/decode_linear.h"
 #include "engine/cuda/gemm.h"
 #include "engine/cuda/prefill_ops.h"
+#include "engine/cuda/step.h"
 #include "engine/cuda/upload.h"
 #include "engine/feed_forward_views.h"
 #include "engine/kernels/rope.h"
@@ -84,13 +84,27 @@ class Pass : public Model {
     DeviceCache* cache = nullptr;
   };
 
-  // `exact` as above. finish() must follow once the layers are uploaded.
+  // `exact` as above. finish() must follow once the layers are uploaded, and build_step() once all buffers are there.
   Pass(const PassShape& shape, bool exact, const UploadOptions& options, uint64_t stored_bytes);
   void finish(const TensorView& embedding, const TensorView& norm, const TensorView& head, const RopeTable& rope);
   DeviceFeedForward upload_feed_forward(const FeedForwardViews& views);
+  void build_step();
+  template <typename What>
+  void add(OpKind kind, const What& what, double bytes = 0.0) {
+    step_.add(kind, what);
+    step_.reads(bytes);
+    shared_bytes_ = std::max(shared_bytes_, shared_bytes_of(what));
+  }
+  void fetch_ahead(const Matrix& w) { step_.fetch_ahead(w); }
+  // The matrices that the feed-forward half of layer l reads for any token, after the attention's operator number `behind` (0 to
+  // 2): they come while the attention, which reads little, goes on.
+  void fetch_feed_forward_ahead(int l, int behind);
 
-  // Adds the attention half of layer l to hidden(); hidden() is the state of the token, or of the chunk's tokens.
-  virtual void step_attention(int l) = 0;
+  // The attention half of layer l, which adds to hidden(): as operators of the step, and of a chunk at once. hidden() is the
+  // state of the token, or of the chunk's tokens.
+  virtual void add_attention(int l) = 0;
+  // What the attention half reads first.
+  virtual void fetch_attention_ahead(int l) = 0;
   virtual void chunk_attention(int l, const Chunk& chunk) = 0;
   virtual const DeviceFeedForward& feed_forward(int l) const = 0;
   virtual const float* attention_norm(int l) const = 0;
@@ -115,8 +129,7 @@ class Pass : public Model {
   DeviceBuffer<Turn> turns_;  // [kChunk, pairs]
 
  private:
-  void step();
-  void step_feed_forward(const DeviceFeedForward& ff);
+  void add_feed_forward(const DeviceFeedForward& ff);
   void chunk_feed_forward(const DeviceFeedForward& ff, int n);
   void run_step(const ForwardRequest& request);
   bool run_chunk(const ForwardRequest& request);
@@ -129,11 +142,13 @@ class Pass : public Model {
   DeviceBuffer<float> hidden_, normed_f32_, logits_;
   DeviceBuffer<std::byte> normed_, h_, slots_;
   DeviceBuffer<int32_t> tokens_, ids_, slot_of_, token_of_, counters_;
-  DeviceBuffer<float> weights_, router_logits_, step_h_, step_shared_;
+  DeviceBuffer<float> weights_, router_logits_, step_h_;
   DeviceBuffer<ExpertTile> tiles_;
   StepState* pinned_state_ = nullptr;
   float* pinned_logits_ = nullptr;
   int32_t* pinned_tokens_ = nullptr;
+  StepProgram step_;
+  size_t shared_bytes_ = 0;
   cudaGraphExec_t graph_ = nullptr;
 };
 

@@ -8,7 +8,8 @@
 
 #include <cstdint>
 
-#include "engine/cuda/decode_linear.h"
+#include "engine/cuda/operands.h"
+#include "engine/kernels/moe_router.h"
 #include "engine/cuda/gemm.h"
 
 namespace engine::cuda {

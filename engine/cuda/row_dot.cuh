@@ -47,21 +47,26 @@ __device__ __forceinline__ float& value_at(const RowInput& in, int64_t i) {
   return reinterpret_cast<float*>(plane + (i >> 3))[i & 3];
 }
 
-// The whole block rounds n values to 8 bits, 32 at a time; one warp a block of values. A barrier must follow.
-__device__ inline void quantize_input(const RowInput& in, int64_t n, int warp, int n_warps, int lane) {
-  for (int64_t b = warp; b < n / 32; b += n_warps) {
-    const float value = value_at(in, b * 32 + lane);
-    float largest = fabsf(value);
+// Rounds n values to 8 bits, 32 at a time: eight lanes a block of values, four values each. A barrier must follow.
+__device__ inline void quantize_input(const RowInput& in, int n, int warp, int n_warps, int lane) {
+  const int blocks = n / 32, part = lane % 8;
+  for (int b0 = warp * 4; b0 < blocks; b0 += n_warps * 4) {  // all lanes take part in the exchange
+    const int b = min(b0 + lane / 8, blocks - 1);
+    const float4 v = (part & 1 ? in.high : in.low)[b * 4 + part / 2];
+    float largest = fmaxf(fmaxf(fabsf(v.x), fabsf(v.y)), fmaxf(fabsf(v.z), fabsf(v.w)));
 #pragma unroll
-    for (int m = 16; m > 0; m >>= 1) largest = fmaxf(largest, __shfl_xor_sync(~0U, largest, m));
-    const float scale = largest / 127.0f;
-    const int q = scale > 0.0f ? __float2int_rn(value / scale) : 0;
-    int sum = q;
-#pragma unroll
-    for (int m = 8; m > 0; m >>= 1) sum += __shfl_xor_sync(~0U, sum, m);
-    reinterpret_cast<int8_t*>(lane < 16 ? in.quants_low + b : in.quants_high + b)[lane & 15] = static_cast<int8_t>(q);
-    if ((lane & 15) == 0) in.sums[b * 2 + lane / 16] = sum;
-    if (lane == 0) in.scales[b] = scale;
+    for (int m = 4; m > 0; m >>= 1) largest = fmaxf(largest, __shfl_xor_sync(~0U, largest, m));
+    const float scale = largest / 127.0f, inverse = largest > 0.0f ? 127.0f / largest : 0.0f;
+    const int q0 = __float2int_rn(v.x * inverse), q1 = __float2int_rn(v.y * inverse), q2 = __float2int_rn(v.z * inverse),
+              q3 = __float2int_rn(v.w * inverse);
+    int sum = q0 + q1 + q2 + q3;
+    sum += __shfl_xor_sync(~0U, sum, 1);
+    sum += __shfl_xor_sync(~0U, sum, 2);
+    if (b0 + lane / 8 >= blocks) continue;
+    reinterpret_cast<int*>((part < 4 ? in.quants_low : in.quants_high) + b)[part & 3] =
+        (q0 & 255) | (q1 & 255) << 8 | (q2 & 255) << 16 | q3 << 24;
+    if ((part & 3) == 0) in.sums[b * 2 + part / 4] = sum;
+    if (part == 0) in.scales[b] = scale;
   }
 }
 
@@ -132,132 +137,178 @@ __device__ __forceinline__ int dot32_nibbles(const uint4& w, const int4& low, co
   return sum;
 }
 
-__device__ __forceinline__ float scale_at(const Matrix& w, const void* scales, int64_t i) {
-  const uint16_t bits = __ldg(static_cast<const uint16_t*>(scales) + i);
-  return w.bf16_scales ? __uint_as_float(static_cast<uint32_t>(bits) << 16) : __half2float(__ushort_as_half(bits));
+__device__ __forceinline__ float scale_of_bits(const Matrix& w, uint32_t bits) {
+  return w.bf16_scales ? __uint_as_float(bits << 16) : __half2float(__ushort_as_half(static_cast<uint16_t>(bits)));
+}
+__device__ __forceinline__ uint32_t bits_at(const void* scales, int64_t i) { return __ldg(static_cast<const uint16_t*>(scales) + i); }
+
+// What a lane takes of R rows at a time: four pieces of 16 bytes, with their scales. Loading and using are apart, so that
+// a warp has the next batch under way while it works on one, whatever row or matrix that one belongs to.
+template <int R>
+struct RawBatch {
+  uint4 v[4];
+  uint32_t s[4];  // of whole numbers: scale in the lower half, offset in the upper one
+};
+
+// Pieces of 16 bytes in a row, and how many of each row a lane takes in a batch.
+__device__ __forceinline__ int pieces_of_row(const Matrix& w) {
+  const int n = static_cast<int>(w.n_in);
+  switch (w.format) {
+    case Format::kF32: return n / 4;
+    case Format::kBF16:
+    case Format::kF16: return n / 8;
+    case Format::kInt8:
+    case Format::kWide: return n / 16;
+    case Format::kInt4: return n / 32;
+  }
+  return 0;
+}
+template <int R>
+__device__ __forceinline__ int pieces_of_batch(const Matrix& w) {
+  return (w.format == Format::kWide ? 2 : 4) / R;
 }
 
-// R rows `row[r]` (counted over all experts) of `w`; each lane's part of each sum is added to `sum`. Lanes of the warp split
-// the row between `first` and `step`: lane and 32.
-template <int R, Nibbles kind>
-__device__ __forceinline__ void dot_int4(const Matrix& w, const int64_t (&row)[R], const RowInput& x, int first, int step, float (&sum)[R]) {
-  const int64_t blocks = w.n_in / 32;
-  const uint4* quants = static_cast<const uint4*>(w.quants);
-#pragma unroll 2
-  for (int64_t b = first; b < blocks; b += step) {
-    uint4 q[R];
-    float d[R], m[R];
+// Pieces k, k + step, ... of rows `row[r]`, counted over all experts; zeros beyond a row's end.
+template <int R>
+__device__ __forceinline__ void load_batch(const Matrix& w, const int64_t (&row)[R], int k, int step, RawBatch<R>& raw) {
+  const int n = pieces_of_row(w);
+  const uint4* from = static_cast<const uint4*>(w.quants);
+  if (w.format == Format::kF32 || w.format == Format::kBF16 || w.format == Format::kF16) {
 #pragma unroll
-    for (int r = 0; r < R; ++r) q[r] = load_once(quants + row[r] * blocks + b);
+    for (int u = 0; u < 4 / R; ++u)
+#pragma unroll
+      for (int r = 0; r < R; ++r) {
+        raw.v[u * R + r] = {0, 0, 0, 0};
+        if (k + u * step < n) raw.v[u * R + r] = load_once(from + row[r] * n + k + u * step);
+      }
+    return;
+  }
+  if (w.format == Format::kWide) {
+#pragma unroll
+    for (int u = 0; u < 2 / R; ++u)
+#pragma unroll
+      for (int r = 0; r < R; ++r) {
+        const int at = u * R + r, piece = k + u * step;
+        raw.v[at] = raw.v[2 + at] = {0, 0, 0, 0};
+        if (piece < n) {
+          const int64_t index = row[r] * n + piece;
+          raw.v[at] = load_once(from + index);
+          raw.v[2 + at].x = __float_as_uint(__ldg(static_cast<const float*>(w.scales) + index));
+          raw.v[2 + at].y = __float_as_uint(__ldg(static_cast<const float*>(w.offsets) + index));
+        }
+      }
+    return;
+  }
+  const int shift = w.format == Format::kInt8 ? 1 : 0;  // its scales belong to two pieces
+#pragma unroll
+  for (int u = 0; u < 4 / R; ++u)
 #pragma unroll
     for (int r = 0; r < R; ++r) {
-      d[r] = scale_at(w, w.scales, row[r] * blocks + b);
-      m[r] = w.offsets ? scale_at(w, w.offsets, row[r] * blocks + b) : 0.0f;
+      const int at = u * R + r, piece = k + u * step;
+      raw.v[at] = {0, 0, 0, 0};
+      raw.s[at] = 0;
+      if (piece < n) {
+        const int64_t index = row[r] * n + piece;
+        raw.v[at] = load_once(from + index);
+        raw.s[at] = bits_at(w.scales, index >> shift);
+        if (w.offsets) raw.s[at] |= bits_at(w.offsets, index) << 16;
+      }
     }
+}
+
+template <int R, Nibbles kind>
+__device__ __forceinline__ void use_int4(const Matrix& w, const RowInput& x, const RawBatch<R>& raw, int k, int step, float (&sum)[R]) {
+  const int n = static_cast<int>(w.n_in / 32);
+#pragma unroll
+  for (int u = 0; u < 4 / R; ++u) {
+    const int b = min(k + u * step, n - 1);
     const int4 low = x.quants_low[b], high = x.quants_high[b];
     const float scale = x.scales[b];
     const int total = x.sums[2 * b] + x.sums[2 * b + 1];
 #pragma unroll
     for (int r = 0; r < R; ++r) {
-      int dot = dot32_nibbles<kind>(q[r], low, high);
+      const uint32_t bits = raw.s[u * R + r];
+      int dot = dot32_nibbles<kind>(raw.v[u * R + r], low, high);
       if constexpr (kind == Nibbles::kMinus8) dot -= 8 * total;
-      sum[r] = fmaf(scale, d[r] * static_cast<float>(dot) + m[r] * static_cast<float>(total), sum[r]);
+      float value = scale_of_bits(w, bits & 0xffffU) * static_cast<float>(dot);
+      if (w.offsets) value = fmaf(scale_of_bits(w, bits >> 16), static_cast<float>(total), value);
+      sum[r] = fmaf(scale, value, sum[r]);
     }
   }
 }
 
+__device__ __forceinline__ int dot16(const uint4& v, const int4& a) { return dot4(v.x, a.x, dot4(v.y, a.y, dot4(v.z, a.z, dot4(v.w, a.w, 0)))); }
+
 template <int R>
-__device__ __forceinline__ void dot_rows(const Matrix& w, const int64_t (&row)[R], const RowInput& x, int first, int step, float (&sum)[R]) {
+__device__ __forceinline__ void use_batch(const Matrix& w, const RowInput& x, const RawBatch<R>& raw, int k, int step, float (&sum)[R]) {
+  const int last = pieces_of_row(w) - 1;
   switch (w.format) {
-    case Format::kBF16: {
-      const int64_t eights = w.n_in / 8;
-      const uint4* values = static_cast<const uint4*>(w.quants);
-#pragma unroll 4
-      for (int64_t k = first; k < eights; k += step) {
-        uint4 v[R];
+    case Format::kBF16:
+    case Format::kF16:
 #pragma unroll
-        for (int r = 0; r < R; ++r) v[r] = load_once(values + row[r] * eights + k);
-        const float4 a = x.low[k], b = x.high[k];
+      for (int u = 0; u < 4 / R; ++u) {
+        const int piece = min(k + u * step, last);
+        const float4 a = x.low[piece], b = x.high[piece];
 #pragma unroll
-        for (int r = 0; r < R; ++r) sum[r] = dot8_bf16(v[r], a, b, sum[r]);
+        for (int r = 0; r < R; ++r)
+          sum[r] = w.format == Format::kBF16 ? dot8_bf16(raw.v[u * R + r], a, b, sum[r]) : dot8_f16(raw.v[u * R + r], a, b, sum[r]);
       }
       return;
-    }
-    case Format::kF16: {
-      const int64_t eights = w.n_in / 8;
-      const uint4* values = static_cast<const uint4*>(w.quants);
-#pragma unroll 4
-      for (int64_t k = first; k < eights; k += step) {
-        uint4 v[R];
+    case Format::kF32:
 #pragma unroll
-        for (int r = 0; r < R; ++r) v[r] = load_once(values + row[r] * eights + k);
-        const float4 a = x.low[k], b = x.high[k];
-#pragma unroll
-        for (int r = 0; r < R; ++r) sum[r] = dot8_f16(v[r], a, b, sum[r]);
-      }
-      return;
-    }
-    case Format::kF32: {
-      const int64_t fours = w.n_in / 4;
-      const float4* values = static_cast<const float4*>(w.quants);
-#pragma unroll 4
-      for (int64_t k = first; k < fours; k += step) {
-        const float4 a = k & 1 ? x.high[k >> 1] : x.low[k >> 1];
+      for (int u = 0; u < 4 / R; ++u) {
+        const int piece = min(k + u * step, last);
+        const float4 a = piece & 1 ? x.high[piece >> 1] : x.low[piece >> 1];
 #pragma unroll
         for (int r = 0; r < R; ++r) {
-          const float4 v = __ldg(values + row[r] * fours + k);
-          sum[r] = fmaf(v.x, a.x, fmaf(v.y, a.y, fmaf(v.z, a.z, fmaf(v.w, a.w, sum[r]))));
+          const uint4& v = raw.v[u * R + r];
+          sum[r] = fmaf(__uint_as_float(v.x), a.x, fmaf(__uint_as_float(v.y), a.y, fmaf(__uint_as_float(v.z), a.z, fmaf(__uint_as_float(v.w), a.w, sum[r]))));
         }
       }
       return;
-    }
-    case Format::kInt8: {
-      const int64_t halves = w.n_in / 16;
-      const uint4* quants = static_cast<const uint4*>(w.quants);
-#pragma unroll 4
-      for (int64_t k = first; k < halves; k += step) {
-        uint4 q[R];
-        float d[R];
+    case Format::kInt8:
 #pragma unroll
-        for (int r = 0; r < R; ++r) q[r] = load_once(quants + row[r] * halves + k);
+      for (int u = 0; u < 4 / R; ++u) {
+        const int piece = min(k + u * step, last);
+        const int4 a = piece & 1 ? x.quants_high[piece >> 1] : x.quants_low[piece >> 1];
+        const float scale = x.scales[piece >> 1];
 #pragma unroll
-        for (int r = 0; r < R; ++r) d[r] = scale_at(w, w.scales, (row[r] * halves + k) >> 1);
-        const int4 a = k & 1 ? x.quants_high[k >> 1] : x.quants_low[k >> 1];
-        const float scale = x.scales[k >> 1];
+        for (int r = 0; r < R; ++r)
+          sum[r] = fmaf(scale * scale_of_bits(w, raw.s[u * R + r]), static_cast<float>(dot16(raw.v[u * R + r], a)), sum[r]);
+      }
+      return;
+    case Format::kWide:
+#pragma unroll
+      for (int u = 0; u < 2 / R; ++u) {
+        const int piece = min(k + u * step, last);
+        const int4 a = piece & 1 ? x.quants_high[piece >> 1] : x.quants_low[piece >> 1];
+        const float scale = x.scales[piece >> 1], total = static_cast<float>(x.sums[piece]);
 #pragma unroll
         for (int r = 0; r < R; ++r) {
-          const int dot = dot4(q[r].x, a.x, dot4(q[r].y, a.y, dot4(q[r].z, a.z, dot4(q[r].w, a.w, 0))));
-          sum[r] = fmaf(scale * d[r], static_cast<float>(dot), sum[r]);
+          const int at = u * R + r;
+          const float dot = static_cast<float>(dot16(raw.v[at], a));
+          sum[r] = fmaf(scale, fmaf(__uint_as_float(raw.v[2 + at].y), total, __uint_as_float(raw.v[2 + at].x) * dot), sum[r]);
         }
       }
       return;
-    }
     case Format::kInt4:
       switch (w.nibbles) {
-        case Nibbles::kMinus8: return dot_int4<R, Nibbles::kMinus8>(w, row, x, first, step, sum);
-        case Nibbles::kPlain: return dot_int4<R, Nibbles::kPlain>(w, row, x, first, step, sum);
-        case Nibbles::kNonLinear: return dot_int4<R, Nibbles::kNonLinear>(w, row, x, first, step, sum);
-        case Nibbles::kE2m1: return dot_int4<R, Nibbles::kE2m1>(w, row, x, first, step, sum);
+        case Nibbles::kMinus8: return use_int4<R, Nibbles::kMinus8>(w, x, raw, k, step, sum);
+        case Nibbles::kPlain: return use_int4<R, Nibbles::kPlain>(w, x, raw, k, step, sum);
+        case Nibbles::kNonLinear: return use_int4<R, Nibbles::kNonLinear>(w, x, raw, k, step, sum);
+        case Nibbles::kE2m1: return use_int4<R, Nibbles::kE2m1>(w, x, raw, k, step, sum);
       }
       return;
-    case Format::kWide: {
-      const int64_t halves = w.n_in / 16;
-      const uint4* quants = static_cast<const uint4*>(w.quants);
-#pragma unroll 2
-      for (int64_t k = first; k < halves; k += step) {
-        const int4 a = k & 1 ? x.quants_high[k >> 1] : x.quants_low[k >> 1];
-        const float scale = x.scales[k >> 1], total = static_cast<float>(x.sums[k]);
-#pragma unroll
-        for (int r = 0; r < R; ++r) {
-          const uint4 q = load_once(quants + row[r] * halves + k);
-          const float d = __ldg(static_cast<const float*>(w.scales) + row[r] * halves + k);
-          const float m = __ldg(static_cast<const float*>(w.offsets) + row[r] * halves + k);
-          const int dot = dot4(q.x, a.x, dot4(q.y, a.y, dot4(q.z, a.z, dot4(q.w, a.w, 0))));
-          sum[r] = fmaf(scale, d * static_cast<float>(dot) + m * total, sum[r]);
-        }
-      }
-      return;
-    }
+  }
+}
+
+// What remains of rows whose first batch `raw` is under way.
+template <int R>
+__device__ __forceinline__ void finish_rows(const Matrix& w, const int64_t (&row)[R], const RowInput& x, int first, int step, RawBatch<R>& raw, float (&sum)[R]) {
+  const int n = pieces_of_row(w), batch = step * pieces_of_batch<R>(w);
+  for (int k = first; k - first < n; k += batch) {
+    if (k != first) load_batch(w, row, k, step, raw);
+    use_batch(w, x, raw, k, step, sum);
   }
 }
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "engine/cuda/decode_linear.h"
+#include "engine/cuda/operands.h"
 #include "engine/cuda/matrix.h"
 #include "engine/kernels/silu_gate.h"
 

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/cuda/step.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+
+#include "engine/cuda/step_attention.cuh"
+#include "engine/cuda/step_linear.cuh"
+
+namespace engine::cuda {
+namespace {
+
+// Every block of the device, `generation` times over.
+__device__ __forceinline__ void device_barrier(unsigned* arrived, unsigned generation) {
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    asm volatile("red.release.gpu.global.add.u32 [%0], 1;" ::"l"(arrived) : "memory");
+    const unsigned all = gridDim.x * generation;
+    unsigned seen;
+    do asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(seen) : "l"(arrived) : "memory");
+    while (seen < all);
+  }
+  __syncthreads();
+}
+
+__device__ __forceinline__ void fetch_ahead(const Op& op) {
+  constexpr int64_t kLine = 128;
+  for (int i = 0; i < op.n_ahead; ++i) {
+    const char* from = static_cast<const char*>(op.ahead[i]);
+    const int64_t step = int64_t{gridDim.x} * kStepThreads * kLine;
+    for (int64_t at = (int64_t{blockIdx.x} * kStepThreads + threadIdx.x) * kLine; at < op.ahead_bytes[i]; at += step)
+      asm volatile("prefetch.global.L2 [%0];" ::"l"(from + at));
+  }
+}
+
+// A thread's piece of an operator, and where it belongs.
+constexpr int kOpPieces = sizeof(Op) / 16;
+static_assert(kOpPieces <= kStepThreads);
+__device__ __forceinline__ int4 piece_of(const Op* op) {
+  return threadIdx.x < kOpPieces ? __ldg(reinterpret_cast<const int4*>(op) + threadIdx.x) : int4{};
+}
+__device__ __forceinline__ void put_piece(Op& op, const int4& piece) {
+  if (threadIdx.x < kOpPieces) reinterpret_cast<int4*>(&op)[threadIdx.x] = piece;
+}
+
+// Operators are functions that are called, not inlined: each has all registers of a thread for itself.
+template <typename What>
+__device__ __forceinline__ const What& what(const Op& op) {
+  return *reinterpret_cast<const What*>(op.what);
+}
+
+__global__ void __launch_bounds__(kStepThreads, 1) step_kernel(const Op* ops, int n_ops, const StepState* step, unsigned* arrived, long long* clocks) {
+  extern __shared__ __align__(1024) char memory[];
+  __shared__ __align__(16) Op held[2];
+  __shared__ StepState state;
+  if (threadIdx.x == 0) state = *step;
+  put_piece(held[0], piece_of(ops));
+  __syncthreads();
+  if (clocks && blockIdx.x == 0 && threadIdx.x == 0) clocks[0] = clock64();
+  for (int i = 0; i < n_ops; ++i) {
+    const Op& op = held[i & 1];
+    const int4 next = piece_of(ops + min(i + 1, n_ops - 1));  // there by the end of this one
+    switch (op.kind) {
+      case OpKind::kBegin: begin_op(what<BeginOp>(op), state); break;
+      case OpKind::kProject: project_op(what<ProjectOp>(op), memory); break;
+      case OpKind::kLatentQuery: latent_query_op(what<LatentQueryOp>(op), state, memory); break;
+      case OpKind::kGroupedQuery: grouped_query_op(what<GroupedQueryOp>(op), state, memory); break;
+      case OpKind::kAttention: attention_op(what<AttentionOp>(op), state, memory); break;
+      case OpKind::kMerge: merge_op(what<MergeOp>(op), state, memory); break;
+      case OpKind::kGateUp: gate_up_op(what<GateUpOp>(op), memory); break;
+      case OpKind::kDown: down_op(what<DownOp>(op), memory); break;
+    }
+    fetch_ahead(op);
+    if (i + 1 == n_ops) break;
+    put_piece(held[(i + 1) & 1], next);
+    device_barrier(arrived, static_cast<unsigned>(i) + 1);
+    if (clocks && blockIdx.x == 0 && threadIdx.x == 0) clocks[i + 1] = clock64();
+  }
+  __syncthreads();
+  if (clocks && blockIdx.x == 0 && threadIdx.x == 0) clocks[n_ops] = clock64();
+}
+
+}  // namespace
+
+const char* name_of(OpKind kind) {
+  switch (kind) {
+    case OpKind::kBegin: return "embedding";
+    case OpKind::kProject: return "projection";
+    case OpKind::kLatentQuery: return "latent query";
+    case OpKind::kGroupedQuery: return "grouped query";
+    case OpKind::kAttention: return "attention";
+    case OpKind::kMerge: return "merge of pieces";
+    case OpKind::kGateUp: return "gate and up";
+    case OpKind::kDown: return "down";
+  }
+  return "?";
+}
+
+void StepProgram::fetch_ahead(const Matrix& w) {
+  Op& op = ops_.back();
+  if (std::getenv("GRAFT_NO_AHEAD")) return;
+  const int64_t values = w.n_experts * w.n_out * w.n_in;
+  const auto add = [&](const void* data, int64_t bytes) {
+    if (data && op.n_ahead < 4) op.ahead[op.n_ahead] = data, op.ahead_bytes[op.n_ahead++] = bytes;
+  };
+  switch (w.format) {
+    case Format::kF32: return add(w.quants, values * 4);
+    case Format::kBF16:
+    case Format::kF16: return add(w.quants, values * 2);
+    case Format::kInt8: add(w.quants, values), add(w.scales, values / 16); return;
+    case Format::kInt4: add(w.quants, values / 2), add(w.scales, values / 16); return;
+    case Format::kWide: return add(w.quants, values);
+  }
+}
+
+void StepProgram::finish(size_t shared_bytes) {
+  shared_bytes_ = shared_bytes;
+  device_ops_ = DeviceBuffer<Op>(ops_.size());
+  check(cudaMemcpy(device_ops_.data(), ops_.data(), device_ops_.bytes(), cudaMemcpyHostToDevice), "copying a step's operators");
+  barrier_ = DeviceBuffer<unsigned>(1);
+  clocks_ = DeviceBuffer<long long>(ops_.size() + 1);
+  int device = 0, processors = 0, most = 0, per_processor = 0;
+  check(cudaGetDevice(&device), "cudaGetDevice");
+  check(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device), "cudaDeviceGetAttribute");
+  check(cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device), "cudaDeviceGetAttribute");
+  if (shared_bytes > static_cast<size_t>(most)) throw Failure("a step of this model needs more shared memory than the GPU has");
+  check(cudaFuncSetAttribute(step_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)), "cudaFuncSetAttribute");
+  check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&per_processor, step_kernel, kStepThreads, shared_bytes), "cudaOccupancy");
+  if (per_processor < 1) throw Failure("a step of this model does not fit on one of the GPU's multiprocessors");
+  blocks_ = processors;
+}
+
+void StepProgram::launch(const StepState* state, cudaStream_t stream) const {
+  check(cudaMemsetAsync(barrier_.data(), 0, barrier_.bytes(), stream), "cudaMemsetAsync");
+  cudaLaunchConfig_t config{};
+  config.gridDim = static_cast<unsigned>(blocks_);
+  config.blockDim = kStepThreads;
+  config.dynamicSmemBytes = shared_bytes_;
+  config.stream = stream;
+  cudaLaunchAttribute together{};  // all blocks at once, or the barrier would never end
+  together.id = cudaLaunchAttributeCooperative;
+  together.val.cooperative = 1;
+  config.attrs = &together;
+  config.numAttrs = 1;
+  check(cudaLaunchKernelEx(&config, step_kernel, static_cast<const Op*>(device_ops_.data()), static_cast<int>(ops_.size()), state,
+                           barrier_.data(), static_cast<long long*>(nullptr)),
+        "a step");
+}
+
+std::string StepProgram::profile(const StepState* state, cudaStream_t stream) {
+  cudaEvent_t start, end;
+  check(cudaEventCreate(&start), "cudaEventCreate");
+  check(cudaEventCreate(&end), "cudaEventCreate");
+  float milliseconds = 0.0f;
+  for (int round = 0; round < 3; ++round) {  // the last one counts
+    check(cudaMemsetAsync(barrier_.data(), 0, barrier_.bytes(), stream), "cudaMemsetAsync");
+    const Op* ops = device_ops_.data();
+    int n = static_cast<int>(ops_.size());
+    unsigned* arrived = barrier_.data();
+    long long* clocks = clocks_.data();
+    void* arguments[] = {&ops, &n, &state, &arrived, &clocks};
+    check(cudaEventRecord(start, stream), "cudaEventRecord");
+    check(cudaLaunchCooperativeKernel(reinterpret_cast<const void*>(step_kernel), dim3(static_cast<unsigned>(blocks_)), dim3(kStepThreads), arguments,
+                                      shared_bytes_, stream),
+          "a step");
+    check(cudaEventRecord(end, stream), "cudaEventRecord");
+    check(cudaStreamSynchronize(stream), "profiling a step");
+    check(cudaEventElapsedTime(&milliseconds, start, end), "cudaEventElapsedTime");
+  }
+  cudaEventDestroy(start);
+  cudaEventDestroy(end);
+  std::vector<long long> clocks(ops_.size() + 1);
+  check(cudaMemcpy(clocks.data(), clocks_.data(), clocks_.bytes(), cudaMemcpyDeviceToHost), "reading a profile");
+  const double microseconds = milliseconds * 1000.0, tick = microseconds / static_cast<double>(clocks.back() - clocks.front());
+  // Operators of a kind and of a size belong together: the head is no projection like the others.
+  struct Sum {
+    OpKind kind;
+    double bytes;
+    int calls;
+    double microseconds;
+  };
+  std::vector<Sum> sums;
+  for (size_t i = 0; i < ops_.size(); ++i) {
+    const auto same = [&](const Sum& s) { return s.kind == ops_[i].kind && s.bytes == bytes_[i]; };
+    auto sum = std::find_if(sums.begin(), sums.end(), same);
+    if (sum == sums.end()) sum = sums.insert(sums.end(), {ops_[i].kind, bytes_[i], 0, 0.0});
+    ++sum->calls;
+    sum->microseconds += static_cast<double>(clocks[i + 1] - clocks[i]) * tick;
+  }
+  std::string text = "operator          calls   us each   us total   share   MB each    GB/s\n";
+  char line[160];
+  for (const Sum& s : sums) {
+    const double each = s.microseconds / s.calls;
+    std::snprintf(line, sizeof line, "%-16s %6d %9.2f %10.1f %6.1f%% %9.2f %7.0f\n", name_of(s.kind), s.calls, each, s.microseconds,
+                  100.0 * s.microseconds / microseconds, s.bytes / 1e6, s.bytes / each / 1e3);
+    text += line;
+  }
+  std::snprintf(line, sizeof line, "%-16s %6zu %9s %10.1f\n", "the step", ops_.size(), "", microseconds);
+  return text + line;
+}
+
+size_t shared_bytes_of(const ProjectOp& op) {
+  bool whole = false;
+  for (int m = 0; m < op.n; ++m) whole = whole || is_whole(op.w[m]);
+  return row_input_bytes(op.w[0].n_in, whole);
+}
+size_t shared_bytes_of(const LatentQueryOp& op) { return row_input_bytes(op.nope, false); }
+size_t shared_bytes_of(const GroupedQueryOp& op) { return static_cast<size_t>(kStepWarps * op.d) * sizeof(float); }
+size_t shared_bytes_of(const AttentionOp& a) {
+  if (!a.float_cache) return attention_bf16_bytes(a);
+  const bool latent = a.key_offset == a.value_offset;
+  const int stride = a.dk + 4;
+  const int floats = kHeadsAtOnce * stride + kRowsAtOnce * kHeadsAtOnce + kHeadsAtOnce + kRowsAtOnce * (stride + (latent ? 0 : a.dv + 4));
+  return static_cast<size_t>(std::max(floats, kStepThreads * 2)) * sizeof(float);
+}
+size_t shared_bytes_of(const MergeOp& op) { return row_input_bytes(op.dv, false); }
+size_t shared_bytes_of(const GateUpOp& op) {
+  const bool routed = op.gate.quants != nullptr;
+  const size_t choice = routed ? static_cast<size_t>(3 * op.router.n_experts + 2 * op.router.n_experts_used) * 4 : 0;
+  return row_input_bytes(routed ? op.gate.n_in : op.shared_gate.n_in, is_whole(op.gate) || is_whole(op.shared_gate)) + choice;
+}
+size_t shared_bytes_of(const DownOp& op) {
+  return row_input_bytes((op.k > 0 ? op.k * op.down.n_in : 0) + (op.shared_down.quants ? op.shared_down.n_in : 0),
+                         is_whole(op.down) || is_whole(op.shared_down));
+}
+
+}  // namespace engine::cuda

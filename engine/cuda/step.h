@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/cuda/step.h: one token through the model as a program that a single kernel runs.
+//
+// A step has hundreds of operators of a few microseconds each; as kernels of their own, more time would go by between them than
+// in them. So one kernel with a block on every multiprocessor runs them all, with a barrier of the whole device after each. While
+// a block waits there, weights that the next operators will need are on their way to the second-level cache already.
+//
+// Shapes   D hidden, F expert width, S width of the shared expert (or of a dense layer), k experts of the token. Vectors are f32.
+// Cache    float, or bfloat16 where the model is not computed in f32 (pass.h). A row holds the keys of all key heads at
+//          key_offset + g * dk and their values at value_offset + g * dv. Latent attention: one key head, dk = C + R, values the
+//          first C of the row.
+// Results  The same bits every time: no sum depends on which block comes first.
+// Source   Persistent kernels: Gupta et al., "A Study of Persistent Threads Style GPU Programming", 2012; pieces of the cache:
+//          FlashAttention-2's online softmax, arXiv:2307.08691, section 3.1
+#pragma once
+#include <cuda_runtime.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "engine/cuda/device.h"
+#include "engine/cuda/matrix.h"
+#include "engine/cuda/operands.h"
+#include "engine/kernels/moe_router.h"
+#include "engine/kernels/silu_gate.h"
+
+namespace engine::cuda {
+
+inline constexpr int kMaxPieces = 64;      // that a cache is cut into
+inline constexpr int kMaxKeyWidth = 576;   // values
+
+// What changes from step to step.
+struct StepState {
+  int32_t token = 0;
+  int32_t position = 0;
+  void* cache = nullptr;
+  int64_t layer_stride = 0;  // values of the cache from layer to layer
+};
+
+// x = the table's row of the step's token; turns of its position.
+struct BeginOp {
+  Matrix table;
+  Turns turns;
+  float* x = nullptr;
+  Turn* out = nullptr;
+};
+
+// y[m] = W[m] . norm(x) (+ bias[m]) for up to three layers with one input; with `add`, y += .
+struct ProjectOp {
+  Matrix w[3];
+  float* y[3] = {};
+  const float* bias[3] = {};
+  int n = 0;
+  bool add = false;
+  const float* x = nullptr;
+  Norm norm;
+};
+
+// kv [C + R] becomes the cache's row (normed, rotated), q [H, nope + R] becomes queries [H, C + R]: the first part folded through
+// k_absorb [H, C, nope], the second rotated; both times `scale`.
+struct LatentQueryOp {
+  const float* q = nullptr;
+  const float* kv = nullptr;
+  Norm norm;
+  Matrix k_absorb;
+  const Turn* turns = nullptr;  // [R / 2]
+  float scale = 1.0f;
+  int n_heads = 0, nope = 0, rope = 0, latent = 0;
+  int64_t row_width = 0;
+  int layer = 0;
+  bool float_cache = false;
+  float* queries = nullptr;
+};
+
+// q [H, d] and k [K, d] are normed (where there are gains) and rotated, q times `scale` in place; k and v [K, d] go to the row.
+struct GroupedQueryOp {
+  float* q = nullptr;
+  const float* k = nullptr;
+  const float* v = nullptr;
+  const float* q_gain = nullptr;  // [d]; null: none
+  const float* k_gain = nullptr;
+  float eps = 0.0f;
+  const Turn* turns = nullptr;  // [rotated / 2]
+  float scale = 1.0f;
+  bool interleaved = false;
+  int n_heads = 0, n_kv_heads = 0, d = 0, rotated = 0;
+  int64_t row_width = 0;
+  int layer = 0;
+  bool float_cache = false;
+};
+
+// partial [pieces, H, dv + 2]: unnormalised sums of a piece of the cache, then its maximum and its sum of exponentials.
+struct AttentionOp {
+  const float* q = nullptr;  // [H, dk], scaled
+  int n_heads = 0, n_kv_heads = 0, dk = 0, dv = 0;
+  int64_t row_width = 0, key_offset = 0, value_offset = 0;  // values
+  int layer = 0;
+  int window = 0;  // positions a token sees, its own included; 0: all
+  bool float_cache = false;
+  float* partial = nullptr;
+};
+
+// out [H, n] = W_h . merged_h for latent attention (W [H, n, dv]), or merged_h itself where `w` is empty.
+struct MergeOp {
+  const float* partial = nullptr;
+  int n_heads = 0, dv = 0, window = 0;
+  const float* sinks = nullptr;  // [H]; null: none
+  Matrix w;
+  float* out = nullptr;
+};
+
+// h [k, F | S]: gated(gate . norm(x), up . norm(x)) of the chosen experts, then of the shared one. Experts are chosen from the
+// router's logits by every block for itself; ids and weights [k] are left for DownOp. Each up follows its gate in memory.
+struct GateUpOp {
+  Matrix gate, shared_gate;  // either may be empty
+  const float* gate_bias = nullptr;  // [E, F]
+  const float* up_bias = nullptr;
+  GateForm form;
+  RouterSettings router;
+  const float* logits = nullptr;
+  const float* selection_bias = nullptr;
+  int32_t* ids = nullptr;
+  float* weights = nullptr;
+  float* h = nullptr;
+  const float* x = nullptr;
+  Norm norm;
+};
+
+// hidden += sum_i weights[i] * (down[ids[i]] . h_i + bias[ids[i]]) + shared_down . h_shared.
+struct DownOp {
+  Matrix down, shared_down;  // either may be empty
+  const float* bias = nullptr;  // [E, D]
+  const int32_t* ids = nullptr;
+  const float* weights = nullptr;
+  int k = 0;
+  const float* h = nullptr;
+  float* hidden = nullptr;
+};
+
+enum class OpKind : int32_t { kBegin, kProject, kLatentQuery, kGroupedQuery, kAttention, kMerge, kGateUp, kDown };
+const char* name_of(OpKind kind);
+
+inline constexpr size_t kOpBytes = 384;
+struct Op {
+  OpKind kind;
+  int32_t n_ahead = 0;
+  const void* ahead[4] = {};       // weights that are fetched into the second-level cache behind this operator
+  int64_t ahead_bytes[4] = {};
+  alignas(16) std::byte what[kOpBytes];  // of the kind's struct
+};
+static_assert(sizeof(Op) % 16 == 0);
+
+class StepProgram {
+ public:
+  template <typename What>
+  void add(OpKind kind, const What& what) {
+    static_assert(std::is_trivially_copyable_v<What> && sizeof(What) <= kOpBytes);
+    Op op{};
+    op.kind = kind;
+    std::memcpy(op.what, &what, sizeof what);
+    ops_.push_back(op);
+    bytes_.push_back(0.0);
+  }
+  // Of the operator added last: bytes of weights that it reads, for the profile.
+  void reads(double bytes) { bytes_.back() = bytes; }
+  // Behind the operator added last.
+  void fetch_ahead(const Matrix& w);
+
+  // `shared_bytes`: the most that an operator needs. Once all operators are there.
+  void finish(size_t shared_bytes);
+  // One step with the state at `state` (device); nothing is allocated.
+  void launch(const StepState* state, cudaStream_t stream) const;
+  // A table of the operators' times in one step; waits for it.
+  std::string profile(const StepState* state, cudaStream_t stream);
+
+ private:
+  std::vector<Op> ops_;
+  std::vector<double> bytes_;
+  DeviceBuffer<Op> device_ops_;
+  DeviceBuffer<unsigned> barrier_;
+  DeviceBuffer<long long> clocks_;
+  size_t shared_bytes_ = 0;
+  int blocks_ = 0;
+};
+
+// Shared memory that the operators need.
+inline size_t shared_bytes_of(const BeginOp&) { return 0; }
+size_t shared_bytes_of(const ProjectOp& op);
+size_t shared_bytes_of(const LatentQueryOp& op);
+size_t shared_bytes_of(const GroupedQueryOp& op);
+size_t shared_bytes_of(const AttentionOp& op);
+size_t shared_bytes_of(const MergeOp& op);
+size_t shared_bytes_of(const GateUpOp& op);
+size_t shared_bytes_of(const DownOp& op);
+
+}  // namespace engine::cuda

@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/cuda/step_attention.cuh: the attention half of a layer in a step. A block takes a piece of the cache for up to 16 heads
+// that share a key head, 32 rows at a time; with a bfloat16 cache their scores and sums are products of the tensor cores.
+#pragma once
+#include "engine/cuda/gemm_mma.cuh"
+#include "engine/cuda/step_block.cuh"
+
+namespace engine::cuda {
+
+inline constexpr int kHeadsAtOnce = 16, kRowsAtOnce = 32;
+static_assert(kHeadsAtOnce * kRowsAtOnce == kStepThreads);
+
+// The run of rows that a piece covers; the same in every block.
+struct Pieces {
+  int first, end, rows, n;
+};
+__device__ inline Pieces pieces_of(int position, int window) {
+  Pieces p;
+  p.end = position + 1;
+  p.first = window > 0 && p.end > window ? p.end - window : 0;
+  const int count = p.end - p.first;
+  p.rows = ((count + kMaxPieces - 1) / kMaxPieces + kRowsAtOnce - 1) / kRowsAtOnce * kRowsAtOnce;
+  p.n = (count + p.rows - 1) / p.rows;
+  return p;
+}
+
+__device__ inline void store_cached(const StepState& state, int layer, int64_t row_width, bool float_cache, int64_t at, float value) {
+  const int64_t index = layer * state.layer_stride + state.position * row_width + at;
+  if (float_cache) static_cast<float*>(state.cache)[index] = value;
+  else static_cast<__nv_bfloat16*>(state.cache)[index] = __float2bfloat16_rn(value);
+}
+
+// Lanes that take a row of k_absorb: rows are short, so a warp works on several at once.
+__host__ __device__ inline int lanes_of_absorb(const LatentQueryOp& op) {
+  const int at_once = op.k_absorb.format == Format::kF32 ? 4 : 8;
+  int lanes = 1;
+  while (lanes < 32 && lanes * at_once < op.nope) lanes *= 2;
+  return lanes;
+}
+
+__device__ inline void latent_row(const LatentQueryOp& l, const StepState& state) {
+  __shared__ float partial[kStepWarps];
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  float squares = 0.0f;
+  for (int i = threadIdx.x; i < l.latent; i += kStepThreads) {
+    const float v = __ldcg(l.kv + i);
+    squares += v * v;
+  }
+  squares = sum_of_warp(squares);
+  if (lane == 0) partial[warp] = squares;
+  __syncthreads();
+  float sum = 0.0f;
+#pragma unroll
+  for (int w = 0; w < kStepWarps; ++w) sum += partial[w];
+  const float scale = rsqrtf(sum / static_cast<float>(l.latent) + l.norm.eps);
+  for (int i = threadIdx.x; i < l.latent; i += kStepThreads)
+    store_cached(state, l.layer, l.row_width, l.float_cache, i, __ldcg(l.kv + i) * scale * l.norm.gain[i]);
+  for (int i = threadIdx.x; i < l.rope / 2; i += kStepThreads) {
+    const float a = __ldcg(l.kv + l.latent + 2 * i), b = __ldcg(l.kv + l.latent + 2 * i + 1);
+    const Turn t = __ldcg(l.turns + i);
+    store_cached(state, l.layer, l.row_width, l.float_cache, l.latent + 2 * i, a * t.x - b * t.y);
+    store_cached(state, l.layer, l.row_width, l.float_cache, l.latent + 2 * i + 1, a * t.y + b * t.x);
+  }
+}
+
+// Pieces of work: (head, run of latent values), and the cache's row.
+__device__ __noinline__ void latent_query_op(const LatentQueryOp& l, const StepState& state, char* memory) {
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, lanes = lanes_of_absorb(l);
+  const int rows_at_once = 32 / lanes, run = kStepWarps * rows_at_once * 2, runs = (l.latent + run - 1) / run;
+  const RowInput in = row_input_at(memory, l.nope);
+  for (int item = blockIdx.x; item <= l.n_heads * runs; item += gridDim.x) {
+    if (item == l.n_heads * runs) {
+      latent_row(l, state);
+      continue;
+    }
+    const int head = item / runs, part = item % runs;
+    const int c = part * run + (warp * rows_at_once + lane / lanes) * 2;
+    const int64_t base = static_cast<int64_t>(head) * l.latent;
+    const int64_t rows[2] = {base + min(c, l.latent - 1), base + min(c + 1, l.latent - 1)};
+    RawBatch<2> raw;
+    load_batch(l.k_absorb, rows, lane % lanes, lanes, raw);
+    const float* q = l.q + static_cast<int64_t>(head) * (l.nope + l.rope);
+    float* out = l.queries + static_cast<int64_t>(head) * (l.latent + l.rope);
+    __syncthreads();
+    for (int i = threadIdx.x; i < l.nope / 4; i += kStepThreads) (i & 1 ? in.high : in.low)[i >> 1] = __ldcg(reinterpret_cast<const float4*>(q) + i);
+    if (part == 0)
+      for (int i = threadIdx.x; i < l.rope / 2; i += kStepThreads) {
+        const float a = __ldcg(q + l.nope + 2 * i) * l.scale, b = __ldcg(q + l.nope + 2 * i + 1) * l.scale;
+        const Turn t = __ldcg(l.turns + i);
+        out[l.latent + 2 * i] = a * t.x - b * t.y;
+        out[l.latent + 2 * i + 1] = a * t.y + b * t.x;
+      }
+    __syncthreads();
+    float sum[2] = {0.0f, 0.0f};
+    finish_rows(l.k_absorb, rows, in, lane % lanes, lanes, raw, sum);
+    add_lanes(sum, lanes);
+    if (lane % lanes != 0) continue;
+    if (c < l.latent) out[c] = sum[0] * l.scale;
+    if (c + 1 < l.latent) out[c + 1] = sum[1] * l.scale;
+  }
+}
+
+// One warp a head: H queries, then K keys, then K value rows.
+__device__ __noinline__ void grouped_query_op(const GroupedQueryOp& g, const StepState& state, char* memory) {
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  float* row = reinterpret_cast<float*>(memory) + warp * g.d;
+  for (int job = step_warp(); job < g.n_heads + 2 * g.n_kv_heads; job += step_warps()) {
+    const bool is_query = job < g.n_heads, is_value = job >= g.n_heads + g.n_kv_heads;
+    const int head = is_query ? job : is_value ? job - g.n_heads - g.n_kv_heads : job - g.n_heads;
+    const float* from = (is_query ? g.q : is_value ? g.v : g.k) + static_cast<int64_t>(head) * g.d;
+    float squares = 0.0f;
+    __syncwarp();
+    for (int i = lane; i < g.d; i += 32) {
+      const float v = __ldcg(from + i);
+      row[i] = v;
+      squares += v * v;
+    }
+    __syncwarp();
+    const float* gain = is_query ? g.q_gain : is_value ? nullptr : g.k_gain;
+    if (gain) {
+      const float scale = rsqrtf(sum_of_warp(squares) / static_cast<float>(g.d) + g.eps);
+      for (int i = lane; i < g.d; i += 32) row[i] *= scale * gain[i];
+      __syncwarp();
+    }
+    if (!is_value) {
+      const int n = g.rotated / 2;
+      for (int i = lane; i < n; i += 32) {
+        float &a = g.interleaved ? row[2 * i] : row[i], &b = g.interleaved ? row[2 * i + 1] : row[i + n];
+        const float x = a, y = b;
+        const Turn t = __ldcg(g.turns + i);
+        a = x * t.x - y * t.y;
+        b = x * t.y + y * t.x;
+      }
+      __syncwarp();
+    }
+    const int64_t at = (is_value ? static_cast<int64_t>(g.n_kv_heads) * g.d : 0) + static_cast<int64_t>(head) * g.d;
+    for (int i = lane; i < g.d; i += 32) {
+      if (is_query) g.q[static_cast<int64_t>(head) * g.d + i] = row[i] * g.scale;
+      else store_cached(state, g.layer, g.row_width, g.float_cache, at + i, row[i]);
+    }
+  }
+}
+
+// What one piece of work of an attention is.
+struct AttentionItem {
+  int key_head, first_head, n_heads, begin, end;
+  float* out;  // [n_heads, dv + 2]
+};
+__device__ inline int attention_items(const AttentionOp& a, const Pieces& pieces) {
+  const int group = a.n_heads / a.n_kv_heads;
+  return pieces.n * a.n_kv_heads * ((group + kHeadsAtOnce - 1) / kHeadsAtOnce);
+}
+__device__ inline AttentionItem attention_item(const AttentionOp& a, const Pieces& pieces, int item) {
+  const int group = a.n_heads / a.n_kv_heads, blocks = (group + kHeadsAtOnce - 1) / kHeadsAtOnce;
+  const int piece = item % pieces.n, at = item / pieces.n;
+  AttentionItem i;
+  i.key_head = at / blocks;
+  i.first_head = i.key_head * group + at % blocks * kHeadsAtOnce;
+  i.n_heads = min(kHeadsAtOnce, (i.key_head + 1) * group - i.first_head);
+  i.begin = pieces.first + piece * pieces.rows;
+  i.end = min(pieces.end, i.begin + pieces.rows);
+  i.out = a.partial + (static_cast<int64_t>(piece) * a.n_heads + i.first_head) * (a.dv + 2);
+  return i;
+}
+
+// ---- f32
+
+__device__ inline void copy_rows_f32(const float* rows, int64_t row_width, int n_rows, int width, float* tile, int stride) {
+  for (int i = threadIdx.x; i < kRowsAtOnce * (width / 4); i += kStepThreads) {
+    const int r = i / (width / 4), c = (i - r * (width / 4)) * 4;
+    *reinterpret_cast<float4*>(tile + r * stride + c) =
+        r < n_rows ? __ldcg(reinterpret_cast<const float4*>(rows + r * row_width + c)) : float4{0.0f, 0.0f, 0.0f, 0.0f};
+  }
+}
+
+__device__ inline void attention_f32(const AttentionOp& a, const StepState& state, const AttentionItem& item, char* memory) {
+  const bool latent = a.key_offset == a.value_offset;
+  const int stride = a.dk + 4, value_stride = latent ? stride : a.dv + 4;
+  float* q = reinterpret_cast<float*>(memory);       // [16, stride]
+  float* weights = q + kHeadsAtOnce * stride;        // [32 rows, 16]
+  float* decay = weights + kRowsAtOnce * kHeadsAtOnce;
+  float* keys = decay + kHeadsAtOnce;                // [32, stride]
+  float* values = latent ? keys : keys + kRowsAtOnce * stride;
+  const float* cache = static_cast<const float*>(state.cache) + a.layer * state.layer_stride;
+  for (int i = threadIdx.x; i < kHeadsAtOnce * a.dk; i += kStepThreads) {
+    const int h = i / a.dk, c = i - h * a.dk;
+    q[h * stride + c] = h < item.n_heads ? __ldcg(a.q + static_cast<int64_t>(item.first_head + h) * a.dk + c) : 0.0f;
+  }
+  const int row = threadIdx.x % 32, head = threadIdx.x / 32;
+  const int pairs = a.dv / 2, row_groups = kStepThreads / pairs, row_group = threadIdx.x / pairs, column = threadIdx.x % pairs * 2;
+  float acc[kHeadsAtOnce][2] = {};
+  float top = -INFINITY, total = 0.0f;
+  for (int s = item.begin; s < item.end; s += kRowsAtOnce) {
+    const int n = min(kRowsAtOnce, item.end - s);
+    __syncthreads();
+    copy_rows_f32(cache + s * a.row_width + a.key_offset + static_cast<int64_t>(item.key_head) * a.dk, a.row_width, n, a.dk, keys, stride);
+    if (!latent)
+      copy_rows_f32(cache + s * a.row_width + a.value_offset + static_cast<int64_t>(item.key_head) * a.dv, a.row_width, n, a.dv, values, value_stride);
+    __syncthreads();
+    float score = 0.0f;
+    const float4 *x = reinterpret_cast<const float4*>(q + head * stride), *y = reinterpret_cast<const float4*>(keys + row * stride);
+#pragma unroll 4
+    for (int i = 0; i < a.dk / 4; ++i) {
+      const float4 u = x[i], v = y[i];
+      score = fmaf(u.x, v.x, fmaf(u.y, v.y, fmaf(u.z, v.z, fmaf(u.w, v.w, score))));
+    }
+    if (row >= n) score = -INFINITY;
+    float higher = fmaxf(top, score);
+#pragma unroll
+    for (int m = 16; m > 0; m >>= 1) higher = fmaxf(higher, __shfl_xor_sync(~0U, higher, m));
+    const float weight = expf(score - higher), fade = expf(top - higher);
+    total = total * fade + sum_of_warp(weight);
+    top = higher;
+    weights[row * kHeadsAtOnce + head] = weight;
+    if (row == 0) decay[head] = fade;
+    __syncthreads();
+    if (row_group < row_groups) {
+#pragma unroll
+      for (int h = 0; h < kHeadsAtOnce; ++h) acc[h][0] *= decay[h], acc[h][1] *= decay[h];
+      for (int r = row_group; r < kRowsAtOnce; r += row_groups) {
+        const float2 v = *reinterpret_cast<const float2*>(values + r * value_stride + column);
+#pragma unroll
+        for (int h = 0; h < kHeadsAtOnce; ++h) {
+          const float w = weights[r * kHeadsAtOnce + h];
+          acc[h][0] = fmaf(w, v.x, acc[h][0]), acc[h][1] = fmaf(w, v.y, acc[h][1]);
+        }
+      }
+    }
+  }
+  if (row == 0 && head < item.n_heads) {
+    item.out[head * (a.dv + 2) + a.dv] = top;
+    item.out[head * (a.dv + 2) + a.dv + 1] = total;
+  }
+  // Sums of the row groups meet in shared memory, always in the same order.
+  float* sums = reinterpret_cast<float*>(memory);  // [row_groups, dv]
+#pragma unroll
+  for (int h = 0; h < kHeadsAtOnce; ++h) {
+    if (h >= item.n_heads) break;
+    __syncthreads();
+    if (row_group < row_groups) *reinterpret_cast<float2*>(sums + row_group * a.dv + column) = {acc[h][0], acc[h][1]};
+    __syncthreads();
+    for (int c = threadIdx.x; c < a.dv; c += kStepThreads) {
+      float sum = 0.0f;
+      for (int g = 0; g < row_groups; ++g) sum += sums[g * a.dv + c];
+      item.out[h * (a.dv + 2) + c] = sum;
+    }
+  }
+  __syncthreads();
+}
+
+// ---- bfloat16
+
+// Bytes of a row in shared memory: an odd number of 16-byte pieces keeps ldmatrix free of bank conflicts.
+__host__ __device__ constexpr int padded_width(int width) { return (width + 15) / 16 * 16; }
+__host__ __device__ constexpr int row_pitch(int width) { return padded_width(width) * 2 + 16; }
+
+__device__ __forceinline__ void load_two(uint32_t (&f)[2], uint32_t address) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0, %1}, [%2];" : "=r"(f[0]), "=r"(f[1]) : "r"(address) : "memory");
+}
+__device__ __forceinline__ void load_two_turned(uint32_t (&f)[2], uint32_t address) {
+  asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0, %1}, [%2];" : "=r"(f[0]), "=r"(f[1]) : "r"(address) : "memory");
+}
+
+__device__ inline void copy_rows_bf16(const __nv_bfloat16* rows, int64_t row_width, int n_rows, int width, uint32_t tile) {
+  const int pieces = padded_width(width) / 8, pitch = row_pitch(width);
+  for (int i = threadIdx.x; i < kRowsAtOnce * pieces; i += kStepThreads) {
+    const int r = i / pieces, piece = i - r * pieces;
+    const bool there = r < n_rows && piece * 8 < width;
+    copy_async(tile + r * pitch + piece * 16, there ? rows + r * row_width + piece * 8 : rows, there);
+  }
+}
+
+inline constexpr int kScorePitch = kRowsAtOnce + 1, kWeightPitch = (kRowsAtOnce + 8) * 2, kDepthParts = 4, kMostTiles = 4;
+
+__host__ __device__ inline size_t attention_bf16_bytes(const AttentionOp& a) {
+  const bool latent = a.key_offset == a.value_offset;
+  const int tile = kRowsAtOnce * (row_pitch(a.dk) + (latent ? 0 : row_pitch(a.dv)));
+  return static_cast<size_t>(kHeadsAtOnce * row_pitch(a.dk) + 2 * tile + kDepthParts * kHeadsAtOnce * kScorePitch * 4 + kHeadsAtOnce * kWeightPitch +
+                             kHeadsAtOnce * 4);
+}
+
+__device__ inline void attention_bf16(const AttentionOp& a, const StepState& state, const AttentionItem& item, char* memory) {
+  const bool latent = a.key_offset == a.value_offset;
+  const int pitch = row_pitch(a.dk), value_pitch = latent ? pitch : row_pitch(a.dv);
+  const int tile_bytes = kRowsAtOnce * (pitch + (latent ? 0 : value_pitch));
+  char* tiles = memory + kHeadsAtOnce * pitch;
+  float* scores = reinterpret_cast<float*>(tiles + 2 * tile_bytes);  // [parts, 16, 33]
+  char* weights = reinterpret_cast<char*>(scores + kDepthParts * kHeadsAtOnce * kScorePitch);
+  float* decay = reinterpret_cast<float*>(weights + kHeadsAtOnce * kWeightPitch);
+  const uint32_t q_tile = shared_address(memory), first_tile = shared_address(tiles), weight_tile = shared_address(weights);
+  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  const __nv_bfloat16* cache = static_cast<const __nv_bfloat16*>(state.cache) + a.layer * state.layer_stride;
+  const auto copy_tile = [&](int s, int buffer) {
+    const int n = min(kRowsAtOnce, item.end - s);
+    const uint32_t to = first_tile + buffer * tile_bytes;
+    copy_rows_bf16(cache + s * a.row_width + a.key_offset + static_cast<int64_t>(item.key_head) * a.dk, a.row_width, n, a.dk, to);
+    if (!latent)
+      copy_rows_bf16(cache + s * a.row_width + a.value_offset + static_cast<int64_t>(item.key_head) * a.dv, a.row_width, n, a.dv,
+                     to + kRowsAtOnce * pitch);
+  };
+  __syncthreads();  // the memory may still be read for the piece before
+  copy_tile(item.begin, 0);
+  commit_copies();
+  const int width = padded_width(a.dk), fours = width / 4;
+#pragma unroll 5
+  for (int i = threadIdx.x; i < kHeadsAtOnce * fours; i += kStepThreads) {
+    const int h = i / fours, c = (i - h * fours) * 4;
+    float4 v{0.0f, 0.0f, 0.0f, 0.0f};
+    if (h < item.n_heads && c < a.dk) v = __ldcg(reinterpret_cast<const float4*>(a.q + static_cast<int64_t>(item.first_head + h) * a.dk + c));
+    *reinterpret_cast<uint2*>(memory + h * pitch + c * 2) = {bf16_pair(v.x, v.y), bf16_pair(v.z, v.w)};
+  }
+  const int n_tiles = a.dv / 8, tiles_of_warp = (n_tiles + kStepWarps - 1) / kStepWarps, own_tile = warp * tiles_of_warp;
+  float acc[kMostTiles][4] = {};
+  float top = -INFINITY, total = 0.0f;  // of head `warp`
+  for (int s = item.begin, buffer = 0; s < item.end; s += kRowsAtOnce, buffer ^= 1) {
+    const int n = min(kRowsAtOnce, item.end - s);
+    if (s + kRowsAtOnce < item.end) copy_tile(s + kRowsAtOnce, buffer ^ 1);
+    commit_copies();
+    wait_copies<1>();
+    __syncthreads();
+    const uint32_t key_tile = first_tile + buffer * tile_bytes, value_tile = latent ? key_tile : key_tile + kRowsAtOnce * pitch;
+    {  // scores of 16 heads x 8 rows over a part of the width
+      const int rows = warp % 4 * 8, part = warp / 4, steps = width / 16;
+      float c[4] = {};
+      for (int k = part * steps / kDepthParts; k < (part + 1) * steps / kDepthParts; ++k) {
+        uint32_t x[4], y[2];
+        load_fragments(x, q_tile + lane % 16 * pitch + k * 32 + lane / 16 * 16);
+        load_two(y, key_tile + (rows + lane % 8) * pitch + k * 32 + lane / 8 % 2 * 16);
+        multiply_16_8_16(c, x, y[0], y[1]);
+      }
+      float* to = scores + part * kHeadsAtOnce * kScorePitch + lane / 4 * kScorePitch + rows + lane % 4 * 2;
+      to[0] = c[0], to[1] = c[1];
+      to[8 * kScorePitch] = c[2], to[8 * kScorePitch + 1] = c[3];
+    }
+    __syncthreads();
+    {  // a warp a head, a lane a row
+      float score = 0.0f;
+#pragma unroll
+      for (int part = 0; part < kDepthParts; ++part) score += scores[(part * kHeadsAtOnce + warp) * kScorePitch + lane];
+      if (lane >= n) score = -INFINITY;
+      float higher = fmaxf(top, score);
+#pragma unroll
+      for (int m = 16; m > 0; m >>= 1) higher = fmaxf(higher, __shfl_xor_sync(~0U, higher, m));
+      const float weight = expf(score - higher), fade = expf(top - higher);
+      total = total * fade + sum_of_warp(weight);
+      top = higher;
+      *reinterpret_cast<__nv_bfloat16*>(weights + warp * kWeightPitch + lane * 2) = __float2bfloat16_rn(weight);
+      if (lane == 0) decay[warp] = fade;
+    }
+    __syncthreads();
+    const float fade[2] = {decay[lane / 4], decay[lane / 4 + 8]};
+    uint32_t p[kRowsAtOnce / 16][4];
+#pragma unroll
+    for (int k = 0; k < kRowsAtOnce / 16; ++k) load_fragments(p[k], weight_tile + lane % 16 * kWeightPitch + k * 32 + lane / 16 * 16);
+#pragma unroll
+    for (int t = 0; t < kMostTiles; ++t) {
+      if (t >= tiles_of_warp || own_tile + t >= n_tiles) break;
+      acc[t][0] *= fade[0], acc[t][1] *= fade[0], acc[t][2] *= fade[1], acc[t][3] *= fade[1];
+#pragma unroll
+      for (int k = 0; k < kRowsAtOnce / 16; ++k) {
+        uint32_t v[2];
+        load_two_turned(v, value_tile + (k * 16 + lane % 16) * value_pitch + (own_tile + t) * 16);
+        multiply_16_8_16(acc[t], p[k], v[0], v[1]);
+      }
+    }
+  }
+  wait_copies<0>();
+#pragma unroll
+  for (int t = 0; t < kMostTiles; ++t) {
+    if (t >= tiles_of_warp || own_tile + t >= n_tiles) break;
+    const int c = (own_tile + t) * 8 + lane % 4 * 2, h = lane / 4;
+    if (h < item.n_heads) item.out[h * (a.dv + 2) + c] = acc[t][0], item.out[h * (a.dv + 2) + c + 1] = acc[t][1];
+    if (h + 8 < item.n_heads) item.out[(h + 8) * (a.dv + 2) + c] = acc[t][2], item.out[(h + 8) * (a.dv + 2) + c + 1] = acc[t][3];
+  }
+  if (lane == 0 && warp < item.n_heads) item.out[warp * (a.dv + 2) + a.dv] = top, item.out[warp * (a.dv + 2) + a.dv + 1] = total;
+}
+
+__device__ __noinline__ void attention_op(const AttentionOp& a, const StepState& state, char* memory) {
+  const Pieces pieces = pieces_of(state.position, a.window);
+  const int items = attention_items(a, pieces);
+  for (int i = blockIdx.x; i < items; i += gridDim.x) {
+    const AttentionItem item = attention_item(a, pieces, i);
+    if (a.float_cache) attention_f32(a, state, item, memory);
+    else attention_bf16(a, state, item, memory);
+  }
+}
+
+// Pieces of work: (head, 16 rows of W), or a head where there is no W.
+__device__ __noinline__ void merge_op(const MergeOp& m, const StepState& state, char* memory) {
+  __shared__ float share[kMaxPieces];
+  const int n = pieces_of(state.position, m.window).n, warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  const int rows = m.w.quants ? static_cast<int>(m.w.n_out) / m.n_heads : 1, runs = m.w.quants ? (rows + kStepWarps - 1) / kStepWarps : 1;
+  const int64_t stride = m.dv + 2, step = m.n_heads * stride;
+  const RowInput in = row_input_at(memory, m.dv);
+  for (int item = blockIdx.x; item < m.n_heads * runs; item += gridDim.x) {
+    const int head = item / runs, run = item % runs;
+    const float* pieces = m.partial + head * stride;
+    const int row = run * kStepWarps + warp;
+    const int64_t at[1] = {static_cast<int64_t>(head) * rows + row};
+    RawBatch<1> raw;
+    if (m.w.quants && row < rows) load_batch(m.w, at, lane, 32, raw);
+    __syncthreads();
+    if (warp == 0) {
+      constexpr int kPerLane = kMaxPieces / 32;
+      float tops[kPerLane], sums[kPerLane];
+#pragma unroll
+      for (int i = 0; i < kPerLane; ++i) {
+        const int p = lane + i * 32;
+        tops[i] = p < n ? __ldcg(pieces + p * step + m.dv) : -INFINITY;
+        sums[i] = p < n ? __ldcg(pieces + p * step + m.dv + 1) : 0.0f;
+      }
+      const float sink = m.sinks ? m.sinks[head] : -INFINITY;
+      float top = sink, sum = 0.0f;
+#pragma unroll
+      for (int i = 0; i < kPerLane; ++i) top = fmaxf(top, tops[i]);
+#pragma unroll
+      for (int i = 16; i > 0; i >>= 1) top = fmaxf(top, __shfl_xor_sync(~0U, top, i));
+#pragma unroll
+      for (int i = 0; i < kPerLane; ++i) {
+        tops[i] = expf(tops[i] - top);
+        sum += sums[i] * tops[i];
+      }
+      sum = sum_of_warp(sum);
+      if (m.sinks) sum += expf(sink - top);
+#pragma unroll
+      for (int i = 0; i < kPerLane; ++i) share[lane + i * 32] = tops[i] / sum;
+    }
+    __syncthreads();
+    for (int c = threadIdx.x; c < m.dv; c += kStepThreads) {
+      float value = 0.0f;
+#pragma unroll 8
+      for (int p = 0; p < n; ++p) value = fmaf(share[p], __ldcg(pieces + p * step + c), value);
+      if (m.w.quants) value_at(in, c) = value;
+      else m.out[static_cast<int64_t>(head) * m.dv + c] = value;
+    }
+    if (!m.w.quants) continue;
+    __syncthreads();
+    if (row >= rows) continue;
+    float sum[1] = {0.0f};
+    finish_rows(m.w, at, in, lane, 32, raw, sum);
+    add_lanes(sum);
+    if (lane == 0) m.out[at[0]] = sum[0];
+  }
+}
+
+}  // namespace engine::cuda

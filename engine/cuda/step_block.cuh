@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/cuda/step_block.cuh: what the operators of a step share: the shape of a block, and its input row.
+#pragma once
+#include "engine/cuda/route.cuh"
+#include "engine/cuda/row_dot.cuh"
+#include "engine/cuda/step.h"
+#include "engine/cuda/values.cuh"
+
+namespace engine::cuda {
+
+inline constexpr int kStepThreads = 512, kStepWarps = kStepThreads / 32;
+
+// Work is dealt out to warps so that neighbouring pieces go to different multiprocessors.
+__device__ __forceinline__ int step_warp() { return (static_cast<int>(threadIdx.x) / 32) * static_cast<int>(gridDim.x) + static_cast<int>(blockIdx.x); }
+__device__ __forceinline__ int step_warps() { return static_cast<int>(gridDim.x) * kStepWarps; }
+
+// A barrier of the block's first kTeam threads.
+template <int kTeam>
+__device__ __forceinline__ void team_barrier() {
+  if constexpr (kTeam == kStepThreads) __syncthreads();
+  else asm volatile("bar.sync 1, %0;" ::"n"(kTeam) : "memory");
+}
+
+// norm(x) into shared memory, by the block's first kTeam threads; rounded to 8 bits as well where `whole_numbers`. Ends with their
+// barrier. Activations are read past the first-level cache, as other multiprocessors have just written them.
+template <int kTeam>
+__device__ void prepare_input(const float* x, int n, const Norm& norm, bool whole_numbers, const RowInput& in) {
+  constexpr int kTeamWarps = kTeam / 32;
+  __shared__ float partial[kTeamWarps];
+  const int thread = static_cast<int>(threadIdx.x), warp = thread / 32, lane = thread % 32;
+  const float4* fours = reinterpret_cast<const float4*>(x);
+  const float4* gains = reinterpret_cast<const float4*>(norm.gain);
+  float squares = 0.0f;
+  constexpr int kAtOnce = 4;
+  for (int i0 = thread; i0 < n / 4; i0 += kTeam * kAtOnce) {
+    float4 v[kAtOnce];
+#pragma unroll
+    for (int u = 0; u < kAtOnce; ++u)
+      if (i0 + u * kTeam < n / 4) v[u] = __ldcg(fours + i0 + u * kTeam);
+#pragma unroll
+    for (int u = 0; u < kAtOnce; ++u) {
+      const int i = i0 + u * kTeam;
+      if (i >= n / 4) break;
+      squares += v[u].x * v[u].x + v[u].y * v[u].y + v[u].z * v[u].z + v[u].w * v[u].w;
+      (i & 1 ? in.high : in.low)[i >> 1] = v[u];
+    }
+  }
+  if (norm.gain) {
+    const float4 first_gain = thread < n / 4 ? __ldg(gains + thread) : float4{};  // on its way while the squares meet
+    squares = sum_of_warp(squares);
+    if (lane == 0) partial[warp] = squares;
+    team_barrier<kTeam>();
+    float sum = 0.0f;
+#pragma unroll
+    for (int w = 0; w < kTeamWarps; ++w) sum += partial[w];
+    const float scale = rsqrtf(sum / static_cast<float>(n) + norm.eps);
+    for (int i = thread; i < n / 4; i += kTeam) {
+      const float4 g = i == thread ? first_gain : __ldg(gains + i);
+      float4& v = (i & 1 ? in.high : in.low)[i >> 1];
+      v.x *= scale * g.x, v.y *= scale * g.y, v.z *= scale * g.z, v.w *= scale * g.w;
+    }
+  }
+  team_barrier<kTeam>();
+  if (!whole_numbers) return;
+  quantize_input(in, n, warp, kTeamWarps, lane);
+  team_barrier<kTeam>();
+}
+
+__device__ __forceinline__ RowInput input_from(const RowInput& in, int value) {
+  return {in.low + value / 8, in.high + value / 8, in.quants_low + value / 32, in.quants_high + value / 32, in.scales + value / 32,
+          in.sums + value / 16};
+}
+
+__host__ __device__ inline bool is_whole(const Matrix& w) {
+  return w.quants && (w.format == Format::kInt8 || w.format == Format::kInt4 || w.format == Format::kWide);
+}
+
+}  // namespace engine::cuda
