@@ -174,7 +174,7 @@ void Pass::build_step() {
   last.x = hidden();
   last.norm = {norm_, shape_.rms_eps};
   add(OpKind::kProject, last, head_.bytes(head_.n_out));
-  step_.finish(shared_bytes_);
+  step_.finish(shared_bytes_, exact_ ? formats_ : formats_ | kBFloat16Caches);
 }
 
 void Pass::run_step(const ForwardRequest& request) {

@@ -94,6 +94,7 @@ class Pass : public Model {
     step_.add(kind, what);
     step_.reads(bytes);
     shared_bytes_ = std::max(shared_bytes_, shared_bytes_of(what));
+    formats_ |= formats_of(what);
   }
   void fetch_ahead(const Matrix& w) { step_.fetch_ahead(w); }
   // The matrices that the feed-forward half of layer l reads for any token, after the attention's operator number `behind` (0 to
@@ -149,6 +150,7 @@ class Pass : public Model {
   int32_t* pinned_tokens_ = nullptr;
   StepProgram step_;
   size_t shared_bytes_ = 0;
+  unsigned formats_ = 0;
   cudaGraphExec_t graph_ = nullptr;
 };
 

@@ -34,14 +34,18 @@ __device__ inline void score_experts(const RouterSettings& settings, const float
   const int n = settings.n_experts;
   if (settings.scoring == Scoring::kSoftmax) {
     float top = -INFINITY;
+#pragma unroll 1
     for (int e = lane; e < n; e += 32) top = fmaxf(top, logits[e]);
 #pragma unroll
     for (int m = 16; m > 0; m >>= 1) top = fmaxf(top, __shfl_xor_sync(~0U, top, m));
     float sum = 0.0f;
+#pragma unroll 1
     for (int e = lane; e < n; e += 32) sum += scores[e] = expf(logits[e] - top);
     sum = sum_of_warp(sum);
+#pragma unroll 1
     for (int e = lane; e < n; e += 32) scores[e] /= sum;
   } else {
+#pragma unroll 1
     for (int e = lane; e < n; e += 32) {
       const float x = logits[e];
       scores[e] = settings.scoring == Scoring::kSigmoid        ? 1.0f / (1.0f + expf(-x))
@@ -49,6 +53,7 @@ __device__ inline void score_experts(const RouterSettings& settings, const float
                                                                : x;
     }
   }
+#pragma unroll 1
   for (int e = lane; e < n; e += 32)
     if (isnan(scores[e])) scores[e] = settings.scoring == Scoring::kSoftmaxOfChosen ? -FLT_MAX : 0.0f;
   __syncwarp();
@@ -57,11 +62,14 @@ __device__ inline void score_experts(const RouterSettings& settings, const float
 // Choices of dropped groups become -inf. Lane g looks after groups g, g + 32, ...
 __device__ inline void drop_groups(const RouterSettings& settings, int lane, float* choice) {
   const int size = settings.n_experts / settings.n_groups;
+#pragma unroll 1
   for (int dropped = 0; dropped < settings.n_groups - settings.n_groups_used; ++dropped) {
     // The worst kept group goes; of equal ones the higher index: the best of negated scores and indices.
     Best worst{-INFINITY, INT32_MAX};
+#pragma unroll 1
     for (int g = lane; g < settings.n_groups; g += 32) {
       float best = -INFINITY, second = -INFINITY;
+#pragma unroll 1
       for (int e = g * size; e < (g + 1) * size; ++e) {
         const float c = choice[e];
         if (c > best) second = best, best = c;
@@ -74,17 +82,19 @@ __device__ inline void drop_groups(const RouterSettings& settings, int lane, flo
     worst = best_of_warp(worst);
     if (worst.index == INT32_MAX) break;
     const int g = -worst.index;
+#pragma unroll 1
     for (int e = g * size + lane; e < (g + 1) * size; e += 32) choice[e] = -INFINITY;
     __syncwarp();
   }
 }
 
 // `scratch`: 2 E values of shared memory. `bias`: null for none. ids, weights [k], by falling choice.
-__device__ inline void route_token(const RouterSettings& settings, const float* logits, const float* bias, int lane, float* scratch,
+__device__ __noinline__ inline void route_token(const RouterSettings& settings, const float* logits, const float* bias, int lane, float* scratch,
                                    int32_t* ids, float* weights) {
   const int n = settings.n_experts, k = settings.n_experts_used;
   float *scores = scratch, *choice = scratch + n;
   score_experts(settings, logits, lane, scores);
+#pragma unroll 1
   for (int e = lane; e < n; e += 32) {
     const float c = bias ? scores[e] + bias[e] : scores[e];
     choice[e] = c >= -FLT_MAX ? c : -FLT_MAX;
@@ -92,8 +102,10 @@ __device__ inline void route_token(const RouterSettings& settings, const float* 
   __syncwarp();
   if (settings.selection != ExpertSelection::kGreedy && settings.n_groups > 1) drop_groups(settings, lane, choice);
   float sum = 0.0f, top = 0.0f;
+#pragma unroll 1
   for (int i = 0; i < k; ++i) {
     Best best{-INFINITY, INT32_MAX};
+#pragma unroll 1
     for (int e = lane; e < n; e += 32) best = better(best, {choice[e], e});
     best = best_of_warp(best);
     const int chosen = min(best.index, n - 1);

@@ -27,7 +27,7 @@ struct RowInput {
 
 __host__ __device__ constexpr size_t row_input_bytes(int64_t n, bool whole_numbers) {
   const int64_t padded = (n + 31) / 32 * 32;
-  return static_cast<size_t>(padded * 4 + (whole_numbers ? padded + padded / 32 * 4 + padded / 16 * 4 : 0));
+  return static_cast<size_t>(padded * 4 + (whole_numbers ? padded + padded / 32 * 4 + padded / 16 * 4 : 0) + 15) / 16 * 16;
 }
 
 __device__ inline RowInput row_input_at(char* memory, int64_t n) {
@@ -48,8 +48,9 @@ __device__ __forceinline__ float& value_at(const RowInput& in, int64_t i) {
 }
 
 // Rounds n values to 8 bits, 32 at a time: eight lanes a block of values, four values each. A barrier must follow.
-__device__ inline void quantize_input(const RowInput& in, int n, int warp, int n_warps, int lane) {
+__device__ __forceinline__ void quantize_input(const RowInput& in, int n, int warp, int n_warps, int lane) {
   const int blocks = n / 32, part = lane % 8;
+#pragma unroll 1
   for (int b0 = warp * 4; b0 < blocks; b0 += n_warps * 4) {  // all lanes take part in the exchange
     const int b = min(b0 + lane / 8, blocks - 1);
     const float4 v = (part & 1 ? in.high : in.low)[b * 4 + part / 2];
@@ -98,6 +99,32 @@ __device__ __forceinline__ float dot8_f16(const uint4& w, const float4& a, const
   return sum;
 }
 
+// What formats a program's matrices have: code for the others is left out, as a multiprocessor's instruction cache holds little
+// more than one program.
+enum Formats : unsigned {
+  kHasF32 = 1,
+  kHasBF16 = 2,
+  kHasF16 = 4,
+  kHasInt8 = 8,
+  kHasInt4 = 16,       // Nibbles::kMinus8 and kPlain
+  kHasInt4Table = 32,  // the other Nibbles
+  kHasWide = 64,
+  kHasAll = 127,
+  kHasF32Layers = 128,  // f32 in layers that are f32 in hardly any model but one of f32 throughout
+};
+__host__ __device__ inline unsigned format_bit(const Matrix& w) {
+  switch (w.format) {
+    case Format::kF32: return kHasF32;
+    case Format::kBF16: return kHasBF16;
+    case Format::kF16: return kHasF16;
+    case Format::kInt8: return kHasInt8;
+    case Format::kInt4: return w.nibbles == Nibbles::kMinus8 || w.nibbles == Nibbles::kPlain ? kHasInt4 : kHasInt4Table;
+    case Format::kWide: return kHasWide;
+  }
+  return 0;
+}
+constexpr unsigned kHasWhole = kHasInt8 | kHasInt4 | kHasInt4Table | kHasWide;
+
 // Four half bytes (the low or the high ones of a word) as signed bytes.
 struct HalfBytes {
   uint32_t low, high;
@@ -106,35 +133,28 @@ __device__ __forceinline__ uint32_t look_up4(uint32_t four, const uint32_t (&tab
   const uint32_t first = __byte_perm(table[0], table[1], four & 0x7777U), second = __byte_perm(table[2], table[3], four & 0x7777U);
   return __byte_perm(first, second, 0x3210U | ((four & 0x8888U) >> 1));
 }
-template <Nibbles kind>
-__device__ __forceinline__ HalfBytes unpack(uint32_t word) {
-  if constexpr (kind == Nibbles::kMinus8 || kind == Nibbles::kPlain) {
+// `kTable`: through the numbers of `kind`, else as they are.
+template <bool kTable>
+__device__ __forceinline__ HalfBytes unpack(uint32_t word, Nibbles kind) {
+  if constexpr (!kTable) {
     return {word & 0x0f0f0f0fU, (word >> 4) & 0x0f0f0f0fU};
   } else {
-    constexpr uint32_t curve[4] = {0xbfad9881U, 0xf6eaddcfU, 0x26190d01U, 0x71594535U};
-    constexpr uint32_t e2m1[4] = {0x03020100U, 0x0c080604U, 0xfdfeff00U, 0xf4f8fafcU};
-    uint32_t table[4];
-#pragma unroll
-    for (int i = 0; i < 4; ++i) table[i] = kind == Nibbles::kNonLinear ? curve[i] : e2m1[i];
+    const bool curve = kind == Nibbles::kNonLinear;
+    const uint32_t table[4] = {curve ? 0xbfad9881U : 0x03020100U, curve ? 0xf6eaddcfU : 0x0c080604U, curve ? 0x26190d01U : 0xfdfeff00U,
+                               curve ? 0x71594535U : 0xf4f8fafcU};
     const uint32_t first = look_up4(word, table), second = look_up4(word >> 16, table);
     return {__byte_perm(first, second, 0x6420U), __byte_perm(first, second, 0x7531U)};
   }
 }
 
 __device__ __forceinline__ int dot4(uint32_t a, int b, int sum) { return __dp4a(static_cast<int>(a), b, sum); }
+__device__ __forceinline__ int dot16(const uint4& v, const int4& a) { return dot4(v.x, a.x, dot4(v.y, a.y, dot4(v.z, a.z, dot4(v.w, a.w, 0)))); }
 
-template <Nibbles kind>
-__device__ __forceinline__ int dot32_nibbles(const uint4& w, const int4& low, const int4& high) {
-  int sum = 0;
-  HalfBytes h = unpack<kind>(w.x);
-  sum = dot4(h.low, low.x, sum), sum = dot4(h.high, high.x, sum);
-  h = unpack<kind>(w.y);
-  sum = dot4(h.low, low.y, sum), sum = dot4(h.high, high.y, sum);
-  h = unpack<kind>(w.z);
-  sum = dot4(h.low, low.z, sum), sum = dot4(h.high, high.z, sum);
-  h = unpack<kind>(w.w);
-  sum = dot4(h.low, low.w, sum), sum = dot4(h.high, high.w, sum);
-  return sum;
+template <bool kTable>
+__device__ __forceinline__ int dot32(const uint4& w, const int4& low, const int4& high, Nibbles kind) {
+  const HalfBytes a = unpack<kTable>(w.x, kind), b = unpack<kTable>(w.y, kind), c = unpack<kTable>(w.z, kind), d = unpack<kTable>(w.w, kind);
+  const int first = dot4(a.low, low.x, dot4(b.low, low.y, dot4(c.low, low.z, dot4(d.low, low.w, 0))));
+  return dot4(a.high, high.x, dot4(b.high, high.y, dot4(c.high, high.z, dot4(d.high, high.w, first))));
 }
 
 __device__ __forceinline__ float scale_of_bits(const Matrix& w, uint32_t bits) {
@@ -142,16 +162,8 @@ __device__ __forceinline__ float scale_of_bits(const Matrix& w, uint32_t bits) {
 }
 __device__ __forceinline__ uint32_t bits_at(const void* scales, int64_t i) { return __ldg(static_cast<const uint16_t*>(scales) + i); }
 
-// What a lane takes of R rows at a time: four pieces of 16 bytes, with their scales. Loading and using are apart, so that
-// a warp has the next batch under way while it works on one, whatever row or matrix that one belongs to.
-template <int R>
-struct RawBatch {
-  uint4 v[4];
-  uint32_t s[4];  // of whole numbers: scale in the lower half, offset in the upper one
-};
-
-// Pieces of 16 bytes in a row, and how many of each row a lane takes in a batch.
-__device__ __forceinline__ int pieces_of_row(const Matrix& w) {
+// Pieces of 16 bytes in a row.
+__host__ __device__ inline int pieces_of_row(const Matrix& w) {
   const int n = static_cast<int>(w.n_in);
   switch (w.format) {
     case Format::kF32: return n / 4;
@@ -163,152 +175,96 @@ __device__ __forceinline__ int pieces_of_row(const Matrix& w) {
   }
   return 0;
 }
-template <int R>
-__device__ __forceinline__ int pieces_of_batch(const Matrix& w) {
-  return (w.format == Format::kWide ? 2 : 4) / R;
+
+// A piece of 16 bytes on its way, with what its numbers are scaled by: two halves, or floats.
+struct Piece {
+  uint4 v;
+  uint32_t scale, offset;
+};
+
+// Piece number `at` of a matrix, or of a Segment.
+template <unsigned kBit, typename Source>
+__device__ __forceinline__ Piece load_piece(const Source& w, int64_t at) {
+  Piece p{load_once(static_cast<const uint4*>(w.quants) + at), 0, 0};
+  if constexpr (kBit == kHasInt8) p.scale = bits_at(w.scales, at >> 1);
+  if constexpr (kBit == kHasInt4 || kBit == kHasInt4Table) {
+    p.scale = bits_at(w.scales, at);
+    if (w.offsets) p.offset = bits_at(w.offsets, at);
+  }
+  if constexpr (kBit == kHasWide) {
+    p.scale = __float_as_uint(__ldg(static_cast<const float*>(w.scales) + at));
+    p.offset = __float_as_uint(__ldg(static_cast<const float*>(w.offsets) + at));
+  }
+  return p;
 }
 
-// Pieces k, k + step, ... of rows `row[r]`, counted over all experts; zeros beyond a row's end.
-template <int R>
-__device__ __forceinline__ void load_batch(const Matrix& w, const int64_t (&row)[R], int k, int step, RawBatch<R>& raw) {
+// Its product with piece `k` of the input.
+template <unsigned kBit>
+__device__ __forceinline__ float dot_piece(const Matrix& w, const Piece& p, const RowInput& x, int k) {
+  if constexpr (kBit == kHasBF16) return dot8_bf16(p.v, x.low[k], x.high[k], 0.0f);
+  if constexpr (kBit == kHasF16) return dot8_f16(p.v, x.low[k], x.high[k], 0.0f);
+  if constexpr (kBit == kHasF32) {
+    const float4 a = k & 1 ? x.high[k >> 1] : x.low[k >> 1];
+    return fmaf(__uint_as_float(p.v.x), a.x, fmaf(__uint_as_float(p.v.y), a.y, fmaf(__uint_as_float(p.v.z), a.z, __uint_as_float(p.v.w) * a.w)));
+  }
+  if constexpr (kBit == kHasInt8) {
+    const int4 a = k & 1 ? x.quants_high[k >> 1] : x.quants_low[k >> 1];
+    return x.scales[k >> 1] * scale_of_bits(w, p.scale) * static_cast<float>(dot16(p.v, a));
+  }
+  if constexpr (kBit == kHasInt4 || kBit == kHasInt4Table) {
+    const int total = x.sums[2 * k] + x.sums[2 * k + 1];
+    int dot = dot32<kBit == kHasInt4Table>(p.v, x.quants_low[k], x.quants_high[k], w.nibbles);
+    if (kBit == kHasInt4 && w.nibbles == Nibbles::kMinus8) dot -= 8 * total;
+    float value = scale_of_bits(w, p.scale) * static_cast<float>(dot);
+    if (w.offsets) value = fmaf(scale_of_bits(w, p.offset), static_cast<float>(total), value);
+    return x.scales[k] * value;
+  }
+  if constexpr (kBit == kHasWide) {
+    const int4 a = k & 1 ? x.quants_high[k >> 1] : x.quants_low[k >> 1];
+    return x.scales[k >> 1] * fmaf(__uint_as_float(p.offset), static_cast<float>(x.sums[k]), __uint_as_float(p.scale) * static_cast<float>(dot16(p.v, a)));
+  }
+  return 0.0f;
+}
+
+// Calls `use` with the format of `w` as a constant.
+template <unsigned kFormats, typename Use>
+__device__ __forceinline__ void with_format(const Matrix& w, const Use& use) {
+  const unsigned bit = format_bit(w);
+  if constexpr (kFormats & kHasBF16) if (bit == kHasBF16) return use.template operator()<kHasBF16>();
+  if constexpr (kFormats & kHasInt4) if (bit == kHasInt4) return use.template operator()<kHasInt4>();
+  if constexpr (kFormats & kHasInt8) if (bit == kHasInt8) return use.template operator()<kHasInt8>();
+  if constexpr (kFormats & kHasF32) if (bit == kHasF32) return use.template operator()<kHasF32>();
+  if constexpr (kFormats & kHasF16) if (bit == kHasF16) return use.template operator()<kHasF16>();
+  if constexpr (kFormats & kHasInt4Table) if (bit == kHasInt4Table) return use.template operator()<kHasInt4Table>();
+  if constexpr (kFormats & kHasWide) if (bit == kHasWide) return use.template operator()<kHasWide>();
+}
+
+// Pieces of R rows under way at a time: eight, where numbers need little work.
+template <unsigned kBit, int R>
+inline constexpr int kAtOnce = (R == 1 && (kBit & kHasWhole) ? 4 : 8) / R;
+
+// R rows from the given ones on; each lane's part of each sum is added to `sum`. The lanes of the warp, or of a part of it, take
+// every `step`th piece from `first` on. All pieces of a batch are started before the first is used: a row is often shorter than
+// the time that one of them takes.
+template <unsigned kBit, int R>
+__device__ __forceinline__ void dot_rows_of(const Matrix& w, const int64_t (&row)[R], const RowInput& x, int first, int step, float (&sum)[R]) {
+  constexpr int U = kAtOnce<kBit, R>;
   const int n = pieces_of_row(w);
-  const uint4* from = static_cast<const uint4*>(w.quants);
-  if (w.format == Format::kF32 || w.format == Format::kBF16 || w.format == Format::kF16) {
+#pragma unroll 1
+  for (int k0 = first; k0 < n; k0 += step * U) {
+    Piece p[U][R];
 #pragma unroll
-    for (int u = 0; u < 4 / R; ++u)
-#pragma unroll
-      for (int r = 0; r < R; ++r) {
-        raw.v[u * R + r] = {0, 0, 0, 0};
-        if (k + u * step < n) raw.v[u * R + r] = load_once(from + row[r] * n + k + u * step);
-      }
-    return;
-  }
-  if (w.format == Format::kWide) {
-#pragma unroll
-    for (int u = 0; u < 2 / R; ++u)
+    for (int u = 0; u < U; ++u)
 #pragma unroll
       for (int r = 0; r < R; ++r) {
-        const int at = u * R + r, piece = k + u * step;
-        raw.v[at] = raw.v[2 + at] = {0, 0, 0, 0};
-        if (piece < n) {
-          const int64_t index = row[r] * n + piece;
-          raw.v[at] = load_once(from + index);
-          raw.v[2 + at].x = __float_as_uint(__ldg(static_cast<const float*>(w.scales) + index));
-          raw.v[2 + at].y = __float_as_uint(__ldg(static_cast<const float*>(w.offsets) + index));
-        }
+        const int k = k0 + u * step;
+        p[u][r] = load_piece<kBit>(w, row[r] * n + min(k, n - 1));
+        if (k >= n) p[u][r] = {};  // past the end: counts for nothing
       }
-    return;
-  }
-  const int shift = w.format == Format::kInt8 ? 1 : 0;  // its scales belong to two pieces
 #pragma unroll
-  for (int u = 0; u < 4 / R; ++u)
+    for (int u = 0; u < U; ++u)
 #pragma unroll
-    for (int r = 0; r < R; ++r) {
-      const int at = u * R + r, piece = k + u * step;
-      raw.v[at] = {0, 0, 0, 0};
-      raw.s[at] = 0;
-      if (piece < n) {
-        const int64_t index = row[r] * n + piece;
-        raw.v[at] = load_once(from + index);
-        raw.s[at] = bits_at(w.scales, index >> shift);
-        if (w.offsets) raw.s[at] |= bits_at(w.offsets, index) << 16;
-      }
-    }
-}
-
-template <int R, Nibbles kind>
-__device__ __forceinline__ void use_int4(const Matrix& w, const RowInput& x, const RawBatch<R>& raw, int k, int step, float (&sum)[R]) {
-  const int n = static_cast<int>(w.n_in / 32);
-#pragma unroll
-  for (int u = 0; u < 4 / R; ++u) {
-    const int b = min(k + u * step, n - 1);
-    const int4 low = x.quants_low[b], high = x.quants_high[b];
-    const float scale = x.scales[b];
-    const int total = x.sums[2 * b] + x.sums[2 * b + 1];
-#pragma unroll
-    for (int r = 0; r < R; ++r) {
-      const uint32_t bits = raw.s[u * R + r];
-      int dot = dot32_nibbles<kind>(raw.v[u * R + r], low, high);
-      if constexpr (kind == Nibbles::kMinus8) dot -= 8 * total;
-      float value = scale_of_bits(w, bits & 0xffffU) * static_cast<float>(dot);
-      if (w.offsets) value = fmaf(scale_of_bits(w, bits >> 16), static_cast<float>(total), value);
-      sum[r] = fmaf(scale, value, sum[r]);
-    }
-  }
-}
-
-__device__ __forceinline__ int dot16(const uint4& v, const int4& a) { return dot4(v.x, a.x, dot4(v.y, a.y, dot4(v.z, a.z, dot4(v.w, a.w, 0)))); }
-
-template <int R>
-__device__ __forceinline__ void use_batch(const Matrix& w, const RowInput& x, const RawBatch<R>& raw, int k, int step, float (&sum)[R]) {
-  const int last = pieces_of_row(w) - 1;
-  switch (w.format) {
-    case Format::kBF16:
-    case Format::kF16:
-#pragma unroll
-      for (int u = 0; u < 4 / R; ++u) {
-        const int piece = min(k + u * step, last);
-        const float4 a = x.low[piece], b = x.high[piece];
-#pragma unroll
-        for (int r = 0; r < R; ++r)
-          sum[r] = w.format == Format::kBF16 ? dot8_bf16(raw.v[u * R + r], a, b, sum[r]) : dot8_f16(raw.v[u * R + r], a, b, sum[r]);
-      }
-      return;
-    case Format::kF32:
-#pragma unroll
-      for (int u = 0; u < 4 / R; ++u) {
-        const int piece = min(k + u * step, last);
-        const float4 a = piece & 1 ? x.high[piece >> 1] : x.low[piece >> 1];
-#pragma unroll
-        for (int r = 0; r < R; ++r) {
-          const uint4& v = raw.v[u * R + r];
-          sum[r] = fmaf(__uint_as_float(v.x), a.x, fmaf(__uint_as_float(v.y), a.y, fmaf(__uint_as_float(v.z), a.z, fmaf(__uint_as_float(v.w), a.w, sum[r]))));
-        }
-      }
-      return;
-    case Format::kInt8:
-#pragma unroll
-      for (int u = 0; u < 4 / R; ++u) {
-        const int piece = min(k + u * step, last);
-        const int4 a = piece & 1 ? x.quants_high[piece >> 1] : x.quants_low[piece >> 1];
-        const float scale = x.scales[piece >> 1];
-#pragma unroll
-        for (int r = 0; r < R; ++r)
-          sum[r] = fmaf(scale * scale_of_bits(w, raw.s[u * R + r]), static_cast<float>(dot16(raw.v[u * R + r], a)), sum[r]);
-      }
-      return;
-    case Format::kWide:
-#pragma unroll
-      for (int u = 0; u < 2 / R; ++u) {
-        const int piece = min(k + u * step, last);
-        const int4 a = piece & 1 ? x.quants_high[piece >> 1] : x.quants_low[piece >> 1];
-        const float scale = x.scales[piece >> 1], total = static_cast<float>(x.sums[piece]);
-#pragma unroll
-        for (int r = 0; r < R; ++r) {
-          const int at = u * R + r;
-          const float dot = static_cast<float>(dot16(raw.v[at], a));
-          sum[r] = fmaf(scale, fmaf(__uint_as_float(raw.v[2 + at].y), total, __uint_as_float(raw.v[2 + at].x) * dot), sum[r]);
-        }
-      }
-      return;
-    case Format::kInt4:
-      switch (w.nibbles) {
-        case Nibbles::kMinus8: return use_int4<R, Nibbles::kMinus8>(w, x, raw, k, step, sum);
-        case Nibbles::kPlain: return use_int4<R, Nibbles::kPlain>(w, x, raw, k, step, sum);
-        case Nibbles::kNonLinear: return use_int4<R, Nibbles::kNonLinear>(w, x, raw, k, step, sum);
-        case Nibbles::kE2m1: return use_int4<R, Nibbles::kE2m1>(w, x, raw, k, step, sum);
-      }
-      return;
-  }
-}
-
-// What remains of rows whose first batch `raw` is under way.
-template <int R>
-__device__ __forceinline__ void finish_rows(const Matrix& w, const int64_t (&row)[R], const RowInput& x, int first, int step, RawBatch<R>& raw, float (&sum)[R]) {
-  const int n = pieces_of_row(w), batch = step * pieces_of_batch<R>(w);
-  for (int k = first; k - first < n; k += batch) {
-    if (k != first) load_batch(w, row, k, step, raw);
-    use_batch(w, x, raw, k, step, sum);
+      for (int r = 0; r < R; ++r) sum[r] += dot_piece<kBit>(w, p[u][r], x, min(k0 + u * step, n - 1));
   }
 }
 
@@ -316,7 +272,31 @@ template <int R>
 __device__ __forceinline__ void add_lanes(float (&sum)[R], int width = 32) {
 #pragma unroll
   for (int r = 0; r < R; ++r)
+#pragma unroll 1
     for (int m = width / 2; m > 0; m >>= 1) sum[r] += __shfl_xor_sync(~0U, sum[r], m);
+}
+
+// Rows first_row, first_row + apart, ... (R of them, counted over all experts; apart 0: the same one) of `w` times the input at
+// `memory`, summed over `lanes` lanes. A function that is called, not inlined: the operators of a step share one copy, as a
+// multiprocessor's instruction cache is small.
+template <unsigned kFormats, int R>
+__device__ __noinline__ float4 rows_times_input(const Matrix* matrix, int64_t first_row, int64_t apart, char* memory, int lanes) {
+  const Matrix& w = *matrix;
+  const RowInput x = row_input_at(memory, w.n_in);
+  const int lane = static_cast<int>(threadIdx.x) & (lanes - 1);
+  int64_t rows[R];
+  float sum[R] = {};
+#pragma unroll
+  for (int r = 0; r < R; ++r) rows[r] = first_row + r * apart;
+  with_format<kFormats>(w, [&]<unsigned kBit>() { dot_rows_of<kBit, R>(w, rows, x, lane, lanes, sum); });
+#pragma unroll
+  for (int r = 0; r < R; ++r)
+#pragma unroll 1
+    for (int m = lanes / 2; m > 0; m >>= 1) sum[r] += __shfl_xor_sync(~0U, sum[r], m);
+  float4 result{sum[0], 0.0f, 0.0f, 0.0f};
+  if constexpr (R > 1) result.y = sum[1];
+  if constexpr (R > 2) result.z = sum[2], result.w = sum[3];
+  return result;
 }
 
 }  // namespace engine::cuda

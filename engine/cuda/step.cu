@@ -44,12 +44,12 @@ __device__ __forceinline__ void put_piece(Op& op, const int4& piece) {
   if (threadIdx.x < kOpPieces) reinterpret_cast<int4*>(&op)[threadIdx.x] = piece;
 }
 
-// Operators are functions that are called, not inlined: each has all registers of a thread for itself.
 template <typename What>
 __device__ __forceinline__ const What& what(const Op& op) {
   return *reinterpret_cast<const What*>(op.what);
 }
 
+template <unsigned kFormats>
 __global__ void __launch_bounds__(kStepThreads, 1) step_kernel(const Op* ops, int n_ops, const StepState* step, unsigned* arrived, long long* clocks) {
   extern __shared__ __align__(1024) char memory[];
   __shared__ __align__(16) Op held[2];
@@ -63,13 +63,13 @@ __global__ void __launch_bounds__(kStepThreads, 1) step_kernel(const Op* ops, in
     const int4 next = piece_of(ops + min(i + 1, n_ops - 1));  // there by the end of this one
     switch (op.kind) {
       case OpKind::kBegin: begin_op(what<BeginOp>(op), state); break;
-      case OpKind::kProject: project_op(what<ProjectOp>(op), memory); break;
-      case OpKind::kLatentQuery: latent_query_op(what<LatentQueryOp>(op), state, memory); break;
+      case OpKind::kProject: project_op<kFormats>(what<ProjectOp>(op), memory); break;
+      case OpKind::kLatentQuery: latent_query_op<kFormats>(what<LatentQueryOp>(op), state, memory); break;
       case OpKind::kGroupedQuery: grouped_query_op(what<GroupedQueryOp>(op), state, memory); break;
-      case OpKind::kAttention: attention_op(what<AttentionOp>(op), state, memory); break;
-      case OpKind::kMerge: merge_op(what<MergeOp>(op), state, memory); break;
-      case OpKind::kGateUp: gate_up_op(what<GateUpOp>(op), memory); break;
-      case OpKind::kDown: down_op(what<DownOp>(op), memory); break;
+      case OpKind::kAttention: attention_op<kFormats>(what<AttentionOp>(op), state, memory); break;
+      case OpKind::kMerge: merge_op<kFormats>(what<MergeOp>(op), state, memory); break;
+      case OpKind::kGateUp: gate_up_op<kFormats>(what<GateUpOp>(op), memory, i + 1); break;
+      case OpKind::kDown: down_op<kFormats>(what<DownOp>(op), memory); break;
     }
     fetch_ahead(op);
     if (i + 1 == n_ops) break;
@@ -80,6 +80,23 @@ __global__ void __launch_bounds__(kStepThreads, 1) step_kernel(const Op* ops, in
   __syncthreads();
   if (clocks && blockIdx.x == 0 && threadIdx.x == 0) clocks[n_ops] = clock64();
 }
+
+static_assert(kBFloat16Caches == kHasBF16);
+
+// The program's kernel with the least code that has all of `formats`.
+const void* kernel_for(unsigned formats) {
+  constexpr unsigned kFloats = kHasF32 | kHasBF16;
+  const auto covers = [formats](unsigned has) { return (formats & ~has) == 0; };
+  if (covers(kHasF32 | kHasF32Layers)) return reinterpret_cast<const void*>(step_kernel<kHasF32>);
+  if (covers(kFloats)) return reinterpret_cast<const void*>(step_kernel<kFloats>);
+  if (covers(kFloats | kHasInt4)) return reinterpret_cast<const void*>(step_kernel<kFloats | kHasInt4>);
+  if (covers(kFloats | kHasInt8)) return reinterpret_cast<const void*>(step_kernel<kFloats | kHasInt8>);
+  if (covers(kFloats | kHasInt4Table)) return reinterpret_cast<const void*>(step_kernel<kFloats | kHasInt4Table>);
+  return reinterpret_cast<const void*>(step_kernel<kHasAll>);
+}
+
+unsigned bits_of(const Matrix& w) { return w.quants ? format_bit(w) : 0U; }
+unsigned layer_bits_of(const Matrix& w) { return bits_of(w) | (bits_of(w) == kHasF32 ? kHasF32Layers : 0U); }
 
 }  // namespace
 
@@ -114,7 +131,8 @@ void StepProgram::fetch_ahead(const Matrix& w) {
   }
 }
 
-void StepProgram::finish(size_t shared_bytes) {
+void StepProgram::finish(size_t shared_bytes, unsigned formats) {
+  kernel_ = kernel_for(formats);
   shared_bytes_ = shared_bytes;
   device_ops_ = DeviceBuffer<Op>(ops_.size());
   check(cudaMemcpy(device_ops_.data(), ops_.data(), device_ops_.bytes(), cudaMemcpyHostToDevice), "copying a step's operators");
@@ -125,8 +143,8 @@ void StepProgram::finish(size_t shared_bytes) {
   check(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device), "cudaDeviceGetAttribute");
   check(cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device), "cudaDeviceGetAttribute");
   if (shared_bytes > static_cast<size_t>(most)) throw Failure("a step of this model needs more shared memory than the GPU has");
-  check(cudaFuncSetAttribute(step_kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)), "cudaFuncSetAttribute");
-  check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&per_processor, step_kernel, kStepThreads, shared_bytes), "cudaOccupancy");
+  check(cudaFuncSetAttribute(kernel_, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)), "cudaFuncSetAttribute");
+  check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&per_processor, kernel_, kStepThreads, shared_bytes), "cudaOccupancy");
   if (per_processor < 1) throw Failure("a step of this model does not fit on one of the GPU's multiprocessors");
   blocks_ = processors;
 }
@@ -143,9 +161,12 @@ void StepProgram::launch(const StepState* state, cudaStream_t stream) const {
   together.val.cooperative = 1;
   config.attrs = &together;
   config.numAttrs = 1;
-  check(cudaLaunchKernelEx(&config, step_kernel, static_cast<const Op*>(device_ops_.data()), static_cast<int>(ops_.size()), state,
-                           barrier_.data(), static_cast<long long*>(nullptr)),
-        "a step");
+  const Op* ops = device_ops_.data();
+  int n = static_cast<int>(ops_.size());
+  unsigned* arrived = barrier_.data();
+  long long* clocks = nullptr;
+  void* arguments[] = {&ops, &n, &state, &arrived, &clocks};
+  check(cudaLaunchKernelExC(&config, kernel_, arguments), "a step");
 }
 
 std::string StepProgram::profile(const StepState* state, cudaStream_t stream) {
@@ -161,7 +182,7 @@ std::string StepProgram::profile(const StepState* state, cudaStream_t stream) {
     long long* clocks = clocks_.data();
     void* arguments[] = {&ops, &n, &state, &arrived, &clocks};
     check(cudaEventRecord(start, stream), "cudaEventRecord");
-    check(cudaLaunchCooperativeKernel(reinterpret_cast<const void*>(step_kernel), dim3(static_cast<unsigned>(blocks_)), dim3(kStepThreads), arguments,
+    check(cudaLaunchCooperativeKernel(kernel_, dim3(static_cast<unsigned>(blocks_)), dim3(kStepThreads), arguments,
                                       shared_bytes_, stream),
           "a step");
     check(cudaEventRecord(end, stream), "cudaEventRecord");
@@ -200,6 +221,16 @@ std::string StepProgram::profile(const StepState* state, cudaStream_t stream) {
   return text + line;
 }
 
+unsigned formats_of(const ProjectOp& op) {
+  unsigned all = 0;
+  for (int m = 0; m < op.n; ++m) all |= bits_of(op.w[m]);
+  return all;
+}
+unsigned formats_of(const LatentQueryOp& op) { return bits_of(op.k_absorb); }
+unsigned formats_of(const MergeOp& op) { return bits_of(op.w); }
+unsigned formats_of(const GateUpOp& op) { return layer_bits_of(op.gate) | layer_bits_of(op.shared_gate); }
+unsigned formats_of(const DownOp& op) { return layer_bits_of(op.down) | layer_bits_of(op.shared_down); }
+
 size_t shared_bytes_of(const ProjectOp& op) {
   bool whole = false;
   for (int m = 0; m < op.n; ++m) whole = whole || is_whole(op.w[m]);
@@ -222,7 +253,8 @@ size_t shared_bytes_of(const GateUpOp& op) {
 }
 size_t shared_bytes_of(const DownOp& op) {
   return row_input_bytes((op.k > 0 ? op.k * op.down.n_in : 0) + (op.shared_down.quants ? op.shared_down.n_in : 0),
-                         is_whole(op.down) || is_whole(op.shared_down));
+                         is_whole(op.down) || is_whole(op.shared_down)) +
+         static_cast<size_t>(op.k + kMaxRuns) * sizeof(Segment);
 }
 
 }  // namespace engine::cuda

@@ -141,6 +141,9 @@ struct DownOp {
   float* hidden = nullptr;
 };
 
+// Where caches are bfloat16, so are some of the products.
+inline constexpr unsigned kBFloat16Caches = 2;
+
 enum class OpKind : int32_t { kBegin, kProject, kLatentQuery, kGroupedQuery, kAttention, kMerge, kGateUp, kDown };
 const char* name_of(OpKind kind);
 
@@ -170,8 +173,9 @@ class StepProgram {
   // Behind the operator added last.
   void fetch_ahead(const Matrix& w);
 
-  // `shared_bytes`: the most that an operator needs. Once all operators are there.
-  void finish(size_t shared_bytes);
+  // `shared_bytes`: the most that an operator needs; `formats`: those of all matrices (row_dot.cuh), f32 alone where the model is
+  // computed in f32 throughout. Once all operators are there.
+  void finish(size_t shared_bytes, unsigned formats);
   // One step with the state at `state` (device); nothing is allocated.
   void launch(const StepState* state, cudaStream_t stream) const;
   // A table of the operators' times in one step; waits for it.
@@ -185,7 +189,18 @@ class StepProgram {
   DeviceBuffer<long long> clocks_;
   size_t shared_bytes_ = 0;
   int blocks_ = 0;
+  const void* kernel_ = nullptr;
 };
+
+// The formats of an operator's matrices, as bits of row_dot.cuh; the embedding's does not count.
+inline unsigned formats_of(const BeginOp&) { return 0; }
+inline unsigned formats_of(const GroupedQueryOp&) { return 0; }
+inline unsigned formats_of(const AttentionOp&) { return 0; }
+unsigned formats_of(const ProjectOp& op);
+unsigned formats_of(const LatentQueryOp& op);
+unsigned formats_of(const MergeOp& op);
+unsigned formats_of(const GateUpOp& op);
+unsigned formats_of(const DownOp& op);
 
 // Shared memory that the operators need.
 inline size_t shared_bytes_of(const BeginOp&) { return 0; }

@@ -10,6 +10,10 @@ namespace engine::cuda {
 inline constexpr int kHeadsAtOnce = 16, kRowsAtOnce = 32;
 static_assert(kHeadsAtOnce * kRowsAtOnce == kStepThreads);
 
+// What k_absorb and v_b are kept in (WeightStore::made).
+template <unsigned kFormats>
+inline constexpr unsigned kCacheFormat = kFormats == kHasF32 ? kHasF32 : kHasBF16;
+
 // The run of rows that a piece covers; the same in every block.
 struct Pieces {
   int first, end, rows, n;
@@ -42,6 +46,7 @@ __device__ inline void latent_row(const LatentQueryOp& l, const StepState& state
   __shared__ float partial[kStepWarps];
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   float squares = 0.0f;
+#pragma unroll 1
   for (int i = threadIdx.x; i < l.latent; i += kStepThreads) {
     const float v = __ldcg(l.kv + i);
     squares += v * v;
@@ -53,8 +58,10 @@ __device__ inline void latent_row(const LatentQueryOp& l, const StepState& state
 #pragma unroll
   for (int w = 0; w < kStepWarps; ++w) sum += partial[w];
   const float scale = rsqrtf(sum / static_cast<float>(l.latent) + l.norm.eps);
+#pragma unroll 1
   for (int i = threadIdx.x; i < l.latent; i += kStepThreads)
     store_cached(state, l.layer, l.row_width, l.float_cache, i, __ldcg(l.kv + i) * scale * l.norm.gain[i]);
+#pragma unroll 1
   for (int i = threadIdx.x; i < l.rope / 2; i += kStepThreads) {
     const float a = __ldcg(l.kv + l.latent + 2 * i), b = __ldcg(l.kv + l.latent + 2 * i + 1);
     const Turn t = __ldcg(l.turns + i);
@@ -64,7 +71,8 @@ __device__ inline void latent_row(const LatentQueryOp& l, const StepState& state
 }
 
 // Pieces of work: (head, run of latent values), and the cache's row.
-__device__ __noinline__ void latent_query_op(const LatentQueryOp& l, const StepState& state, char* memory) {
+template <unsigned kFormats>
+__device__ inline void latent_query_op(const LatentQueryOp& l, const StepState& state, char* memory) {
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, lanes = lanes_of_absorb(l);
   const int rows_at_once = 32 / lanes, run = kStepWarps * rows_at_once * 2, runs = (l.latent + run - 1) / run;
   const RowInput in = row_input_at(memory, l.nope);
@@ -76,14 +84,14 @@ __device__ __noinline__ void latent_query_op(const LatentQueryOp& l, const StepS
     const int head = item / runs, part = item % runs;
     const int c = part * run + (warp * rows_at_once + lane / lanes) * 2;
     const int64_t base = static_cast<int64_t>(head) * l.latent;
-    const int64_t rows[2] = {base + min(c, l.latent - 1), base + min(c + 1, l.latent - 1)};
-    RawBatch<2> raw;
-    load_batch(l.k_absorb, rows, lane % lanes, lanes, raw);
+    const bool pair = c + 1 < l.latent;
     const float* q = l.q + static_cast<int64_t>(head) * (l.nope + l.rope);
     float* out = l.queries + static_cast<int64_t>(head) * (l.latent + l.rope);
     __syncthreads();
+#pragma unroll 1
     for (int i = threadIdx.x; i < l.nope / 4; i += kStepThreads) (i & 1 ? in.high : in.low)[i >> 1] = __ldcg(reinterpret_cast<const float4*>(q) + i);
     if (part == 0)
+#pragma unroll 1
       for (int i = threadIdx.x; i < l.rope / 2; i += kStepThreads) {
         const float a = __ldcg(q + l.nope + 2 * i) * l.scale, b = __ldcg(q + l.nope + 2 * i + 1) * l.scale;
         const Turn t = __ldcg(l.turns + i);
@@ -91,17 +99,15 @@ __device__ __noinline__ void latent_query_op(const LatentQueryOp& l, const StepS
         out[l.latent + 2 * i + 1] = a * t.y + b * t.x;
       }
     __syncthreads();
-    float sum[2] = {0.0f, 0.0f};
-    finish_rows(l.k_absorb, rows, in, lane % lanes, lanes, raw, sum);
-    add_lanes(sum, lanes);
+    const float4 sum = rows_times_input<kCacheFormat<kFormats>, 2>(&l.k_absorb, base + min(c, l.latent - 1), pair ? 1 : 0, memory, lanes);
     if (lane % lanes != 0) continue;
-    if (c < l.latent) out[c] = sum[0] * l.scale;
-    if (c + 1 < l.latent) out[c + 1] = sum[1] * l.scale;
+    if (c < l.latent) out[c] = sum.x * l.scale;
+    if (pair) out[c + 1] = sum.y * l.scale;
   }
 }
 
 // One warp a head: H queries, then K keys, then K value rows.
-__device__ __noinline__ void grouped_query_op(const GroupedQueryOp& g, const StepState& state, char* memory) {
+__device__ inline void grouped_query_op(const GroupedQueryOp& g, const StepState& state, char* memory) {
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   float* row = reinterpret_cast<float*>(memory) + warp * g.d;
   for (int job = step_warp(); job < g.n_heads + 2 * g.n_kv_heads; job += step_warps()) {
@@ -110,6 +116,7 @@ __device__ __noinline__ void grouped_query_op(const GroupedQueryOp& g, const Ste
     const float* from = (is_query ? g.q : is_value ? g.v : g.k) + static_cast<int64_t>(head) * g.d;
     float squares = 0.0f;
     __syncwarp();
+#pragma unroll 1
     for (int i = lane; i < g.d; i += 32) {
       const float v = __ldcg(from + i);
       row[i] = v;
@@ -119,11 +126,13 @@ __device__ __noinline__ void grouped_query_op(const GroupedQueryOp& g, const Ste
     const float* gain = is_query ? g.q_gain : is_value ? nullptr : g.k_gain;
     if (gain) {
       const float scale = rsqrtf(sum_of_warp(squares) / static_cast<float>(g.d) + g.eps);
+#pragma unroll 1
       for (int i = lane; i < g.d; i += 32) row[i] *= scale * gain[i];
       __syncwarp();
     }
     if (!is_value) {
       const int n = g.rotated / 2;
+#pragma unroll 1
       for (int i = lane; i < n; i += 32) {
         float &a = g.interleaved ? row[2 * i] : row[i], &b = g.interleaved ? row[2 * i + 1] : row[i + n];
         const float x = a, y = b;
@@ -134,6 +143,7 @@ __device__ __noinline__ void grouped_query_op(const GroupedQueryOp& g, const Ste
       __syncwarp();
     }
     const int64_t at = (is_value ? static_cast<int64_t>(g.n_kv_heads) * g.d : 0) + static_cast<int64_t>(head) * g.d;
+#pragma unroll 1
     for (int i = lane; i < g.d; i += 32) {
       if (is_query) g.q[static_cast<int64_t>(head) * g.d + i] = row[i] * g.scale;
       else store_cached(state, g.layer, g.row_width, g.float_cache, at + i, row[i]);
@@ -261,8 +271,9 @@ __device__ __forceinline__ void load_two_turned(uint32_t (&f)[2], uint32_t addre
   asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0, %1}, [%2];" : "=r"(f[0]), "=r"(f[1]) : "r"(address) : "memory");
 }
 
-__device__ inline void copy_rows_bf16(const __nv_bfloat16* rows, int64_t row_width, int n_rows, int width, uint32_t tile) {
+__device__ __noinline__ inline void copy_rows_bf16(const __nv_bfloat16* rows, int64_t row_width, int n_rows, int width, uint32_t tile) {
   const int pieces = padded_width(width) / 8, pitch = row_pitch(width);
+#pragma unroll 1
   for (int i = threadIdx.x; i < kRowsAtOnce * pieces; i += kStepThreads) {
     const int r = i / pieces, piece = i - r * pieces;
     const bool there = r < n_rows && piece * 8 < width;
@@ -301,13 +312,21 @@ __device__ inline void attention_bf16(const AttentionOp& a, const StepState& sta
   __syncthreads();  // the memory may still be read for the piece before
   copy_tile(item.begin, 0);
   commit_copies();
-  const int width = padded_width(a.dk), fours = width / 4;
-#pragma unroll 5
-  for (int i = threadIdx.x; i < kHeadsAtOnce * fours; i += kStepThreads) {
-    const int h = i / fours, c = (i - h * fours) * 4;
-    float4 v{0.0f, 0.0f, 0.0f, 0.0f};
-    if (h < item.n_heads && c < a.dk) v = __ldcg(reinterpret_cast<const float4*>(a.q + static_cast<int64_t>(item.first_head + h) * a.dk + c));
-    *reinterpret_cast<uint2*>(memory + h * pitch + c * 2) = {bf16_pair(v.x, v.y), bf16_pair(v.z, v.w)};
+  // A warp a head: its query, four values a lane at a time, all under way before the first is used.
+  const int width = padded_width(a.dk);
+  constexpr int kFours = (kMaxKeyWidth + 127) / 128;
+  float4 query[kFours];
+#pragma unroll
+  for (int u = 0; u < kFours; ++u) {
+    const int c = (u * 32 + lane) * 4;
+    const bool there = warp < item.n_heads && c < a.dk;
+    query[u] = __ldcg(reinterpret_cast<const float4*>(a.q + static_cast<int64_t>(item.first_head + (there ? warp : 0)) * a.dk + (there ? c : 0)));
+    if (!there) query[u] = {0.0f, 0.0f, 0.0f, 0.0f};
+  }
+#pragma unroll
+  for (int u = 0; u < kFours; ++u) {
+    const int c = (u * 32 + lane) * 4;
+    if (c < width) *reinterpret_cast<uint2*>(memory + warp * pitch + c * 2) = {bf16_pair(query[u].x, query[u].y), bf16_pair(query[u].z, query[u].w)};
   }
   const int n_tiles = a.dv / 8, tiles_of_warp = (n_tiles + kStepWarps - 1) / kStepWarps, own_tile = warp * tiles_of_warp;
   float acc[kMostTiles][4] = {};
@@ -322,6 +341,7 @@ __device__ inline void attention_bf16(const AttentionOp& a, const StepState& sta
     {  // scores of 16 heads x 8 rows over a part of the width
       const int rows = warp % 4 * 8, part = warp / 4, steps = width / 16;
       float c[4] = {};
+#pragma unroll 3
       for (int k = part * steps / kDepthParts; k < (part + 1) * steps / kDepthParts; ++k) {
         uint32_t x[4], y[2];
         load_fragments(x, q_tile + lane % 16 * pitch + k * 32 + lane / 16 * 16);
@@ -375,18 +395,20 @@ __device__ inline void attention_bf16(const AttentionOp& a, const StepState& sta
   if (lane == 0 && warp < item.n_heads) item.out[warp * (a.dv + 2) + a.dv] = top, item.out[warp * (a.dv + 2) + a.dv + 1] = total;
 }
 
-__device__ __noinline__ void attention_op(const AttentionOp& a, const StepState& state, char* memory) {
+template <unsigned kFormats>
+__device__ inline void attention_op(const AttentionOp& a, const StepState& state, char* memory) {
   const Pieces pieces = pieces_of(state.position, a.window);
   const int items = attention_items(a, pieces);
   for (int i = blockIdx.x; i < items; i += gridDim.x) {
     const AttentionItem item = attention_item(a, pieces, i);
-    if (a.float_cache) attention_f32(a, state, item, memory);
+    if constexpr (kFormats == kHasF32) attention_f32(a, state, item, memory);
     else attention_bf16(a, state, item, memory);
   }
 }
 
 // Pieces of work: (head, 16 rows of W), or a head where there is no W.
-__device__ __noinline__ void merge_op(const MergeOp& m, const StepState& state, char* memory) {
+template <unsigned kFormats>
+__device__ inline void merge_op(const MergeOp& m, const StepState& state, char* memory) {
   __shared__ float share[kMaxPieces];
   const int n = pieces_of(state.position, m.window).n, warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const int rows = m.w.quants ? static_cast<int>(m.w.n_out) / m.n_heads : 1, runs = m.w.quants ? (rows + kStepWarps - 1) / kStepWarps : 1;
@@ -396,9 +418,6 @@ __device__ __noinline__ void merge_op(const MergeOp& m, const StepState& state, 
     const int head = item / runs, run = item % runs;
     const float* pieces = m.partial + head * stride;
     const int row = run * kStepWarps + warp;
-    const int64_t at[1] = {static_cast<int64_t>(head) * rows + row};
-    RawBatch<1> raw;
-    if (m.w.quants && row < rows) load_batch(m.w, at, lane, 32, raw);
     __syncthreads();
     if (warp == 0) {
       constexpr int kPerLane = kMaxPieces / 32;
@@ -436,10 +455,9 @@ __device__ __noinline__ void merge_op(const MergeOp& m, const StepState& state, 
     if (!m.w.quants) continue;
     __syncthreads();
     if (row >= rows) continue;
-    float sum[1] = {0.0f};
-    finish_rows(m.w, at, in, lane, 32, raw, sum);
-    add_lanes(sum);
-    if (lane == 0) m.out[at[0]] = sum[0];
+    const int64_t at = static_cast<int64_t>(head) * rows + row;
+    const float4 sum = rows_times_input<kCacheFormat<kFormats>, 1>(&m.w, at, 0, memory, 32);
+    if (lane == 0) m.out[at] = sum.x;
   }
 }
 

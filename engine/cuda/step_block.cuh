@@ -14,56 +14,58 @@ inline constexpr int kStepThreads = 512, kStepWarps = kStepThreads / 32;
 __device__ __forceinline__ int step_warp() { return (static_cast<int>(threadIdx.x) / 32) * static_cast<int>(gridDim.x) + static_cast<int>(blockIdx.x); }
 __device__ __forceinline__ int step_warps() { return static_cast<int>(gridDim.x) * kStepWarps; }
 
-// A barrier of the block's first kTeam threads.
-template <int kTeam>
-__device__ __forceinline__ void team_barrier() {
-  if constexpr (kTeam == kStepThreads) __syncthreads();
-  else asm volatile("bar.sync 1, %0;" ::"n"(kTeam) : "memory");
-}
+// A barrier of the block's first `team` threads.
+__device__ __forceinline__ void team_barrier(int team) { asm volatile("bar.sync 1, %0;" ::"r"(team) : "memory"); }
 
-// norm(x) into shared memory, by the block's first kTeam threads; rounded to 8 bits as well where `whole_numbers`. Ends with their
+// norm(x) into shared memory, by the block's first `team` threads; rounded to 8 bits as well where `whole`. Ends with their
 // barrier. Activations are read past the first-level cache, as other multiprocessors have just written them.
-template <int kTeam>
-__device__ void prepare_input(const float* x, int n, const Norm& norm, bool whole_numbers, const RowInput& in) {
-  constexpr int kTeamWarps = kTeam / 32;
-  __shared__ float partial[kTeamWarps];
+template <bool kWhole>
+__device__ __noinline__ inline void prepare_input(const float* x, int n, const float* gain, float eps, bool whole, char* memory, int team) {
+  __shared__ float partial[kStepWarps];
+  const RowInput in = row_input_at(memory, n);
   const int thread = static_cast<int>(threadIdx.x), warp = thread / 32, lane = thread % 32;
   const float4* fours = reinterpret_cast<const float4*>(x);
-  const float4* gains = reinterpret_cast<const float4*>(norm.gain);
+  const float4* gains = reinterpret_cast<const float4*>(gain);
   float squares = 0.0f;
   constexpr int kAtOnce = 4;
-  for (int i0 = thread; i0 < n / 4; i0 += kTeam * kAtOnce) {
+#pragma unroll 1
+  for (int i0 = thread; i0 < n / 4; i0 += team * kAtOnce) {
     float4 v[kAtOnce];
 #pragma unroll
-    for (int u = 0; u < kAtOnce; ++u)
-      if (i0 + u * kTeam < n / 4) v[u] = __ldcg(fours + i0 + u * kTeam);
+    for (int u = 0; u < kAtOnce; ++u) v[u] = __ldcg(fours + min(i0 + u * team, n / 4 - 1));
 #pragma unroll
     for (int u = 0; u < kAtOnce; ++u) {
-      const int i = i0 + u * kTeam;
+      const int i = i0 + u * team;
       if (i >= n / 4) break;
       squares += v[u].x * v[u].x + v[u].y * v[u].y + v[u].z * v[u].z + v[u].w * v[u].w;
       (i & 1 ? in.high : in.low)[i >> 1] = v[u];
     }
   }
-  if (norm.gain) {
-    const float4 first_gain = thread < n / 4 ? __ldg(gains + thread) : float4{};  // on its way while the squares meet
+  if (gain) {
+    const float4 first_gain = __ldg(gains + min(thread, n / 4 - 1));  // on its way while the squares meet
     squares = sum_of_warp(squares);
     if (lane == 0) partial[warp] = squares;
-    team_barrier<kTeam>();
+    team_barrier(team);
     float sum = 0.0f;
-#pragma unroll
-    for (int w = 0; w < kTeamWarps; ++w) sum += partial[w];
-    const float scale = rsqrtf(sum / static_cast<float>(n) + norm.eps);
-    for (int i = thread; i < n / 4; i += kTeam) {
+    for (int w = 0; w < team / 32; ++w) sum += partial[w];
+    const float scale = rsqrtf(sum / static_cast<float>(n) + eps);
+#pragma unroll 1
+    for (int i = thread; i < n / 4; i += team) {
       const float4 g = i == thread ? first_gain : __ldg(gains + i);
       float4& v = (i & 1 ? in.high : in.low)[i >> 1];
       v.x *= scale * g.x, v.y *= scale * g.y, v.z *= scale * g.z, v.w *= scale * g.w;
     }
   }
-  team_barrier<kTeam>();
-  if (!whole_numbers) return;
-  quantize_input(in, n, warp, kTeamWarps, lane);
-  team_barrier<kTeam>();
+  team_barrier(team);
+  if constexpr (kWhole) {
+    if (!whole) return;
+    quantize_input(in, n, warp, team / 32, lane);
+    team_barrier(team);
+  }
+}
+template <unsigned kFormats>
+__device__ __forceinline__ void prepare_for(const float* x, int n, const Norm& norm, bool whole, char* memory, int team = kStepThreads) {
+  prepare_input<(kFormats & kHasWhole) != 0>(x, n, norm.gain, norm.eps, whole, memory, team);
 }
 
 __device__ __forceinline__ RowInput input_from(const RowInput& in, int value) {
