@@ -136,6 +136,16 @@ void launch_bf16(const Gemm& g, cudaStream_t stream) {
   }
 }
 
+template <typename W>
+__global__ void round_kernel(const __grid_constant__ Matrix w, uint4* out) {
+  const W weights(w);
+  const int64_t eights = w.n_in / 8, n = w.n_experts * w.n_out * eights;
+  for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < n; i += int64_t{gridDim.x} * blockDim.x) {
+    const int64_t row = i / eights, k = (i - row * eights) * 8;
+    out[i] = weights.rounded(weights.read(row, k), k);
+  }
+}
+
 // The last outputs of a matrix whose height is no multiple of 8: a warp each.
 template <typename T>
 __global__ void gemm_tail_kernel(const __grid_constant__ Gemm g, int64_t first) {
@@ -162,6 +172,22 @@ bool is_set(const char* variable) {
 GemmPaths& gemm_paths() {
   static GemmPaths paths{!is_set("GRAFT_CUDA_NO_WGMMA"), !is_set("GRAFT_CUDA_NO_TMA"), 0};
   return paths;
+}
+
+void round_matrix(const Matrix& w, void* out, cudaStream_t stream) {
+  constexpr int kThreads = 256;
+  const int64_t n = w.n_experts * w.n_out * (w.n_in / 8);
+  const auto blocks = static_cast<unsigned>(std::clamp<int64_t>(ceil_div(n, kThreads), 1, int64_t{multiprocessors()} * 16));
+  auto* to = static_cast<uint4*>(out);
+  switch (w.format) {
+    case Format::kF32: round_kernel<Weights<Format::kF32>><<<blocks, kThreads, 0, stream>>>(w, to); break;
+    case Format::kBF16: round_kernel<Weights<Format::kBF16>><<<blocks, kThreads, 0, stream>>>(w, to); break;
+    case Format::kF16: round_kernel<Weights<Format::kF16>><<<blocks, kThreads, 0, stream>>>(w, to); break;
+    case Format::kInt8: round_kernel<Weights<Format::kInt8>><<<blocks, kThreads, 0, stream>>>(w, to); break;
+    case Format::kInt4: round_kernel<Weights<Format::kInt4>><<<blocks, kThreads, 0, stream>>>(w, to); break;
+    case Format::kWide: round_kernel<Weights<Format::kWide>><<<blocks, kThreads, 0, stream>>>(w, to); break;
+  }
+  check_launch("round_matrix");
 }
 
 void gemm(const Gemm& g, bool exact, cudaStream_t stream) {

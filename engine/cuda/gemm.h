@@ -48,6 +48,10 @@ struct Gemm {
   int64_t y_stride = 0;                // values
 };
 
+// All of `w` in bfloat16, [n_experts, n_out, n_in], at `out`: for products of so many rows that rounding each weight once and
+// reading it from memory again costs less than rounding it for every tile.
+void round_matrix(const Matrix& w, void* out, cudaStream_t stream);
+
 // Launches on `stream`; allocates nothing. Throws Failure where a launch is refused.
 void gemm(const Gemm& product, bool exact, cudaStream_t stream);
 

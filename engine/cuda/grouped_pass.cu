@@ -73,11 +73,6 @@ GroupedPass::GroupedPass(const GroupedConfig& config, const GroupedWeights& weig
   build_step();
 }
 
-void GroupedPass::fetch_attention_ahead(int l) {
-  const Layer& layer = layers_[static_cast<size_t>(l)];
-  for (const Matrix* w : {&layer.q, &layer.k, &layer.v}) fetch_ahead(*w);
-}
-
 void GroupedPass::add_attention(int l) {
   const Layer& layer = layers_[static_cast<size_t>(l)];
   ProjectOp p;
@@ -88,7 +83,6 @@ void GroupedPass::add_attention(int l) {
   p.x = hidden();
   p.norm = {layer.attn_norm, shape_.rms_eps};
   add(OpKind::kProject, p, layer.q.bytes(layer.q.n_out) + 2 * layer.k.bytes(layer.k.n_out));
-  fetch_ahead(layer.o);
   GroupedQueryOp query;
   query.q = q_.data();
   query.k = k_.data();
@@ -107,7 +101,6 @@ void GroupedPass::add_attention(int l) {
   query.layer = l;
   query.float_cache = exact_;
   add(OpKind::kGroupedQuery, query);
-  fetch_feed_forward_ahead(l, 0);
   AttentionOp a;
   a.q = q_.data();
   a.n_heads = config_.n_heads;
@@ -120,7 +113,6 @@ void GroupedPass::add_attention(int l) {
   a.float_cache = exact_;
   a.partial = partial_.data();
   add(OpKind::kAttention, a);
-  fetch_feed_forward_ahead(l, 1);
   MergeOp merge;
   merge.partial = partial_.data();
   merge.n_heads = config_.n_heads;
@@ -129,7 +121,6 @@ void GroupedPass::add_attention(int l) {
   merge.sinks = layer.sinks;
   merge.out = merged_.data();
   add(OpKind::kMerge, merge);
-  fetch_feed_forward_ahead(l, 2);
   ProjectOp o;
   o.n = 1;
   o.w[0] = layer.o, o.y[0] = hidden(), o.bias[0] = layer.o_bias;

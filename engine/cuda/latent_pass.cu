@@ -119,12 +119,6 @@ void LatentPass::upload_key_values(const DeepseekV2Layer& from, Layer& to) {
   });
 }
 
-void LatentPass::fetch_attention_ahead(int l) {
-  const Layer& layer = layers_[static_cast<size_t>(l)];
-  fetch_ahead(layer.q ? layer.q : layer.q_a);
-  fetch_ahead(layer.kv_a);
-}
-
 void LatentPass::add_attention(int l) {
   const Layer& layer = layers_[static_cast<size_t>(l)];
   const Matrix& first = layer.q ? layer.q : layer.q_a;
@@ -136,7 +130,6 @@ void LatentPass::add_attention(int l) {
   p.norm = {layer.attn_norm, shape_.rms_eps};
   add(OpKind::kProject, p, first.bytes(first.n_out) + layer.kv_a.bytes(layer.kv_a.n_out));
   if (!layer.q) {
-    fetch_ahead(layer.q_b);
     ProjectOp up;
     up.n = 1;
     up.w[0] = layer.q_b, up.y[0] = q_.data();
@@ -144,9 +137,6 @@ void LatentPass::add_attention(int l) {
     up.norm = {layer.q_a_norm, shape_.rms_eps};
     add(OpKind::kProject, up, layer.q_b.bytes(layer.q_b.n_out));
   }
-  fetch_ahead(layer.k_absorb);
-  fetch_ahead(layer.v_b);
-  fetch_ahead(layer.o);
   LatentQueryOp query;
   query.q = q_.data();
   query.kv = kv_.data();
@@ -163,7 +153,6 @@ void LatentPass::add_attention(int l) {
   query.float_cache = exact_;
   query.queries = queries_.data();
   add(OpKind::kLatentQuery, query, layer.k_absorb.bytes(layer.k_absorb.n_out));
-  fetch_feed_forward_ahead(l, 0);
   AttentionOp a;
   a.q = queries_.data();
   a.n_heads = config_.n_heads;
@@ -175,7 +164,6 @@ void LatentPass::add_attention(int l) {
   a.float_cache = exact_;
   a.partial = partial_.data();
   add(OpKind::kAttention, a);
-  fetch_feed_forward_ahead(l, 1);
   MergeOp merge;
   merge.partial = partial_.data();
   merge.n_heads = config_.n_heads;
@@ -183,7 +171,6 @@ void LatentPass::add_attention(int l) {
   merge.w = layer.v_b;
   merge.out = merged_.data();
   add(OpKind::kMerge, merge, layer.v_b.bytes(layer.v_b.n_out));
-  fetch_feed_forward_ahead(l, 2);
   ProjectOp o;
   o.n = 1;
   o.w[0] = layer.o, o.y[0] = hidden();

@@ -27,7 +27,6 @@ class LatentPass : public Pass {
 
   void upload_key_values(const DeepseekV2Layer& from, Layer& to);
   void add_attention(int l) override;
-  void fetch_attention_ahead(int l) override;
   void chunk_attention(int l, const Chunk& chunk) override;
   const DeviceFeedForward& feed_forward(int l) const override { return layers_[static_cast<size_t>(l)].ff; }
   const float* attention_norm(int l) const override { return layers_[static_cast<size_t>(l)].attn_norm; }

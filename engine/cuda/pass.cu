@@ -80,6 +80,12 @@ void Pass::finish(const TensorView& embedding, const TensorView& norm, const Ten
     router_logits_ = DeviceBuffer<float>(n * experts);
     tiles_ = DeviceBuffer<ExpertTile>(static_cast<size_t>(tiles_bound(static_cast<int64_t>(slots), shape_.router.n_experts)));
   }
+  if (!exact_) {
+    size_t free = 0, total = 0;
+    check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
+    const auto most = static_cast<int64_t>(std::min<size_t>(size_t{2} << 30, total / 16) / sizeof(__nv_bfloat16));
+    rounded_ = DeviceBuffer<__nv_bfloat16>(static_cast<size_t>(store_.largest_to_round(most)));
+  }
   check(cudaMallocHost(&pinned_state_, sizeof(StepState)), "cudaMallocHost");
   check(cudaMallocHost(&pinned_logits_, logits_.bytes()), "cudaMallocHost");
   check(cudaMallocHost(&pinned_tokens_, tokens_.bytes()), "cudaMallocHost");
@@ -152,22 +158,11 @@ void Pass::add_feed_forward(const DeviceFeedForward& ff) {
   add(OpKind::kDown, narrow, bytes_of_k(narrow.down) + bytes_of(narrow.shared_down));
 }
 
-void Pass::fetch_feed_forward_ahead(int l, int behind) {
-  const DeviceFeedForward& ff = feed_forward(l);
-  const Matrix* const parts[3][2] = {{&ff.router, ff.router ? &ff.shared_gate : &ff.gate},
-                                     {ff.router ? &ff.shared_up : &ff.up, nullptr},
-                                     {ff.router ? &ff.shared_down : &ff.down, nullptr}};
-  for (const Matrix* part : parts[behind])
-    if (part && *part) fetch_ahead(*part);
-}
-
 void Pass::build_step() {
   add(OpKind::kBegin, BeginOp{embedding_, rope_, hidden(), turns_.data()});
-  fetch_attention_ahead(0);
   for (int l = 0; l < shape_.n_layers; ++l) {
     add_attention(l);
     add_feed_forward(feed_forward(l));
-    if (l + 1 < shape_.n_layers) fetch_attention_ahead(l + 1);
   }
   ProjectOp last;
   last.w[0] = head_, last.y[0] = logits_.data(), last.n = 1;
@@ -209,6 +204,24 @@ void Pass::norm_chunk(const float* gain, int n, float* also_f32) const {
   norm_rows(hidden(), shape_.hidden_size, n, shape_.hidden_size, {gain, shape_.rms_eps}, exact_, normed_.data(), also_f32, stream_);
 }
 
+void Pass::multiply(const Gemm& product) const {
+  constexpr int64_t kLong = 512;  // rows
+  const int64_t values = product.w.n_experts * product.w.n_out * product.w.n_in;
+  const bool pair = product.store == Store::kGated;
+  if (exact_ || product.n_rows < kLong || product.w.format == Format::kBF16 || (pair ? 2 : 1) * values > static_cast<int64_t>(rounded_.size()))
+    return gemm(product, exact_, stream_);
+  Gemm rounded = product;
+  const auto round = [&](Matrix& w, __nv_bfloat16* to) {
+    round_matrix(w, to, stream_);
+    w.format = Format::kBF16;
+    w.quants = to;
+    w.scales = w.offsets = nullptr;
+  };
+  round(rounded.w, rounded_.data());
+  if (pair) round(rounded.w_up, rounded_.data() + values);
+  gemm(rounded, false, stream_);
+}
+
 void Pass::product(const Matrix& w, const void* x, int64_t n, Store store, void* y, const float* bias) const {
   Gemm g;
   g.w = w;
@@ -219,7 +232,7 @@ void Pass::product(const Matrix& w, const void* x, int64_t n, Store store, void*
   g.store = store;
   g.y = y;
   g.y_stride = w.n_out;
-  gemm(g, exact_, stream_);
+  multiply(g);
 }
 
 void Pass::chunk_feed_forward(const DeviceFeedForward& ff, int n) {
@@ -234,22 +247,14 @@ void Pass::chunk_feed_forward(const DeviceFeedForward& ff, int n) {
   const auto dense = [&](const Matrix& gate, const Matrix& up, const Matrix& narrow) {
     wide.w = gate, wide.w_up = up;
     wide.y_stride = gate.n_out;
-    gemm(wide, exact_, stream_);
+    multiply(wide);
     product(narrow, h_.data(), n, Store::kAddF32, hidden());
   };
   if (!ff.router) return dense(ff.gate, ff.up, ff.down);
   if (ff.shared_gate) dense(ff.shared_gate, ff.shared_up, ff.shared_down);
 
   const RouterSettings& router = shape_.router;
-  Gemm logits;  // in f32, or close calls between experts would fall otherwise than in the step
-  logits.w = ff.router;
-  logits.bias = ff.router_bias;
-  logits.x = normed_f32_.data();
-  logits.x_stride = shape_.hidden_size;
-  logits.n_rows = n;
-  logits.y = router_logits_.data();
-  logits.y_stride = router.n_experts;
-  gemm(logits, true, stream_);
+  router_logits(normed_f32_.data(), ff.router, ff.router_bias, n, router_logits_.data(), stream_);
   route_tokens(router, router_logits_.data(), ff.selection_bias, n, ids_.data(), weights_.data(), stream_);
   const int k = router.n_experts_used;
   const int64_t slots = int64_t{n} * k;
@@ -262,7 +267,7 @@ void Pass::chunk_feed_forward(const DeviceFeedForward& ff, int n) {
   wide.n_tiles = counters_.data() + 1;
   wide.max_tiles = tiles_bound(slots, router.n_experts);
   wide.y_stride = ff.expert_gate.n_out;
-  gemm(wide, exact_, stream_);
+  multiply(wide);
   Gemm narrow = wide;
   narrow.w = ff.expert_down, narrow.w_up = Matrix();
   narrow.bias = ff.expert_down_bias, narrow.bias_up = nullptr;
@@ -272,7 +277,7 @@ void Pass::chunk_feed_forward(const DeviceFeedForward& ff, int n) {
   narrow.store = Store::kActivation;
   narrow.y = slots_.data();
   narrow.y_stride = shape_.hidden_size;
-  gemm(narrow, exact_, stream_);
+  multiply(narrow);
   combine_slots(slots_.data(), slot_of_.data(), weights_.data(), n, k, shape_.hidden_size, exact_, hidden(), stream_);
 }
 

@@ -24,7 +24,7 @@
 
 namespace engine::cuda {
 
-inline constexpr int kChunk = 2048;       // tokens of a chunk
+inline constexpr int kChunk = 4096;       // tokens of a chunk
 inline constexpr int kLogitRows = 64;     // logits of a chunk are made and copied so many rows at a time
 inline constexpr int kKeySegment = 8192;  // expanded keys of latent attention that lie in memory at a time
 
@@ -96,16 +96,10 @@ class Pass : public Model {
     shared_bytes_ = std::max(shared_bytes_, shared_bytes_of(what));
     formats_ |= formats_of(what);
   }
-  void fetch_ahead(const Matrix& w) { step_.fetch_ahead(w); }
-  // The matrices that the feed-forward half of layer l reads for any token, after the attention's operator number `behind` (0 to
-  // 2): they come while the attention, which reads little, goes on.
-  void fetch_feed_forward_ahead(int l, int behind);
 
   // The attention half of layer l, which adds to hidden(): as operators of the step, and of a chunk at once. hidden() is the
   // state of the token, or of the chunk's tokens.
   virtual void add_attention(int l) = 0;
-  // What the attention half reads first.
-  virtual void fetch_attention_ahead(int l) = 0;
   virtual void chunk_attention(int l, const Chunk& chunk) = 0;
   virtual const DeviceFeedForward& feed_forward(int l) const = 0;
   virtual const float* attention_norm(int l) const = 0;
@@ -113,6 +107,8 @@ class Pass : public Model {
   float* hidden() const { return hidden_.data(); }
   void* normed() const { return normed_.data(); }  // T [n, D], after norm_chunk()
   void norm_chunk(const float* gain, int n, float* also_f32 = nullptr) const;
+  // gemm() of this pass's numbers; weights of long products are rounded to bfloat16 beforehand.
+  void multiply(const Gemm& product) const;
   // y = x . W^T of all tokens of a chunk; x T at its own width.
   void product(const Matrix& w, const void* x, int64_t n, Store store, void* y, const float* bias = nullptr) const;
   std::byte* cache_at(const Chunk& chunk, int l, int64_t position) const {
@@ -142,6 +138,7 @@ class Pass : public Model {
   Turns rope_;
   DeviceBuffer<float> hidden_, normed_f32_, logits_;
   DeviceBuffer<std::byte> normed_, h_, slots_;
+  DeviceBuffer<__nv_bfloat16> rounded_;  // matrices of long products
   DeviceBuffer<int32_t> tokens_, ids_, slot_of_, token_of_, counters_;
   DeviceBuffer<float> weights_, router_logits_, step_h_;
   DeviceBuffer<ExpertTile> tiles_;

@@ -82,9 +82,10 @@ __global__ void __launch_bounds__(kExactWarps * 32) attention_f32_kernel(const _
   }
 }
 
-// ---- bfloat16: a block takes kQueries tokens of a head, a warp 16 of them; keys come 64 at a time, one step ahead.
+// ---- bfloat16: a block takes 4 * 16 * M tokens of a head, a warp 16 * M of them, so that a tile of keys is read from shared
+// memory M times less often than a warp of 16 would; keys come kKeys at a time, one step ahead.
 
-constexpr int kKeys = 64;
+constexpr int kWarps = 4;
 
 // Row `row` of a tile of W values a row, piece of 8 values.
 template <int W>
@@ -108,9 +109,9 @@ __device__ __forceinline__ void copy_rows(uint32_t to, const Bf16* from, int64_t
   }
 }
 
-template <int DK, int DV, int kWarps>
-__global__ void __launch_bounds__(kWarps * 32, 1) attention_bf16_kernel(const __grid_constant__ PrefillAttention a) {
-  constexpr int kThreads = kWarps * 32, kQueries = kWarps * 16;
+template <int DK, int DV, int M, int kKeys>
+__global__ void __launch_bounds__(kWarps * 32, M == 2 ? 2 : 1) attention_bf16_kernel(const __grid_constant__ PrefillAttention a) {
+  constexpr int kThreads = kWarps * 32, kQueries = kWarps * 16 * M;
   constexpr int kKeyBytes = kKeys * DK * 2, kValueBytes = kKeys * DV * 2;
   extern __shared__ char memory[];
   const uint32_t q_tile = shared_address(memory), key_tiles = q_tile + kQueries * DK * 2, value_tiles = key_tiles + 2 * kKeyBytes;
@@ -132,23 +133,25 @@ __global__ void __launch_bounds__(kWarps * 32, 1) attention_bf16_kernel(const __
   if (first_tile < end_tile) copy_tile(first_tile);
   commit_copies();
 
-  // This thread's two queries, eight rows apart.
-  const int row[2] = {warp * 16 + lane / 4, warp * 16 + lane / 4 + 8};
-  float acc[DV / 8][4] = {}, top[2] = {-INFINITY, -INFINITY}, total[2] = {0.0f, 0.0f};
-  Seen seen[2];
+  // This thread's queries: two of each 16, eight rows apart.
+  const auto row_of = [&](int m, int i) { return (warp * M + m) * 16 + lane / 4 + i * 8; };
+  const auto seen_of = [&](int m, int i) { return row_of(m, i) < n_queries ? seen_by(a, first_token + row_of(m, i)) : Seen{0, 0}; };
+  float acc[M][DV / 8][4] = {}, top[M][2], total[M][2];
 #pragma unroll
-  for (int i = 0; i < 2; ++i) {
-    const int token = first_token + row[i];
-    seen[i] = row[i] < n_queries ? seen_by(a, token) : Seen{0, 0};
-    if (a.first || row[i] >= n_queries) continue;
-    const float* state = state_of(a, token, head);
-    for (int n = 0; n < DV / 8; ++n) {
-      const int c = n * 8 + lane % 4 * 2;
-      if (c < a.dv) acc[n][2 * i] = state[c], acc[n][2 * i + 1] = state[c + 1];
+  for (int m = 0; m < M; ++m)
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+      top[m][i] = -INFINITY, total[m][i] = 0.0f;
+      if (a.first || row_of(m, i) >= n_queries) continue;
+      const float* state = state_of(a, first_token + row_of(m, i), head);
+#pragma unroll
+      for (int n = 0; n < DV / 8; ++n) {
+        const int c = n * 8 + lane % 4 * 2;
+        if (c < a.dv) acc[m][n][2 * i] = state[c], acc[m][n][2 * i + 1] = state[c + 1];
+      }
+      // Sums are kept by each thread for its own columns and joined at the end: one of four starts from the state.
+      top[m][i] = state[a.dv], total[m][i] = lane % 4 == 0 ? state[a.dv + 1] : 0.0f;
     }
-    // Sums are kept by each thread for its own columns and joined at the end: one of four starts from the state.
-    top[i] = state[a.dv], total[i] = lane % 4 == 0 ? state[a.dv + 1] : 0.0f;
-  }
   const float scale = a.scale * kLog2E;
   for (int tile = first_tile; tile < end_tile; ++tile) {
     if (tile + 1 < end_tile) copy_tile(tile + 1);
@@ -156,110 +159,127 @@ __global__ void __launch_bounds__(kWarps * 32, 1) attention_bf16_kernel(const __
     wait_copies<1>();
     __syncthreads();
     const uint32_t key_tile = key_tiles + (tile & 1) * kKeyBytes, value_tile = value_tiles + (tile & 1) * kValueBytes;
-    float score[kKeys / 8][4] = {};
+    float score[M][kKeys / 8][4] = {};
 #pragma unroll
     for (int k = 0; k < DK / 16; ++k) {
-      uint32_t q[4];
-      load_fragments(q, q_tile + at_piece<DK>(warp * 16 + lane % 16, k * 2 + lane / 16));
+      uint32_t q[M][4];
+#pragma unroll
+      for (int m = 0; m < M; ++m) load_fragments(q[m], q_tile + at_piece<DK>((warp * M + m) * 16 + lane % 16, k * 2 + lane / 16));
 #pragma unroll
       for (int p = 0; p < kKeys / 16; ++p) {
         uint32_t b[4];
         load_fragments(b, key_tile + at_piece<DK>(p * 16 + lane % 8 + lane / 16 * 8, k * 2 + lane / 8 % 2));
-        multiply_16_8_16(score[2 * p], q, b[0], b[1]);
-        multiply_16_8_16(score[2 * p + 1], q, b[2], b[3]);
+#pragma unroll
+        for (int m = 0; m < M; ++m) {
+          multiply_16_8_16(score[m][2 * p], q[m], b[0], b[1]);
+          multiply_16_8_16(score[m][2 * p + 1], q[m], b[2], b[3]);
+        }
       }
     }
     const int base = tile * kKeys;
-    // Whether some query of the warp does not see all of the tile; queries that do not exist see nothing.
-    const bool edge = base < seen[0].first || base < seen[1].first || base + kKeys > seen[0].end || base + kKeys > seen[1].end;
-    const bool masked = __any_sync(~0U, edge);
+    // Whether some query of the block does not see all of the tile: its first one sees the fewest keys at the end, its last one at
+    // the beginning. Queries that do not exist see nothing.
+    const bool masked = n_queries < kQueries || base + kKeys > seen_by(a, first_token).end || base < seen_by(a, first_token + n_queries - 1).first;
 #pragma unroll
-    for (int i = 0; i < 2; ++i) {
-      float higher = top[i];
+    for (int m = 0; m < M; ++m)
 #pragma unroll
-      for (int n = 0; n < kKeys / 8; ++n)
+      for (int i = 0; i < 2; ++i) {
+        if (masked) {
+          const Seen seen = seen_of(m, i);
 #pragma unroll
-        for (int j = 0; j < 2; ++j) {
-          float& s = score[n][2 * i + j];
-          s *= scale;
-          if (masked) {
-            const int key = base + n * 8 + lane % 4 * 2 + j;
-            if (key < seen[i].first || key >= seen[i].end) s = -INFINITY;
+          for (int n = 0; n < kKeys / 8; ++n)
+#pragma unroll
+            for (int j = 0; j < 2; ++j) {
+              const int key = base + n * 8 + lane % 4 * 2 + j;
+              if (key < seen.first || key >= seen.end) score[m][n][2 * i + j] = -INFINITY;
+            }
+        }
+        float higher = -INFINITY;
+#pragma unroll
+        for (int n = 0; n < kKeys / 8; ++n) higher = fmaxf(higher, fmaxf(score[m][n][2 * i], score[m][n][2 * i + 1]));
+        higher = fmaxf(higher, __shfl_xor_sync(~0U, higher, 1));
+        higher = fmaxf(higher, __shfl_xor_sync(~0U, higher, 2));
+        higher = fmaxf(top[m][i], higher * scale);
+        const float safe = higher == -INFINITY ? 0.0f : higher, fade = exp2f(top[m][i] - safe);
+        top[m][i] = higher;
+        float sum = 0.0f;
+#pragma unroll
+        for (int n = 0; n < kKeys / 8; ++n)
+#pragma unroll
+          for (int j = 0; j < 2; ++j) {
+            float& s = score[m][n][2 * i + j];
+            s = exp2f(fmaf(s, scale, -safe));
+            sum += s;
           }
-          higher = fmaxf(higher, s);
-        }
-      higher = fmaxf(higher, __shfl_xor_sync(~0U, higher, 1));
-      higher = fmaxf(higher, __shfl_xor_sync(~0U, higher, 2));
-      const float safe = higher == -INFINITY ? 0.0f : higher, fade = exp2f(top[i] - safe);
-      top[i] = higher;
-      float sum = 0.0f;
+        total[m][i] = total[m][i] * fade + sum;
 #pragma unroll
-      for (int n = 0; n < kKeys / 8; ++n)
-#pragma unroll
-        for (int j = 0; j < 2; ++j) {
-          float& s = score[n][2 * i + j];
-          s = exp2f(s - safe);
-          sum += s;
-        }
-      total[i] = total[i] * fade + sum;
-#pragma unroll
-      for (int n = 0; n < DV / 8; ++n) acc[n][2 * i] *= fade, acc[n][2 * i + 1] *= fade;
-    }
+        for (int n = 0; n < DV / 8; ++n) acc[m][n][2 * i] *= fade, acc[m][n][2 * i + 1] *= fade;
+      }
 #pragma unroll
     for (int k = 0; k < kKeys / 16; ++k) {
-      const uint32_t p[4] = {bf16_pair(score[2 * k][0], score[2 * k][1]), bf16_pair(score[2 * k][2], score[2 * k][3]),
-                             bf16_pair(score[2 * k + 1][0], score[2 * k + 1][1]), bf16_pair(score[2 * k + 1][2], score[2 * k + 1][3])};
+      uint32_t p[M][4];
+#pragma unroll
+      for (int m = 0; m < M; ++m) {
+        const float(&first)[4] = score[m][2 * k], (&second)[4] = score[m][2 * k + 1];
+        p[m][0] = bf16_pair(first[0], first[1]), p[m][1] = bf16_pair(first[2], first[3]);
+        p[m][2] = bf16_pair(second[0], second[1]), p[m][3] = bf16_pair(second[2], second[3]);
+      }
 #pragma unroll
       for (int n = 0; n < DV / 16; ++n) {
         uint32_t b[4];
         load_turned(b, value_tile + at_piece<DV>(k * 16 + lane % 8 + lane / 8 % 2 * 8, n * 2 + lane / 16));
-        multiply_16_8_16(acc[2 * n], p, b[0], b[1]);
-        multiply_16_8_16(acc[2 * n + 1], p, b[2], b[3]);
+#pragma unroll
+        for (int m = 0; m < M; ++m) {
+          multiply_16_8_16(acc[m][2 * n], p[m], b[0], b[1]);
+          multiply_16_8_16(acc[m][2 * n + 1], p[m], b[2], b[3]);
+        }
       }
     }
     __syncthreads();
   }
   wait_copies<0>();
 #pragma unroll
-  for (int i = 0; i < 2; ++i) {
-    float sum = total[i];
-    sum += __shfl_xor_sync(~0U, sum, 1);
-    sum += __shfl_xor_sync(~0U, sum, 2);
-    if (row[i] >= n_queries) continue;
-    const int64_t token = first_token + row[i];
-    if (a.last) {
-      float factor = 1.0f;
-      if (a.sinks) {
-        const float sink = a.sinks[head] * kLog2E, higher = fmaxf(top[i], sink);
-        factor = exp2f(top[i] - higher);
-        sum = sum * factor + exp2f(sink - higher);
-      }
-      factor /= sum;
-      Bf16* out = static_cast<Bf16*>(a.out) + (token * a.n_heads + head) * a.dv;
+  for (int m = 0; m < M; ++m)
 #pragma unroll
-      for (int n = 0; n < DV / 8; ++n) {
-        const int c = n * 8 + lane % 4 * 2;
-        if (c < a.dv) *reinterpret_cast<uint32_t*>(out + c) = bf16_pair(acc[n][2 * i] * factor, acc[n][2 * i + 1] * factor);
-      }
-    } else {
-      float* state = state_of(a, token, head);
+    for (int i = 0; i < 2; ++i) {
+      float sum = total[m][i];
+      sum += __shfl_xor_sync(~0U, sum, 1);
+      sum += __shfl_xor_sync(~0U, sum, 2);
+      if (row_of(m, i) >= n_queries) continue;
+      const int64_t token = first_token + row_of(m, i);
+      if (a.last) {
+        float factor = 1.0f;
+        if (a.sinks) {
+          const float sink = a.sinks[head] * kLog2E, higher = fmaxf(top[m][i], sink);
+          factor = exp2f(top[m][i] - higher);
+          sum = sum * factor + exp2f(sink - higher);
+        }
+        factor /= sum;
+        Bf16* out = static_cast<Bf16*>(a.out) + (token * a.n_heads + head) * a.dv;
 #pragma unroll
-      for (int n = 0; n < DV / 8; ++n) {
-        const int c = n * 8 + lane % 4 * 2;
-        if (c < a.dv) state[c] = acc[n][2 * i], state[c + 1] = acc[n][2 * i + 1];
+        for (int n = 0; n < DV / 8; ++n) {
+          const int c = n * 8 + lane % 4 * 2;
+          if (c < a.dv) *reinterpret_cast<uint32_t*>(out + c) = bf16_pair(acc[m][n][2 * i] * factor, acc[m][n][2 * i + 1] * factor);
+        }
+      } else {
+        float* state = state_of(a, token, head);
+#pragma unroll
+        for (int n = 0; n < DV / 8; ++n) {
+          const int c = n * 8 + lane % 4 * 2;
+          if (c < a.dv) state[c] = acc[m][n][2 * i], state[c + 1] = acc[m][n][2 * i + 1];
+        }
+        if (lane % 4 == 0) state[a.dv] = top[m][i], state[a.dv + 1] = sum;
       }
-      if (lane % 4 == 0) state[a.dv] = top[i], state[a.dv + 1] = sum;
     }
-  }
 }
 
-template <int DK, int DV, int kWarps>
+template <int DK, int DV, int M, int kKeys>
 void launch_bf16(const PrefillAttention& a, cudaStream_t stream) {
-  constexpr auto kernel = attention_bf16_kernel<DK, DV, kWarps>;
-  constexpr size_t kBytes = size_t{kWarps} * 16 * DK * 2 + size_t{2} * kKeys * (DK + DV) * 2;
+  constexpr auto kernel = attention_bf16_kernel<DK, DV, M, kKeys>;
+  constexpr size_t kBytes = size_t{kWarps} * 16 * M * DK * 2 + size_t{2} * kKeys * (DK + DV) * 2;
   static const cudaError_t allowed = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(kBytes));
   check(allowed, "cudaFuncSetAttribute");
-  const dim3 grid(static_cast<unsigned>(ceil_div(a.n_tokens, kWarps * 16)), static_cast<unsigned>(a.n_heads));
+  const dim3 grid(static_cast<unsigned>(ceil_div(a.n_tokens, kWarps * 16 * M)), static_cast<unsigned>(a.n_heads));
   kernel<<<grid, kWarps * 32, kBytes, stream>>>(a);
   check_launch("prefill_attention");
 }
@@ -272,10 +292,10 @@ void prefill_attention(const PrefillAttention& a, bool exact, cudaStream_t strea
     attention_f32_kernel<<<grid, kExactWarps * 32, 0, stream>>>(a);
     return check_launch("prefill_attention in f32");
   }
-  if (a.dk <= 64 && a.dv <= 64) return launch_bf16<64, 64, 8>(a, stream);
-  if (a.dk <= 128 && a.dv <= 128) return launch_bf16<128, 128, 8>(a, stream);
-  if (a.dk <= 192 && a.dv <= 128) return launch_bf16<192, 128, 8>(a, stream);
-  return launch_bf16<256, 256, 4>(a, stream);
+  if (a.dk <= 64 && a.dv <= 64) return launch_bf16<64, 64, 2, 64>(a, stream);
+  if (a.dk <= 128 && a.dv <= 128) return launch_bf16<128, 128, 2, 32>(a, stream);
+  if (a.dk <= 192 && a.dv <= 128) return launch_bf16<192, 128, 2, 32>(a, stream);
+  return launch_bf16<256, 256, 1, 64>(a, stream);
 }
 
 }  // namespace engine::cuda

@@ -131,6 +131,43 @@ __global__ void grouped_store_kernel(const __grid_constant__ GroupedStore g) {
   for (int i = lane; i < g.d; i += 32) to[i] = from_f32<T>(row[i]);
 }
 
+// 16 tokens x 64 experts a block; a thread has four experts of a token, 16 apart.
+constexpr int kRouterTokens = 16, kRouterExperts = 64, kRouterDepth = 64, kRouterPitch = kRouterDepth + 4;
+__global__ void __launch_bounds__(256) router_kernel(const float* x, const __grid_constant__ Matrix router, const float* bias, int n, float* logits) {
+  __shared__ __align__(16) float tokens[kRouterTokens][kRouterPitch], experts[kRouterExperts][kRouterPitch];
+  const int64_t d = router.n_in, n_experts = router.n_out, first_token = int64_t{blockIdx.x} * kRouterTokens, first_expert = int64_t{blockIdx.y} * kRouterExperts;
+  const int thread = threadIdx.x, row = thread / 16, column = thread % 16;
+  const float* weights = static_cast<const float*>(router.quants);
+  float sum[4] = {};
+  for (int64_t k = 0; k < d; k += kRouterDepth) {
+    __syncthreads();
+    const int64_t at = k + column * 4;
+    const bool inside = at < d;  // widths are multiples of 4
+    const auto four = [&](const float* from, bool there) { return there && inside ? *reinterpret_cast<const float4*>(from + at) : float4{}; };
+    *reinterpret_cast<float4*>(&tokens[row][column * 4]) = four(x + (first_token + row) * d, first_token + row < n);
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      const int64_t e = first_expert + row + i * 16;
+      *reinterpret_cast<float4*>(&experts[row + i * 16][column * 4]) = four(weights + e * d, e < n_experts);
+    }
+    __syncthreads();
+#pragma unroll
+    for (int j = 0; j < kRouterDepth; j += 4) {
+      const float4 a = *reinterpret_cast<const float4*>(&tokens[row][j]);
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        const float4 b = *reinterpret_cast<const float4*>(&experts[column + i * 16][j]);
+        sum[i] = fmaf(a.x, b.x, fmaf(a.y, b.y, fmaf(a.z, b.z, fmaf(a.w, b.w, sum[i]))));
+      }
+    }
+  }
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    const int64_t t = first_token + row, e = first_expert + column + i * 16;
+    if (t < n && e < n_experts) logits[t * n_experts + e] = bias ? sum[i] + bias[e] : sum[i];
+  }
+}
+
 __global__ void route_kernel(const __grid_constant__ RouterSettings settings, const float* logits, const float* bias, int n, int32_t* ids,
                              float* weights) {
   extern __shared__ float scratch[];
@@ -218,6 +255,12 @@ void grouped_store(const GroupedStore& g, bool exact, cudaStream_t stream) {
   if (exact) grouped_store_kernel<float><<<grid, kThreads, bytes, stream>>>(g);
   else grouped_store_kernel<Bf16><<<grid, kThreads, bytes, stream>>>(g);
   check_launch("grouped_store");
+}
+
+void router_logits(const float* x, const Matrix& router, const float* bias, int n, float* logits, cudaStream_t stream) {
+  const dim3 grid(static_cast<unsigned>(ceil_div(n, kRouterTokens)), static_cast<unsigned>(ceil_div(router.n_out, kRouterExperts)));
+  router_kernel<<<grid, 256, 0, stream>>>(x, router, bias, n, logits);
+  check_launch("router_logits");
 }
 
 void route_tokens(const RouterSettings& settings, const float* logits, const float* selection_bias, int n, int32_t* ids, float* weights,

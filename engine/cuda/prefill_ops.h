@@ -63,6 +63,10 @@ struct GroupedStore {
 };
 void grouped_store(const GroupedStore& store, bool exact, cudaStream_t stream);
 
+// logits [n, E] = x [n, D] . router [E, D]^T (+ bias [E]), all f32: rounding would let close calls between experts fall otherwise
+// than in a step.
+void router_logits(const float* x, const Matrix& router, const float* bias, int n, float* logits, cudaStream_t stream);
+
 // logits [n, E] to ids and weights [n, k].
 void route_tokens(const RouterSettings& settings, const float* logits, const float* selection_bias, int n, int32_t* ids, float* weights,
                   cudaStream_t stream);

@@ -276,8 +276,8 @@ __device__ __forceinline__ void add_lanes(float (&sum)[R], int width = 32) {
     for (int m = width / 2; m > 0; m >>= 1) sum[r] += __shfl_xor_sync(~0U, sum[r], m);
 }
 
-// Rows first_row, first_row + apart, ... (R of them, counted over all experts; apart 0: the same one) of `w` times the input at
-// `memory`, summed over `lanes` lanes. A function that is called, not inlined: the operators of a step share one copy, as a
+// Rows of `w` times the input at `memory`, summed over `lanes` lanes: first_row and first_row + apart (0: the same one), and of
+// four also the row after each; counted over all experts. A function that is called, not inlined: the operators of a step share one copy, as a
 // multiprocessor's instruction cache is small.
 template <unsigned kFormats, int R>
 __device__ __noinline__ float4 rows_times_input(const Matrix* matrix, int64_t first_row, int64_t apart, char* memory, int lanes) {
@@ -287,7 +287,7 @@ __device__ __noinline__ float4 rows_times_input(const Matrix* matrix, int64_t fi
   int64_t rows[R];
   float sum[R] = {};
 #pragma unroll
-  for (int r = 0; r < R; ++r) rows[r] = first_row + r * apart;
+  for (int r = 0; r < R; ++r) rows[r] = first_row + (r & 1) * apart + (r >> 1);
   with_format<kFormats>(w, [&]<unsigned kBit>() { dot_rows_of<kBit, R>(w, rows, x, lane, lanes, sum); });
 #pragma unroll
   for (int r = 0; r < R; ++r)

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 
 #include "engine/cuda/step_attention.cuh"
 #include "engine/cuda/step_linear.cuh"
@@ -22,16 +21,6 @@ __device__ __forceinline__ void device_barrier(unsigned* arrived, unsigned gener
     while (seen < all);
   }
   __syncthreads();
-}
-
-__device__ __forceinline__ void fetch_ahead(const Op& op) {
-  constexpr int64_t kLine = 128;
-  for (int i = 0; i < op.n_ahead; ++i) {
-    const char* from = static_cast<const char*>(op.ahead[i]);
-    const int64_t step = int64_t{gridDim.x} * kStepThreads * kLine;
-    for (int64_t at = (int64_t{blockIdx.x} * kStepThreads + threadIdx.x) * kLine; at < op.ahead_bytes[i]; at += step)
-      asm volatile("prefetch.global.L2 [%0];" ::"l"(from + at));
-  }
 }
 
 // A thread's piece of an operator, and where it belongs.
@@ -71,7 +60,6 @@ __global__ void __launch_bounds__(kStepThreads, 1) step_kernel(const Op* ops, in
       case OpKind::kGateUp: gate_up_op<kFormats>(what<GateUpOp>(op), memory, i + 1); break;
       case OpKind::kDown: down_op<kFormats>(what<DownOp>(op), memory); break;
     }
-    fetch_ahead(op);
     if (i + 1 == n_ops) break;
     put_piece(held[(i + 1) & 1], next);
     device_barrier(arrived, static_cast<unsigned>(i) + 1);
@@ -112,23 +100,6 @@ const char* name_of(OpKind kind) {
     case OpKind::kDown: return "down";
   }
   return "?";
-}
-
-void StepProgram::fetch_ahead(const Matrix& w) {
-  Op& op = ops_.back();
-  if (std::getenv("GRAFT_NO_AHEAD")) return;
-  const int64_t values = w.n_experts * w.n_out * w.n_in;
-  const auto add = [&](const void* data, int64_t bytes) {
-    if (data && op.n_ahead < 4) op.ahead[op.n_ahead] = data, op.ahead_bytes[op.n_ahead++] = bytes;
-  };
-  switch (w.format) {
-    case Format::kF32: return add(w.quants, values * 4);
-    case Format::kBF16:
-    case Format::kF16: return add(w.quants, values * 2);
-    case Format::kInt8: add(w.quants, values), add(w.scales, values / 16); return;
-    case Format::kInt4: add(w.quants, values / 2), add(w.scales, values / 16); return;
-    case Format::kWide: return add(w.quants, values);
-  }
 }
 
 void StepProgram::finish(size_t shared_bytes, unsigned formats) {

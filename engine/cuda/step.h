@@ -2,8 +2,7 @@
 // engine/cuda/step.h: one token through the model as a program that a single kernel runs.
 //
 // A step has hundreds of operators of a few microseconds each; as kernels of their own, more time would go by between them than
-// in them. So one kernel with a block on every multiprocessor runs them all, with a barrier of the whole device after each. While
-// a block waits there, weights that the next operators will need are on their way to the second-level cache already.
+// in them. So one kernel with a block on every multiprocessor runs them all, with a barrier of the whole device after each.
 //
 // Shapes   D hidden, F expert width, S width of the shared expert (or of a dense layer), k experts of the token. Vectors are f32.
 // Cache    float, or bfloat16 where the model is not computed in f32 (pass.h). A row holds the keys of all key heads at
@@ -150,9 +149,6 @@ const char* name_of(OpKind kind);
 inline constexpr size_t kOpBytes = 384;
 struct Op {
   OpKind kind;
-  int32_t n_ahead = 0;
-  const void* ahead[4] = {};       // weights that are fetched into the second-level cache behind this operator
-  int64_t ahead_bytes[4] = {};
   alignas(16) std::byte what[kOpBytes];  // of the kind's struct
 };
 static_assert(sizeof(Op) % 16 == 0);
@@ -170,8 +166,6 @@ class StepProgram {
   }
   // Of the operator added last: bytes of weights that it reads, for the profile.
   void reads(double bytes) { bytes_.back() = bytes; }
-  // Behind the operator added last.
-  void fetch_ahead(const Matrix& w);
 
   // `shared_bytes`: the most that an operator needs; `formats`: those of all matrices (row_dot.cuh), f32 alone where the model is
   // computed in f32 throughout. Once all operators are there.

@@ -28,8 +28,8 @@ __device__ __forceinline__ void project_rows(const ProjectOp& op, int rows, char
     const Matrix& w = op.w[m];
     const int there = min(R, static_cast<int>(w.n_out) - row);
     // Of a last row without its neighbours, the same one R times.
-    const float4 sum = rows_times_input<kFormats, R>(&w, row, there == R ? 1 : 0, memory, 32);
-    float value = lane == 0 ? sum.x : lane == 1 ? sum.y : lane == 2 ? sum.z : sum.w;
+    const float4 sum = rows_times_input<kFormats, R>(&w, row, there == R ? R / 2 : 0, memory, 32);
+    float value = lane == 0 ? sum.x : lane == R / 2 ? sum.y : lane == 1 ? sum.z : sum.w;
     if (there < R) value = sum.x;
     if (lane >= (there == R ? R : 1)) continue;
     if (op.bias[m]) value += op.bias[m][row + lane];
@@ -95,12 +95,14 @@ __device__ inline void gate_up_op(const GateUpOp& op, char* memory, int stamp) {
     }
     asm volatile("bar.sync 2, %0;" ::"n"(kStepThreads) : "memory");  // the input is there
   }
-  // Items: a gate's row with up's, of the shared expert, then of the chosen ones, whose ids are waited for only then.
+  // Items: a gate's row with up's (of whole numbers two of each), of the shared expert, then of the chosen ones, whose ids are
+  // waited for only then. P divides the widths, which are multiples of 8.
+  constexpr int P = kFormats & kHasWhole ? 2 : 1;
   const int shared_width = shared ? static_cast<int>(op.shared_gate.n_out) : 0, width = routed ? static_cast<int>(op.gate.n_out) : 1;
   const int items = shared_width + (routed ? k * width : 0);
   bool waited = false;
 #pragma unroll 1
-  for (int i = step_warp(); i < items; i += step_warps()) {
+  for (int i = step_warp() * P; i < items; i += step_warps() * P) {
     const bool own = i < shared_width;
     if (!own && !waited) {
       while (chosen != stamp) {
@@ -111,10 +113,11 @@ __device__ inline void gate_up_op(const GateUpOp& op, char* memory, int stamp) {
     const int at = i - shared_width, slot = own ? 0 : at / width, f = own ? i : at - slot * width;
     const int64_t row = own ? f : static_cast<int64_t>(ids[slot]) * width + f;
     const Matrix& gate = own ? op.shared_gate : op.gate;
-    float4 sum = rows_times_input<kLayerFormats<kFormats>, 2>(&gate, row, gate.n_experts * gate.n_out, memory, 32);
-    if (lane != 0) continue;
-    if (!own && op.gate_bias) sum.x += op.gate_bias[row], sum.y += op.up_bias[row];
-    op.h[own ? k * width * static_cast<int>(routed) + i : at] = gated(op.form, sum.x, sum.y);
+    const float4 sum = rows_times_input<kLayerFormats<kFormats>, 2 * P>(&gate, row, gate.n_experts * gate.n_out, memory, 32);
+    if (lane >= P) continue;
+    float g = lane == 0 ? sum.x : sum.z, u = lane == 0 ? sum.y : sum.w;
+    if (!own && op.gate_bias) g += op.gate_bias[row + lane], u += op.up_bias[row + lane];
+    op.h[(own ? (routed ? k * width : 0) + i : at) + lane] = gated(op.form, g, u);
   }
 }
 

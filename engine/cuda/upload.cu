@@ -182,7 +182,6 @@ uint64_t bytes_of(const std::vector<const TensorView*>& views) {
 
 void* WeightStore::take(size_t bytes) {
   memory_.emplace_back(std::max<size_t>(bytes, 16));
-  device_bytes_ += bytes;
   return memory_.back().data();
 }
 
@@ -251,12 +250,20 @@ Matrix WeightStore::stacked(const std::vector<TensorView>& experts) {
   Matrix m = empty_for(experts[0], static_cast<int64_t>(experts.size()));
   for (const TensorView& view : experts)
     if (view.type != experts[0].type) throw Unsupported("the CUDA backend needs all experts of a layer in one number format");
+  if (m.format != Format::kBF16) to_round_.push_back(m.n_experts * m.n_out * m.n_in);
   if (synthetic()) {
     fill(m, experts[0].type, m.n_experts);
     return m;
   }
   for (size_t e = 0; e < experts.size(); ++e) put(experts[e], m, static_cast<int64_t>(e));
   return m;
+}
+
+int64_t WeightStore::largest_to_round(int64_t most) const {
+  int64_t largest = 0;
+  for (const int64_t n : to_round_)
+    if (n <= most) largest = std::max(largest, n);
+  return largest;
 }
 
 Matrix WeightStore::matrix(const TensorView& view) { return stacked({view}); }

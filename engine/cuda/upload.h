@@ -40,7 +40,8 @@ class WeightStore {
   const double* doubles(const std::vector<double>& values);
 
   bool synthetic() const { return options_.synthetic; }
-  uint64_t device_bytes() const { return device_bytes_; }
+  // Values of the largest matrices that lie together, are not bfloat16 and are no more than `most`.
+  int64_t largest_to_round(int64_t most) const;
 
  private:
   void* take(size_t bytes);
@@ -53,7 +54,8 @@ class WeightStore {
   const UploadOptions& options_;
   const bool exact_;
   const uint64_t total_;
-  uint64_t done_ = 0, device_bytes_ = 0;
+  uint64_t done_ = 0;
+  std::vector<int64_t> to_round_;
   std::vector<DeviceBuffer<std::byte>> memory_;
 };
 
