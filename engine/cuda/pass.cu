@@ -62,6 +62,7 @@ void Pass::finish(const TensorView& embedding, const TensorView& norm, const Ten
   turns_ = DeviceBuffer<Turn>(n * static_cast<size_t>(rope_.n_pairs));
   hidden_ = DeviceBuffer<float>(n * static_cast<size_t>(d));
   normed_ = values(kChunk * d);
+  if (shape_.router.n_experts_used > 32) throw Unsupported("the CUDA backend sends a token to at most 32 experts");
   if (f % 8 != 0) throw Unsupported("the CUDA backend needs experts whose width is a multiple of 8");
   const auto wide = static_cast<int64_t>(slots) * f;
   h_ = values(std::max(wide, kChunk * shape_.widest_layer));

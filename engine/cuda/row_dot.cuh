@@ -47,28 +47,22 @@ __device__ __forceinline__ float& value_at(const RowInput& in, int64_t i) {
   return reinterpret_cast<float*>(plane + (i >> 3))[i & 3];
 }
 
-// Rounds n values to 8 bits, 32 at a time: eight lanes a block of values, four values each. A barrier must follow.
-__device__ __forceinline__ void quantize_input(const RowInput& in, int n, int warp, int n_warps, int lane) {
-  const int blocks = n / 32, part = lane % 8;
-#pragma unroll 1
-  for (int b0 = warp * 4; b0 < blocks; b0 += n_warps * 4) {  // all lanes take part in the exchange
-    const int b = min(b0 + lane / 8, blocks - 1);
-    const float4 v = (part & 1 ? in.high : in.low)[b * 4 + part / 2];
-    float largest = fmaxf(fmaxf(fabsf(v.x), fabsf(v.y)), fmaxf(fabsf(v.z), fabsf(v.w)));
+// Rounds 32 values to 8 bits, four of them in each of eight neighbouring lanes; `four` is their place in the input, in fours. All
+// lanes of a warp take part; those that are not `there` store nothing.
+__device__ __forceinline__ void round_four(const RowInput& in, int four, const float4& v, bool there) {
+  float largest = fmaxf(fmaxf(fabsf(v.x), fabsf(v.y)), fmaxf(fabsf(v.z), fabsf(v.w)));
 #pragma unroll
-    for (int m = 4; m > 0; m >>= 1) largest = fmaxf(largest, __shfl_xor_sync(~0U, largest, m));
-    const float scale = largest / 127.0f, inverse = largest > 0.0f ? 127.0f / largest : 0.0f;
-    const int q0 = __float2int_rn(v.x * inverse), q1 = __float2int_rn(v.y * inverse), q2 = __float2int_rn(v.z * inverse),
-              q3 = __float2int_rn(v.w * inverse);
-    int sum = q0 + q1 + q2 + q3;
-    sum += __shfl_xor_sync(~0U, sum, 1);
-    sum += __shfl_xor_sync(~0U, sum, 2);
-    if (b0 + lane / 8 >= blocks) continue;
-    reinterpret_cast<int*>((part < 4 ? in.quants_low : in.quants_high) + b)[part & 3] =
-        (q0 & 255) | (q1 & 255) << 8 | (q2 & 255) << 16 | q3 << 24;
-    if ((part & 3) == 0) in.sums[b * 2 + part / 4] = sum;
-    if (part == 0) in.scales[b] = scale;
-  }
+  for (int m = 4; m > 0; m >>= 1) largest = fmaxf(largest, __shfl_xor_sync(~0U, largest, m));
+  const float inverse = largest > 0.0f ? 127.0f / largest : 0.0f;
+  const int q0 = __float2int_rn(v.x * inverse), q1 = __float2int_rn(v.y * inverse), q2 = __float2int_rn(v.z * inverse), q3 = __float2int_rn(v.w * inverse);
+  int sum = q0 + q1 + q2 + q3;
+  sum += __shfl_xor_sync(~0U, sum, 1);
+  sum += __shfl_xor_sync(~0U, sum, 2);
+  if (!there) return;
+  const int block = four / 8, part = four % 8;
+  reinterpret_cast<int*>((part < 4 ? in.quants_low : in.quants_high) + block)[part & 3] = (q0 & 255) | (q1 & 255) << 8 | (q2 & 255) << 16 | q3 << 24;
+  if ((part & 3) == 0) in.sums[block * 2 + part / 4] = sum;
+  if (part == 0) in.scales[block] = largest / 127.0f;
 }
 
 // 16 bytes that are read once.
@@ -241,7 +235,7 @@ __device__ __forceinline__ void with_format(const Matrix& w, const Use& use) {
 
 // Pieces of R rows under way at a time: eight, where numbers need little work.
 template <unsigned kBit, int R>
-inline constexpr int kAtOnce = (R == 1 && (kBit & kHasWhole) ? 4 : 8) / R;
+inline constexpr int kAtOnce = R == 1 && (kBit & kHasWhole) ? 4 : R == 1 && kBit == kHasF32 ? 16 : 8 / R;
 
 // R rows from the given ones on; each lane's part of each sum is added to `sum`. The lanes of the warp, or of a part of it, take
 // every `step`th piece from `first` on. All pieces of a batch are started before the first is used: a row is often shorter than
@@ -270,17 +264,16 @@ __device__ __forceinline__ void dot_rows_of(const Matrix& w, const int64_t (&row
 
 template <int R>
 __device__ __forceinline__ void add_lanes(float (&sum)[R], int width = 32) {
-#pragma unroll
-  for (int r = 0; r < R; ++r)
 #pragma unroll 1
-    for (int m = width / 2; m > 0; m >>= 1) sum[r] += __shfl_xor_sync(~0U, sum[r], m);
+  for (int m = width / 2; m > 0; m >>= 1)
+#pragma unroll
+    for (int r = 0; r < R; ++r) sum[r] += __shfl_xor_sync(~0U, sum[r], m);
 }
 
 // Rows of `w` times the input at `memory`, summed over `lanes` lanes: first_row and first_row + apart (0: the same one), and of
-// four also the row after each; counted over all experts. A function that is called, not inlined: the operators of a step share one copy, as a
-// multiprocessor's instruction cache is small.
+// four also the row after each; counted over all experts.
 template <unsigned kFormats, int R>
-__device__ __noinline__ float4 rows_times_input(const Matrix* matrix, int64_t first_row, int64_t apart, char* memory, int lanes) {
+__device__ __forceinline__ float4 rows_times_input(const Matrix* matrix, int64_t first_row, int64_t apart, char* memory, int lanes) {
   const Matrix& w = *matrix;
   const RowInput x = row_input_at(memory, w.n_in);
   const int lane = static_cast<int>(threadIdx.x) & (lanes - 1);
@@ -289,14 +282,21 @@ __device__ __noinline__ float4 rows_times_input(const Matrix* matrix, int64_t fi
 #pragma unroll
   for (int r = 0; r < R; ++r) rows[r] = first_row + (r & 1) * apart + (r >> 1);
   with_format<kFormats>(w, [&]<unsigned kBit>() { dot_rows_of<kBit, R>(w, rows, x, lane, lanes, sum); });
-#pragma unroll
-  for (int r = 0; r < R; ++r)
 #pragma unroll 1
-    for (int m = lanes / 2; m > 0; m >>= 1) sum[r] += __shfl_xor_sync(~0U, sum[r], m);
+  for (int m = lanes / 2; m > 0; m >>= 1)
+#pragma unroll
+    for (int r = 0; r < R; ++r) sum[r] += __shfl_xor_sync(~0U, sum[r], m);
   float4 result{sum[0], 0.0f, 0.0f, 0.0f};
   if constexpr (R > 1) result.y = sum[1];
   if constexpr (R > 2) result.z = sum[2], result.w = sum[3];
   return result;
+}
+
+// The same as a function that is called: operators that take few rows share one copy, as a multiprocessor's instruction cache is
+// small.
+template <unsigned kFormats, int R>
+__device__ __noinline__ float4 few_rows_times_input(const Matrix* matrix, int64_t first_row, int64_t apart, char* memory, int lanes) {
+  return rows_times_input<kFormats, R>(matrix, first_row, apart, memory, lanes);
 }
 
 }  // namespace engine::cuda

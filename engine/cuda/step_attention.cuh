@@ -99,7 +99,7 @@ __device__ inline void latent_query_op(const LatentQueryOp& l, const StepState& 
         out[l.latent + 2 * i + 1] = a * t.y + b * t.x;
       }
     __syncthreads();
-    const float4 sum = rows_times_input<kCacheFormat<kFormats>, 2>(&l.k_absorb, base + min(c, l.latent - 1), pair ? 1 : 0, memory, lanes);
+    const float4 sum = few_rows_times_input<kCacheFormat<kFormats>, 2>(&l.k_absorb, base + min(c, l.latent - 1), pair ? 1 : 0, memory, lanes);
     if (lane % lanes != 0) continue;
     if (c < l.latent) out[c] = sum.x * l.scale;
     if (pair) out[c + 1] = sum.y * l.scale;
@@ -456,7 +456,7 @@ __device__ inline void merge_op(const MergeOp& m, const StepState& state, char* 
     __syncthreads();
     if (row >= rows) continue;
     const int64_t at = static_cast<int64_t>(head) * rows + row;
-    const float4 sum = rows_times_input<kCacheFormat<kFormats>, 1>(&m.w, at, 0, memory, 32);
+    const float4 sum = few_rows_times_input<kCacheFormat<kFormats>, 1>(&m.w, at, 0, memory, 32);
     if (lane == 0) m.out[at] = sum.x;
   }
 }

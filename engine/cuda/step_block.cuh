@@ -17,55 +17,53 @@ __device__ __forceinline__ int step_warps() { return static_cast<int>(gridDim.x)
 // A barrier of the block's first `team` threads.
 __device__ __forceinline__ void team_barrier(int team) { asm volatile("bar.sync 1, %0;" ::"r"(team) : "memory"); }
 
-// norm(x) into shared memory, by the block's first `team` threads; rounded to 8 bits as well where `whole`. Ends with their
-// barrier. Activations are read past the first-level cache, as other multiprocessors have just written them.
+// x times the norm's gain into shared memory, by the block's first `team` threads, rounded to 8 bits as well where `whole`. Returns
+// what products with it are still to be multiplied by: 1 / the root of the mean square, so that nobody waits for that first. Ends
+// with the team's barrier. Activations are read past the first-level cache, as other multiprocessors have just written them.
 template <bool kWhole>
-__device__ __noinline__ inline void prepare_input(const float* x, int n, const float* gain, float eps, bool whole, char* memory, int team) {
+__device__ __noinline__ inline float prepare_input(const float* x, int n, const float* gain, float eps, bool whole, char* memory, int team) {
   __shared__ float partial[kStepWarps];
   const RowInput in = row_input_at(memory, n);
-  const int thread = static_cast<int>(threadIdx.x), warp = thread / 32, lane = thread % 32;
+  const int thread = static_cast<int>(threadIdx.x), warp = thread / 32, lane = thread % 32, last = n / 4 - 1;
   const float4* fours = reinterpret_cast<const float4*>(x);
   const float4* gains = reinterpret_cast<const float4*>(gain);
   float squares = 0.0f;
   constexpr int kAtOnce = 4;
 #pragma unroll 1
-  for (int i0 = thread; i0 < n / 4; i0 += team * kAtOnce) {
+  for (int base = thread - lane; base <= last; base += team * kAtOnce) {
     float4 v[kAtOnce];
 #pragma unroll
-    for (int u = 0; u < kAtOnce; ++u) v[u] = __ldcg(fours + min(i0 + u * team, n / 4 - 1));
+    for (int u = 0; u < kAtOnce; ++u) v[u] = __ldcg(fours + min(base + lane + u * team, last));
 #pragma unroll
     for (int u = 0; u < kAtOnce; ++u) {
-      const int i = i0 + u * team;
-      if (i >= n / 4) break;
-      squares += v[u].x * v[u].x + v[u].y * v[u].y + v[u].z * v[u].z + v[u].w * v[u].w;
-      (i & 1 ? in.high : in.low)[i >> 1] = v[u];
+      if (base + u * team > last) break;
+      const int i = base + lane + u * team;
+      const bool there = i <= last;
+      if (gain) {
+        if (there) squares += v[u].x * v[u].x + v[u].y * v[u].y + v[u].z * v[u].z + v[u].w * v[u].w;
+        const float4 g = __ldg(gains + min(i, last));
+        v[u].x *= g.x, v[u].y *= g.y, v[u].z *= g.z, v[u].w *= g.w;
+      }
+      if (there) (i & 1 ? in.high : in.low)[i >> 1] = v[u];
+      if constexpr (kWhole) {
+        if (whole) round_four(in, i, v[u], there);
+      }
     }
   }
   if (gain) {
-    const float4 first_gain = __ldg(gains + min(thread, n / 4 - 1));  // on its way while the squares meet
     squares = sum_of_warp(squares);
     if (lane == 0) partial[warp] = squares;
-    team_barrier(team);
-    float sum = 0.0f;
-    for (int w = 0; w < team / 32; ++w) sum += partial[w];
-    const float scale = rsqrtf(sum / static_cast<float>(n) + eps);
-#pragma unroll 1
-    for (int i = thread; i < n / 4; i += team) {
-      const float4 g = i == thread ? first_gain : __ldg(gains + i);
-      float4& v = (i & 1 ? in.high : in.low)[i >> 1];
-      v.x *= scale * g.x, v.y *= scale * g.y, v.z *= scale * g.z, v.w *= scale * g.w;
-    }
   }
   team_barrier(team);
-  if constexpr (kWhole) {
-    if (!whole) return;
-    quantize_input(in, n, warp, team / 32, lane);
-    team_barrier(team);
-  }
+  if (!gain) return 1.0f;
+  float sum = 0.0f;
+#pragma unroll 4
+  for (int w = 0; w < team / 32; ++w) sum += partial[w];
+  return rsqrtf(sum / static_cast<float>(n) + eps);
 }
 template <unsigned kFormats>
-__device__ __forceinline__ void prepare_for(const float* x, int n, const Norm& norm, bool whole, char* memory, int team = kStepThreads) {
-  prepare_input<(kFormats & kHasWhole) != 0>(x, n, norm.gain, norm.eps, whole, memory, team);
+__device__ __forceinline__ float prepare_for(const float* x, int n, const Norm& norm, bool whole, char* memory, int team = kStepThreads) {
+  return prepare_input<(kFormats & kHasWhole) != 0>(x, n, norm.gain, norm.eps, whole, memory, team);
 }
 
 __device__ __forceinline__ RowInput input_from(const RowInput& in, int value) {

@@ -18,20 +18,29 @@ __device__ __forceinline__ int rounds_of(int rows, int R) {
   return R * (((rows + R - 1) / R + warps - 1) / warps);
 }
 
-// Rows of the layers one after the other. R divides the height of each layer but the last.
+// Where row `row` of the layers one after the other is.
+__device__ __forceinline__ int layer_of(const ProjectOp& op, int& row) {
+  int m = 0;
+  while (m + 1 < op.n && row >= op.w[m].n_out) row -= static_cast<int>(op.w[m].n_out), ++m;
+  return m;
+}
+
+// R divides the height of each layer but the last.
 template <unsigned kFormats, int R>
-__device__ __forceinline__ void project_rows(const ProjectOp& op, int rows, char* memory, int lane) {
+__device__ __forceinline__ void project_rows(const ProjectOp& op, int rows, char* memory, float scale, int lane) {
 #pragma unroll 1
   for (int first = step_warp() * R; first < rows; first += step_warps() * R) {
-    int m = 0, row = first;
-    while (m + 1 < op.n && row >= op.w[m].n_out) row -= static_cast<int>(op.w[m].n_out), ++m;
+    int row = first;
+    const int m = layer_of(op, row);
     const Matrix& w = op.w[m];
     const int there = min(R, static_cast<int>(w.n_out) - row);
     // Of a last row without its neighbours, the same one R times.
-    const float4 sum = rows_times_input<kFormats, R>(&w, row, there == R ? R / 2 : 0, memory, 32);
-    float value = lane == 0 ? sum.x : lane == R / 2 ? sum.y : lane == 1 ? sum.z : sum.w;
-    if (there < R) value = sum.x;
+    float4 sum;
+    if constexpr (R == 1) sum = few_rows_times_input<kFormats, 1>(&w, row, 0, memory, 32);
+    else sum = rows_times_input<kFormats, R>(&w, row, there == R ? R / 2 : 0, memory, 32);
+    float value = lane == 0 || there < R ? sum.x : lane == R / 2 ? sum.y : lane == 1 ? sum.z : sum.w;
     if (lane >= (there == R ? R : 1)) continue;
+    value *= scale;
     if (op.bias[m]) value += op.bias[m][row + lane];
     if (op.add) value += __ldcg(op.y[m] + row + lane);
     op.y[m][row + lane] = value;
@@ -49,17 +58,20 @@ __device__ inline void project_op(const ProjectOp& op, char* memory) {
     rows += static_cast<int>(op.w[m].n_out);
     while (op.w[m].n_out % common != 0) common /= 2;
   }
-  prepare_for<kFormats>(op.x, n_in, op.norm, whole, memory);
   // More rows at a time have more reads under way, where they do not leave warps without work.
   const int least = rounds_of(rows, 1);
+  int at_once = 1;
+  if ((kFormats & kHasWhole) && whole && !floats && common == 4 && 8 * rounds_of(rows, 4) <= 9 * least) at_once = 4;
+  else if ((!(kFormats & kHasWhole) || kFormats == kHasAll) && common >= 2 && (!floats || kFormats == kHasF32) && 8 * rounds_of(rows, 2) <= 9 * least) at_once = 2;
+  const float scale = prepare_for<kFormats>(op.x, n_in, op.norm, whole, memory);
   constexpr unsigned kWideFormats = kFormats == kHasF32 ? kFormats : kFormats & ~kHasF32;
   if constexpr (kFormats & kHasWhole) {
-    if (whole && !floats && common == 4 && 8 * rounds_of(rows, 4) <= 9 * least) return project_rows<kWideFormats, 4>(op, rows, memory, lane);
+    if (at_once == 4) return project_rows<kWideFormats, 4>(op, rows, memory, scale, lane);
   }
   if constexpr (!(kFormats & kHasWhole) || kFormats == kHasAll) {
-    if (common >= 2 && (!floats || kFormats == kHasF32) && 8 * rounds_of(rows, 2) <= 9 * least) return project_rows<kWideFormats, 2>(op, rows, memory, lane);
+    if (at_once == 2) return project_rows<kWideFormats, 2>(op, rows, memory, scale, lane);
   }
-  project_rows<kFormats, 1>(op, rows, memory, lane);
+  project_rows<kFormats, 1>(op, rows, memory, scale, lane);
 }
 
 // The formats of layers that are f32 only where all is.
@@ -78,9 +90,14 @@ __device__ inline void gate_up_op(const GateUpOp& op, char* memory, int stamp) {
   float* weights = logits + 3 * n_experts;
   int32_t* ids = reinterpret_cast<int32_t*>(weights + k);
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  const int shared_width = shared ? static_cast<int>(op.shared_gate.n_out) : 0, width = routed ? static_cast<int>(op.gate.n_out) : 1;
+  constexpr int P = kFormats & kHasWhole ? 2 : 1;
+  __shared__ float scale_of_input;
   // The last warp chooses the experts while the others prepare the input and begin with the shared expert.
+  float scale = 1.0f;
   if (warp < kTeam / 32) {
-    prepare_for<kFormats>(op.x, n_in, op.norm, whole, memory, kTeam);
+    scale = prepare_for<kFormats>(op.x, n_in, op.norm, whole, memory, kTeam);
+    if (threadIdx.x == 0) scale_of_input = scale;
     asm volatile("bar.arrive 2, %0;" ::"n"(kStepThreads) : "memory");
   } else {
     if (routed) {
@@ -94,11 +111,10 @@ __device__ inline void gate_up_op(const GateUpOp& op, char* memory, int stamp) {
       if (lane == 0) chosen = stamp;
     }
     asm volatile("bar.sync 2, %0;" ::"n"(kStepThreads) : "memory");  // the input is there
+    scale = scale_of_input;
   }
   // Items: a gate's row with up's (of whole numbers two of each), of the shared expert, then of the chosen ones, whose ids are
   // waited for only then. P divides the widths, which are multiples of 8.
-  constexpr int P = kFormats & kHasWhole ? 2 : 1;
-  const int shared_width = shared ? static_cast<int>(op.shared_gate.n_out) : 0, width = routed ? static_cast<int>(op.gate.n_out) : 1;
   const int items = shared_width + (routed ? k * width : 0);
   bool waited = false;
 #pragma unroll 1
@@ -115,7 +131,7 @@ __device__ inline void gate_up_op(const GateUpOp& op, char* memory, int stamp) {
     const Matrix& gate = own ? op.shared_gate : op.gate;
     const float4 sum = rows_times_input<kLayerFormats<kFormats>, 2 * P>(&gate, row, gate.n_experts * gate.n_out, memory, 32);
     if (lane >= P) continue;
-    float g = lane == 0 ? sum.x : sum.z, u = lane == 0 ? sum.y : sum.w;
+    float g = (lane == 0 ? sum.x : sum.z) * scale, u = (lane == 0 ? sum.y : sum.w) * scale;
     if (!own && op.gate_bias) g += op.gate_bias[row + lane], u += op.up_bias[row + lane];
     op.h[(own ? (routed ? k * width : 0) + i : at) + lane] = gated(op.form, g, u);
   }
