@@ -102,6 +102,40 @@ const char* name_of(OpKind kind) {
   return "?";
 }
 
+namespace {
+int processors() {
+  static const int n = [] {
+    int device = 0, count = 0;
+    check(cudaGetDevice(&device), "cudaGetDevice");
+    check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device), "cudaDeviceGetAttribute");
+    return count;
+  }();
+  return n;
+}
+}  // namespace
+
+// More rows at a time have more reads under way and fewer rounds, but leave warps without work where there are few rows. A round
+// takes about as long as four rows' share of it.
+void StepProgram::plan(ProjectOp& op) {
+  const int64_t warps = int64_t{processors()} * kStepWarps;
+  int64_t common = 4;  // rows that a warp may take without reaching over the end of a layer
+  bool floats = false;
+  for (int m = 0; m < op.n; ++m) {
+    op.rows += static_cast<int>(op.w[m].n_out);
+    op.whole = op.whole || is_whole(op.w[m]);
+    floats = floats || op.w[m].format == Format::kF32;
+    while (op.w[m].n_out % common != 0) common /= 2;
+  }
+  const auto cost = [&](int64_t rows) { return static_cast<double>(ceil_div(ceil_div(op.rows, rows), warps)) * (4.0 + static_cast<double>(rows)); };
+  const int many = op.whole ? 4 : 2;
+  if (!floats && common >= many && cost(many) < cost(1)) op.at_once = many;
+}
+
+void StepProgram::plan(AttentionOp& op) {
+  op.group = op.n_heads / op.n_kv_heads;
+  op.blocks = static_cast<int>(ceil_div(op.group, kHeadsAtOnce));
+}
+
 void StepProgram::finish(size_t shared_bytes, unsigned formats) {
   kernel_ = kernel_for(formats);
   shared_bytes_ = shared_bytes;
@@ -109,15 +143,14 @@ void StepProgram::finish(size_t shared_bytes, unsigned formats) {
   check(cudaMemcpy(device_ops_.data(), ops_.data(), device_ops_.bytes(), cudaMemcpyHostToDevice), "copying a step's operators");
   barrier_ = DeviceBuffer<unsigned>(1);
   clocks_ = DeviceBuffer<long long>(ops_.size() + 1);
-  int device = 0, processors = 0, most = 0, per_processor = 0;
+  int device = 0, most = 0, per_processor = 0;
   check(cudaGetDevice(&device), "cudaGetDevice");
-  check(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device), "cudaDeviceGetAttribute");
   check(cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device), "cudaDeviceGetAttribute");
   if (shared_bytes > static_cast<size_t>(most)) throw Failure("a step of this model needs more shared memory than the GPU has");
   check(cudaFuncSetAttribute(kernel_, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)), "cudaFuncSetAttribute");
   check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&per_processor, kernel_, kStepThreads, shared_bytes), "cudaOccupancy");
   if (per_processor < 1) throw Failure("a step of this model does not fit on one of the GPU's multiprocessors");
-  blocks_ = processors;
+  blocks_ = processors();
 }
 
 void StepProgram::launch(const StepState* state, cudaStream_t stream) const {

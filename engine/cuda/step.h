@@ -57,6 +57,9 @@ struct ProjectOp {
   bool add = false;
   const float* x = nullptr;
   Norm norm;
+  // Made by StepProgram::add(): rows of all layers, how many of them a warp takes at a time, whether numbers are whole.
+  int rows = 0, at_once = 1;
+  bool whole = false;
 };
 
 // kv [C + R] becomes the cache's row (normed, rotated), q [H, nope + R] becomes queries [H, C + R]: the first part folded through
@@ -101,6 +104,7 @@ struct AttentionOp {
   int window = 0;  // positions a token sees, its own included; 0: all
   bool float_cache = false;
   float* partial = nullptr;
+  int group = 1, blocks = 1;  // made by StepProgram::add(): heads of a key head, and blocks that they take
 };
 
 // out [H, n] = W_h . merged_h for latent attention (W [H, n, dv]), or merged_h itself where `w` is empty.
@@ -156,8 +160,9 @@ static_assert(sizeof(Op) % 16 == 0);
 class StepProgram {
  public:
   template <typename What>
-  void add(OpKind kind, const What& what) {
+  void add(OpKind kind, What what) {
     static_assert(std::is_trivially_copyable_v<What> && sizeof(What) <= kOpBytes);
+    plan(what);
     Op op{};
     op.kind = kind;
     std::memcpy(op.what, &what, sizeof what);
@@ -176,6 +181,12 @@ class StepProgram {
   std::string profile(const StepState* state, cudaStream_t stream);
 
  private:
+  // What every block would otherwise work out anew: divisions are slow there.
+  template <typename What>
+  static void plan(What&) {}
+  static void plan(ProjectOp& op);
+  static void plan(AttentionOp& op);
+
   std::vector<Op> ops_;
   std::vector<double> bytes_;
   DeviceBuffer<Op> device_ops_;

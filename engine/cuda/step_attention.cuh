@@ -24,7 +24,7 @@ __device__ inline Pieces pieces_of(int position, int window) {
   p.first = window > 0 && p.end > window ? p.end - window : 0;
   const int count = p.end - p.first;
   p.rows = ((count + kMaxPieces - 1) / kMaxPieces + kRowsAtOnce - 1) / kRowsAtOnce * kRowsAtOnce;
-  p.n = (count + p.rows - 1) / p.rows;
+  p.n = p.rows == kRowsAtOnce ? (count + kRowsAtOnce - 1) / kRowsAtOnce : (count + p.rows - 1) / p.rows;
   return p;
 }
 
@@ -157,16 +157,14 @@ struct AttentionItem {
   float* out;  // [n_heads, dv + 2]
 };
 __device__ inline int attention_items(const AttentionOp& a, const Pieces& pieces) {
-  const int group = a.n_heads / a.n_kv_heads;
-  return pieces.n * a.n_kv_heads * ((group + kHeadsAtOnce - 1) / kHeadsAtOnce);
+  return pieces.n * a.n_kv_heads * a.blocks;
 }
 __device__ inline AttentionItem attention_item(const AttentionOp& a, const Pieces& pieces, int item) {
-  const int group = a.n_heads / a.n_kv_heads, blocks = (group + kHeadsAtOnce - 1) / kHeadsAtOnce;
-  const int piece = item % pieces.n, at = item / pieces.n;
+  const int at = item / pieces.n, piece = item - at * pieces.n;
   AttentionItem i;
-  i.key_head = at / blocks;
-  i.first_head = i.key_head * group + at % blocks * kHeadsAtOnce;
-  i.n_heads = min(kHeadsAtOnce, (i.key_head + 1) * group - i.first_head);
+  i.key_head = a.blocks == 1 ? at : at / a.blocks;
+  i.first_head = i.key_head * a.group + (at - i.key_head * a.blocks) * kHeadsAtOnce;
+  i.n_heads = min(kHeadsAtOnce, (i.key_head + 1) * a.group - i.first_head);
   i.begin = pieces.first + piece * pieces.rows;
   i.end = min(pieces.end, i.begin + pieces.rows);
   i.out = a.partial + (static_cast<int64_t>(piece) * a.n_heads + i.first_head) * (a.dv + 2);

@@ -12,12 +12,6 @@ __device__ inline void begin_op(const BeginOp& op, const StepState& state) {
   for (int i = at; i < op.turns.n_pairs; i += all) op.out[i] = turn_of(op.turns, state.position, i);
 }
 
-// Rounds of a device full of warps that take R rows each, in rows.
-__device__ __forceinline__ int rounds_of(int rows, int R) {
-  const int warps = step_warps();
-  return R * (((rows + R - 1) / R + warps - 1) / warps);
-}
-
 // Where row `row` of the layers one after the other is.
 __device__ __forceinline__ int layer_of(const ProjectOp& op, int& row) {
   int m = 0;
@@ -50,28 +44,15 @@ __device__ __forceinline__ void project_rows(const ProjectOp& op, int rows, char
 template <unsigned kFormats>
 __device__ inline void project_op(const ProjectOp& op, char* memory) {
   const int n_in = static_cast<int>(op.w[0].n_in), lane = threadIdx.x % 32;
-  bool whole = false, floats = false;
-  int rows = 0, common = 4;  // rows that a warp may take without reaching over the end of a layer
-  for (int m = 0; m < op.n; ++m) {
-    whole = whole || is_whole(op.w[m]);
-    floats = floats || op.w[m].format == Format::kF32;
-    rows += static_cast<int>(op.w[m].n_out);
-    while (op.w[m].n_out % common != 0) common /= 2;
-  }
-  // More rows at a time have more reads under way, where they do not leave warps without work.
-  const int least = rounds_of(rows, 1);
-  int at_once = 1;
-  if ((kFormats & kHasWhole) && whole && !floats && common == 4 && 8 * rounds_of(rows, 4) <= 9 * least) at_once = 4;
-  else if ((!(kFormats & kHasWhole) || kFormats == kHasAll) && common >= 2 && (!floats || kFormats == kHasF32) && 8 * rounds_of(rows, 2) <= 9 * least) at_once = 2;
-  const float scale = prepare_for<kFormats>(op.x, n_in, op.norm, whole, memory);
+  const float scale = prepare_for<kFormats>(op.x, n_in, op.norm, op.whole, memory);
   constexpr unsigned kWideFormats = kFormats == kHasF32 ? kFormats : kFormats & ~kHasF32;
   if constexpr (kFormats & kHasWhole) {
-    if (at_once == 4) return project_rows<kWideFormats, 4>(op, rows, memory, scale, lane);
+    if (op.at_once == 4) return project_rows<kWideFormats, 4>(op, op.rows, memory, scale, lane);
   }
   if constexpr (!(kFormats & kHasWhole) || kFormats == kHasAll) {
-    if (at_once == 2) return project_rows<kWideFormats, 2>(op, rows, memory, scale, lane);
+    if (op.at_once == 2) return project_rows<kWideFormats, 2>(op, op.rows, memory, scale, lane);
   }
-  project_rows<kFormats, 1>(op, rows, memory, scale, lane);
+  project_rows<kFormats, 1>(op, op.rows, memory, scale, lane);
 }
 
 // The formats of layers that are f32 only where all is.
