@@ -25,7 +25,9 @@ std::filesystem::path module_path() {
   return program.parent_path() / kModule;
 }
 
-base::Error missing(const std::string& why) { return {base::ErrorCode::kNotFound, why}; }
+base::Error missing(const std::string& why) {
+  return {base::ErrorCode::kNotFound, why};
+}
 
 base::Result<Accelerator*> open_module() {
   const std::filesystem::path path = module_path();

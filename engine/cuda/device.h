@@ -28,7 +28,9 @@ inline void check(cudaError_t error, const char* what) {
   cudaGetLastError();  // the next call starts clean where the error does not stick
   throw Failure(std::string(what) + ": " + cudaGetErrorString(error), error == cudaErrorMemoryAllocation);
 }
-inline void check_launch(const char* kernel) { check(cudaGetLastError(), kernel); }
+inline void check_launch(const char* kernel) {
+  check(cudaGetLastError(), kernel);
+}
 
 template <typename T>
 class DeviceBuffer {
@@ -37,7 +39,8 @@ class DeviceBuffer {
   explicit DeviceBuffer(size_t n) : n_(n) {
     if (n > 0) check(cudaMalloc(&data_, n * sizeof(T)), "cudaMalloc");
   }
-  DeviceBuffer(DeviceBuffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)), n_(std::exchange(other.n_, 0)) {}
+  DeviceBuffer(DeviceBuffer&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), n_(std::exchange(other.n_, 0)) {}
   DeviceBuffer& operator=(DeviceBuffer&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(n_, other.n_);
@@ -54,6 +57,8 @@ class DeviceBuffer {
   size_t n_ = 0;
 };
 
-constexpr int64_t ceil_div(int64_t n, int64_t by) { return (n + by - 1) / by; }
+constexpr int64_t ceil_div(int64_t n, int64_t by) {
+  return (n + by - 1) / by;
+}
 
 }  // namespace engine::cuda

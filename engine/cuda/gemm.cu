@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // engine/cuda/gemm.cu: which kernel makes a product, and its launch.
-#include "engine/cuda/gemm.h"
-
 #include <algorithm>
 #include <cstdlib>
 
+#include "engine/cuda/gemm.h"
 #include "engine/cuda/gemm_f32.cuh"
 #include "engine/cuda/gemm_mma.cuh"
 #include "engine/cuda/gemm_paths.h"
@@ -31,7 +30,8 @@ void launch_f32(const Gemm& g, cudaStream_t stream) {
 template <bool kPair, typename W>
 void launch_mma(const Gemm& g, cudaStream_t stream) {
   constexpr auto kernel = gemm_mma_kernel<kPair, W>;
-  static const cudaError_t allowed = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kMmaShared);
+  static const cudaError_t allowed =
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kMmaShared);
   check(allowed, "gemm: shared memory");
   const int64_t column_tiles = ceil_div(g.w.n_out, kPair ? kMmaColumns / 2 : kMmaColumns);
   kernel<<<blocks_of(g, column_tiles), kMmaThreads, kMmaShared, stream>>>(g, static_cast<int>(column_tiles));
@@ -46,7 +46,8 @@ Encode encoder() {
     void* function = nullptr;
     cudaDriverEntryPointQueryResult found{};
 #if CUDART_VERSION >= 12050
-    const cudaError_t error = cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000, cudaEnableDefault, &found);
+    const cudaError_t error =
+        cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &function, 12000, cudaEnableDefault, &found);
 #else
     const cudaError_t error = cudaGetDriverEntryPoint("cuTensorMapEncodeTiled", &function, cudaEnableDefault, &found);
 #endif
@@ -57,8 +58,8 @@ Encode encoder() {
   return encode;
 }
 
-// Boxes of `rows` rows; experts follow each other, so that a box at an expert's end reaches into the next one's rows, whose
-// sums are not stored.
+// Boxes of `rows` rows; experts follow each other, so that a box at an expert's end reaches into the next one's rows,
+// whose sums are not stored.
 bool map_boxes(CUtensorMap& map, const Matrix& m, int rows) {
   const cuuint64_t sizes[2] = {static_cast<cuuint64_t>(m.n_in), static_cast<cuuint64_t>(m.n_experts * m.n_out)};
   const cuuint64_t row_bytes[1] = {static_cast<cuuint64_t>(m.n_in) * 2};
@@ -99,7 +100,8 @@ void launch_wgmma(const Gemm& g, cudaStream_t stream) {
   bulk ? launch_wgmma<kPair, kColumns, true>(g, maps, stream) : launch_wgmma<kPair, kColumns, false>(g, maps, stream);
 }
 
-// Whether the code for Hopper's own instructions is here and runs on this device: it alone keeps barriers in shared memory.
+// Whether the code for Hopper's own instructions is here and runs on this device: it alone keeps barriers in shared
+// memory.
 bool has_wgmma() {
   static const bool has = [] {
     cudaFuncAttributes attributes{};
@@ -113,7 +115,8 @@ template <bool kPair>
 void launch_wgmma(const Gemm& g, cudaStream_t stream) {
   // Wide tiles read less for each product; narrow ones leave fewer multiprocessors without work at the end.
   const auto rounds = [&](int columns) {
-    return ceil_div(static_cast<int64_t>(blocks_of(g, ceil_div(g.w.n_out, kPair ? columns / 2 : columns))), multiprocessors());
+    return ceil_div(static_cast<int64_t>(blocks_of(g, ceil_div(g.w.n_out, kPair ? columns / 2 : columns))),
+                    multiprocessors());
   };
   constexpr double kNarrowCost = 0.6;  // of a wide tile
   bool narrow = kNarrowCost * static_cast<double>(rounds(128)) < static_cast<double>(rounds(256));
@@ -127,12 +130,18 @@ void launch_bf16(const Gemm& g, cudaStream_t stream) {
   if (plain && gemm_paths().wgmma && has_wgmma()) return launch_wgmma<kPair>(g, stream);
   if (kPair && g.w.format != g.w_up.format) return launch_mma<kPair, MixedWeights>(g, stream);
   switch (g.w.format) {
-    case Format::kF32: return launch_mma<kPair, Weights<Format::kF32>>(g, stream);
-    case Format::kBF16: return launch_mma<kPair, Weights<Format::kBF16>>(g, stream);
-    case Format::kF16: return launch_mma<kPair, Weights<Format::kF16>>(g, stream);
-    case Format::kInt8: return launch_mma<kPair, Weights<Format::kInt8>>(g, stream);
-    case Format::kInt4: return launch_mma<kPair, Weights<Format::kInt4>>(g, stream);
-    case Format::kWide: return launch_mma<kPair, Weights<Format::kWide>>(g, stream);
+    case Format::kF32:
+      return launch_mma<kPair, Weights<Format::kF32>>(g, stream);
+    case Format::kBF16:
+      return launch_mma<kPair, Weights<Format::kBF16>>(g, stream);
+    case Format::kF16:
+      return launch_mma<kPair, Weights<Format::kF16>>(g, stream);
+    case Format::kInt8:
+      return launch_mma<kPair, Weights<Format::kInt8>>(g, stream);
+    case Format::kInt4:
+      return launch_mma<kPair, Weights<Format::kInt4>>(g, stream);
+    case Format::kWide:
+      return launch_mma<kPair, Weights<Format::kWide>>(g, stream);
   }
 }
 
@@ -158,8 +167,10 @@ __global__ void gemm_tail_kernel(const __grid_constant__ Gemm g, int64_t first) 
   if (lane != 0) return;
   if (g.bias) sum += g.bias[column];
   const int64_t at = row * g.y_stride + column;
-  if (g.store == Store::kActivation) static_cast<T*>(g.y)[at] = from_f32<T>(sum);
-  else static_cast<float*>(g.y)[at] = g.store == Store::kAddF32 ? static_cast<float*>(g.y)[at] + sum : sum;
+  if (g.store == Store::kActivation)
+    static_cast<T*>(g.y)[at] = from_f32<T>(sum);
+  else
+    static_cast<float*>(g.y)[at] = g.store == Store::kAddF32 ? static_cast<float*>(g.y)[at] + sum : sum;
 }
 
 bool is_set(const char* variable) {
@@ -177,15 +188,28 @@ GemmPaths& gemm_paths() {
 void round_matrix(const Matrix& w, void* out, cudaStream_t stream) {
   constexpr int kThreads = 256;
   const int64_t n = w.n_experts * w.n_out * (w.n_in / 8);
-  const auto blocks = static_cast<unsigned>(std::clamp<int64_t>(ceil_div(n, kThreads), 1, int64_t{multiprocessors()} * 16));
+  const auto blocks =
+      static_cast<unsigned>(std::clamp<int64_t>(ceil_div(n, kThreads), 1, int64_t{multiprocessors()} * 16));
   auto* to = static_cast<uint4*>(out);
   switch (w.format) {
-    case Format::kF32: round_kernel<Weights<Format::kF32>><<<blocks, kThreads, 0, stream>>>(w, to); break;
-    case Format::kBF16: round_kernel<Weights<Format::kBF16>><<<blocks, kThreads, 0, stream>>>(w, to); break;
-    case Format::kF16: round_kernel<Weights<Format::kF16>><<<blocks, kThreads, 0, stream>>>(w, to); break;
-    case Format::kInt8: round_kernel<Weights<Format::kInt8>><<<blocks, kThreads, 0, stream>>>(w, to); break;
-    case Format::kInt4: round_kernel<Weights<Format::kInt4>><<<blocks, kThreads, 0, stream>>>(w, to); break;
-    case Format::kWide: round_kernel<Weights<Format::kWide>><<<blocks, kThreads, 0, stream>>>(w, to); break;
+    case Format::kF32:
+      round_kernel<Weights<Format::kF32>><<<blocks, kThreads, 0, stream>>>(w, to);
+      break;
+    case Format::kBF16:
+      round_kernel<Weights<Format::kBF16>><<<blocks, kThreads, 0, stream>>>(w, to);
+      break;
+    case Format::kF16:
+      round_kernel<Weights<Format::kF16>><<<blocks, kThreads, 0, stream>>>(w, to);
+      break;
+    case Format::kInt8:
+      round_kernel<Weights<Format::kInt8>><<<blocks, kThreads, 0, stream>>>(w, to);
+      break;
+    case Format::kInt4:
+      round_kernel<Weights<Format::kInt4>><<<blocks, kThreads, 0, stream>>>(w, to);
+      break;
+    case Format::kWide:
+      round_kernel<Weights<Format::kWide>><<<blocks, kThreads, 0, stream>>>(w, to);
+      break;
   }
   check_launch("round_matrix");
 }
@@ -199,14 +223,16 @@ void gemm(const Gemm& g, bool exact, cudaStream_t stream) {
     return pair ? launch_f32<true>(g, stream) : launch_f32<false>(g, stream);
   }
   const int64_t tail = g.w.n_out % 8;
-  if (tail != 0 && (pair || g.tiles)) throw Failure("gemm: gated and grouped products need heights that are multiples of 8");
+  if (tail != 0 && (pair || g.tiles))
+    throw Failure("gemm: gated and grouped products need heights that are multiples of 8");
   if (g.w.n_out > tail) {
     Gemm even = g;
     even.w.n_out -= tail;
     pair ? launch_bf16<true>(even, stream) : launch_bf16<false>(even, stream);
   }
   if (tail != 0) {
-    gemm_tail_kernel<__nv_bfloat16><<<static_cast<unsigned>(g.n_rows), static_cast<unsigned>(tail * 32), 0, stream>>>(g, g.w.n_out - tail);
+    gemm_tail_kernel<__nv_bfloat16>
+        <<<static_cast<unsigned>(g.n_rows), static_cast<unsigned>(tail * 32), 0, stream>>>(g, g.w.n_out - tail);
     check_launch("gemm");
   }
 }

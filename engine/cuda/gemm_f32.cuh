@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/cuda/gemm_f32.cuh: products in f32 without tensor cores, which would round their inputs. 128 x 128 tiles, 8 x 8 a thread.
+// engine/cuda/gemm_f32.cuh: products in f32 without tensor cores, which would round their inputs. 128 x 128 tiles, 8 x
+// 8 a thread.
 #pragma once
 #include "engine/cuda/gemm_tiles.cuh"
 
@@ -18,7 +19,8 @@ __global__ void __launch_bounds__(kF32Threads, 2) gemm_f32_kernel(const __grid_c
   if (at >= row_tiles * column_tiles) return;
   const TilePlace place = tile_place(at, row_tiles, column_tiles);
   const TileRows rows = tile_rows(g, place.row_tile);
-  const int64_t n_in = g.w.n_in, n_out = g.w.n_out, first_column = int64_t{place.column_tile} * (kPair ? 64 : kF32Columns);
+  const int64_t n_in = g.w.n_in, n_out = g.w.n_out,
+                first_column = int64_t{place.column_tile} * (kPair ? 64 : kF32Columns);
 
   // This thread copies four values of depth in one row of either tile.
   const int r = static_cast<int>(threadIdx.x) / 2, depth = static_cast<int>(threadIdx.x) % 2 * 4;
@@ -26,7 +28,8 @@ __global__ void __launch_bounds__(kF32Threads, 2) gemm_f32_kernel(const __grid_c
   const float *from_x = nullptr, *from_w = nullptr;
   if (row < rows.end) from_x = static_cast<const float*>(g.x) + (g.gather ? g.gather[row] : row) * g.x_stride + depth;
   if (out < n_out)
-    from_w = static_cast<const float*>(kPair && r >= 64 ? g.w_up.quants : g.w.quants) + (rows.expert * n_out + out) * n_in + depth;
+    from_w = static_cast<const float*>(kPair && r >= 64 ? g.w_up.quants : g.w.quants) +
+             (rows.expert * n_out + out) * n_in + depth;
   float4 next_x, next_w;
   const auto read = [&](int k) {
     const bool inside = k + depth < n_in;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // engine/cuda/gemm_hopper.cuh: the instructions of Hopper that gemm_wgmma.cuh is made of, one a function.
 //
-// Source   PTX ISA 9.0, sections "mbarrier", "cp.async.bulk.tensor", "wgmma.mma_async" and its "matrix descriptor", "setmaxnreg"
+// Source   PTX ISA 9.0, sections "mbarrier", "cp.async.bulk.tensor", "wgmma.mma_async" and its "matrix descriptor",
+// "setmaxnreg"
 #pragma once
 #include <cuda.h>
 
@@ -10,7 +11,8 @@
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
 namespace engine::cuda {
 
-// Barriers in shared memory. A phase ends when `arrivals` threads have arrived and the bytes that were announced are there.
+// Barriers in shared memory. A phase ends when `arrivals` threads have arrived and the bytes that were announced are
+// there.
 __device__ __forceinline__ void barrier_init(uint32_t barrier, int arrivals) {
   asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(arrivals) : "memory");
 }
@@ -36,19 +38,23 @@ __device__ __forceinline__ bool barrier_passed(uint32_t barrier, uint32_t parity
       : "memory");
   return passed != 0;
 }
-// Waits for the end of the phase of this parity; of a new barrier the phase before the first one has ended, with parity 1.
+// Waits for the end of the phase of this parity; of a new barrier the phase before the first one has ended, with
+// parity 1.
 __device__ __forceinline__ void barrier_wait(uint32_t barrier, uint32_t parity) {
   while (!barrier_passed(barrier, parity)) {
   }
 }
 
 // What this thread has written to shared memory is seen by wgmma after the next barrier.
-__device__ __forceinline__ void show_to_wgmma() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+__device__ __forceinline__ void show_to_wgmma() {
+  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+}
 
 // The box of `map` at column k, row `row`, zeros outside of the matrix; its bytes count at `barrier`.
 __device__ __forceinline__ void copy_box(uint32_t to, const CUtensorMap& map, int k, int row, uint32_t barrier) {
   asm volatile(
-      "cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], [%4];" ::"r"(to),
+      "cp.async.bulk.tensor.2d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], [%4];" ::
+          "r"(to),
       "l"(&map), "r"(k), "r"(row), "r"(barrier)
       : "memory");
 }
@@ -62,12 +68,18 @@ __device__ __forceinline__ void give_registers() {
   asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(N));
 }
 
-// Rows of 128 bytes from a multiple of 1,024 on, permuted as piece_at() does; + 2 is sixteen values further on in every row.
+// Rows of 128 bytes from a multiple of 1,024 on, permuted as piece_at() does; + 2 is sixteen values further on in every
+// row.
 __device__ __forceinline__ uint64_t tile_descriptor(uint32_t address) {
-  return static_cast<uint64_t>((address & 0x3ffffU) >> 4) | uint64_t{1} << 16 | uint64_t{1024 >> 4} << 32 | uint64_t{1} << 62;
+  return static_cast<uint64_t>((address & 0x3ffffU) >> 4) | uint64_t{1} << 16 | uint64_t{1024 >> 4} << 32 |
+         uint64_t{1} << 62;
 }
-__device__ __forceinline__ void products_begin() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
-__device__ __forceinline__ void products_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
+__device__ __forceinline__ void products_begin() {
+  asm volatile("wgmma.fence.sync.aligned;" ::: "memory");
+}
+__device__ __forceinline__ void products_commit() {
+  asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory");
+}
 template <int N>
 __device__ __forceinline__ void products_wait() {
   asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(N) : "memory");
@@ -76,7 +88,8 @@ __device__ __forceinline__ void products_wait() {
 template <int N>
 __device__ __forceinline__ void pin(float (&sum)[N][4]) {
 #pragma unroll
-  for (int i = 0; i < N; ++i) asm volatile("" : "+f"(sum[i][0]), "+f"(sum[i][1]), "+f"(sum[i][2]), "+f"(sum[i][3])::"memory");
+  for (int i = 0; i < N; ++i)
+    asm volatile("" : "+f"(sum[i][0]), "+f"(sum[i][1]), "+f"(sum[i][2]), "+f"(sum[i][3])::"memory");
 }
 
 // c = a . b^T (+ c): 64 rows of a, 16 of depth. A warp has 16 rows of c, laid out in tiles of 16 x 8 as mma's.
@@ -90,10 +103,9 @@ __device__ __forceinline__ void multiply_warpgroup(float (&c)[16][4], uint64_t a
       "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
       "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, "
       "%64, %65, add, 1, 1, 0, 0;\n}"
-      : GRAFT_TILE(0), GRAFT_TILE(1), GRAFT_TILE(2), GRAFT_TILE(3),
-        GRAFT_TILE(4), GRAFT_TILE(5), GRAFT_TILE(6), GRAFT_TILE(7),
-        GRAFT_TILE(8), GRAFT_TILE(9), GRAFT_TILE(10), GRAFT_TILE(11),
-        GRAFT_TILE(12), GRAFT_TILE(13), GRAFT_TILE(14), GRAFT_TILE(15)
+      : GRAFT_TILE(0), GRAFT_TILE(1), GRAFT_TILE(2), GRAFT_TILE(3), GRAFT_TILE(4), GRAFT_TILE(5), GRAFT_TILE(6),
+        GRAFT_TILE(7), GRAFT_TILE(8), GRAFT_TILE(9), GRAFT_TILE(10), GRAFT_TILE(11), GRAFT_TILE(12), GRAFT_TILE(13),
+        GRAFT_TILE(14), GRAFT_TILE(15)
       : "l"(a), "l"(b), "r"(static_cast<int>(add)));
 }
 __device__ __forceinline__ void multiply_warpgroup(float (&c)[32][4], uint64_t a, uint64_t b, bool add) {
@@ -109,13 +121,10 @@ __device__ __forceinline__ void multiply_warpgroup(float (&c)[32][4], uint64_t a
       "%96, %97, %98, %99, %100, %101, %102, %103, %104, %105, %106, %107, %108, %109, %110, %111, "
       "%112, %113, %114, %115, %116, %117, %118, %119, %120, %121, %122, %123, %124, %125, %126, %127}, "
       "%128, %129, add, 1, 1, 0, 0;\n}"
-      : GRAFT_TILE(0), GRAFT_TILE(1), GRAFT_TILE(2), GRAFT_TILE(3),
-        GRAFT_TILE(4), GRAFT_TILE(5), GRAFT_TILE(6), GRAFT_TILE(7),
-        GRAFT_TILE(8), GRAFT_TILE(9), GRAFT_TILE(10), GRAFT_TILE(11),
-        GRAFT_TILE(12), GRAFT_TILE(13), GRAFT_TILE(14), GRAFT_TILE(15),
-        GRAFT_TILE(16), GRAFT_TILE(17), GRAFT_TILE(18), GRAFT_TILE(19),
-        GRAFT_TILE(20), GRAFT_TILE(21), GRAFT_TILE(22), GRAFT_TILE(23),
-        GRAFT_TILE(24), GRAFT_TILE(25), GRAFT_TILE(26), GRAFT_TILE(27),
+      : GRAFT_TILE(0), GRAFT_TILE(1), GRAFT_TILE(2), GRAFT_TILE(3), GRAFT_TILE(4), GRAFT_TILE(5), GRAFT_TILE(6),
+        GRAFT_TILE(7), GRAFT_TILE(8), GRAFT_TILE(9), GRAFT_TILE(10), GRAFT_TILE(11), GRAFT_TILE(12), GRAFT_TILE(13),
+        GRAFT_TILE(14), GRAFT_TILE(15), GRAFT_TILE(16), GRAFT_TILE(17), GRAFT_TILE(18), GRAFT_TILE(19), GRAFT_TILE(20),
+        GRAFT_TILE(21), GRAFT_TILE(22), GRAFT_TILE(23), GRAFT_TILE(24), GRAFT_TILE(25), GRAFT_TILE(26), GRAFT_TILE(27),
         GRAFT_TILE(28), GRAFT_TILE(29), GRAFT_TILE(30), GRAFT_TILE(31)
       : "l"(a), "l"(b), "r"(static_cast<int>(add)));
 }

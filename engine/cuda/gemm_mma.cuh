@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/cuda/gemm_mma.cuh: products of bfloat16 rows with a matrix of any format, on the tensor cores of every device from 8.0 on.
+// engine/cuda/gemm_mma.cuh: products of bfloat16 rows with a matrix of any format, on the tensor cores of every device
+// from 8.0 on.
 //
-// A block makes 128 rows x 128 outputs (gated: 64 of either matrix), 64 values of depth at a time, out of shared memory that
-// is filled two steps ahead. Rows of x are gathered while they are copied. A tile's rows are 128 bytes whose eight 16-byte
-// pieces are permuted by the row's number, which keeps ldmatrix free of bank conflicts.
-// Source   PTX ISA 9.0, sections "mma", "ldmatrix" and "cp.async"
+// A block makes 128 rows x 128 outputs (gated: 64 of either matrix), 64 values of depth at a time, out of shared memory
+// that is filled two steps ahead. Rows of x are gathered while they are copied. A tile's rows are 128 bytes whose eight
+// 16-byte pieces are permuted by the row's number, which keeps ldmatrix free of bank conflicts. Source   PTX ISA 9.0,
+// sections "mma", "ldmatrix" and "cp.async"
 #pragma once
 #include "engine/cuda/gemm_tiles.cuh"
 #include "engine/cuda/gemm_weights.cuh"
@@ -15,7 +16,9 @@ inline constexpr int kMmaColumns = 128, kMmaDepth = 64, kMmaStages = 3, kMmaThre
 inline constexpr int kMmaTileBytes = 128 * kMmaDepth * 2;  // of x, and of W
 inline constexpr int kMmaShared = kMmaStages * 2 * kMmaTileBytes;
 
-__device__ __forceinline__ uint32_t shared_address(const void* p) { return static_cast<uint32_t>(__cvta_generic_to_shared(p)); }
+__device__ __forceinline__ uint32_t shared_address(const void* p) {
+  return static_cast<uint32_t>(__cvta_generic_to_shared(p));
+}
 
 // Where piece `piece` of row `row` of a tile lies.
 __device__ __forceinline__ uint32_t piece_at(int row, int piece) {
@@ -24,9 +27,12 @@ __device__ __forceinline__ uint32_t piece_at(int row, int piece) {
 
 // Sixteen bytes, zeros where they are not there; `from` is a valid address all the same.
 __device__ __forceinline__ void copy_async(uint32_t to, const void* from, bool there) {
-  asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(there ? 16 : 0) : "memory");
+  asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(there ? 16 : 0)
+               : "memory");
 }
-__device__ __forceinline__ void commit_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+__device__ __forceinline__ void commit_copies() {
+  asm volatile("cp.async.commit_group;" ::: "memory");
+}
 template <int N>
 __device__ __forceinline__ void wait_copies() {
   asm volatile("cp.async.wait_group %0;" ::"n"(N) : "memory");
@@ -40,7 +46,8 @@ __device__ __forceinline__ void load_fragments(uint32_t (&f)[4], uint32_t addres
 }
 __device__ __forceinline__ void multiply_16_8_16(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
   asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"
+      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
+      "%3};"
       : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
@@ -54,7 +61,8 @@ __global__ void __launch_bounds__(kMmaThreads, W::kCopied ? 2 : 1)
   if (at >= row_tiles * column_tiles) return;
   const TilePlace place = tile_place(at, row_tiles, column_tiles);
   const TileRows rows = tile_rows(g, place.row_tile);
-  const int64_t n_in = g.w.n_in, n_out = g.w.n_out, first_column = int64_t{place.column_tile} * (kPair ? 64 : kMmaColumns);
+  const int64_t n_in = g.w.n_in, n_out = g.w.n_out,
+                first_column = int64_t{place.column_tile} * (kPair ? 64 : kMmaColumns);
   const uint32_t tiles = shared_address(shared);
   const int thread = static_cast<int>(threadIdx.x), warp = thread / 32, lane = thread % 32;
 
@@ -161,13 +169,15 @@ __global__ void __launch_bounds__(kMmaThreads, W::kCopied ? 2 : 1)
 #pragma unroll
       for (int m = 0; m < 4; ++m)
 #pragma unroll
-        for (int n = 0; n < 4; ++n) multiply_16_8_16(sum[m * 4 + n], a[m], b[n / 2][n % 2 * 2], b[n / 2][n % 2 * 2 + 1]);
+        for (int n = 0; n < 4; ++n)
+          multiply_16_8_16(sum[m * 4 + n], a[m], b[n / 2][n % 2 * 2], b[n / 2][n % 2 * 2 + 1]);
     }
     if (ahead < steps) round_step(ahead);
   }
 #pragma unroll
   for (int m = 0; m < 4; ++m)
-    store_strip<kPair, kPair ? 2 : 4>(g, rows, rows.first + warp_row + m * 16, first_column + warp_column, sum, m * 4, m * 4 + 2);
+    store_strip<kPair, kPair ? 2 : 4>(g, rows, rows.first + warp_row + m * 16, first_column + warp_column, sum, m * 4,
+                                      m * 4 + 2);
 }
 
 }  // namespace engine::cuda

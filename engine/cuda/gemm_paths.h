@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/cuda/gemm_paths.h: which ways of making a bfloat16 product are open, so that a fault can be laid to one of them.
+// engine/cuda/gemm_paths.h: which ways of making a bfloat16 product are open, so that a fault can be laid to one of
+// them.
 #pragma once
 
 namespace engine::cuda {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/cuda/gemm_tiles.cuh: which rows and columns a block works on, and how its sums leave it; the same for every product.
+// engine/cuda/gemm_tiles.cuh: which rows and columns a block works on, and how its sums leave it; the same for every
+// product.
 #pragma once
 #include "engine/cuda/device.h"
 #include "engine/cuda/gemm.h"
@@ -22,8 +23,8 @@ __device__ __forceinline__ int row_tiles_of(const Gemm& g) {
   return g.tiles ? *g.n_tiles : static_cast<int>((g.n_rows + kGemmTileRows - 1) / kGemmTileRows);
 }
 
-// Eight row tiles walk the columns side by side: the blocks at work at one time share their parts of W and of x, and the
-// second-level cache holds both.
+// Eight row tiles walk the columns side by side: the blocks at work at one time share their parts of W and of x, and
+// the second-level cache holds both.
 struct TilePlace {
   int row_tile, column_tile;
 };
@@ -80,8 +81,8 @@ __device__ __forceinline__ uint4 turn_quad(uint32_t w0, uint32_t w1, uint32_t w2
   return high ? uint4{c0, c1, b0, b1} : uint4{a0, a1, c0, c1};
 }
 
-// What a warp has of 16 rows: kTiles tiles of 16 x 8 beside each other from sum[tile] on. In a tile a lane holds two neighbours
-// of row lane / 4 and two of the row eight further down, as mma and wgmma leave them.
+// What a warp has of 16 rows: kTiles tiles of 16 x 8 beside each other from sum[tile] on. In a tile a lane holds two
+// neighbours of row lane / 4 and two of the row eight further down, as mma and wgmma leave them.
 template <int kTiles, int N>
 struct Strip {
   static_assert(kTiles == 2 || kTiles % 4 == 0);
@@ -185,17 +186,20 @@ struct Strip {
 
 // Finishes and stores a strip whose uppermost row is first_row of y. All of the warp take part.
 template <bool kPair, int kTiles, int N>
-__device__ __forceinline__ void store_strip(const Gemm& g, const TileRows& rows, int64_t first_row, int64_t first_column,
-                                            float (&sum)[N][4], int tile, int up_tile) {
+__device__ __forceinline__ void store_strip(const Gemm& g, const TileRows& rows, int64_t first_row,
+                                            int64_t first_column, float (&sum)[N][4], int tile, int up_tile) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int64_t row = first_row + lane / 4;
   const int rows_left = static_cast<int>(rows.end - row), columns_left = static_cast<int>(g.w.n_out - first_column);
   Strip<kTiles, N> strip{g, sum, tile, row, first_column, rows_left, columns_left, lane % 4};
   strip.template finish<kPair>(rows.expert, up_tile);
   const bool bf16 = kPair || g.store == Store::kActivation;
-  if (!rows_are_aligned(g, bf16 ? 2 : 4)) strip.store_by_ones(bf16);
-  else if (bf16) strip.store_bf16();
-  else strip.store_f32();
+  if (!rows_are_aligned(g, bf16 ? 2 : 4))
+    strip.store_by_ones(bf16);
+  else if (bf16)
+    strip.store_bf16();
+  else
+    strip.store_f32();
 }
 
 }  // namespace engine::cuda

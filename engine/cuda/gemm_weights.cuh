@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // engine/cuda/gemm_weights.cuh: weights of every format on their way to bfloat16, eight of a row at a time.
 //
-// Weights<format> and MixedWeights: read() fetches what eight weights are made of and touches none of it, so that the caller
-// can do other work meanwhile; rounded() makes bfloat16s of it. Rows are counted over all experts; k is a multiple of 8.
+// Weights<format> and MixedWeights: read() fetches what eight weights are made of and touches none of it, so that the
+// caller can do other work meanwhile; rounded() makes bfloat16s of it. Rows are counted over all experts; k is a
+// multiple of 8.
 #pragma once
 #include "engine/cuda/gemm_tiles.cuh"
 
@@ -17,7 +18,8 @@ __device__ __forceinline__ uint4 scaled_bytes(uint32_t first, uint32_t second, f
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
     const uint32_t bytes = i < 2 ? first : second;
-    out[i] = bf16_pair(fmaf(scale, biased_byte(bytes, i % 2 * 2), offset), fmaf(scale, biased_byte(bytes, i % 2 * 2 + 1), offset));
+    out[i] = bf16_pair(fmaf(scale, biased_byte(bytes, i % 2 * 2), offset),
+                       fmaf(scale, biased_byte(bytes, i % 2 * 2 + 1), offset));
   }
   return {out[0], out[1], out[2], out[3]};
 }
@@ -45,7 +47,8 @@ struct Weights<Format::kF32> {
     return {fetch<float4>(m.quants, at), fetch<float4>(m.quants, at + 16)};
   }
   __device__ uint4 rounded(const Raw& raw, int64_t) const {
-    return {bf16_pair(raw.a.x, raw.a.y), bf16_pair(raw.a.z, raw.a.w), bf16_pair(raw.b.x, raw.b.y), bf16_pair(raw.b.z, raw.b.w)};
+    return {bf16_pair(raw.a.x, raw.a.y), bf16_pair(raw.a.z, raw.a.w), bf16_pair(raw.b.x, raw.b.y),
+            bf16_pair(raw.b.z, raw.b.w)};
   }
 };
 
@@ -66,7 +69,9 @@ struct Weights<Format::kF16> {
   const Matrix& m;
   __device__ explicit Weights(const Matrix& matrix) : m(matrix) {}
   __device__ Raw read(int64_t row, int64_t k) const { return fetch<uint4>(m.quants, (row * m.n_in + k) * 2); }
-  __device__ uint4 rounded(const Raw& raw, int64_t) const { return {pair(raw.x), pair(raw.y), pair(raw.z), pair(raw.w)}; }
+  __device__ uint4 rounded(const Raw& raw, int64_t) const {
+    return {pair(raw.x), pair(raw.y), pair(raw.z), pair(raw.w)};
+  }
   __device__ static uint32_t pair(uint32_t halves) {
     const float2 v = __half22float2(reinterpret_cast<const __half2&>(halves));
     return bf16_pair(v.x, v.y);
@@ -87,7 +92,8 @@ struct Weights<Format::kInt8> {
     return {fetch<uint2>(m.quants, at), fetch<uint16_t>(m.scales, at / 32 * 2)};
   }
   __device__ uint4 rounded(const Raw& raw, int64_t) const {
-    return scaled_bytes(raw.quants.x ^ 0x80808080U, raw.quants.y ^ 0x80808080U, scale_of(raw.scale, m.bf16_scales), 0.0f);
+    return scaled_bytes(raw.quants.x ^ 0x80808080U, raw.quants.y ^ 0x80808080U, scale_of(raw.scale, m.bf16_scales),
+                        0.0f);
   }
 };
 
@@ -102,10 +108,18 @@ struct Weights<Format::kInt4> {
   uint32_t numbers[4];  // what each half byte stands for, plus 128, a byte each
   __device__ explicit Weights(const Matrix& matrix) : m(matrix) {
     switch (m.nibbles) {
-      case Nibbles::kMinus8: set(0x7b7a7978U, 0x7f7e7d7cU, 0x83828180U, 0x87868584U); break;
-      case Nibbles::kPlain: set(0x83828180U, 0x87868584U, 0x8b8a8988U, 0x8f8e8d8cU); break;
-      case Nibbles::kNonLinear: set(0x3f2d1801U, 0x766a5d4fU, 0xa6998d81U, 0xf1d9c5b5U); break;
-      case Nibbles::kE2m1: set(0x83828180U, 0x8c888684U, 0x7d7e7f80U, 0x74787a7cU); break;
+      case Nibbles::kMinus8:
+        set(0x7b7a7978U, 0x7f7e7d7cU, 0x83828180U, 0x87868584U);
+        break;
+      case Nibbles::kPlain:
+        set(0x83828180U, 0x87868584U, 0x8b8a8988U, 0x8f8e8d8cU);
+        break;
+      case Nibbles::kNonLinear:
+        set(0x3f2d1801U, 0x766a5d4fU, 0xa6998d81U, 0xf1d9c5b5U);
+        break;
+      case Nibbles::kE2m1:
+        set(0x83828180U, 0x8c888684U, 0x7d7e7f80U, 0x74787a7cU);
+        break;
     }
   }
   __device__ void set(uint32_t a, uint32_t b, uint32_t c, uint32_t d) {
@@ -120,10 +134,11 @@ struct Weights<Format::kInt4> {
   }
   __device__ uint4 rounded(const Raw& raw, int64_t k) const {
     const int shift = k & 16 ? 4 : 0;
-    return scaled_bytes(looked_up(raw.quants.x >> shift), looked_up(raw.quants.y >> shift), scale_of(raw.scale, m.bf16_scales),
-                        m.offsets ? scale_of(raw.offset, m.bf16_scales) : 0.0f);
+    return scaled_bytes(looked_up(raw.quants.x >> shift), looked_up(raw.quants.y >> shift),
+                        scale_of(raw.scale, m.bf16_scales), m.offsets ? scale_of(raw.offset, m.bf16_scales) : 0.0f);
   }
-  // A byte permutation looks up eight entries for four half bytes at once; a third one takes the lower or the upper eight's.
+  // A byte permutation looks up eight entries for four half bytes at once; a third one takes the lower or the upper
+  // eight's.
   __device__ uint32_t looked_up(uint32_t low_halves) const {
     uint32_t half = low_halves & 0x0f0f0f0fU;
     half = __byte_perm(half | half >> 4, 0, 0x4420);
@@ -160,12 +175,18 @@ struct MixedWeights {
   __device__ explicit MixedWeights(const Matrix& matrix) : m(matrix) {}
   __device__ Raw read(int64_t row, int64_t k) const {
     switch (m.format) {
-      case Format::kF32: return at_once<Format::kF32>(row, k);
-      case Format::kBF16: return at_once<Format::kBF16>(row, k);
-      case Format::kF16: return at_once<Format::kF16>(row, k);
-      case Format::kInt8: return at_once<Format::kInt8>(row, k);
-      case Format::kInt4: return at_once<Format::kInt4>(row, k);
-      case Format::kWide: return at_once<Format::kWide>(row, k);
+      case Format::kF32:
+        return at_once<Format::kF32>(row, k);
+      case Format::kBF16:
+        return at_once<Format::kBF16>(row, k);
+      case Format::kF16:
+        return at_once<Format::kF16>(row, k);
+      case Format::kInt8:
+        return at_once<Format::kInt8>(row, k);
+      case Format::kInt4:
+        return at_once<Format::kInt4>(row, k);
+      case Format::kWide:
+        return at_once<Format::kWide>(row, k);
     }
     return {};
   }

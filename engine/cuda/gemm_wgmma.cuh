@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // engine/cuda/gemm_wgmma.cuh: products of bfloat16 rows with a bfloat16 matrix on Hopper's tensor cores.
 //
-// As many blocks as multiprocessors take tiles of 128 rows x kColumns rows of W (gated: half of them of either matrix) in turn.
-// One warpgroup fills a ring of stages, 64 values of depth each: x by gathering copies of 16 bytes, W by the copy engine (or by
-// such copies too). Two warpgroups multiply 64 rows each and store, while the first is at the next tile already.
+// As many blocks as multiprocessors take tiles of 128 rows x kColumns rows of W (gated: half of them of either matrix)
+// in turn. One warpgroup fills a ring of stages, 64 values of depth each: x by gathering copies of 16 bytes, W by the
+// copy engine (or by such copies too). Two warpgroups multiply 64 rows each and store, while the first is at the next
+// tile already.
 //
-// Of a stage, `full` says that it is filled (an arrival of the copying warp, and one that announces the copy engine's bytes),
-// `empty` that both warpgroups are done with it (an arrival of each of their warps).
+// Of a stage, `full` says that it is filled (an arrival of the copying warp, and one that announces the copy engine's
+// bytes), `empty` that both warpgroups are done with it (an arrival of each of their warps).
 #pragma once
 #include "engine/cuda/gemm_hopper.cuh"
 #include "engine/cuda/gemm_tiles.cuh"
@@ -14,7 +15,8 @@
 namespace engine::cuda {
 
 inline constexpr int kWgmmaThreads = 3 * 128, kWgmmaDepth = 64;
-// What a thread has of the block's registers, of which each of its threads gets 168 to begin with; to ask for more never ends.
+// What a thread has of the block's registers, of which each of its threads gets 168 to begin with; to ask for more
+// never ends.
 inline constexpr int kCopyRegisters = 72, kProductRegisters = 216;
 static_assert(kCopyRegisters * 128 + kProductRegisters * 256 <= 168 * kWgmmaThreads);
 inline constexpr int kWgmmaXBytes = 128 * kWgmmaDepth * 2;
@@ -51,7 +53,8 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
   __shared__ __align__(8) uint64_t barriers[2 * Shape::kStages];
   const uint32_t ring = (shared_address(shared) + 1023) & ~1023U;
   const uint32_t full = shared_address(barriers), empty = full + 8 * Shape::kStages;
-  const int warp = static_cast<int>(threadIdx.x) / 32 % 4, lane = static_cast<int>(threadIdx.x) % 32;  // of its warpgroup
+  const int warp = static_cast<int>(threadIdx.x) / 32 % 4,
+            lane = static_cast<int>(threadIdx.x) % 32;  // of its warpgroup
   if (threadIdx.x == 0) {
     for (int i = 0; i < Shape::kStages; ++i) {
       barrier_init(full + 8 * i, kBulk ? 2 : 1);
@@ -84,14 +87,16 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
       }
       for (int step = 0; step < steps; ++step, turn = (turn + 1) % 4, at.advance()) {
         if (turn != warp) continue;
-        const uint32_t stage = ring + static_cast<uint32_t>(at.stage * Shape::kStageBytes), w_tile = stage + kWgmmaXBytes;
+        const uint32_t stage = ring + static_cast<uint32_t>(at.stage * Shape::kStageBytes),
+                       w_tile = stage + kWgmmaXBytes;
         const uint32_t barrier = full + 8 * at.stage;
         barrier_wait(empty + 8 * at.stage, at.parity ^ 1);
         if constexpr (kBulk) {
           if (lane == 0) {
             barrier_arrive_announcing(barrier, Shape::kWBytes);
             copy_box(w_tile, maps.w, step * kWgmmaDepth, static_cast<int>(first_w), barrier);
-            if (kPair) copy_box(w_tile + Shape::kWBytes / 2, maps.up, step * kWgmmaDepth, static_cast<int>(first_w), barrier);
+            if (kPair)
+              copy_box(w_tile + Shape::kWBytes / 2, maps.up, step * kWgmmaDepth, static_cast<int>(first_w), barrier);
           }
           __syncwarp();
         }
@@ -154,7 +159,8 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
       pin(sum);
       if (lane == 0) barrier_arrive(before);
       const int64_t first_column = int64_t{place.column_tile} * kResults;
-      store_strip<kPair, kResults / 8>(g, rows, rows.first + group * 64 + warp * 16, first_column, sum, 0, kResults / 8);
+      store_strip<kPair, kResults / 8>(g, rows, rows.first + group * 64 + warp * 16, first_column, sum, 0,
+                                       kResults / 8);
     }
   }
 #endif

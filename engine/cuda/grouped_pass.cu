@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/cuda/grouped_pass.h"
-
 #include <algorithm>
 #include <cmath>
 
+#include "engine/cuda/grouped_pass.h"
 #include "engine/cuda/prefill_attention.h"
 #include "engine/load/weight_sizes.h"
 
@@ -61,7 +60,8 @@ GroupedPass::GroupedPass(const GroupedConfig& config, const GroupedWeights& weig
   const RopeTable rope = rope_table(config, store_.synthetic() ? TensorView() : weights.rope_factors);
   rotated_ = 2 * rope.n_pairs();
   finish(weights.embedding, weights.norm, weights.head, rope);
-  const auto n = static_cast<size_t>(kChunk), d = static_cast<size_t>(config.head_dim), heads = static_cast<size_t>(config.n_heads);
+  const auto n = static_cast<size_t>(kChunk), d = static_cast<size_t>(config.head_dim),
+             heads = static_cast<size_t>(config.n_heads);
   const size_t kv = static_cast<size_t>(config.n_kv_heads) * d;
   q_ = DeviceBuffer<float>(n * heads * d);
   k_ = DeviceBuffer<float>(n * kv);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/cuda/grouped_pass.h: the models with grouped-query attention on the device: Llama 3, Mistral, Qwen2(.5), Qwen3,
-// Qwen3-MoE and gpt-oss. Keys and values are read from the cache as they lie.
+// engine/cuda/grouped_pass.h: the models with grouped-query attention on the device: Llama 3, Mistral, Qwen2(.5),
+// Qwen3, Qwen3-MoE and gpt-oss. Keys and values are read from the cache as they lie.
 #pragma once
 #include "engine/cuda/pass.h"
 #include "engine/families/grouped/grouped.h"

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/cuda/latent_pass.h"
-
 #include <algorithm>
 #include <cmath>
 
+#include "engine/cuda/latent_pass.h"
 #include "engine/cuda/prefill_attention.h"
 #include "engine/formats/dequantize.h"
 #include "engine/load/weight_sizes.h"
@@ -45,17 +44,22 @@ float attention_scale(const DeepseekV2Config& c) {
 }  // namespace
 
 LatentPass::LatentPass(const DeepseekV2Config& config, const DeepseekV2Weights& weights, const UploadOptions& options)
-    : Pass(shape_of(config), options.exact || all_f32(matrices(weights)), options, bytes_of(matrices(weights))), config_(config), scale_(attention_scale(config)) {
+    : Pass(shape_of(config), options.exact || all_f32(matrices(weights)), options, bytes_of(matrices(weights))),
+      config_(config),
+      scale_(attention_scale(config)) {
   if (config.index_topk != 0) throw Unsupported("the CUDA backend does not have DeepSeek-V3.2's indexer yet");
-  if (config.kv_lora_rank % 8 != 0 || config.kv_lora_rank > 512 || config.kv_lora_rank + config.qk_rope_dim > kMaxKeyWidth)
+  if (config.kv_lora_rank % 8 != 0 || config.kv_lora_rank > 512 ||
+      config.kv_lora_rank + config.qk_rope_dim > kMaxKeyWidth)
     throw Unsupported("the CUDA backend takes latents of at most 512 values, a multiple of 8");
   const int64_t heads = config.n_heads, c = config.kv_lora_rank, dk = config.qk_nope_dim + config.qk_rope_dim;
-  if (config.qk_nope_dim % 8 != 0 || config.qk_rope_dim % 8 != 0 || config.v_head_dim % 8 != 0 || dk > 256 || config.v_head_dim > 256)
+  if (config.qk_nope_dim % 8 != 0 || config.qk_rope_dim % 8 != 0 || config.v_head_dim % 8 != 0 || dk > 256 ||
+      config.v_head_dim > 256)
     throw Unsupported("the CUDA backend takes heads of at most 256 values, a multiple of 8");
   for (const DeepseekV2Layer& from : weights.layers) {
     Layer to;
     to.attn_norm = store_.floats(from.attn_norm);
-    if (from.q) to.q = store_.matrix(from.q);
+    if (from.q)
+      to.q = store_.matrix(from.q);
     else {
       to.q_a = store_.matrix(from.q_a);
       to.q_a_norm = store_.floats(from.q_a_norm);
@@ -88,7 +92,8 @@ LatentPass::LatentPass(const DeepseekV2Config& config, const DeepseekV2Weights& 
 }
 
 void LatentPass::upload_key_values(const DeepseekV2Layer& from, Layer& to) {
-  const int64_t heads = config_.n_heads, c = config_.kv_lora_rank, nope = config_.qk_nope_dim, v = config_.v_head_dim, both = nope + v;
+  const int64_t heads = config_.n_heads, c = config_.kv_lora_rank, nope = config_.qk_nope_dim, v = config_.v_head_dim,
+                both = nope + v;
   const auto span_of = [](float* values, int64_t n) { return std::span(values, static_cast<size_t>(n)); };
   to.kv_b = store_.made(heads * both, c, [&](int64_t row, float* out) {
     const int64_t h = row / both, i = row % both;
@@ -103,8 +108,10 @@ void LatentPass::upload_key_values(const DeepseekV2Layer& from, Layer& to) {
   });
   to.v_b = store_.made(heads * v, c, [&](int64_t row, float* out) {
     const int64_t h = row / v, i = row % v;
-    if (from.kv_b) dequantize_row(from.kv_b, h * both + nope + i, span_of(out, c));
-    else dequantize_row(from.v_b.slice(h), i, span_of(out, c));
+    if (from.kv_b)
+      dequantize_row(from.kv_b, h * both + nope + i, span_of(out, c));
+    else
+      dequantize_row(from.v_b.slice(h), i, span_of(out, c));
   });
   std::vector<float> all;  // of kv_b's key rows, [H nope, C]
   if (from.kv_b && !store_.synthetic()) {
@@ -187,8 +194,8 @@ void LatentPass::chunk_attention(int l, const Chunk& chunk) {
     product(layer.q, normed(), chunk.n, Store::kF32, q_.data());
   } else {
     product(layer.q_a, normed(), chunk.n, Store::kF32, q_low_.data());
-    norm_rows(q_low_.data(), config_.q_lora_rank, chunk.n, config_.q_lora_rank, {layer.q_a_norm, shape_.rms_eps}, exact_, q_low_normed_.data(),
-              nullptr, stream_);
+    norm_rows(q_low_.data(), config_.q_lora_rank, chunk.n, config_.q_lora_rank, {layer.q_a_norm, shape_.rms_eps},
+              exact_, q_low_normed_.data(), nullptr, stream_);
     product(layer.q_b, q_low_normed_.data(), chunk.n, Store::kF32, q_.data());
   }
   product(layer.kv_a, normed(), chunk.n, Store::kF32, kv_.data());

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/cuda/latent_pass.h: DeepSeek-V2 and V3 on the device. A step uses the absorbed form of latent attention; a chunk
-// expands keys and values, a segment of the past at a time.
+// engine/cuda/latent_pass.h: DeepSeek-V2 and V3 on the device. A step uses the absorbed form of latent attention; a
+// chunk expands keys and values, a segment of the past at a time.
 //
 // Source   DeepSeek-V2, arXiv:2405.04434, section 2 and appendix C
 #pragma once

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // engine/cuda/matrix.h: a linear layer's weights as they lie on the device.
 //
-// Shapes   [n_experts, n_out, n_in], row-major; n_experts is 1 outside of a mixture. n_in of quantised ones is a multiple of 32.
-// Layout   Numbers and scales of quantised types lie apart, so that a warp reads whole aligned lines:
+// Shapes   [n_experts, n_out, n_in], row-major; n_experts is 1 outside of a mixture. n_in of quantised ones is a
+// multiple of 32. Layout   Numbers and scales of quantised types lie apart, so that a warp reads whole aligned lines:
 //            kInt8  quants int8 [.., n_in], scales half [.., n_in / 32]                                           Q8_0
-//            kInt4  quants [.., n_in / 2]: of 32 values, value i in the low half of byte i, value i + 16 in the high half;
+//            kInt4  quants [.., n_in / 2]: of 32 values, value i in the low half of byte i, value i + 16 in the high
+//            half;
 //                   scales [.., n_in / 32]; offsets likewise or null            Q4_0, Q4_1, Q4_K, IQ4_NL, MXFP4
-//            kWide  quants int8 [.., n_in], scales float [.., n_in / 16], offsets likewise                       the others
+//            kWide  quants int8 [.., n_in], scales float [.., n_in / 16], offsets likewise                       the
+//            others
 // Values   scale * number (+ offset); the number of a half byte h is given by `nibbles`. MXFP4's scales are bfloat16.
 // Owns     Nothing.
 #pragma once
@@ -29,7 +31,7 @@ struct Matrix {
   Format format = Format::kF32;
   Nibbles nibbles = Nibbles::kMinus8;
   bool bf16_scales = false;
-  const void* quants = nullptr;   // or the values themselves
+  const void* quants = nullptr;  // or the values themselves
   const void* scales = nullptr;
   const void* offsets = nullptr;
   int64_t n_experts = 1, n_out = 0, n_in = 0;
@@ -39,12 +41,17 @@ struct Matrix {
   double bytes(int64_t rows) const {
     const double n = static_cast<double>(rows) * static_cast<double>(n_in);
     switch (format) {
-      case Format::kF32: return n * 4;
+      case Format::kF32:
+        return n * 4;
       case Format::kBF16:
-      case Format::kF16: return n * 2;
-      case Format::kInt8: return n + n / 16;
-      case Format::kInt4: return n / 2 + n / 16 + (offsets ? n / 16 : 0);
-      case Format::kWide: return n * 1.5;
+      case Format::kF16:
+        return n * 2;
+      case Format::kInt8:
+        return n + n / 16;
+      case Format::kInt4:
+        return n / 2 + n / 16 + (offsets ? n / 16 : 0);
+      case Format::kWide:
+        return n * 1.5;
     }
     return 0;
   }

@@ -13,9 +13,13 @@ namespace {
 
 constexpr int kLeastMajor = 8;  // compute capability: bfloat16 on tensor cores, asynchronous copies
 
-std::string version(int number) { return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10); }
+std::string version(int number) {
+  return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10);
+}
 
-base::Error unavailable(std::string why) { return {base::ErrorCode::kNotFound, std::move(why)}; }
+base::Error unavailable(std::string why) {
+  return {base::ErrorCode::kNotFound, std::move(why)};
+}
 
 std::string gigabytes(uint64_t bytes) {
   char text[32];
@@ -42,7 +46,8 @@ class CudaAccelerator : public Accelerator {
     return info;
   }
 
-  base::Result<std::unique_ptr<Model>> make_deepseek_v2(const DeepseekV2Config& config, const DeepseekV2Weights& weights,
+  base::Result<std::unique_ptr<Model>> make_deepseek_v2(const DeepseekV2Config& config,
+                                                        const DeepseekV2Weights& weights,
                                                         const UploadOptions& options) override {
     return make<LatentPass>(config, weights, options);
   }
@@ -72,7 +77,8 @@ class CudaAccelerator : public Accelerator {
       cudaEventDestroy(end);
       return 2.0 * static_cast<double>(kBytes) / (static_cast<double>(best) * 1e-3);
     } catch (const Failure& failure) {
-      return base::Error{base::ErrorCode::kInternal, std::string("The GPU's bandwidth could not be measured: ") + failure.what()};
+      return base::Error{base::ErrorCode::kInternal,
+                         std::string("The GPU's bandwidth could not be measured: ") + failure.what()};
     }
   }
 
@@ -86,17 +92,22 @@ class CudaAccelerator : public Accelerator {
 
  private:
   template <typename PassType, typename Config, typename Weights>
-  base::Result<std::unique_ptr<Model>> make(const Config& config, const Weights& weights, const UploadOptions& options) {
+  base::Result<std::unique_ptr<Model>> make(const Config& config, const Weights& weights,
+                                            const UploadOptions& options) {
     const DeviceInfo before = info();
     try {
       return std::unique_ptr<Model>(std::make_unique<PassType>(config, weights, options));
     } catch (const Unsupported& reason) {
-      return base::invalid(std::string("This model does not run on the GPU: ") + reason.what() + ". Use --backend cpu.");
+      return base::invalid(std::string("This model does not run on the GPU: ") + reason.what() +
+                           ". Use --backend cpu.");
     } catch (const Failure& failure) {
       if (failure.out_of_memory)
-        return base::Error{base::ErrorCode::kExhausted, "This model does not fit on the GPU (" + before.name + "): " + gigabytes(before.free_memory) +
-                                                            " of " + gigabytes(before.memory) + " are free. Use --backend cpu or a smaller quantisation."};
-      return base::Error{base::ErrorCode::kInternal, std::string("The GPU failed while the model was loaded: ") + failure.what()};
+        return base::Error{base::ErrorCode::kExhausted, "This model does not fit on the GPU (" + before.name +
+                                                            "): " + gigabytes(before.free_memory) + " of " +
+                                                            gigabytes(before.memory) +
+                                                            " are free. Use --backend cpu or a smaller quantisation."};
+      return base::Error{base::ErrorCode::kInternal,
+                         std::string("The GPU failed while the model was loaded: ") + failure.what()};
     }
   }
 
@@ -110,15 +121,20 @@ base::Result<Accelerator*> open() {
   if (error != cudaSuccess && (cudaDriverGetVersion(&driver) != cudaSuccess || driver == 0))
     return unavailable("There is no NVIDIA driver here, so no GPU that Graft could use.");
   if (error == cudaErrorInsufficientDriver)
-    return unavailable("The NVIDIA driver is older than this build needs (CUDA " + version(CUDART_VERSION) + "). Update the driver.");
-  if (error == cudaErrorNoDevice || (error == cudaSuccess && count == 0)) return unavailable("There is no NVIDIA GPU here, or the driver hides it.");
-  if (error != cudaSuccess) return unavailable(std::string("The NVIDIA driver does not answer: ") + cudaGetErrorString(error) + ".");
+    return unavailable("The NVIDIA driver is older than this build needs (CUDA " + version(CUDART_VERSION) +
+                       "). Update the driver.");
+  if (error == cudaErrorNoDevice || (error == cudaSuccess && count == 0))
+    return unavailable("There is no NVIDIA GPU here, or the driver hides it.");
+  if (error != cudaSuccess)
+    return unavailable(std::string("The NVIDIA driver does not answer: ") + cudaGetErrorString(error) + ".");
   cudaDeviceProp properties{};
   const cudaError_t asked = cudaGetDeviceProperties(&properties, 0);
-  if (asked != cudaSuccess) return unavailable(std::string("The GPU does not answer: ") + cudaGetErrorString(asked) + ".");
+  if (asked != cudaSuccess)
+    return unavailable(std::string("The GPU does not answer: ") + cudaGetErrorString(asked) + ".");
   if (properties.major < kLeastMajor)
-    return unavailable(std::string(properties.name) + " is too old: compute capability " + std::to_string(properties.major) + "." +
-                       std::to_string(properties.minor) + ", and 8.0 is the least.");
+    return unavailable(std::string(properties.name) + " is too old: compute capability " +
+                       std::to_string(properties.major) + "." + std::to_string(properties.minor) +
+                       ", and 8.0 is the least.");
   static CudaAccelerator accelerator(properties);
   return static_cast<Accelerator*>(&accelerator);
 }
@@ -128,6 +144,7 @@ base::Result<Accelerator*> open() {
 
 extern "C" __attribute__((visibility("default"))) base::Result<engine::Accelerator*> graft_cuda_module(int version) {
   if (version != engine::kCudaModuleVersion)
-    return base::Error{base::ErrorCode::kNotFound, "The CUDA backend beside this program belongs to another version of it. Build both again."};
+    return base::Error{base::ErrorCode::kNotFound,
+                       "The CUDA backend beside this program belongs to another version of it. Build both again."};
   return engine::cuda::open();
 }

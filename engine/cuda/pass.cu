@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/cuda/pass.h"
-
 #include <algorithm>
 #include <cstring>
 #include <new>
 #include <tuple>
 
+#include "engine/cuda/pass.h"
 
 namespace engine::cuda {
 namespace {
 
-std::vector<TensorView> one(const TensorView& view) { return {view}; }
+std::vector<TensorView> one(const TensorView& view) {
+  return {view};
+}
 
 }  // namespace
 
@@ -56,7 +57,8 @@ void Pass::finish(const TensorView& embedding, const TensorView& norm, const Ten
   norm_ = store_.floats(norm);
   rope_ = {store_.doubles(rope.frequencies()), rope.n_pairs(), rope.amplitude()};
   const int64_t d = shape_.hidden_size, k = std::max(1, shape_.router.n_experts_used), f = shape_.expert_width;
-  const auto n = static_cast<size_t>(kChunk), slots = n * static_cast<size_t>(k), experts = static_cast<size_t>(shape_.router.n_experts);
+  const auto n = static_cast<size_t>(kChunk), slots = n * static_cast<size_t>(k),
+             experts = static_cast<size_t>(shape_.router.n_experts);
   if (shape_.router.n_experts > kMaxExperts) throw Unsupported("the CUDA backend routes between at most 1,024 experts");
   state_ = DeviceBuffer<StepState>(1);
   turns_ = DeviceBuffer<Turn>(n * static_cast<size_t>(rope_.n_pairs));
@@ -79,7 +81,8 @@ void Pass::finish(const TensorView& embedding, const TensorView& norm, const Ten
     token_of_ = DeviceBuffer<int32_t>(slots);
     weights_ = DeviceBuffer<float>(slots);
     router_logits_ = DeviceBuffer<float>(n * experts);
-    tiles_ = DeviceBuffer<ExpertTile>(static_cast<size_t>(tiles_bound(static_cast<int64_t>(slots), shape_.router.n_experts)));
+    tiles_ = DeviceBuffer<ExpertTile>(
+        static_cast<size_t>(tiles_bound(static_cast<int64_t>(slots), shape_.router.n_experts)));
   }
   if (!exact_) {
     size_t free = 0, total = 0;
@@ -103,7 +106,8 @@ std::unique_ptr<Cache> Pass::make_cache(int64_t n_ctx) const {
 }
 
 uint64_t Pass::cache_bytes(int64_t n_ctx) const {
-  return static_cast<uint64_t>(shape_.n_layers) * static_cast<uint64_t>(shape_.cache_width * value_bytes()) * static_cast<uint64_t>(n_ctx);
+  return static_cast<uint64_t>(shape_.n_layers) * static_cast<uint64_t>(shape_.cache_width * value_bytes()) *
+         static_cast<uint64_t>(n_ctx);
 }
 
 bool Pass::forward(const ForwardRequest& request) {
@@ -180,9 +184,11 @@ void Pass::run_step(const ForwardRequest& request) {
   if (!graph_) {
     cudaGraph_t graph = nullptr;
     check(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture");
-    check(cudaMemcpyAsync(state_.data(), pinned_state_, sizeof(StepState), cudaMemcpyHostToDevice, stream_), "cudaMemcpyAsync");
+    check(cudaMemcpyAsync(state_.data(), pinned_state_, sizeof(StepState), cudaMemcpyHostToDevice, stream_),
+          "cudaMemcpyAsync");
     step_.launch(state_.data(), stream_);
-    check(cudaMemcpyAsync(pinned_logits_, logits_.data(), logit_bytes, cudaMemcpyDeviceToHost, stream_), "cudaMemcpyAsync");
+    check(cudaMemcpyAsync(pinned_logits_, logits_.data(), logit_bytes, cudaMemcpyDeviceToHost, stream_),
+          "cudaMemcpyAsync");
     check(cudaStreamEndCapture(stream_, &graph), "cudaStreamEndCapture");
     const cudaError_t made = cudaGraphInstantiate(&graph_, graph, 0);
     cudaGraphDestroy(graph);
@@ -195,21 +201,24 @@ void Pass::run_step(const ForwardRequest& request) {
 
 std::string Pass::profile(DeviceCache& cache, int64_t position) {
   set_state(1, position, cache);
-  check(cudaMemcpyAsync(state_.data(), pinned_state_, sizeof(StepState), cudaMemcpyHostToDevice, stream_), "cudaMemcpyAsync");
+  check(cudaMemcpyAsync(state_.data(), pinned_state_, sizeof(StepState), cudaMemcpyHostToDevice, stream_),
+        "cudaMemcpyAsync");
   return step_.profile(state_.data(), stream_);
 }
 
 // ---- many tokens
 
 void Pass::norm_chunk(const float* gain, int n, float* also_f32) const {
-  norm_rows(hidden(), shape_.hidden_size, n, shape_.hidden_size, {gain, shape_.rms_eps}, exact_, normed_.data(), also_f32, stream_);
+  norm_rows(hidden(), shape_.hidden_size, n, shape_.hidden_size, {gain, shape_.rms_eps}, exact_, normed_.data(),
+            also_f32, stream_);
 }
 
 void Pass::multiply(const Gemm& product) const {
   constexpr int64_t kLong = 512;  // rows
   const int64_t values = product.w.n_experts * product.w.n_out * product.w.n_in;
   const bool pair = product.store == Store::kGated;
-  if (exact_ || product.n_rows < kLong || product.w.format == Format::kBF16 || (pair ? 2 : 1) * values > static_cast<int64_t>(rounded_.size()))
+  if (exact_ || product.n_rows < kLong || product.w.format == Format::kBF16 ||
+      (pair ? 2 : 1) * values > static_cast<int64_t>(rounded_.size()))
     return gemm(product, exact_, stream_);
   Gemm rounded = product;
   const auto round = [&](Matrix& w, __nv_bfloat16* to) {
@@ -259,7 +268,9 @@ void Pass::chunk_feed_forward(const DeviceFeedForward& ff, int n) {
   route_tokens(router, router_logits_.data(), ff.selection_bias, n, ids_.data(), weights_.data(), stream_);
   const int k = router.n_experts_used;
   const int64_t slots = int64_t{n} * k;
-  group_tokens({ids_.data(), n, k, router.n_experts, slot_of_.data(), token_of_.data(), tiles_.data(), counters_.data() + 1}, stream_);
+  group_tokens(
+      {ids_.data(), n, k, router.n_experts, slot_of_.data(), token_of_.data(), tiles_.data(), counters_.data() + 1},
+      stream_);
   wide.w = ff.expert_gate, wide.w_up = ff.expert_up;
   wide.bias = ff.expert_gate_bias, wide.bias_up = ff.expert_up_bias;
   wide.n_rows = slots;
@@ -286,7 +297,9 @@ bool Pass::run_chunk(const ForwardRequest& request) {
   const auto n = static_cast<int>(request.tokens.size());
   const Chunk chunk{n, request.position, static_cast<DeviceCache*>(request.cache)};
   std::copy(request.tokens.begin(), request.tokens.end(), pinned_tokens_);
-  check(cudaMemcpyAsync(tokens_.data(), pinned_tokens_, static_cast<size_t>(n) * sizeof(int32_t), cudaMemcpyHostToDevice, stream_), "cudaMemcpyAsync");
+  check(cudaMemcpyAsync(tokens_.data(), pinned_tokens_, static_cast<size_t>(n) * sizeof(int32_t),
+                        cudaMemcpyHostToDevice, stream_),
+        "cudaMemcpyAsync");
   begin_tokens(embedding_, rope_, tokens_.data(), n, request.position, hidden(), turns_.data(), stream_);
   for (int l = 0; l < shape_.n_layers; ++l) {
     if (request.stop.stop_requested()) break;
@@ -303,11 +316,12 @@ bool Pass::run_chunk(const ForwardRequest& request) {
 void Pass::chunk_logits(const ForwardRequest& request, int n) {
   const auto vocab = static_cast<size_t>(shape_.n_vocab);
   const int from = request.all_logits ? 0 : n - 1;
-  norm_rows(hidden() + from * shape_.hidden_size, shape_.hidden_size, n - from, shape_.hidden_size, {norm_, shape_.rms_eps}, exact_,
-            normed_.data(), nullptr, stream_);
+  norm_rows(hidden() + from * shape_.hidden_size, shape_.hidden_size, n - from, shape_.hidden_size,
+            {norm_, shape_.rms_eps}, exact_, normed_.data(), nullptr, stream_);
   for (int first = 0; first < n - from; first += kLogitRows) {
     const int rows = std::min(kLogitRows, n - from - first);
-    product(head_, static_cast<std::byte*>(normed_.data()) + first * shape_.hidden_size * value_bytes(), rows, Store::kF32, logits_.data());
+    product(head_, static_cast<std::byte*>(normed_.data()) + first * shape_.hidden_size * value_bytes(), rows,
+            Store::kF32, logits_.data());
     const size_t bytes = static_cast<size_t>(rows) * vocab * sizeof(float);
     check(cudaMemcpyAsync(pinned_logits_, logits_.data(), bytes, cudaMemcpyDeviceToHost, stream_), "cudaMemcpyAsync");
     check(cudaStreamSynchronize(stream_), "evaluating a chunk of tokens");

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/cuda/pass.h: what the families' passes on a CUDA device have in common: the ends of the model, the feed-forward half
-// of a layer, the cache, and two ways through the layers.
+// engine/cuda/pass.h: what the families' passes on a CUDA device have in common: the ends of the model, the
+// feed-forward half of a layer, the cache, and two ways through the layers.
 //
-// A single token takes the step: a program of operators that read each weight once (step.h), captured as a graph when the first
-// token comes. More tokens take the chunk: products of many rows on tensor cores.
+// A single token takes the step: a program of operators that read each weight once (step.h), captured as a graph when
+// the first token comes. More tokens take the chunk: products of many rows on tensor cores.
 //
-// Numbers  A model whose matrices are all f32, and any where UploadOptions ask for it, is computed in f32 with an f32 cache (`exact`). Any other has bfloat16 caches and
+// Numbers  A model whose matrices are all f32, and any where UploadOptions ask for it, is computed in f32 with an f32
+// cache (`exact`). Any other has bfloat16 caches and
 //          chunk activations; whole-number weights meet activations of 8 bits in a step, bfloat16 in a chunk.
 // Owns     Weights, work buffers, graph. One forward() at a time.
 // Errors   Failure out of forward(). Nothing is allocated by it.
@@ -41,8 +42,8 @@ struct PassShape {
 
 struct DeviceFeedForward {
   const float* norm = nullptr;
-  Matrix gate, up, down;               // dense
-  Matrix router;                       // f32; empty in a dense layer
+  Matrix gate, up, down;  // dense
+  Matrix router;          // f32; empty in a dense layer
   const float* router_bias = nullptr;
   const float* selection_bias = nullptr;
   Matrix expert_gate, expert_up, expert_down;
@@ -97,8 +98,8 @@ class Pass : public Model {
     formats_ |= formats_of(what);
   }
 
-  // The attention half of layer l, which adds to hidden(): as operators of the step, and of a chunk at once. hidden() is the
-  // state of the token, or of the chunk's tokens.
+  // The attention half of layer l, which adds to hidden(): as operators of the step, and of a chunk at once. hidden()
+  // is the state of the token, or of the chunk's tokens.
   virtual void add_attention(int l) = 0;
   virtual void chunk_attention(int l, const Chunk& chunk) = 0;
   virtual const DeviceFeedForward& feed_forward(int l) const = 0;
@@ -116,7 +117,9 @@ class Pass : public Model {
   }
 
   int64_t value_bytes() const { return exact_ ? 4 : 2; }
-  DeviceBuffer<std::byte> values(int64_t n) const { return DeviceBuffer<std::byte>(static_cast<size_t>(n * value_bytes())); }  // T
+  DeviceBuffer<std::byte> values(int64_t n) const {
+    return DeviceBuffer<std::byte>(static_cast<size_t>(n * value_bytes()));
+  }  // T
   const PassShape shape_;
   const bool exact_;
   UploadOptions options_;

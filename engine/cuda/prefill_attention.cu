@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/cuda/prefill_attention.h"
-
 #include "engine/cuda/device.h"
 #include "engine/cuda/gemm_mma.cuh"
+#include "engine/cuda/prefill_attention.h"
 #include "engine/cuda/route.cuh"
 
 namespace engine::cuda {
@@ -82,8 +81,8 @@ __global__ void __launch_bounds__(kExactWarps * 32) attention_f32_kernel(const _
   }
 }
 
-// ---- bfloat16: a block takes 4 * 16 * M tokens of a head, a warp 16 * M of them, so that a tile of keys is read from shared
-// memory M times less often than a warp of 16 would; keys come kKeys at a time, one step ahead.
+// ---- bfloat16: a block takes 4 * 16 * M tokens of a head, a warp 16 * M of them, so that a tile of keys is read from
+// shared memory M times less often than a warp of 16 would; keys come kKeys at a time, one step ahead.
 
 constexpr int kWarps = 4;
 
@@ -110,12 +109,15 @@ __device__ __forceinline__ void copy_rows(uint32_t to, const Bf16* from, int64_t
 }
 
 template <int DK, int DV, int M, int kKeys>
-__global__ void __launch_bounds__(kWarps * 32, M == 2 ? 2 : 1) attention_bf16_kernel(const __grid_constant__ PrefillAttention a) {
+__global__ void __launch_bounds__(kWarps * 32, M == 2 ? 2 : 1)
+    attention_bf16_kernel(const __grid_constant__ PrefillAttention a) {
   constexpr int kThreads = kWarps * 32, kQueries = kWarps * 16 * M;
   constexpr int kKeyBytes = kKeys * DK * 2, kValueBytes = kKeys * DV * 2;
   extern __shared__ char memory[];
-  const uint32_t q_tile = shared_address(memory), key_tiles = q_tile + kQueries * DK * 2, value_tiles = key_tiles + 2 * kKeyBytes;
-  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, head = blockIdx.y, key_head = head / (a.n_heads / a.n_kv_heads);
+  const uint32_t q_tile = shared_address(memory), key_tiles = q_tile + kQueries * DK * 2,
+                 value_tiles = key_tiles + 2 * kKeyBytes;
+  const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, head = blockIdx.y,
+            key_head = head / (a.n_heads / a.n_kv_heads);
   // Late tokens see the most keys: they start first.
   const int first_token = (static_cast<int>(gridDim.x) - 1 - static_cast<int>(blockIdx.x)) * kQueries;
   const int n_queries = min(kQueries, a.n_tokens - first_token);
@@ -125,17 +127,21 @@ __global__ void __launch_bounds__(kWarps * 32, M == 2 ? 2 : 1) attention_bf16_ke
   const int end_tile = (end_key + kKeys - 1) / kKeys;
   const auto copy_tile = [&](int tile) {
     const int valid = min(kKeys, a.n_keys - tile * kKeys), buffer = tile & 1;
-    copy_rows<DK, kThreads>(key_tiles + buffer * kKeyBytes, keys + int64_t{tile} * kKeys * a.k_stride, a.k_stride, kKeys, valid, a.dk);
-    copy_rows<DV, kThreads>(value_tiles + buffer * kValueBytes, values + int64_t{tile} * kKeys * a.v_stride, a.v_stride, kKeys, valid, a.dv);
+    copy_rows<DK, kThreads>(key_tiles + buffer * kKeyBytes, keys + int64_t{tile} * kKeys * a.k_stride, a.k_stride,
+                            kKeys, valid, a.dk);
+    copy_rows<DV, kThreads>(value_tiles + buffer * kValueBytes, values + int64_t{tile} * kKeys * a.v_stride, a.v_stride,
+                            kKeys, valid, a.dv);
   };
-  copy_rows<DK, kThreads>(q_tile, static_cast<const Bf16*>(a.q) + (int64_t{first_token} * a.n_heads + head) * a.dk, int64_t{a.n_heads} * a.dk,
-                          kQueries, n_queries, a.dk);
+  copy_rows<DK, kThreads>(q_tile, static_cast<const Bf16*>(a.q) + (int64_t{first_token} * a.n_heads + head) * a.dk,
+                          int64_t{a.n_heads} * a.dk, kQueries, n_queries, a.dk);
   if (first_tile < end_tile) copy_tile(first_tile);
   commit_copies();
 
   // This thread's queries: two of each 16, eight rows apart.
   const auto row_of = [&](int m, int i) { return (warp * M + m) * 16 + lane / 4 + i * 8; };
-  const auto seen_of = [&](int m, int i) { return row_of(m, i) < n_queries ? seen_by(a, first_token + row_of(m, i)) : Seen{0, 0}; };
+  const auto seen_of = [&](int m, int i) {
+    return row_of(m, i) < n_queries ? seen_by(a, first_token + row_of(m, i)) : Seen{0, 0};
+  };
   float acc[M][DV / 8][4] = {}, top[M][2], total[M][2];
 #pragma unroll
   for (int m = 0; m < M; ++m)
@@ -164,7 +170,8 @@ __global__ void __launch_bounds__(kWarps * 32, M == 2 ? 2 : 1) attention_bf16_ke
     for (int k = 0; k < DK / 16; ++k) {
       uint32_t q[M][4];
 #pragma unroll
-      for (int m = 0; m < M; ++m) load_fragments(q[m], q_tile + at_piece<DK>((warp * M + m) * 16 + lane % 16, k * 2 + lane / 16));
+      for (int m = 0; m < M; ++m)
+        load_fragments(q[m], q_tile + at_piece<DK>((warp * M + m) * 16 + lane % 16, k * 2 + lane / 16));
 #pragma unroll
       for (int p = 0; p < kKeys / 16; ++p) {
         uint32_t b[4];
@@ -177,9 +184,10 @@ __global__ void __launch_bounds__(kWarps * 32, M == 2 ? 2 : 1) attention_bf16_ke
       }
     }
     const int base = tile * kKeys;
-    // Whether some query of the block does not see all of the tile: its first one sees the fewest keys at the end, its last one at
-    // the beginning. Queries that do not exist see nothing.
-    const bool masked = n_queries < kQueries || base + kKeys > seen_by(a, first_token).end || base < seen_by(a, first_token + n_queries - 1).first;
+    // Whether some query of the block does not see all of the tile: its first one sees the fewest keys at the end, its
+    // last one at the beginning. Queries that do not exist see nothing.
+    const bool masked = n_queries < kQueries || base + kKeys > seen_by(a, first_token).end ||
+                        base < seen_by(a, first_token + n_queries - 1).first;
 #pragma unroll
     for (int m = 0; m < M; ++m)
 #pragma unroll
@@ -259,7 +267,8 @@ __global__ void __launch_bounds__(kWarps * 32, M == 2 ? 2 : 1) attention_bf16_ke
 #pragma unroll
         for (int n = 0; n < DV / 8; ++n) {
           const int c = n * 8 + lane % 4 * 2;
-          if (c < a.dv) *reinterpret_cast<uint32_t*>(out + c) = bf16_pair(acc[m][n][2 * i] * factor, acc[m][n][2 * i + 1] * factor);
+          if (c < a.dv)
+            *reinterpret_cast<uint32_t*>(out + c) = bf16_pair(acc[m][n][2 * i] * factor, acc[m][n][2 * i + 1] * factor);
         }
       } else {
         float* state = state_of(a, token, head);
@@ -277,7 +286,8 @@ template <int DK, int DV, int M, int kKeys>
 void launch_bf16(const PrefillAttention& a, cudaStream_t stream) {
   constexpr auto kernel = attention_bf16_kernel<DK, DV, M, kKeys>;
   constexpr size_t kBytes = size_t{kWarps} * 16 * M * DK * 2 + size_t{2} * kKeys * (DK + DV) * 2;
-  static const cudaError_t allowed = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(kBytes));
+  static const cudaError_t allowed =
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(kBytes));
   check(allowed, "cudaFuncSetAttribute");
   const dim3 grid(static_cast<unsigned>(ceil_div(a.n_tokens, kWarps * 16 * M)), static_cast<unsigned>(a.n_heads));
   kernel<<<grid, kWarps * 32, kBytes, stream>>>(a);

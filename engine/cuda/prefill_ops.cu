@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/cuda/prefill_ops.h"
-
 #include <algorithm>
 
 #include "engine/cuda/device.h"
+#include "engine/cuda/prefill_ops.h"
 #include "engine/cuda/route.cuh"
 #include "engine/cuda/values.cuh"
 
@@ -14,15 +13,19 @@ using Bf16 = __nv_bfloat16;
 
 constexpr int kThreads = 256, kWarps = kThreads / 32;
 
-__global__ void begin_kernel(const __grid_constant__ Matrix table, Turns turns, const int32_t* tokens, int64_t position, float* x, Turn* out) {
+__global__ void begin_kernel(const __grid_constant__ Matrix table, Turns turns, const int32_t* tokens, int64_t position,
+                             float* x, Turn* out) {
   const int64_t t = blockIdx.x;
-  for (int64_t i = threadIdx.x; i < table.n_in; i += blockDim.x) x[t * table.n_in + i] = matrix_value(table, tokens[t], i);
-  for (int i = threadIdx.x; i < turns.n_pairs; i += blockDim.x) out[t * turns.n_pairs + i] = turn_of(turns, position + t, i);
+  for (int64_t i = threadIdx.x; i < table.n_in; i += blockDim.x)
+    x[t * table.n_in + i] = matrix_value(table, tokens[t], i);
+  for (int i = threadIdx.x; i < turns.n_pairs; i += blockDim.x)
+    out[t * turns.n_pairs + i] = turn_of(turns, position + t, i);
 }
 
 // One block a row.
 template <typename T>
-__global__ void __launch_bounds__(kThreads) norm_kernel(const float* x, int64_t x_stride, int64_t width, Norm norm, T* y, float* also) {
+__global__ void __launch_bounds__(kThreads)
+    norm_kernel(const float* x, int64_t x_stride, int64_t width, Norm norm, T* y, float* also) {
   __shared__ float partial[kWarps];
   const float* row = x + blockIdx.x * x_stride;
   float scale = 1.0f;
@@ -101,7 +104,8 @@ __global__ void grouped_store_kernel(const __grid_constant__ GroupedStore g) {
   const int64_t t = blockIdx.x;
   const bool is_query = job < g.n_heads, is_value = job >= g.n_heads + g.n_kv_heads;
   const int head = is_query ? job : is_value ? job - g.n_heads - g.n_kv_heads : job - g.n_heads;
-  const float* from = is_query ? g.q + (t * g.n_heads + head) * g.d : (is_value ? g.v : g.k) + (t * g.n_kv_heads + head) * g.d;
+  const float* from =
+      is_query ? g.q + (t * g.n_heads + head) * g.d : (is_value ? g.v : g.k) + (t * g.n_kv_heads + head) * g.d;
   float* row = rows + warp * g.d;
   float squares = 0.0f;
   for (int i = lane; i < g.d; i += 32) {
@@ -127,15 +131,18 @@ __global__ void grouped_store_kernel(const __grid_constant__ GroupedStore g) {
     __syncwarp();
   }
   T* to = is_query ? static_cast<T*>(g.q_out) + (t * g.n_heads + head) * g.d
-                   : static_cast<T*>(g.cache) + t * g.row_width + (is_value ? int64_t{g.n_kv_heads} * g.d : 0) + int64_t{head} * g.d;
+                   : static_cast<T*>(g.cache) + t * g.row_width + (is_value ? int64_t{g.n_kv_heads} * g.d : 0) +
+                         int64_t{head} * g.d;
   for (int i = lane; i < g.d; i += 32) to[i] = from_f32<T>(row[i]);
 }
 
 // 16 tokens x 64 experts a block; a thread has four experts of a token, 16 apart.
 constexpr int kRouterTokens = 16, kRouterExperts = 64, kRouterDepth = 64, kRouterPitch = kRouterDepth + 4;
-__global__ void __launch_bounds__(256) router_kernel(const float* x, const __grid_constant__ Matrix router, const float* bias, int n, float* logits) {
+__global__ void __launch_bounds__(256)
+    router_kernel(const float* x, const __grid_constant__ Matrix router, const float* bias, int n, float* logits) {
   __shared__ __align__(16) float tokens[kRouterTokens][kRouterPitch], experts[kRouterExperts][kRouterPitch];
-  const int64_t d = router.n_in, n_experts = router.n_out, first_token = int64_t{blockIdx.x} * kRouterTokens, first_expert = int64_t{blockIdx.y} * kRouterExperts;
+  const int64_t d = router.n_in, n_experts = router.n_out, first_token = int64_t{blockIdx.x} * kRouterTokens,
+                first_expert = int64_t{blockIdx.y} * kRouterExperts;
   const int thread = threadIdx.x, row = thread / 16, column = thread % 16;
   const float* weights = static_cast<const float*>(router.quants);
   float sum[4] = {};
@@ -143,7 +150,9 @@ __global__ void __launch_bounds__(256) router_kernel(const float* x, const __gri
     __syncthreads();
     const int64_t at = k + column * 4;
     const bool inside = at < d;  // widths are multiples of 4
-    const auto four = [&](const float* from, bool there) { return there && inside ? *reinterpret_cast<const float4*>(from + at) : float4{}; };
+    const auto four = [&](const float* from, bool there) {
+      return there && inside ? *reinterpret_cast<const float4*>(from + at) : float4{};
+    };
     *reinterpret_cast<float4*>(&tokens[row][column * 4]) = four(x + (first_token + row) * d, first_token + row < n);
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
@@ -168,8 +177,8 @@ __global__ void __launch_bounds__(256) router_kernel(const float* x, const __gri
   }
 }
 
-__global__ void route_kernel(const __grid_constant__ RouterSettings settings, const float* logits, const float* bias, int n, int32_t* ids,
-                             float* weights) {
+__global__ void route_kernel(const __grid_constant__ RouterSettings settings, const float* logits, const float* bias,
+                             int n, int32_t* ids, float* weights) {
   extern __shared__ float scratch[];
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const int64_t t = int64_t{blockIdx.x} * (blockDim.x / 32) + warp;
@@ -210,7 +219,8 @@ __global__ void __launch_bounds__(1024) group_kernel(const __grid_constant__ Gro
 }
 
 template <typename T>
-__global__ void combine_kernel(const T* y, const int32_t* slot_of, const float* weights, int k, int64_t width, float* hidden) {
+__global__ void combine_kernel(const T* y, const int32_t* slot_of, const float* weights, int k, int64_t width,
+                               float* hidden) {
   const int64_t t = blockIdx.x;
   for (int64_t c = threadIdx.x; c < width; c += blockDim.x) {
     float sum = hidden[t * width + c];
@@ -221,53 +231,63 @@ __global__ void combine_kernel(const T* y, const int32_t* slot_of, const float* 
 
 }  // namespace
 
-void begin_tokens(const Matrix& table, const Turns& turns, const int32_t* tokens, int n, int64_t position, float* x, Turn* out,
-                  cudaStream_t stream) {
+void begin_tokens(const Matrix& table, const Turns& turns, const int32_t* tokens, int n, int64_t position, float* x,
+                  Turn* out, cudaStream_t stream) {
   begin_kernel<<<static_cast<unsigned>(n), kThreads, 0, stream>>>(table, turns, tokens, position, x, out);
   check_launch("begin_tokens");
 }
 
-void norm_rows(const float* x, int64_t x_stride, int64_t n, int64_t width, const Norm& norm, bool exact, void* y, float* also_f32,
-               cudaStream_t stream) {
+void norm_rows(const float* x, int64_t x_stride, int64_t n, int64_t width, const Norm& norm, bool exact, void* y,
+               float* also_f32, cudaStream_t stream) {
   const auto blocks = static_cast<unsigned>(n);
-  if (exact) norm_kernel<float><<<blocks, kThreads, 0, stream>>>(x, x_stride, width, norm, static_cast<float*>(y), also_f32);
-  else norm_kernel<Bf16><<<blocks, kThreads, 0, stream>>>(x, x_stride, width, norm, static_cast<Bf16*>(y), also_f32);
+  if (exact)
+    norm_kernel<float><<<blocks, kThreads, 0, stream>>>(x, x_stride, width, norm, static_cast<float*>(y), also_f32);
+  else
+    norm_kernel<Bf16><<<blocks, kThreads, 0, stream>>>(x, x_stride, width, norm, static_cast<Bf16*>(y), also_f32);
   check_launch("norm_rows");
 }
 
 void latent_store(const LatentStore& l, bool exact, cudaStream_t stream) {
   const auto blocks = static_cast<unsigned>(l.n);
-  if (exact) latent_store_kernel<float><<<blocks, kThreads, 0, stream>>>(l);
-  else latent_store_kernel<Bf16><<<blocks, kThreads, 0, stream>>>(l);
+  if (exact)
+    latent_store_kernel<float><<<blocks, kThreads, 0, stream>>>(l);
+  else
+    latent_store_kernel<Bf16><<<blocks, kThreads, 0, stream>>>(l);
   check_launch("latent_store");
 }
 
 void assemble_keys(const KeyParts& k, bool exact, cudaStream_t stream) {
   const auto blocks = static_cast<unsigned>(k.n_keys);
-  if (exact) assemble_kernel<float><<<blocks, kThreads, 0, stream>>>(k);
-  else assemble_kernel<Bf16><<<blocks, kThreads, 0, stream>>>(k);
+  if (exact)
+    assemble_kernel<float><<<blocks, kThreads, 0, stream>>>(k);
+  else
+    assemble_kernel<Bf16><<<blocks, kThreads, 0, stream>>>(k);
   check_launch("assemble_keys");
 }
 
 void grouped_store(const GroupedStore& g, bool exact, cudaStream_t stream) {
   const dim3 grid(static_cast<unsigned>(g.n), static_cast<unsigned>(ceil_div(g.n_heads + 2 * g.n_kv_heads, kWarps)));
   const size_t bytes = static_cast<size_t>(kWarps * g.d) * sizeof(float);
-  if (exact) grouped_store_kernel<float><<<grid, kThreads, bytes, stream>>>(g);
-  else grouped_store_kernel<Bf16><<<grid, kThreads, bytes, stream>>>(g);
+  if (exact)
+    grouped_store_kernel<float><<<grid, kThreads, bytes, stream>>>(g);
+  else
+    grouped_store_kernel<Bf16><<<grid, kThreads, bytes, stream>>>(g);
   check_launch("grouped_store");
 }
 
 void router_logits(const float* x, const Matrix& router, const float* bias, int n, float* logits, cudaStream_t stream) {
-  const dim3 grid(static_cast<unsigned>(ceil_div(n, kRouterTokens)), static_cast<unsigned>(ceil_div(router.n_out, kRouterExperts)));
+  const dim3 grid(static_cast<unsigned>(ceil_div(n, kRouterTokens)),
+                  static_cast<unsigned>(ceil_div(router.n_out, kRouterExperts)));
   router_kernel<<<grid, 256, 0, stream>>>(x, router, bias, n, logits);
   check_launch("router_logits");
 }
 
-void route_tokens(const RouterSettings& settings, const float* logits, const float* selection_bias, int n, int32_t* ids, float* weights,
-                  cudaStream_t stream) {
+void route_tokens(const RouterSettings& settings, const float* logits, const float* selection_bias, int n, int32_t* ids,
+                  float* weights, cudaStream_t stream) {
   constexpr int kTokens = 4;  // of a block
-  route_kernel<<<static_cast<unsigned>(ceil_div(n, kTokens)), kTokens * 32, static_cast<size_t>(kTokens * 2 * settings.n_experts) * sizeof(float),
-                 stream>>>(settings, logits, selection_bias, n, ids, weights);
+  route_kernel<<<static_cast<unsigned>(ceil_div(n, kTokens)), kTokens * 32,
+                 static_cast<size_t>(kTokens * 2 * settings.n_experts) * sizeof(float), stream>>>(
+      settings, logits, selection_bias, n, ids, weights);
   check_launch("route_tokens");
 }
 
@@ -276,11 +296,13 @@ void group_tokens(const Grouping& g, cudaStream_t stream) {
   check_launch("group_tokens");
 }
 
-void combine_slots(const void* y, const int32_t* slot_of, const float* weights, int n, int k, int64_t width, bool exact, float* hidden,
-                   cudaStream_t stream) {
+void combine_slots(const void* y, const int32_t* slot_of, const float* weights, int n, int k, int64_t width, bool exact,
+                   float* hidden, cudaStream_t stream) {
   const auto blocks = static_cast<unsigned>(n);
-  if (exact) combine_kernel<<<blocks, kThreads, 0, stream>>>(static_cast<const float*>(y), slot_of, weights, k, width, hidden);
-  else combine_kernel<<<blocks, kThreads, 0, stream>>>(static_cast<const Bf16*>(y), slot_of, weights, k, width, hidden);
+  if (exact)
+    combine_kernel<<<blocks, kThreads, 0, stream>>>(static_cast<const float*>(y), slot_of, weights, k, width, hidden);
+  else
+    combine_kernel<<<blocks, kThreads, 0, stream>>>(static_cast<const Bf16*>(y), slot_of, weights, k, width, hidden);
   check_launch("combine_slots");
 }
 

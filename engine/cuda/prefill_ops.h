@@ -8,21 +8,23 @@
 
 #include <cstdint>
 
+#include "engine/cuda/gemm.h"
 #include "engine/cuda/operands.h"
 #include "engine/kernels/moe_router.h"
-#include "engine/cuda/gemm.h"
 
 namespace engine::cuda {
 
 // x [n, D] and turns [n, n_pairs] of tokens at position, position + 1, ...
-void begin_tokens(const Matrix& table, const Turns& turns, const int32_t* tokens, int n, int64_t position, float* x, Turn* out,
-                  cudaStream_t stream);
+void begin_tokens(const Matrix& table, const Turns& turns, const int32_t* tokens, int n, int64_t position, float* x,
+                  Turn* out, cudaStream_t stream);
 
-// y T [n, width] = norm of the first `width` values of each row of x, rows at x_stride; also_f32: the same in f32, or null.
-void norm_rows(const float* x, int64_t x_stride, int64_t n, int64_t width, const Norm& norm, bool exact, void* y, float* also_f32,
-               cudaStream_t stream);
+// y T [n, width] = norm of the first `width` values of each row of x, rows at x_stride; also_f32: the same in f32, or
+// null.
+void norm_rows(const float* x, int64_t x_stride, int64_t n, int64_t width, const Norm& norm, bool exact, void* y,
+               float* also_f32, cudaStream_t stream);
 
-// kv f32 [n, C + R] to the cache's rows (T, at row_width), normed and rotated; q f32 [n, H, nope + R] to q_out T, rotated.
+// kv f32 [n, C + R] to the cache's rows (T, at row_width), normed and rotated; q f32 [n, H, nope + R] to q_out T,
+// rotated.
 struct LatentStore {
   const float* q = nullptr;
   const float* kv = nullptr;
@@ -46,7 +48,8 @@ struct KeyParts {
 };
 void assemble_keys(const KeyParts& parts, bool exact, cudaStream_t stream);
 
-// q f32 [n, H, d] to q_out T; k and v f32 [n, K, d] to the cache's rows; norms, rotation and rows as GroupedQuery has them.
+// q f32 [n, H, d] to q_out T; k and v f32 [n, K, d] to the cache's rows; norms, rotation and rows as GroupedQuery has
+// them.
 struct GroupedStore {
   const float* q = nullptr;
   const float* k = nullptr;
@@ -63,16 +66,16 @@ struct GroupedStore {
 };
 void grouped_store(const GroupedStore& store, bool exact, cudaStream_t stream);
 
-// logits [n, E] = x [n, D] . router [E, D]^T (+ bias [E]), all f32: rounding would let close calls between experts fall otherwise
-// than in a step.
+// logits [n, E] = x [n, D] . router [E, D]^T (+ bias [E]), all f32: rounding would let close calls between experts fall
+// otherwise than in a step.
 void router_logits(const float* x, const Matrix& router, const float* bias, int n, float* logits, cudaStream_t stream);
 
 // logits [n, E] to ids and weights [n, k].
-void route_tokens(const RouterSettings& settings, const float* logits, const float* selection_bias, int n, int32_t* ids, float* weights,
-                  cudaStream_t stream);
+void route_tokens(const RouterSettings& settings, const float* logits, const float* selection_bias, int n, int32_t* ids,
+                  float* weights, cudaStream_t stream);
 
-// Slots, ordered by expert: slot_of [n, k] says where a token's i-th expert writes, token_of [n k] what a slot reads. The tiles
-// cover all slots; there are at most tiles_bound() of them.
+// Slots, ordered by expert: slot_of [n, k] says where a token's i-th expert writes, token_of [n k] what a slot reads.
+// The tiles cover all slots; there are at most tiles_bound() of them.
 struct Grouping {
   const int32_t* ids = nullptr;
   int n = 0, k = 0, n_experts = 0;
@@ -89,7 +92,7 @@ inline constexpr int kMaxExperts = 1024;
 void group_tokens(const Grouping& grouping, cudaStream_t stream);
 
 // hidden[t] += sum_i weights[t, i] * y[slot_of[t, i]], y T [slots, D].
-void combine_slots(const void* y, const int32_t* slot_of, const float* weights, int n, int k, int64_t width, bool exact, float* hidden,
-                   cudaStream_t stream);
+void combine_slots(const void* y, const int32_t* slot_of, const float* weights, int n, int k, int64_t width, bool exact,
+                   float* hidden, cudaStream_t stream);
 
 }  // namespace engine::cuda

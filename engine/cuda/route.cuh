@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/cuda/route.cuh: one warp chooses the experts of one token; as engine/kernels/moe_router.h defines it, except that the
-// softmax's sum is taken in the order of the lanes.
+// engine/cuda/route.cuh: one warp chooses the experts of one token; as engine/kernels/moe_router.h defines it, except
+// that the softmax's sum is taken in the order of the lanes.
 #pragma once
 #include <cfloat>
 #include <cmath>
@@ -72,8 +72,10 @@ __device__ inline void drop_groups(const RouterSettings& settings, int lane, flo
 #pragma unroll 1
       for (int e = g * size; e < (g + 1) * size; ++e) {
         const float c = choice[e];
-        if (c > best) second = best, best = c;
-        else if (c > second) second = c;
+        if (c > best)
+          second = best, best = c;
+        else if (c > second)
+          second = c;
       }
       if (best == -INFINITY) continue;
       const float score = settings.selection == ExpertSelection::kGroupLimitedTopTwo && size > 1 ? best + second : best;
@@ -89,8 +91,8 @@ __device__ inline void drop_groups(const RouterSettings& settings, int lane, flo
 }
 
 // `scratch`: 2 E values of shared memory. `bias`: null for none. ids, weights [k], by falling choice.
-__device__ __noinline__ inline void route_token(const RouterSettings& settings, const float* logits, const float* bias, int lane, float* scratch,
-                                   int32_t* ids, float* weights) {
+__device__ __noinline__ inline void route_token(const RouterSettings& settings, const float* logits, const float* bias,
+                                                int lane, float* scratch, int32_t* ids, float* weights) {
   const int n = settings.n_experts, k = settings.n_experts_used;
   float *scores = scratch, *choice = scratch + n;
   score_experts(settings, logits, lane, scores);
@@ -124,8 +126,10 @@ __device__ __noinline__ inline void route_token(const RouterSettings& settings, 
     __syncwarp();
   }
   float scale = settings.scale;
-  if (settings.scoring == Scoring::kSoftmaxOfChosen) scale /= sum;
-  else if (settings.normalize && k > 1) scale /= sum + 1e-20f;
+  if (settings.scoring == Scoring::kSoftmaxOfChosen)
+    scale /= sum;
+  else if (settings.normalize && k > 1)
+    scale /= sum + 1e-20f;
   for (int i = lane; i < k; i += 32) weights[i] *= scale;
 }
 

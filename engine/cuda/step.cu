@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/cuda/step.h"
-
 #include <algorithm>
 #include <cstdio>
 
+#include "engine/cuda/step.h"
 #include "engine/cuda/step_attention.cuh"
 #include "engine/cuda/step_linear.cuh"
 
@@ -39,7 +38,8 @@ __device__ __forceinline__ const What& what(const Op& op) {
 }
 
 template <unsigned kFormats>
-__global__ void __launch_bounds__(kStepThreads, 1) step_kernel(const Op* ops, int n_ops, const StepState* step, unsigned* arrived, long long* clocks) {
+__global__ void __launch_bounds__(kStepThreads, 1)
+    step_kernel(const Op* ops, int n_ops, const StepState* step, unsigned* arrived, long long* clocks) {
   extern __shared__ __align__(1024) char memory[];
   __shared__ __align__(16) Op held[2];
   __shared__ StepState state;
@@ -51,14 +51,30 @@ __global__ void __launch_bounds__(kStepThreads, 1) step_kernel(const Op* ops, in
     const Op& op = held[i & 1];
     const int4 next = piece_of(ops + min(i + 1, n_ops - 1));  // there by the end of this one
     switch (op.kind) {
-      case OpKind::kBegin: begin_op(what<BeginOp>(op), state); break;
-      case OpKind::kProject: project_op<kFormats>(what<ProjectOp>(op), memory); break;
-      case OpKind::kLatentQuery: latent_query_op<kFormats>(what<LatentQueryOp>(op), state, memory); break;
-      case OpKind::kGroupedQuery: grouped_query_op(what<GroupedQueryOp>(op), state, memory); break;
-      case OpKind::kAttention: attention_op<kFormats>(what<AttentionOp>(op), state, memory); break;
-      case OpKind::kMerge: merge_op<kFormats>(what<MergeOp>(op), state, memory); break;
-      case OpKind::kGateUp: gate_up_op<kFormats>(what<GateUpOp>(op), memory, i + 1); break;
-      case OpKind::kDown: down_op<kFormats>(what<DownOp>(op), memory); break;
+      case OpKind::kBegin:
+        begin_op(what<BeginOp>(op), state);
+        break;
+      case OpKind::kProject:
+        project_op<kFormats>(what<ProjectOp>(op), memory);
+        break;
+      case OpKind::kLatentQuery:
+        latent_query_op<kFormats>(what<LatentQueryOp>(op), state, memory);
+        break;
+      case OpKind::kGroupedQuery:
+        grouped_query_op(what<GroupedQueryOp>(op), state, memory);
+        break;
+      case OpKind::kAttention:
+        attention_op<kFormats>(what<AttentionOp>(op), state, memory);
+        break;
+      case OpKind::kMerge:
+        merge_op<kFormats>(what<MergeOp>(op), state, memory);
+        break;
+      case OpKind::kGateUp:
+        gate_up_op<kFormats>(what<GateUpOp>(op), memory, i + 1);
+        break;
+      case OpKind::kDown:
+        down_op<kFormats>(what<DownOp>(op), memory);
+        break;
     }
     if (i + 1 == n_ops) break;
     put_piece(held[(i + 1) & 1], next);
@@ -83,21 +99,33 @@ const void* kernel_for(unsigned formats) {
   return reinterpret_cast<const void*>(step_kernel<kHasAll>);
 }
 
-unsigned bits_of(const Matrix& w) { return w.quants ? format_bit(w) : 0U; }
-unsigned layer_bits_of(const Matrix& w) { return bits_of(w) | (bits_of(w) == kHasF32 ? kHasF32Layers : 0U); }
+unsigned bits_of(const Matrix& w) {
+  return w.quants ? format_bit(w) : 0U;
+}
+unsigned layer_bits_of(const Matrix& w) {
+  return bits_of(w) | (bits_of(w) == kHasF32 ? kHasF32Layers : 0U);
+}
 
 }  // namespace
 
 const char* name_of(OpKind kind) {
   switch (kind) {
-    case OpKind::kBegin: return "embedding";
-    case OpKind::kProject: return "projection";
-    case OpKind::kLatentQuery: return "latent query";
-    case OpKind::kGroupedQuery: return "grouped query";
-    case OpKind::kAttention: return "attention";
-    case OpKind::kMerge: return "merge of pieces";
-    case OpKind::kGateUp: return "gate and up";
-    case OpKind::kDown: return "down";
+    case OpKind::kBegin:
+      return "embedding";
+    case OpKind::kProject:
+      return "projection";
+    case OpKind::kLatentQuery:
+      return "latent query";
+    case OpKind::kGroupedQuery:
+      return "grouped query";
+    case OpKind::kAttention:
+      return "attention";
+    case OpKind::kMerge:
+      return "merge of pieces";
+    case OpKind::kGateUp:
+      return "gate and up";
+    case OpKind::kDown:
+      return "down";
   }
   return "?";
 }
@@ -114,8 +142,8 @@ int processors() {
 }
 }  // namespace
 
-// More rows at a time have more reads under way and fewer rounds, but leave warps without work where there are few rows. A round
-// takes about as long as four rows' share of it.
+// More rows at a time have more reads under way and fewer rounds, but leave warps without work where there are few
+// rows. A round takes about as long as four rows' share of it.
 void StepProgram::plan(ProjectOp& op) {
   const int64_t warps = int64_t{processors()} * kStepWarps;
   int64_t common = 4;  // rows that a warp may take without reaching over the end of a layer
@@ -126,7 +154,9 @@ void StepProgram::plan(ProjectOp& op) {
     floats = floats || op.w[m].format == Format::kF32;
     while (op.w[m].n_out % common != 0) common /= 2;
   }
-  const auto cost = [&](int64_t rows) { return static_cast<double>(ceil_div(ceil_div(op.rows, rows), warps)) * (4.0 + static_cast<double>(rows)); };
+  const auto cost = [&](int64_t rows) {
+    return static_cast<double>(ceil_div(ceil_div(op.rows, rows), warps)) * (4.0 + static_cast<double>(rows));
+  };
   const int many = op.whole ? 4 : 2;
   if (!floats && common >= many && cost(many) < cost(1)) op.at_once = many;
 }
@@ -140,15 +170,19 @@ void StepProgram::finish(size_t shared_bytes, unsigned formats) {
   kernel_ = kernel_for(formats);
   shared_bytes_ = shared_bytes;
   device_ops_ = DeviceBuffer<Op>(ops_.size());
-  check(cudaMemcpy(device_ops_.data(), ops_.data(), device_ops_.bytes(), cudaMemcpyHostToDevice), "copying a step's operators");
+  check(cudaMemcpy(device_ops_.data(), ops_.data(), device_ops_.bytes(), cudaMemcpyHostToDevice),
+        "copying a step's operators");
   barrier_ = DeviceBuffer<unsigned>(1);
   clocks_ = DeviceBuffer<long long>(ops_.size() + 1);
   int device = 0, most = 0, per_processor = 0;
   check(cudaGetDevice(&device), "cudaGetDevice");
   check(cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device), "cudaDeviceGetAttribute");
-  if (shared_bytes > static_cast<size_t>(most)) throw Failure("a step of this model needs more shared memory than the GPU has");
-  check(cudaFuncSetAttribute(kernel_, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)), "cudaFuncSetAttribute");
-  check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&per_processor, kernel_, kStepThreads, shared_bytes), "cudaOccupancy");
+  if (shared_bytes > static_cast<size_t>(most))
+    throw Failure("a step of this model needs more shared memory than the GPU has");
+  check(cudaFuncSetAttribute(kernel_, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes)),
+        "cudaFuncSetAttribute");
+  check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&per_processor, kernel_, kStepThreads, shared_bytes),
+        "cudaOccupancy");
   if (per_processor < 1) throw Failure("a step of this model does not fit on one of the GPU's multiprocessors");
   blocks_ = processors();
 }
@@ -197,7 +231,8 @@ std::string StepProgram::profile(const StepState* state, cudaStream_t stream) {
   cudaEventDestroy(end);
   std::vector<long long> clocks(ops_.size() + 1);
   check(cudaMemcpy(clocks.data(), clocks_.data(), clocks_.bytes(), cudaMemcpyDeviceToHost), "reading a profile");
-  const double microseconds = milliseconds * 1000.0, tick = microseconds / static_cast<double>(clocks.back() - clocks.front());
+  const double microseconds = milliseconds * 1000.0,
+               tick = microseconds / static_cast<double>(clocks.back() - clocks.front());
   // Operators of a kind and of a size belong together: the head is no projection like the others.
   struct Sum {
     OpKind kind;
@@ -217,8 +252,8 @@ std::string StepProgram::profile(const StepState* state, cudaStream_t stream) {
   char line[160];
   for (const Sum& s : sums) {
     const double each = s.microseconds / s.calls;
-    std::snprintf(line, sizeof line, "%-16s %6d %9.2f %10.1f %6.1f%% %9.2f %7.0f\n", name_of(s.kind), s.calls, each, s.microseconds,
-                  100.0 * s.microseconds / microseconds, s.bytes / 1e6, s.bytes / each / 1e3);
+    std::snprintf(line, sizeof line, "%-16s %6d %9.2f %10.1f %6.1f%% %9.2f %7.0f\n", name_of(s.kind), s.calls, each,
+                  s.microseconds, 100.0 * s.microseconds / microseconds, s.bytes / 1e6, s.bytes / each / 1e3);
     text += line;
   }
   std::snprintf(line, sizeof line, "%-16s %6zu %9s %10.1f\n", "the step", ops_.size(), "", microseconds);
@@ -230,30 +265,46 @@ unsigned formats_of(const ProjectOp& op) {
   for (int m = 0; m < op.n; ++m) all |= bits_of(op.w[m]);
   return all;
 }
-unsigned formats_of(const LatentQueryOp& op) { return bits_of(op.k_absorb); }
-unsigned formats_of(const MergeOp& op) { return bits_of(op.w); }
-unsigned formats_of(const GateUpOp& op) { return layer_bits_of(op.gate) | layer_bits_of(op.shared_gate); }
-unsigned formats_of(const DownOp& op) { return layer_bits_of(op.down) | layer_bits_of(op.shared_down); }
+unsigned formats_of(const LatentQueryOp& op) {
+  return bits_of(op.k_absorb);
+}
+unsigned formats_of(const MergeOp& op) {
+  return bits_of(op.w);
+}
+unsigned formats_of(const GateUpOp& op) {
+  return layer_bits_of(op.gate) | layer_bits_of(op.shared_gate);
+}
+unsigned formats_of(const DownOp& op) {
+  return layer_bits_of(op.down) | layer_bits_of(op.shared_down);
+}
 
 size_t shared_bytes_of(const ProjectOp& op) {
   bool whole = false;
   for (int m = 0; m < op.n; ++m) whole = whole || is_whole(op.w[m]);
   return row_input_bytes(op.w[0].n_in, whole);
 }
-size_t shared_bytes_of(const LatentQueryOp& op) { return row_input_bytes(op.nope, false); }
-size_t shared_bytes_of(const GroupedQueryOp& op) { return static_cast<size_t>(kStepWarps * op.d) * sizeof(float); }
+size_t shared_bytes_of(const LatentQueryOp& op) {
+  return row_input_bytes(op.nope, false);
+}
+size_t shared_bytes_of(const GroupedQueryOp& op) {
+  return static_cast<size_t>(kStepWarps * op.d) * sizeof(float);
+}
 size_t shared_bytes_of(const AttentionOp& a) {
   if (!a.float_cache) return attention_bf16_bytes(a);
   const bool latent = a.key_offset == a.value_offset;
   const int stride = a.dk + 4;
-  const int floats = kHeadsAtOnce * stride + kRowsAtOnce * kHeadsAtOnce + kHeadsAtOnce + kRowsAtOnce * (stride + (latent ? 0 : a.dv + 4));
+  const int floats = kHeadsAtOnce * stride + kRowsAtOnce * kHeadsAtOnce + kHeadsAtOnce +
+                     kRowsAtOnce * (stride + (latent ? 0 : a.dv + 4));
   return static_cast<size_t>(std::max(floats, kStepThreads * 2)) * sizeof(float);
 }
-size_t shared_bytes_of(const MergeOp& op) { return row_input_bytes(op.dv, false); }
+size_t shared_bytes_of(const MergeOp& op) {
+  return row_input_bytes(op.dv, false);
+}
 size_t shared_bytes_of(const GateUpOp& op) {
   const bool routed = op.gate.quants != nullptr;
   const size_t choice = routed ? static_cast<size_t>(3 * op.router.n_experts + 2 * op.router.n_experts_used) * 4 : 0;
-  return row_input_bytes(routed ? op.gate.n_in : op.shared_gate.n_in, is_whole(op.gate) || is_whole(op.shared_gate)) + choice;
+  return row_input_bytes(routed ? op.gate.n_in : op.shared_gate.n_in, is_whole(op.gate) || is_whole(op.shared_gate)) +
+         choice;
 }
 size_t shared_bytes_of(const DownOp& op) {
   return row_input_bytes((op.k > 0 ? op.k * op.down.n_in : 0) + (op.shared_down.quants ? op.shared_down.n_in : 0),

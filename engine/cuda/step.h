@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // engine/cuda/step.h: one token through the model as a program that a single kernel runs.
 //
-// A step has hundreds of operators of a few microseconds each; as kernels of their own, more time would go by between them than
-// in them. So one kernel with a block on every multiprocessor runs them all, with a barrier of the whole device after each.
+// A step has hundreds of operators of a few microseconds each; as kernels of their own, more time would go by between
+// them than in them. So one kernel with a block on every multiprocessor runs them all, with a barrier of the whole
+// device after each.
 //
-// Shapes   D hidden, F expert width, S width of the shared expert (or of a dense layer), k experts of the token. Vectors are f32.
-// Cache    float, or bfloat16 where the model is not computed in f32 (pass.h). A row holds the keys of all key heads at
-//          key_offset + g * dk and their values at value_offset + g * dv. Latent attention: one key head, dk = C + R, values the
-//          first C of the row.
+// Shapes   D hidden, F expert width, S width of the shared expert (or of a dense layer), k experts of the token.
+// Vectors are f32. Cache    float, or bfloat16 where the model is not computed in f32 (pass.h). A row holds the keys of
+// all key heads at
+//          key_offset + g * dk and their values at value_offset + g * dv. Latent attention: one key head, dk = C + R,
+//          values the first C of the row.
 // Results  The same bits every time: no sum depends on which block comes first.
-// Source   Persistent kernels: Gupta et al., "A Study of Persistent Threads Style GPU Programming", 2012; pieces of the cache:
+// Source   Persistent kernels: Gupta et al., "A Study of Persistent Threads Style GPU Programming", 2012; pieces of the
+// cache:
 //          FlashAttention-2's online softmax, arXiv:2307.08691, section 3.1
 #pragma once
 #include <cuda_runtime.h>
@@ -29,8 +32,8 @@
 
 namespace engine::cuda {
 
-inline constexpr int kMaxPieces = 64;      // that a cache is cut into
-inline constexpr int kMaxKeyWidth = 576;   // values
+inline constexpr int kMaxPieces = 64;     // that a cache is cut into
+inline constexpr int kMaxKeyWidth = 576;  // values
 
 // What changes from step to step.
 struct StepState {
@@ -62,8 +65,8 @@ struct ProjectOp {
   bool whole = false;
 };
 
-// kv [C + R] becomes the cache's row (normed, rotated), q [H, nope + R] becomes queries [H, C + R]: the first part folded through
-// k_absorb [H, C, nope], the second rotated; both times `scale`.
+// kv [C + R] becomes the cache's row (normed, rotated), q [H, nope + R] becomes queries [H, C + R]: the first part
+// folded through k_absorb [H, C, nope], the second rotated; both times `scale`.
 struct LatentQueryOp {
   const float* q = nullptr;
   const float* kv = nullptr;
@@ -78,7 +81,8 @@ struct LatentQueryOp {
   float* queries = nullptr;
 };
 
-// q [H, d] and k [K, d] are normed (where there are gains) and rotated, q times `scale` in place; k and v [K, d] go to the row.
+// q [H, d] and k [K, d] are normed (where there are gains) and rotated, q times `scale` in place; k and v [K, d] go to
+// the row.
 struct GroupedQueryOp {
   float* q = nullptr;
   const float* k = nullptr;
@@ -116,10 +120,11 @@ struct MergeOp {
   float* out = nullptr;
 };
 
-// h [k, F | S]: gated(gate . norm(x), up . norm(x)) of the chosen experts, then of the shared one. Experts are chosen from the
-// router's logits by every block for itself; ids and weights [k] are left for DownOp. Each up follows its gate in memory.
+// h [k, F | S]: gated(gate . norm(x), up . norm(x)) of the chosen experts, then of the shared one. Experts are chosen
+// from the router's logits by every block for itself; ids and weights [k] are left for DownOp. Each up follows its gate
+// in memory.
 struct GateUpOp {
-  Matrix gate, shared_gate;  // either may be empty
+  Matrix gate, shared_gate;          // either may be empty
   const float* gate_bias = nullptr;  // [E, F]
   const float* up_bias = nullptr;
   GateForm form;
@@ -135,7 +140,7 @@ struct GateUpOp {
 
 // hidden += sum_i weights[i] * (down[ids[i]] . h_i + bias[ids[i]]) + shared_down . h_shared.
 struct DownOp {
-  Matrix down, shared_down;  // either may be empty
+  Matrix down, shared_down;     // either may be empty
   const float* bias = nullptr;  // [E, D]
   const int32_t* ids = nullptr;
   const float* weights = nullptr;
@@ -172,8 +177,8 @@ class StepProgram {
   // Of the operator added last: bytes of weights that it reads, for the profile.
   void reads(double bytes) { bytes_.back() = bytes; }
 
-  // `shared_bytes`: the most that an operator needs; `formats`: those of all matrices (row_dot.cuh), f32 alone where the model is
-  // computed in f32 throughout. Once all operators are there.
+  // `shared_bytes`: the most that an operator needs; `formats`: those of all matrices (row_dot.cuh), f32 alone where
+  // the model is computed in f32 throughout. Once all operators are there.
   void finish(size_t shared_bytes, unsigned formats);
   // One step with the state at `state` (device); nothing is allocated.
   void launch(const StepState* state, cudaStream_t stream) const;
@@ -198,9 +203,15 @@ class StepProgram {
 };
 
 // The formats of an operator's matrices, as bits of row_dot.cuh; the embedding's does not count.
-inline unsigned formats_of(const BeginOp&) { return 0; }
-inline unsigned formats_of(const GroupedQueryOp&) { return 0; }
-inline unsigned formats_of(const AttentionOp&) { return 0; }
+inline unsigned formats_of(const BeginOp&) {
+  return 0;
+}
+inline unsigned formats_of(const GroupedQueryOp&) {
+  return 0;
+}
+inline unsigned formats_of(const AttentionOp&) {
+  return 0;
+}
 unsigned formats_of(const ProjectOp& op);
 unsigned formats_of(const LatentQueryOp& op);
 unsigned formats_of(const MergeOp& op);
@@ -208,7 +219,9 @@ unsigned formats_of(const GateUpOp& op);
 unsigned formats_of(const DownOp& op);
 
 // Shared memory that the operators need.
-inline size_t shared_bytes_of(const BeginOp&) { return 0; }
+inline size_t shared_bytes_of(const BeginOp&) {
+  return 0;
+}
 size_t shared_bytes_of(const ProjectOp& op);
 size_t shared_bytes_of(const LatentQueryOp& op);
 size_t shared_bytes_of(const GroupedQueryOp& op);

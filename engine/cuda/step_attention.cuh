@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/cuda/step_attention.cuh: the attention half of a layer in a step. A block takes a piece of the cache for up to 16 heads
-// that share a key head, 32 rows at a time; with a bfloat16 cache their scores and sums are products of the tensor cores.
+// engine/cuda/step_attention.cuh: the attention half of a layer in a step. A block takes a piece of the cache for up to
+// 16 heads that share a key head, 32 rows at a time; with a bfloat16 cache their scores and sums are products of the
+// tensor cores.
 #pragma once
 #include "engine/cuda/gemm_mma.cuh"
-#include "engine/cuda/step_block.cuh"
+#include "engine/cuda/step_query.cuh"
 
 namespace engine::cuda {
 
 inline constexpr int kHeadsAtOnce = 16, kRowsAtOnce = 32;
 static_assert(kHeadsAtOnce * kRowsAtOnce == kStepThreads);
-
-// What k_absorb and v_b are kept in (WeightStore::made).
-template <unsigned kFormats>
-inline constexpr unsigned kCacheFormat = kFormats == kHasF32 ? kHasF32 : kHasBF16;
 
 // The run of rows that a piece covers; the same in every block.
 struct Pieces {
@@ -26,129 +23,6 @@ __device__ inline Pieces pieces_of(int position, int window) {
   p.rows = ((count + kMaxPieces - 1) / kMaxPieces + kRowsAtOnce - 1) / kRowsAtOnce * kRowsAtOnce;
   p.n = p.rows == kRowsAtOnce ? (count + kRowsAtOnce - 1) / kRowsAtOnce : (count + p.rows - 1) / p.rows;
   return p;
-}
-
-__device__ inline void store_cached(const StepState& state, int layer, int64_t row_width, bool float_cache, int64_t at, float value) {
-  const int64_t index = layer * state.layer_stride + state.position * row_width + at;
-  if (float_cache) static_cast<float*>(state.cache)[index] = value;
-  else static_cast<__nv_bfloat16*>(state.cache)[index] = __float2bfloat16_rn(value);
-}
-
-// Lanes that take a row of k_absorb: rows are short, so a warp works on several at once.
-__host__ __device__ inline int lanes_of_absorb(const LatentQueryOp& op) {
-  const int at_once = op.k_absorb.format == Format::kF32 ? 4 : 8;
-  int lanes = 1;
-  while (lanes < 32 && lanes * at_once < op.nope) lanes *= 2;
-  return lanes;
-}
-
-__device__ inline void latent_row(const LatentQueryOp& l, const StepState& state) {
-  __shared__ float partial[kStepWarps];
-  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  float squares = 0.0f;
-#pragma unroll 1
-  for (int i = threadIdx.x; i < l.latent; i += kStepThreads) {
-    const float v = __ldcg(l.kv + i);
-    squares += v * v;
-  }
-  squares = sum_of_warp(squares);
-  if (lane == 0) partial[warp] = squares;
-  __syncthreads();
-  float sum = 0.0f;
-#pragma unroll
-  for (int w = 0; w < kStepWarps; ++w) sum += partial[w];
-  const float scale = rsqrtf(sum / static_cast<float>(l.latent) + l.norm.eps);
-#pragma unroll 1
-  for (int i = threadIdx.x; i < l.latent; i += kStepThreads)
-    store_cached(state, l.layer, l.row_width, l.float_cache, i, __ldcg(l.kv + i) * scale * l.norm.gain[i]);
-#pragma unroll 1
-  for (int i = threadIdx.x; i < l.rope / 2; i += kStepThreads) {
-    const float a = __ldcg(l.kv + l.latent + 2 * i), b = __ldcg(l.kv + l.latent + 2 * i + 1);
-    const Turn t = __ldcg(l.turns + i);
-    store_cached(state, l.layer, l.row_width, l.float_cache, l.latent + 2 * i, a * t.x - b * t.y);
-    store_cached(state, l.layer, l.row_width, l.float_cache, l.latent + 2 * i + 1, a * t.y + b * t.x);
-  }
-}
-
-// Pieces of work: (head, run of latent values), and the cache's row.
-template <unsigned kFormats>
-__device__ inline void latent_query_op(const LatentQueryOp& l, const StepState& state, char* memory) {
-  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, lanes = lanes_of_absorb(l);
-  const int rows_at_once = 32 / lanes, run = kStepWarps * rows_at_once * 2, runs = (l.latent + run - 1) / run;
-  const RowInput in = row_input_at(memory, l.nope);
-  for (int item = blockIdx.x; item <= l.n_heads * runs; item += gridDim.x) {
-    if (item == l.n_heads * runs) {
-      latent_row(l, state);
-      continue;
-    }
-    const int head = item / runs, part = item % runs;
-    const int c = part * run + (warp * rows_at_once + lane / lanes) * 2;
-    const int64_t base = static_cast<int64_t>(head) * l.latent;
-    const bool pair = c + 1 < l.latent;
-    const float* q = l.q + static_cast<int64_t>(head) * (l.nope + l.rope);
-    float* out = l.queries + static_cast<int64_t>(head) * (l.latent + l.rope);
-    __syncthreads();
-#pragma unroll 1
-    for (int i = threadIdx.x; i < l.nope / 4; i += kStepThreads) (i & 1 ? in.high : in.low)[i >> 1] = __ldcg(reinterpret_cast<const float4*>(q) + i);
-    if (part == 0)
-#pragma unroll 1
-      for (int i = threadIdx.x; i < l.rope / 2; i += kStepThreads) {
-        const float a = __ldcg(q + l.nope + 2 * i) * l.scale, b = __ldcg(q + l.nope + 2 * i + 1) * l.scale;
-        const Turn t = __ldcg(l.turns + i);
-        out[l.latent + 2 * i] = a * t.x - b * t.y;
-        out[l.latent + 2 * i + 1] = a * t.y + b * t.x;
-      }
-    __syncthreads();
-    const float4 sum = few_rows_times_input<kCacheFormat<kFormats>, 2>(&l.k_absorb, base + min(c, l.latent - 1), pair ? 1 : 0, memory, lanes);
-    if (lane % lanes != 0) continue;
-    if (c < l.latent) out[c] = sum.x * l.scale;
-    if (pair) out[c + 1] = sum.y * l.scale;
-  }
-}
-
-// One warp a head: H queries, then K keys, then K value rows.
-__device__ inline void grouped_query_op(const GroupedQueryOp& g, const StepState& state, char* memory) {
-  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  float* row = reinterpret_cast<float*>(memory) + warp * g.d;
-  for (int job = step_warp(); job < g.n_heads + 2 * g.n_kv_heads; job += step_warps()) {
-    const bool is_query = job < g.n_heads, is_value = job >= g.n_heads + g.n_kv_heads;
-    const int head = is_query ? job : is_value ? job - g.n_heads - g.n_kv_heads : job - g.n_heads;
-    const float* from = (is_query ? g.q : is_value ? g.v : g.k) + static_cast<int64_t>(head) * g.d;
-    float squares = 0.0f;
-    __syncwarp();
-#pragma unroll 1
-    for (int i = lane; i < g.d; i += 32) {
-      const float v = __ldcg(from + i);
-      row[i] = v;
-      squares += v * v;
-    }
-    __syncwarp();
-    const float* gain = is_query ? g.q_gain : is_value ? nullptr : g.k_gain;
-    if (gain) {
-      const float scale = rsqrtf(sum_of_warp(squares) / static_cast<float>(g.d) + g.eps);
-#pragma unroll 1
-      for (int i = lane; i < g.d; i += 32) row[i] *= scale * gain[i];
-      __syncwarp();
-    }
-    if (!is_value) {
-      const int n = g.rotated / 2;
-#pragma unroll 1
-      for (int i = lane; i < n; i += 32) {
-        float &a = g.interleaved ? row[2 * i] : row[i], &b = g.interleaved ? row[2 * i + 1] : row[i + n];
-        const float x = a, y = b;
-        const Turn t = __ldcg(g.turns + i);
-        a = x * t.x - y * t.y;
-        b = x * t.y + y * t.x;
-      }
-      __syncwarp();
-    }
-    const int64_t at = (is_value ? static_cast<int64_t>(g.n_kv_heads) * g.d : 0) + static_cast<int64_t>(head) * g.d;
-#pragma unroll 1
-    for (int i = lane; i < g.d; i += 32) {
-      if (is_query) g.q[static_cast<int64_t>(head) * g.d + i] = row[i] * g.scale;
-      else store_cached(state, g.layer, g.row_width, g.float_cache, at + i, row[i]);
-    }
-  }
 }
 
 // What one piece of work of an attention is.
@@ -173,7 +47,8 @@ __device__ inline AttentionItem attention_item(const AttentionOp& a, const Piece
 
 // ---- f32
 
-__device__ inline void copy_rows_f32(const float* rows, int64_t row_width, int n_rows, int width, float* tile, int stride) {
+__device__ inline void copy_rows_f32(const float* rows, int64_t row_width, int n_rows, int width, float* tile,
+                                     int stride) {
   for (int i = threadIdx.x; i < kRowsAtOnce * (width / 4); i += kStepThreads) {
     const int r = i / (width / 4), c = (i - r * (width / 4)) * 4;
     *reinterpret_cast<float4*>(tile + r * stride + c) =
@@ -181,13 +56,14 @@ __device__ inline void copy_rows_f32(const float* rows, int64_t row_width, int n
   }
 }
 
-__device__ inline void attention_f32(const AttentionOp& a, const StepState& state, const AttentionItem& item, char* memory) {
+__device__ inline void attention_f32(const AttentionOp& a, const StepState& state, const AttentionItem& item,
+                                     char* memory) {
   const bool latent = a.key_offset == a.value_offset;
   const int stride = a.dk + 4, value_stride = latent ? stride : a.dv + 4;
-  float* q = reinterpret_cast<float*>(memory);       // [16, stride]
-  float* weights = q + kHeadsAtOnce * stride;        // [32 rows, 16]
+  float* q = reinterpret_cast<float*>(memory);  // [16, stride]
+  float* weights = q + kHeadsAtOnce * stride;   // [32 rows, 16]
   float* decay = weights + kRowsAtOnce * kHeadsAtOnce;
-  float* keys = decay + kHeadsAtOnce;                // [32, stride]
+  float* keys = decay + kHeadsAtOnce;  // [32, stride]
   float* values = latent ? keys : keys + kRowsAtOnce * stride;
   const float* cache = static_cast<const float*>(state.cache) + a.layer * state.layer_stride;
   for (int i = threadIdx.x; i < kHeadsAtOnce * a.dk; i += kStepThreads) {
@@ -195,18 +71,22 @@ __device__ inline void attention_f32(const AttentionOp& a, const StepState& stat
     q[h * stride + c] = h < item.n_heads ? __ldcg(a.q + static_cast<int64_t>(item.first_head + h) * a.dk + c) : 0.0f;
   }
   const int row = threadIdx.x % 32, head = threadIdx.x / 32;
-  const int pairs = a.dv / 2, row_groups = kStepThreads / pairs, row_group = threadIdx.x / pairs, column = threadIdx.x % pairs * 2;
+  const int pairs = a.dv / 2, row_groups = kStepThreads / pairs, row_group = threadIdx.x / pairs,
+            column = threadIdx.x % pairs * 2;
   float acc[kHeadsAtOnce][2] = {};
   float top = -INFINITY, total = 0.0f;
   for (int s = item.begin; s < item.end; s += kRowsAtOnce) {
     const int n = min(kRowsAtOnce, item.end - s);
     __syncthreads();
-    copy_rows_f32(cache + s * a.row_width + a.key_offset + static_cast<int64_t>(item.key_head) * a.dk, a.row_width, n, a.dk, keys, stride);
+    copy_rows_f32(cache + s * a.row_width + a.key_offset + static_cast<int64_t>(item.key_head) * a.dk, a.row_width, n,
+                  a.dk, keys, stride);
     if (!latent)
-      copy_rows_f32(cache + s * a.row_width + a.value_offset + static_cast<int64_t>(item.key_head) * a.dv, a.row_width, n, a.dv, values, value_stride);
+      copy_rows_f32(cache + s * a.row_width + a.value_offset + static_cast<int64_t>(item.key_head) * a.dv, a.row_width,
+                    n, a.dv, values, value_stride);
     __syncthreads();
     float score = 0.0f;
-    const float4 *x = reinterpret_cast<const float4*>(q + head * stride), *y = reinterpret_cast<const float4*>(keys + row * stride);
+    const float4 *x = reinterpret_cast<const float4*>(q + head * stride),
+                 *y = reinterpret_cast<const float4*>(keys + row * stride);
 #pragma unroll 4
     for (int i = 0; i < a.dk / 4; ++i) {
       const float4 u = x[i], v = y[i];
@@ -259,17 +139,28 @@ __device__ inline void attention_f32(const AttentionOp& a, const StepState& stat
 // ---- bfloat16
 
 // Bytes of a row in shared memory: an odd number of 16-byte pieces keeps ldmatrix free of bank conflicts.
-__host__ __device__ constexpr int padded_width(int width) { return (width + 15) / 16 * 16; }
-__host__ __device__ constexpr int row_pitch(int width) { return padded_width(width) * 2 + 16; }
+__host__ __device__ constexpr int padded_width(int width) {
+  return (width + 15) / 16 * 16;
+}
+__host__ __device__ constexpr int row_pitch(int width) {
+  return padded_width(width) * 2 + 16;
+}
 
 __device__ __forceinline__ void load_two(uint32_t (&f)[2], uint32_t address) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0, %1}, [%2];" : "=r"(f[0]), "=r"(f[1]) : "r"(address) : "memory");
+  asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0, %1}, [%2];"
+               : "=r"(f[0]), "=r"(f[1])
+               : "r"(address)
+               : "memory");
 }
 __device__ __forceinline__ void load_two_turned(uint32_t (&f)[2], uint32_t address) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0, %1}, [%2];" : "=r"(f[0]), "=r"(f[1]) : "r"(address) : "memory");
+  asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0, %1}, [%2];"
+               : "=r"(f[0]), "=r"(f[1])
+               : "r"(address)
+               : "memory");
 }
 
-__device__ __noinline__ inline void copy_rows_bf16(const __nv_bfloat16* rows, int64_t row_width, int n_rows, int width, uint32_t tile) {
+__device__ __noinline__ inline void copy_rows_bf16(const __nv_bfloat16* rows, int64_t row_width, int n_rows, int width,
+                                                   uint32_t tile) {
   const int pieces = padded_width(width) / 8, pitch = row_pitch(width);
 #pragma unroll 1
   for (int i = threadIdx.x; i < kRowsAtOnce * pieces; i += kStepThreads) {
@@ -279,16 +170,18 @@ __device__ __noinline__ inline void copy_rows_bf16(const __nv_bfloat16* rows, in
   }
 }
 
-inline constexpr int kScorePitch = kRowsAtOnce + 1, kWeightPitch = (kRowsAtOnce + 8) * 2, kDepthParts = 4, kMostTiles = 4;
+inline constexpr int kScorePitch = kRowsAtOnce + 1, kWeightPitch = (kRowsAtOnce + 8) * 2, kDepthParts = 4,
+                     kMostTiles = 4;
 
 __host__ __device__ inline size_t attention_bf16_bytes(const AttentionOp& a) {
   const bool latent = a.key_offset == a.value_offset;
   const int tile = kRowsAtOnce * (row_pitch(a.dk) + (latent ? 0 : row_pitch(a.dv)));
-  return static_cast<size_t>(kHeadsAtOnce * row_pitch(a.dk) + 2 * tile + kDepthParts * kHeadsAtOnce * kScorePitch * 4 + kHeadsAtOnce * kWeightPitch +
-                             kHeadsAtOnce * 4);
+  return static_cast<size_t>(kHeadsAtOnce * row_pitch(a.dk) + 2 * tile + kDepthParts * kHeadsAtOnce * kScorePitch * 4 +
+                             kHeadsAtOnce * kWeightPitch + kHeadsAtOnce * 4);
 }
 
-__device__ inline void attention_bf16(const AttentionOp& a, const StepState& state, const AttentionItem& item, char* memory) {
+__device__ inline void attention_bf16(const AttentionOp& a, const StepState& state, const AttentionItem& item,
+                                      char* memory) {
   const bool latent = a.key_offset == a.value_offset;
   const int pitch = row_pitch(a.dk), value_pitch = latent ? pitch : row_pitch(a.dv);
   const int tile_bytes = kRowsAtOnce * (pitch + (latent ? 0 : value_pitch));
@@ -296,16 +189,18 @@ __device__ inline void attention_bf16(const AttentionOp& a, const StepState& sta
   float* scores = reinterpret_cast<float*>(tiles + 2 * tile_bytes);  // [parts, 16, 33]
   char* weights = reinterpret_cast<char*>(scores + kDepthParts * kHeadsAtOnce * kScorePitch);
   float* decay = reinterpret_cast<float*>(weights + kHeadsAtOnce * kWeightPitch);
-  const uint32_t q_tile = shared_address(memory), first_tile = shared_address(tiles), weight_tile = shared_address(weights);
+  const uint32_t q_tile = shared_address(memory), first_tile = shared_address(tiles),
+                 weight_tile = shared_address(weights);
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const __nv_bfloat16* cache = static_cast<const __nv_bfloat16*>(state.cache) + a.layer * state.layer_stride;
   const auto copy_tile = [&](int s, int buffer) {
     const int n = min(kRowsAtOnce, item.end - s);
     const uint32_t to = first_tile + buffer * tile_bytes;
-    copy_rows_bf16(cache + s * a.row_width + a.key_offset + static_cast<int64_t>(item.key_head) * a.dk, a.row_width, n, a.dk, to);
+    copy_rows_bf16(cache + s * a.row_width + a.key_offset + static_cast<int64_t>(item.key_head) * a.dk, a.row_width, n,
+                   a.dk, to);
     if (!latent)
-      copy_rows_bf16(cache + s * a.row_width + a.value_offset + static_cast<int64_t>(item.key_head) * a.dv, a.row_width, n, a.dv,
-                     to + kRowsAtOnce * pitch);
+      copy_rows_bf16(cache + s * a.row_width + a.value_offset + static_cast<int64_t>(item.key_head) * a.dv, a.row_width,
+                     n, a.dv, to + kRowsAtOnce * pitch);
   };
   __syncthreads();  // the memory may still be read for the piece before
   copy_tile(item.begin, 0);
@@ -318,15 +213,19 @@ __device__ inline void attention_bf16(const AttentionOp& a, const StepState& sta
   for (int u = 0; u < kFours; ++u) {
     const int c = (u * 32 + lane) * 4;
     const bool there = warp < item.n_heads && c < a.dk;
-    query[u] = __ldcg(reinterpret_cast<const float4*>(a.q + static_cast<int64_t>(item.first_head + (there ? warp : 0)) * a.dk + (there ? c : 0)));
+    query[u] = __ldcg(reinterpret_cast<const float4*>(
+        a.q + static_cast<int64_t>(item.first_head + (there ? warp : 0)) * a.dk + (there ? c : 0)));
     if (!there) query[u] = {0.0f, 0.0f, 0.0f, 0.0f};
   }
 #pragma unroll
   for (int u = 0; u < kFours; ++u) {
     const int c = (u * 32 + lane) * 4;
-    if (c < width) *reinterpret_cast<uint2*>(memory + warp * pitch + c * 2) = {bf16_pair(query[u].x, query[u].y), bf16_pair(query[u].z, query[u].w)};
+    if (c < width)
+      *reinterpret_cast<uint2*>(memory + warp * pitch + c * 2) = {bf16_pair(query[u].x, query[u].y),
+                                                                  bf16_pair(query[u].z, query[u].w)};
   }
-  const int n_tiles = a.dv / 8, tiles_of_warp = (n_tiles + kStepWarps - 1) / kStepWarps, own_tile = warp * tiles_of_warp;
+  const int n_tiles = a.dv / 8, tiles_of_warp = (n_tiles + kStepWarps - 1) / kStepWarps,
+            own_tile = warp * tiles_of_warp;
   float acc[kMostTiles][4] = {};
   float top = -INFINITY, total = 0.0f;  // of head `warp`
   for (int s = item.begin, buffer = 0; s < item.end; s += kRowsAtOnce, buffer ^= 1) {
@@ -335,7 +234,8 @@ __device__ inline void attention_bf16(const AttentionOp& a, const StepState& sta
     commit_copies();
     wait_copies<1>();
     __syncthreads();
-    const uint32_t key_tile = first_tile + buffer * tile_bytes, value_tile = latent ? key_tile : key_tile + kRowsAtOnce * pitch;
+    const uint32_t key_tile = first_tile + buffer * tile_bytes,
+                   value_tile = latent ? key_tile : key_tile + kRowsAtOnce * pitch;
     {  // scores of 16 heads x 8 rows over a part of the width
       const int rows = warp % 4 * 8, part = warp / 4, steps = width / 16;
       float c[4] = {};
@@ -369,7 +269,8 @@ __device__ inline void attention_bf16(const AttentionOp& a, const StepState& sta
     const float fade[2] = {decay[lane / 4], decay[lane / 4 + 8]};
     uint32_t p[kRowsAtOnce / 16][4];
 #pragma unroll
-    for (int k = 0; k < kRowsAtOnce / 16; ++k) load_fragments(p[k], weight_tile + lane % 16 * kWeightPitch + k * 32 + lane / 16 * 16);
+    for (int k = 0; k < kRowsAtOnce / 16; ++k)
+      load_fragments(p[k], weight_tile + lane % 16 * kWeightPitch + k * 32 + lane / 16 * 16);
 #pragma unroll
     for (int t = 0; t < kMostTiles; ++t) {
       if (t >= tiles_of_warp || own_tile + t >= n_tiles) break;
@@ -388,9 +289,11 @@ __device__ inline void attention_bf16(const AttentionOp& a, const StepState& sta
     if (t >= tiles_of_warp || own_tile + t >= n_tiles) break;
     const int c = (own_tile + t) * 8 + lane % 4 * 2, h = lane / 4;
     if (h < item.n_heads) item.out[h * (a.dv + 2) + c] = acc[t][0], item.out[h * (a.dv + 2) + c + 1] = acc[t][1];
-    if (h + 8 < item.n_heads) item.out[(h + 8) * (a.dv + 2) + c] = acc[t][2], item.out[(h + 8) * (a.dv + 2) + c + 1] = acc[t][3];
+    if (h + 8 < item.n_heads)
+      item.out[(h + 8) * (a.dv + 2) + c] = acc[t][2], item.out[(h + 8) * (a.dv + 2) + c + 1] = acc[t][3];
   }
-  if (lane == 0 && warp < item.n_heads) item.out[warp * (a.dv + 2) + a.dv] = top, item.out[warp * (a.dv + 2) + a.dv + 1] = total;
+  if (lane == 0 && warp < item.n_heads)
+    item.out[warp * (a.dv + 2) + a.dv] = top, item.out[warp * (a.dv + 2) + a.dv + 1] = total;
 }
 
 template <unsigned kFormats>
@@ -399,8 +302,10 @@ __device__ inline void attention_op(const AttentionOp& a, const StepState& state
   const int items = attention_items(a, pieces);
   for (int i = blockIdx.x; i < items; i += gridDim.x) {
     const AttentionItem item = attention_item(a, pieces, i);
-    if constexpr (kFormats == kHasF32) attention_f32(a, state, item, memory);
-    else attention_bf16(a, state, item, memory);
+    if constexpr (kFormats == kHasF32)
+      attention_f32(a, state, item, memory);
+    else
+      attention_bf16(a, state, item, memory);
   }
 }
 
@@ -409,7 +314,8 @@ template <unsigned kFormats>
 __device__ inline void merge_op(const MergeOp& m, const StepState& state, char* memory) {
   __shared__ float share[kMaxPieces];
   const int n = pieces_of(state.position, m.window).n, warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  const int rows = m.w.quants ? static_cast<int>(m.w.n_out) / m.n_heads : 1, runs = m.w.quants ? (rows + kStepWarps - 1) / kStepWarps : 1;
+  const int rows = m.w.quants ? static_cast<int>(m.w.n_out) / m.n_heads : 1,
+            runs = m.w.quants ? (rows + kStepWarps - 1) / kStepWarps : 1;
   const int64_t stride = m.dv + 2, step = m.n_heads * stride;
   const RowInput in = row_input_at(memory, m.dv);
   for (int item = blockIdx.x; item < m.n_heads * runs; item += gridDim.x) {
@@ -447,8 +353,10 @@ __device__ inline void merge_op(const MergeOp& m, const StepState& state, char* 
       float value = 0.0f;
 #pragma unroll 8
       for (int p = 0; p < n; ++p) value = fmaf(share[p], __ldcg(pieces + p * step + c), value);
-      if (m.w.quants) value_at(in, c) = value;
-      else m.out[static_cast<int64_t>(head) * m.dv + c] = value;
+      if (m.w.quants)
+        value_at(in, c) = value;
+      else
+        m.out[static_cast<int64_t>(head) * m.dv + c] = value;
     }
     if (!m.w.quants) continue;
     __syncthreads();

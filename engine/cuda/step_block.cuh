@@ -11,17 +11,25 @@ namespace engine::cuda {
 inline constexpr int kStepThreads = 512, kStepWarps = kStepThreads / 32;
 
 // Work is dealt out to warps so that neighbouring pieces go to different multiprocessors.
-__device__ __forceinline__ int step_warp() { return (static_cast<int>(threadIdx.x) / 32) * static_cast<int>(gridDim.x) + static_cast<int>(blockIdx.x); }
-__device__ __forceinline__ int step_warps() { return static_cast<int>(gridDim.x) * kStepWarps; }
+__device__ __forceinline__ int step_warp() {
+  return (static_cast<int>(threadIdx.x) / 32) * static_cast<int>(gridDim.x) + static_cast<int>(blockIdx.x);
+}
+__device__ __forceinline__ int step_warps() {
+  return static_cast<int>(gridDim.x) * kStepWarps;
+}
 
 // A barrier of the block's first `team` threads.
-__device__ __forceinline__ void team_barrier(int team) { asm volatile("bar.sync 1, %0;" ::"r"(team) : "memory"); }
+__device__ __forceinline__ void team_barrier(int team) {
+  asm volatile("bar.sync 1, %0;" ::"r"(team) : "memory");
+}
 
-// x times the norm's gain into shared memory, by the block's first `team` threads, rounded to 8 bits as well where `whole`. Returns
-// what products with it are still to be multiplied by: 1 / the root of the mean square, so that nobody waits for that first. Ends
-// with the team's barrier. Activations are read past the first-level cache, as other multiprocessors have just written them.
+// x times the norm's gain into shared memory, by the block's first `team` threads, rounded to 8 bits as well where
+// `whole`. Returns what products with it are still to be multiplied by: 1 / the root of the mean square, so that nobody
+// waits for that first. Ends with the team's barrier. Activations are read past the first-level cache, as other
+// multiprocessors have just written them.
 template <bool kWhole>
-__device__ __noinline__ inline float prepare_input(const float* x, int n, const float* gain, float eps, bool whole, char* memory, int team) {
+__device__ __noinline__ inline float prepare_input(const float* x, int n, const float* gain, float eps, bool whole,
+                                                   char* memory, int team) {
   __shared__ float partial[kStepWarps];
   const RowInput in = row_input_at(memory, n);
   const int thread = static_cast<int>(threadIdx.x), warp = thread / 32, lane = thread % 32, last = n / 4 - 1;
@@ -62,13 +70,14 @@ __device__ __noinline__ inline float prepare_input(const float* x, int n, const 
   return rsqrtf(sum / static_cast<float>(n) + eps);
 }
 template <unsigned kFormats>
-__device__ __forceinline__ float prepare_for(const float* x, int n, const Norm& norm, bool whole, char* memory, int team = kStepThreads) {
+__device__ __forceinline__ float prepare_for(const float* x, int n, const Norm& norm, bool whole, char* memory,
+                                             int team = kStepThreads) {
   return prepare_input<(kFormats & kHasWhole) != 0>(x, n, norm.gain, norm.eps, whole, memory, team);
 }
 
 __device__ __forceinline__ RowInput input_from(const RowInput& in, int value) {
-  return {in.low + value / 8, in.high + value / 8, in.quants_low + value / 32, in.quants_high + value / 32, in.scales + value / 32,
-          in.sums + value / 16};
+  return {in.low + value / 8,          in.high + value / 8,    in.quants_low + value / 32,
+          in.quants_high + value / 32, in.scales + value / 32, in.sums + value / 16};
 }
 
 __host__ __device__ inline bool is_whole(const Matrix& w) {

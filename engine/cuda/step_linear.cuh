@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/cuda/step_linear.cuh: the linear layers of a step. A warp takes a few rows at a time; each block prepares the input for
-// itself, which costs less than another barrier.
+// engine/cuda/step_linear.cuh: the linear layers of a step. A warp takes a few rows at a time; each block prepares the
+// input for itself, which costs less than another barrier.
 #pragma once
 #include "engine/cuda/step_block.cuh"
 
 namespace engine::cuda {
 
 __device__ inline void begin_op(const BeginOp& op, const StepState& state) {
-  const int at = static_cast<int>(blockIdx.x) * kStepThreads + static_cast<int>(threadIdx.x), all = static_cast<int>(gridDim.x) * kStepThreads;
+  const int at = static_cast<int>(blockIdx.x) * kStepThreads + static_cast<int>(threadIdx.x),
+            all = static_cast<int>(gridDim.x) * kStepThreads;
   for (int64_t i = at; i < op.table.n_in; i += all) op.x[i] = matrix_value(op.table, state.token, i);
   for (int i = at; i < op.turns.n_pairs; i += all) op.out[i] = turn_of(op.turns, state.position, i);
 }
@@ -30,8 +31,10 @@ __device__ __forceinline__ void project_rows(const ProjectOp& op, int rows, char
     const int there = min(R, static_cast<int>(w.n_out) - row);
     // Of a last row without its neighbours, the same one R times.
     float4 sum;
-    if constexpr (R == 1) sum = few_rows_times_input<kFormats, 1>(&w, row, 0, memory, 32);
-    else sum = rows_times_input<kFormats, R>(&w, row, there == R ? R / 2 : 0, memory, 32);
+    if constexpr (R == 1)
+      sum = few_rows_times_input<kFormats, 1>(&w, row, 0, memory, 32);
+    else
+      sum = rows_times_input<kFormats, R>(&w, row, there == R ? R / 2 : 0, memory, 32);
     float value = lane == 0 || there < R ? sum.x : lane == R / 2 ? sum.y : lane == 1 ? sum.z : sum.w;
     if (lane >= (there == R ? R : 1)) continue;
     value *= scale;
@@ -71,7 +74,8 @@ __device__ inline void gate_up_op(const GateUpOp& op, char* memory, int stamp) {
   float* weights = logits + 3 * n_experts;
   int32_t* ids = reinterpret_cast<int32_t*>(weights + k);
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  const int shared_width = shared ? static_cast<int>(op.shared_gate.n_out) : 0, width = routed ? static_cast<int>(op.gate.n_out) : 1;
+  const int shared_width = shared ? static_cast<int>(op.shared_gate.n_out) : 0,
+            width = routed ? static_cast<int>(op.gate.n_out) : 1;
   constexpr int P = kFormats & kHasWhole ? 2 : 1;
   __shared__ float scale_of_input;
   // The last warp chooses the experts while the others prepare the input and begin with the shared expert.
@@ -94,8 +98,8 @@ __device__ inline void gate_up_op(const GateUpOp& op, char* memory, int stamp) {
     asm volatile("bar.sync 2, %0;" ::"n"(kStepThreads) : "memory");  // the input is there
     scale = scale_of_input;
   }
-  // Items: a gate's row with up's (of whole numbers two of each), of the shared expert, then of the chosen ones, whose ids are
-  // waited for only then. P divides the widths, which are multiples of 8.
+  // Items: a gate's row with up's (of whole numbers two of each), of the shared expert, then of the chosen ones, whose
+  // ids are waited for only then. P divides the widths, which are multiples of 8.
   const int items = shared_width + (routed ? k * width : 0);
   bool waited = false;
 #pragma unroll 1
@@ -110,7 +114,8 @@ __device__ inline void gate_up_op(const GateUpOp& op, char* memory, int stamp) {
     const int at = i - shared_width, slot = own ? 0 : at / width, f = own ? i : at - slot * width;
     const int64_t row = own ? f : static_cast<int64_t>(ids[slot]) * width + f;
     const Matrix& gate = own ? op.shared_gate : op.gate;
-    const float4 sum = rows_times_input<kLayerFormats<kFormats>, 2 * P>(&gate, row, gate.n_experts * gate.n_out, memory, 32);
+    const float4 sum =
+        rows_times_input<kLayerFormats<kFormats>, 2 * P>(&gate, row, gate.n_experts * gate.n_out, memory, 32);
     if (lane >= P) continue;
     float g = (lane == 0 ? sum.x : sum.z) * scale, u = (lane == 0 ? sum.y : sum.w) * scale;
     if (!own && op.gate_bias) g += op.gate_bias[row + lane], u += op.up_bias[row + lane];
@@ -131,9 +136,11 @@ __device__ __forceinline__ Segment segment_of(const Matrix& w, int64_t first_pie
   return {w.quants, w.scales, w.offsets, first_piece, pieces_of_row(w), weight};
 }
 
-// Segments [from, to) of `per_segment` pieces each, all of the format of `w`, as one run of pieces that the lanes share.
+// Segments [from, to) of `per_segment` pieces each, all of the format of `w`, as one run of pieces that the lanes
+// share.
 template <unsigned kBit>
-__device__ __forceinline__ float down_row(const Matrix& w, const Segment* segments, int from, int to, int per_segment, int row, const RowInput& in, int lane) {
+__device__ __forceinline__ float down_row(const Matrix& w, const Segment* segments, int from, int to, int per_segment,
+                                          int row, const RowInput& in, int lane) {
   constexpr int U = 8;
   float sum = 0.0f;
   int segment = from, within = lane;
@@ -160,21 +167,27 @@ __device__ __forceinline__ float down_row(const Matrix& w, const Segment* segmen
 template <unsigned kFormats>
 __device__ inline void down_op(const DownOp& op, char* memory) {
   const bool shared = op.shared_down.quants != nullptr;
-  const int width = op.k > 0 ? static_cast<int>(op.down.n_in) : 0, shared_width = shared ? static_cast<int>(op.shared_down.n_in) : 0;
+  const int width = op.k > 0 ? static_cast<int>(op.down.n_in) : 0,
+            shared_width = shared ? static_cast<int>(op.shared_down.n_in) : 0;
   const int n_out = static_cast<int>(op.k > 0 ? op.down.n_out : op.shared_down.n_out), lane = threadIdx.x % 32;
   const int all = op.k * width + shared_width;
   const bool whole = is_whole(op.down) || is_whole(op.shared_down);
   const RowInput in = row_input_at(memory, all);
   Segment* segments = reinterpret_cast<Segment*>(memory + row_input_bytes(all, whole));
-  // The shared expert is often as wide as a few others: then it is so many runs, and all of the row is one run of pieces.
-  const bool alike = shared && op.k > 0 && shared_width % width == 0 && shared_width / width <= kMaxRuns && op.down.format == op.shared_down.format &&
-                     op.down.nibbles == op.shared_down.nibbles && op.down.bf16_scales == op.shared_down.bf16_scales &&
+  // The shared expert is often as wide as a few others: then it is so many runs, and all of the row is one run of
+  // pieces.
+  const bool alike = shared && op.k > 0 && shared_width % width == 0 && shared_width / width <= kMaxRuns &&
+                     op.down.format == op.shared_down.format && op.down.nibbles == op.shared_down.nibbles &&
+                     op.down.bf16_scales == op.shared_down.bf16_scales &&
                      (op.down.offsets != nullptr) == (op.shared_down.offsets != nullptr);
   const int runs = !shared ? 0 : alike ? shared_width / width : 1, thread = threadIdx.x;
   if (thread < op.k) {
-    segments[thread] = segment_of(op.down, static_cast<int64_t>(__ldcg(op.ids + thread)) * n_out * pieces_of_row(op.down), __ldcg(op.weights + thread));
+    segments[thread] =
+        segment_of(op.down, static_cast<int64_t>(__ldcg(op.ids + thread)) * n_out * pieces_of_row(op.down),
+                   __ldcg(op.weights + thread));
   } else if (thread < op.k + runs) {
-    segments[thread] = segment_of(op.shared_down, static_cast<int64_t>(thread - op.k) * (pieces_of_row(op.shared_down) / runs), 1.0f);
+    segments[thread] =
+        segment_of(op.shared_down, static_cast<int64_t>(thread - op.k) * (pieces_of_row(op.shared_down) / runs), 1.0f);
   }
   prepare_for<kFormats>(op.h, all, Norm{}, whole, memory);
   const int passes = op.k > 0 && shared && !alike ? 2 : 1;
@@ -187,10 +200,12 @@ __device__ inline void down_op(const DownOp& op, char* memory) {
       const Matrix& w = own ? op.shared_down : op.down;
       const int from = own ? op.k : 0, to = passes == 2 && !own ? op.k : op.k + runs;
       with_format<kLayerFormats<kFormats>>(w, [&]<unsigned kBit>() {
-        sum[0] += down_row<kBit>(w, segments, from, to, pieces_of_row(w), row, input_from(in, own ? op.k * width : 0), lane);
+        sum[0] +=
+            down_row<kBit>(w, segments, from, to, pieces_of_row(w), row, input_from(in, own ? op.k * width : 0), lane);
       });
     }
-    if (op.bias && lane < op.k) sum[0] = fmaf(segments[lane].weight, op.bias[static_cast<int64_t>(__ldcg(op.ids + lane)) * n_out + row], sum[0]);
+    if (op.bias && lane < op.k)
+      sum[0] = fmaf(segments[lane].weight, op.bias[static_cast<int64_t>(__ldcg(op.ids + lane)) * n_out + row], sum[0]);
     add_lanes(sum);
     if (lane == 0) op.hidden[row] = __ldcg(op.hidden + row) + sum[0];
   }

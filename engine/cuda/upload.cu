@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/cuda/upload.h"
-
 #include <algorithm>
 #include <bit>
 #include <cstring>
 #include <string>
 #include <thread>
 
+#include "engine/cuda/upload.h"
 #include "engine/formats/dequantize.h"
 #include "engine/formats/quant_blocks.h"
 
@@ -15,25 +14,35 @@ namespace {
 
 Format format_of(DType type) {
   switch (type) {
-    case DType::kF32: return Format::kF32;
-    case DType::kF16: return Format::kF16;
-    case DType::kBF16: return Format::kBF16;
-    case DType::kQ8_0: return Format::kInt8;
+    case DType::kF32:
+      return Format::kF32;
+    case DType::kF16:
+      return Format::kF16;
+    case DType::kBF16:
+      return Format::kBF16;
+    case DType::kQ8_0:
+      return Format::kInt8;
     case DType::kQ4_0:
     case DType::kQ4_1:
     case DType::kQ4_K:
     case DType::kIQ4_NL:
-    case DType::kMXFP4: return Format::kInt4;
-    default: return Format::kWide;
+    case DType::kMXFP4:
+      return Format::kInt4;
+    default:
+      return Format::kWide;
   }
 }
 
 Nibbles nibbles_of(DType type) {
   switch (type) {
-    case DType::kQ4_0: return Nibbles::kMinus8;
-    case DType::kIQ4_NL: return Nibbles::kNonLinear;
-    case DType::kMXFP4: return Nibbles::kE2m1;
-    default: return Nibbles::kPlain;
+    case DType::kQ4_0:
+      return Nibbles::kMinus8;
+    case DType::kIQ4_NL:
+      return Nibbles::kNonLinear;
+    case DType::kMXFP4:
+      return Nibbles::kE2m1;
+    default:
+      return Nibbles::kPlain;
   }
 }
 
@@ -44,17 +53,24 @@ struct Sizes {
 Sizes sizes_of(const Matrix& m, DType type) {
   const auto n = static_cast<size_t>(m.n_out) * static_cast<size_t>(m.n_in);
   switch (m.format) {
-    case Format::kF32: return {n * 4, 0, 0};
+    case Format::kF32:
+      return {n * 4, 0, 0};
     case Format::kBF16:
-    case Format::kF16: return {n * 2, 0, 0};
-    case Format::kInt8: return {n, n / 16, 0};
-    case Format::kInt4: return {n / 2, n / 16, has_offsets(type) ? n / 16 : 0};
-    case Format::kWide: return {n, n / 4, n / 4};
+    case Format::kF16:
+      return {n * 2, 0, 0};
+    case Format::kInt8:
+      return {n, n / 16, 0};
+    case Format::kInt4:
+      return {n / 2, n / 16, has_offsets(type) ? n / 16 : 0};
+    case Format::kWide:
+      return {n, n / 4, n / 4};
   }
   return {};
 }
 
-uint16_t half_bits(float value) { return __half_as_ushort(__float2half_rn(value)); }
+uint16_t half_bits(float value) {
+  return __half_as_ushort(__float2half_rn(value));
+}
 
 // One matrix in the device's layout, in host memory.
 struct Laid {
@@ -74,7 +90,9 @@ void lay_out(const TensorView& view, Format format, int64_t first, int64_t last,
   for (int64_t b = first; b < last; ++b) {
     const std::byte* from = view.data + b / parts * t.block_bytes;
     const auto at = static_cast<size_t>(b);
-    const auto raw = [&](int i) { return static_cast<uint16_t>(std::to_integer<int>(from[i]) | std::to_integer<int>(from[i + 1]) << 8); };
+    const auto raw = [&](int i) {
+      return static_cast<uint16_t>(std::to_integer<int>(from[i]) | std::to_integer<int>(from[i + 1]) << 8);
+    };
     switch (view.type) {
       case DType::kQ8_0:
         put_at(out.scales, at, raw(0));
@@ -90,7 +108,8 @@ void lay_out(const TensorView& view, Format format, int64_t first, int64_t last,
         put_at(out.offsets, at, raw(2));
         std::memcpy(out.quants.data() + at * 16, from + 4, 16);
         continue;
-      default: break;
+      default:
+        break;
     }
     decode_block(view.type, from, static_cast<int>(b % parts), block);
     if (format == Format::kWide) {
@@ -132,18 +151,28 @@ __global__ void fill_kernel(Format format, void* data, int64_t n, float spread) 
     const uint32_t h = hash(static_cast<uint64_t>(i));
     const float value = (static_cast<float>(h) / 4294967296.0f - 0.5f) * spread;
     switch (format) {
-      case Format::kF32: static_cast<float*>(data)[i] = value; break;
-      case Format::kBF16: static_cast<__nv_bfloat16*>(data)[i] = __float2bfloat16_rn(value); break;
-      case Format::kF16: static_cast<__half*>(data)[i] = __float2half_rn(value); break;
-      default: static_cast<uint8_t*>(data)[i] = static_cast<uint8_t>(h); break;
+      case Format::kF32:
+        static_cast<float*>(data)[i] = value;
+        break;
+      case Format::kBF16:
+        static_cast<__nv_bfloat16*>(data)[i] = __float2bfloat16_rn(value);
+        break;
+      case Format::kF16:
+        static_cast<__half*>(data)[i] = __float2half_rn(value);
+        break;
+      default:
+        static_cast<uint8_t*>(data)[i] = static_cast<uint8_t>(h);
+        break;
     }
   }
 }
 __global__ void set_kernel(float* data, int64_t n, float value) {
-  for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < n; i += int64_t{gridDim.x} * blockDim.x) data[i] = value;
+  for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < n; i += int64_t{gridDim.x} * blockDim.x)
+    data[i] = value;
 }
 __global__ void set_half_kernel(__half* data, int64_t n, float value) {
-  for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < n; i += int64_t{gridDim.x} * blockDim.x) data[i] = __float2half_rn(value);
+  for (int64_t i = int64_t{blockIdx.x} * blockDim.x + threadIdx.x; i < n; i += int64_t{gridDim.x} * blockDim.x)
+    data[i] = __float2half_rn(value);
 }
 
 constexpr int kFillBlocks = 2048;
@@ -163,7 +192,8 @@ void fill(Matrix& m, DType type, int64_t n_experts) {
       check(cudaMemset2D(const_cast<void*>(m.scales), 2, 0x3b, 2, static_cast<size_t>(n / 32)), "cudaMemset2D");
     else
       set_half_kernel<<<kFillBlocks, 256>>>(static_cast<__half*>(const_cast<void*>(m.scales)), n / 32, step);
-    if (m.offsets) set_half_kernel<<<kFillBlocks, 256>>>(static_cast<__half*>(const_cast<void*>(m.offsets)), n / 32, -8 * step);
+    if (m.offsets)
+      set_half_kernel<<<kFillBlocks, 256>>>(static_cast<__half*>(const_cast<void*>(m.offsets)), n / 32, -8 * step);
   }
   check_launch("fill");
 }
@@ -200,7 +230,8 @@ void WeightStore::count(uint64_t stored_bytes) {
 void WeightStore::check_width(int64_t n_in) const {
   const int multiple = exact_ ? 4 : 8;
   if (n_in % multiple != 0)
-    throw Unsupported("the CUDA backend needs widths that are multiples of " + std::to_string(multiple) + "; one is " + std::to_string(n_in));
+    throw Unsupported("the CUDA backend needs widths that are multiples of " + std::to_string(multiple) + "; one is " +
+                      std::to_string(n_in));
 }
 
 Matrix WeightStore::empty_for(const TensorView& view, int64_t n_experts) {
@@ -225,7 +256,8 @@ void WeightStore::put(const TensorView& view, Matrix& to, int64_t expert) {
   const auto e = static_cast<size_t>(expert);
   const auto copy = [](const void* base, size_t at, const void* from, size_t bytes) {
     if (bytes > 0)
-      check(cudaMemcpy(static_cast<std::byte*>(const_cast<void*>(base)) + at, from, bytes, cudaMemcpyHostToDevice), "copying weights to the device");
+      check(cudaMemcpy(static_cast<std::byte*>(const_cast<void*>(base)) + at, from, bytes, cudaMemcpyHostToDevice),
+            "copying weights to the device");
   };
   if (to.format == Format::kF32 && view.type != DType::kF32) {
     std::vector<float> values(static_cast<size_t>(to.n_out * to.n_in));
@@ -237,8 +269,10 @@ void WeightStore::put(const TensorView& view, Matrix& to, int64_t expert) {
   } else if (!to.whole_numbers()) {
     copy(to.quants, e * sizes.quants, view.data, sizes.quants);
   } else {
-    Laid laid{std::vector<std::byte>(sizes.quants), std::vector<std::byte>(sizes.scales), std::vector<std::byte>(sizes.offsets)};
-    in_parallel(to.n_out * to.n_in / 32, [&](int64_t first, int64_t last) { lay_out(view, to.format, first, last, laid); });
+    Laid laid{std::vector<std::byte>(sizes.quants), std::vector<std::byte>(sizes.scales),
+              std::vector<std::byte>(sizes.offsets)};
+    in_parallel(to.n_out * to.n_in / 32,
+                [&](int64_t first, int64_t last) { lay_out(view, to.format, first, last, laid); });
     copy(to.quants, e * sizes.quants, laid.quants.data(), sizes.quants);
     copy(to.scales, e * sizes.scales, laid.scales.data(), sizes.scales);
     copy(to.offsets, e * sizes.offsets, laid.offsets.data(), sizes.offsets);
@@ -249,7 +283,8 @@ void WeightStore::put(const TensorView& view, Matrix& to, int64_t expert) {
 Matrix WeightStore::stacked(const std::vector<TensorView>& experts) {
   Matrix m = empty_for(experts[0], static_cast<int64_t>(experts.size()));
   for (const TensorView& view : experts)
-    if (view.type != experts[0].type) throw Unsupported("the CUDA backend needs all experts of a layer in one number format");
+    if (view.type != experts[0].type)
+      throw Unsupported("the CUDA backend needs all experts of a layer in one number format");
   if (m.format != Format::kBF16) to_round_.push_back(m.n_experts * m.n_out * m.n_in);
   if (synthetic()) {
     fill(m, experts[0].type, m.n_experts);
@@ -266,9 +301,12 @@ int64_t WeightStore::largest_to_round(int64_t most) const {
   return largest;
 }
 
-Matrix WeightStore::matrix(const TensorView& view) { return stacked({view}); }
+Matrix WeightStore::matrix(const TensorView& view) {
+  return stacked({view});
+}
 
-std::pair<Matrix, Matrix> WeightStore::pair(const std::vector<TensorView>& first, const std::vector<TensorView>& second) {
+std::pair<Matrix, Matrix> WeightStore::pair(const std::vector<TensorView>& first,
+                                            const std::vector<TensorView>& second) {
   std::vector<TensorView> all = first;
   all.insert(all.end(), second.begin(), second.end());
   Matrix a = stacked(all), b = a;

@@ -26,15 +26,16 @@ uint64_t bytes_of(const std::vector<const TensorView*>& views);  // as stored
 class WeightStore {
  public:
   // `exact`: every weight is kept in f32; else as it is stored, and weights that are made here are bfloat16.
-  WeightStore(const UploadOptions& options, bool exact, uint64_t total_bytes) : options_(options), exact_(exact), total_(total_bytes) {}
+  WeightStore(const UploadOptions& options, bool exact, uint64_t total_bytes)
+      : options_(options), exact_(exact), total_(total_bytes) {}
 
-  Matrix matrix(const TensorView& view);                       // [n_out, n_in]
-  Matrix stacked(const std::vector<TensorView>& experts);      // [E, n_out, n_in]
+  Matrix matrix(const TensorView& view);                   // [n_out, n_in]
+  Matrix stacked(const std::vector<TensorView>& experts);  // [E, n_out, n_in]
   // Two stacks in one run of memory: the second follows the first.
   std::pair<Matrix, Matrix> pair(const std::vector<TensorView>& first, const std::vector<TensorView>& second);
-  Matrix in_f32(const TensorView& view);                       // whatever its type was
-  const float* floats(const TensorView& view);                 // a vector; null for an empty view
-  const float* floats(const std::vector<TensorView>& views);   // one after the other; null for none
+  Matrix in_f32(const TensorView& view);                      // whatever its type was
+  const float* floats(const TensorView& view);                // a vector; null for an empty view
+  const float* floats(const std::vector<TensorView>& views);  // one after the other; null for none
   // Values that the caller makes row by row: f32, or bfloat16 where not exact.
   Matrix made(int64_t n_out, int64_t n_in, const std::function<void(int64_t row, float* values)>& row);
   const double* doubles(const std::vector<double>& values);

@@ -22,7 +22,9 @@ TensorView view(DType type, std::vector<int64_t> shape, int place = 0) {
   v.data = kNoData + place;
   return v;
 }
-TensorView vector_view(int64_t n) { return view(DType::kF32, {n}); }
+TensorView vector_view(int64_t n) {
+  return view(DType::kF32, {n});
+}
 
 struct Experts {
   int64_t n = 0, width = 0, shared_width = 0;
@@ -76,7 +78,8 @@ DeepseekV2Config v3(int n_layers) {
   c.dense_intermediate = 18432, c.n_dense_layers = std::min(3, n_layers);
   c.n_experts = 256, c.n_experts_used = 8, c.n_shared_experts = 1, c.expert_intermediate = 2048;
   c.scoring = Scoring::kSigmoid, c.selection = ExpertSelection::kGroupLimitedTopTwo;
-  c.n_groups = 8, c.n_groups_used = 4, c.normalize_expert_weights = true, c.expert_weight_scale = 2.5f, c.selection_bias = true;
+  c.n_groups = 8, c.n_groups_used = 4, c.normalize_expert_weights = true, c.expert_weight_scale = 2.5f,
+  c.selection_bias = true;
   c.yarn.factor = 40.0f, c.yarn.mscale = c.yarn.mscale_all_dim = 1.0f;
   return c;
 }
@@ -103,7 +106,9 @@ std::unique_ptr<const Family> latent(const DeepseekV2Config& c, DType type) {
     layer.o = view(type, {d, h * c.v_head_dim});
     layer.ff = l < c.n_dense_layers
                    ? dense(type, d, c.dense_intermediate)
-                   : mixture(type, d, {c.n_experts, c.expert_intermediate, int64_t{c.n_shared_experts} * c.expert_intermediate, c.selection_bias, false});
+                   : mixture(type, d,
+                             {c.n_experts, c.expert_intermediate, int64_t{c.n_shared_experts} * c.expert_intermediate,
+                              c.selection_bias, false});
     w.layers.push_back(std::move(layer));
   }
   return deepseek_v2_family(c, std::move(w));
@@ -112,7 +117,8 @@ std::unique_ptr<const Family> latent(const DeepseekV2Config& c, DType type) {
 GroupedConfig llama_3_8b() {
   GroupedConfig c;
   c.family = "llama";
-  c.n_layers = 32, c.hidden_size = 4096, c.n_heads = 32, c.n_kv_heads = 8, c.head_dim = 128, c.n_vocab = 128256, c.n_ctx_train = 131072;
+  c.n_layers = 32, c.hidden_size = 4096, c.n_heads = 32, c.n_kv_heads = 8, c.head_dim = 128, c.n_vocab = 128256,
+  c.n_ctx_train = 131072;
   c.dense_intermediate = 14336;
   c.rope_theta = 500000.0f;
   return c;
@@ -121,7 +127,8 @@ GroupedConfig llama_3_8b() {
 GroupedConfig qwen3_30b_a3b() {
   GroupedConfig c;
   c.family = "qwen3_moe";
-  c.n_layers = 48, c.hidden_size = 2048, c.n_heads = 32, c.n_kv_heads = 4, c.head_dim = 128, c.n_vocab = 151936, c.n_ctx_train = 262144;
+  c.n_layers = 48, c.hidden_size = 2048, c.n_heads = 32, c.n_kv_heads = 4, c.head_dim = 128, c.n_vocab = 151936,
+  c.n_ctx_train = 262144;
   c.n_experts = 128, c.n_experts_used = 8, c.expert_intermediate = 768;
   c.normalize_expert_weights = c.qk_norm = true;
   c.rope_theta = 10000000.0f;
@@ -131,7 +138,8 @@ GroupedConfig qwen3_30b_a3b() {
 GroupedConfig gpt_oss_20b() {
   GroupedConfig c;
   c.family = "gpt_oss";
-  c.n_layers = 24, c.hidden_size = 2880, c.n_heads = 64, c.n_kv_heads = 8, c.head_dim = 64, c.n_vocab = 201088, c.n_ctx_train = 131072;
+  c.n_layers = 24, c.hidden_size = 2880, c.n_heads = 64, c.n_kv_heads = 8, c.head_dim = 64, c.n_vocab = 201088,
+  c.n_ctx_train = 131072;
   c.n_experts = 32, c.n_experts_used = 4, c.expert_intermediate = 2880;
   c.scoring = Scoring::kSoftmaxOfChosen;
   c.gate = {7.0f, 1.702f, 1.0f};
@@ -165,7 +173,8 @@ std::unique_ptr<const Family> grouped(GroupedConfig c, DType type) {
     if (c.output_bias) layer.o_bias = vector_view(d);
     if (c.qk_norm) layer.q_norm = layer.k_norm = vector_view(c.head_dim);
     if (c.sinks) layer.sinks = vector_view(c.n_heads);
-    layer.ff = mixed ? mixture(type, d, {c.n_experts, c.expert_intermediate, 0, false, c.expert_biases}) : dense(type, d, c.dense_intermediate);
+    layer.ff = mixed ? mixture(type, d, {c.n_experts, c.expert_intermediate, 0, false, c.expert_biases})
+                     : dense(type, d, c.dense_intermediate);
     w.layers.push_back(std::move(layer));
   }
   return grouped_family(c, std::move(w));
@@ -189,7 +198,8 @@ base::Result<std::unique_ptr<const Family>> family_of_shape(const std::string& s
   if (shape == "llama-3-8b") return grouped(llama_3_8b(), type);
   if (shape == "qwen3-30b-a3b") return grouped(qwen3_30b_a3b(), type);
   if (shape == "gpt-oss-20b") return grouped(gpt_oss_20b(), type);
-  return base::invalid("There is no shape \"" + shape + "\"; there are v2-lite, v3-slice, llama-3-8b, qwen3-30b-a3b and gpt-oss-20b.");
+  return base::invalid("There is no shape \"" + shape +
+                       "\"; there are v2-lite, v3-slice, llama-3-8b, qwen3-30b-a3b and gpt-oss-20b.");
 }
 
 }  // namespace engine

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// gemm() of engine/cuda against sums in double, on every path of this device: formats, ways to store, gathers, groups and edges.
+// gemm() of engine/cuda against sums in double, on every path of this device: formats, ways to store, gathers, groups
+// and edges.
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -58,7 +59,9 @@ float bf16_value(uint16_t bits) {
   std::memcpy(&v, &word, sizeof v);
   return v;
 }
-float bf16_rounded(float v) { return bf16_value(bf16_bits(v)); }
+float bf16_rounded(float v) {
+  return bf16_value(bf16_bits(v));
+}
 uint16_t half_bits(float v) {
   const __half h = __float2half_rn(v);
   uint16_t bits;
@@ -104,10 +107,14 @@ DeviceBuffer<uint8_t> upload_bytes(const std::vector<T>& v) {
 int number_of(Nibbles kind, int h) {
   static constexpr int curve[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
   static constexpr int fp4[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
-  return kind == Nibbles::kMinus8 ? h - 8 : kind == Nibbles::kPlain ? h : kind == Nibbles::kNonLinear ? curve[h] : fp4[h];
+  return kind == Nibbles::kMinus8      ? h - 8
+         : kind == Nibbles::kPlain     ? h
+         : kind == Nibbles::kNonLinear ? curve[h]
+                                       : fp4[h];
 }
 
-TestMatrix make_matrix(Random& random, const Form& form, int64_t n_experts, int64_t n_out, int64_t n_in, bool exact = false) {
+TestMatrix make_matrix(Random& random, const Form& form, int64_t n_experts, int64_t n_out, int64_t n_in,
+                       bool exact = false) {
   const size_t n = static_cast<size_t>(n_experts * n_out * n_in);
   TestMatrix t;
   t.matrix = {form.format, form.nibbles, form.bf16_scales, nullptr, nullptr, nullptr, n_experts, n_out, n_in};
@@ -119,7 +126,9 @@ TestMatrix make_matrix(Random& random, const Form& form, int64_t n_experts, int6
     for (size_t i = 0; i < n; ++i) {
       wide[i] = uniform(random);
       narrow[i] = form.format == Format::kF16 ? half_bits(wide[i]) : bf16_bits(wide[i]);
-      keep(i, form.format == Format::kF32 ? wide[i] : form.format == Format::kF16 ? half_value(narrow[i]) : bf16_value(narrow[i]));
+      keep(i, form.format == Format::kF32   ? wide[i]
+              : form.format == Format::kF16 ? half_value(narrow[i])
+                                            : bf16_value(narrow[i]));
     }
     t.quants = form.format == Format::kF32 ? upload_bytes(wide) : upload_bytes(narrow);
   } else {
@@ -202,7 +211,8 @@ Measured measure(const Case& c, const TestMatrix& w, const TestMatrix* w_up, uns
   std::vector<uint16_t> x16(x.size());
   for (int64_t r = 0; r < n_x; ++r)
     for (int64_t k = 0; k < c.n_in; ++k)
-      x[static_cast<size_t>(r * x_stride + k)] = static_cast<float>(distinct[static_cast<size_t>(r % kDistinct * c.n_in + k)]);
+      x[static_cast<size_t>(r * x_stride + k)] =
+          static_cast<float>(distinct[static_cast<size_t>(r % kDistinct * c.n_in + k)]);
   for (size_t i = 0; i < x.size(); ++i) x16[i] = bf16_bits(x[i]);
   std::vector<int32_t> gather(static_cast<size_t>(n_y));
   for (int32_t& i : gather) i = static_cast<int32_t>(random() % kDistinct);
@@ -226,8 +236,10 @@ Measured measure(const Case& c, const TestMatrix& w, const TestMatrix* w_up, uns
   if (c.store == Store::kAddF32)
     for (int64_t r = 0; r < n_y; ++r)
       for (int64_t o = 0; o < c.n_out; ++o) before[static_cast<size_t>(r * y_stride + o)] = uniform(random);
-  const DeviceBuffer<float> x_f32 = upload(x), y_f32 = upload(before), bias_d = upload(bias), bias_up_d = upload(bias_up);
-  const DeviceBuffer<uint16_t> x_bf16 = upload(x16), y_bf16 = upload(std::vector<uint16_t>(before.size(), bf16_bits(kNaN)));
+  const DeviceBuffer<float> x_f32 = upload(x), y_f32 = upload(before), bias_d = upload(bias),
+                            bias_up_d = upload(bias_up);
+  const DeviceBuffer<uint16_t> x_bf16 = upload(x16),
+                               y_bf16 = upload(std::vector<uint16_t>(before.size(), bf16_bits(kNaN)));
   const DeviceBuffer<int32_t> gather_d = upload(gather), n_tiles_d = upload(n_tiles);
   const DeviceBuffer<ExpertTile> tiles_d = upload(tiles);
 
@@ -294,7 +306,8 @@ Measured measure(const Case& c, const TestMatrix& w, const TestMatrix* w_up, uns
         continue;
       }
       m.in_bounds &= !std::isnan(is);
-      const double want = (*row_wanted)[static_cast<size_t>(o)] + (c.store == Store::kAddF32 ? static_cast<double>(was) : 0.0);
+      const double want =
+          (*row_wanted)[static_cast<size_t>(o)] + (c.store == Store::kAddF32 ? static_cast<double>(was) : 0.0);
       off += (static_cast<double>(is) - want) * (static_cast<double>(is) - want);
       size += want * want;
     }
@@ -335,8 +348,8 @@ struct Shape {
   int64_t rows, n_in, n_out;
 };
 // Every edge of a tile: of rows, of depth, of outputs.
-constexpr Shape kShapes[] = {{1, 8, 8},      {3, 40, 24},     {127, 72, 136},  {128, 512, 24},  {129, 72, 8},
-                             {300, 8, 136},  {300, 40, 1408}, {129, 512, 136}, {1, 2048, 264},  {3, 2048, 136},
+constexpr Shape kShapes[] = {{1, 8, 8},      {3, 40, 24},     {127, 72, 136},  {128, 512, 24}, {129, 72, 8},
+                             {300, 8, 136},  {300, 40, 1408}, {129, 512, 136}, {1, 2048, 264}, {3, 2048, 136},
                              {128, 64, 256}, {127, 128, 264}, {300, 512, 24},  {2, 192, 1408}};
 
 Case case_of(const Shape& shape, Store store) {
@@ -434,13 +447,15 @@ TEST_CASE("products in bfloat16: every format of the weights") {
   }
   // A gate and an up that are written differently.
   Random random(7);
-  const Form pairs[][2] = {{{Format::kInt4, Nibbles::kPlain, false, true}, {Format::kWide, Nibbles::kMinus8, false, true}},
-                           {{Format::kBF16}, {Format::kF32}},
-                           {{Format::kInt8}, {Format::kF16}},
-                           {{Format::kInt4, Nibbles::kMinus8}, {Format::kInt4, Nibbles::kNonLinear}}};
+  const Form pairs[][2] = {
+      {{Format::kInt4, Nibbles::kPlain, false, true}, {Format::kWide, Nibbles::kMinus8, false, true}},
+      {{Format::kBF16}, {Format::kF32}},
+      {{Format::kInt8}, {Format::kF16}},
+      {{Format::kInt4, Nibbles::kMinus8}, {Format::kInt4, Nibbles::kNonLinear}}};
   for (const auto& pair : pairs) {
     const Case c = case_of({130, 160, 136}, Store::kGated);
-    const TestMatrix gate = make_matrix(random, pair[0], 1, c.n_out, c.n_in), up = make_matrix(random, pair[1], 1, c.n_out, c.n_in);
+    const TestMatrix gate = make_matrix(random, pair[0], 1, c.n_out, c.n_in),
+                     up = make_matrix(random, pair[1], 1, c.n_out, c.n_in);
     const Measured m = measure(c, gate, &up, 8);
     CHECK(m.in_bounds);
     CHECK(m.error <= bound_of(c));
@@ -451,9 +466,10 @@ TEST_CASE("products in bfloat16: groups of rows by expert") {
   if (no_device()) return;
   on_every_path([](const char* path) {
     for (const Store store : kStores)
-      for (const std::vector<int64_t>& experts :
-           {std::vector<int64_t>{0, 0, 1, 0}, {300, 0, 3, 127, 128, 129, 0, 1}, {0, 5},
-            {40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51}}) {
+      for (const std::vector<int64_t>& experts : {std::vector<int64_t>{0, 0, 1, 0},
+                                                  {300, 0, 3, 127, 128, 129, 0, 1},
+                                                  {0, 5},
+                                                  {40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51}}) {
         Case c = case_of({0, 200, 264}, store);
         c.gather = c.bias = true;
         c.experts = experts;

@@ -63,8 +63,10 @@ struct Values {
   DeviceBuffer<float> f32;
   DeviceBuffer<__nv_bfloat16> bf16;
   Values(const std::vector<float>& values, bool exact) {
-    if (exact) f32 = on_device(values);
-    else bf16 = on_device(to_bf16(values));
+    if (exact)
+      f32 = on_device(values);
+    else
+      bf16 = on_device(to_bf16(values));
   }
   void* data() const { return f32.data() ? static_cast<void*>(f32.data()) : bf16.data(); }
   std::vector<float> back() const {
@@ -75,7 +77,8 @@ struct Values {
   }
 };
 
-void check_attention(bool exact, int dk, int dv, int n_heads, int n_kv_heads, int n, int position, int window, bool sinks, int segments) {
+void check_attention(bool exact, int dk, int dv, int n_heads, int n_kv_heads, int n, int position, int window,
+                     bool sinks, int segments) {
   CAPTURE(exact);
   CAPTURE(dk);
   CAPTURE(dv);
@@ -93,7 +96,8 @@ void check_attention(bool exact, int dk, int dv, int n_heads, int n_kv_heads, in
   const Values dq(q, exact), dk_values(k, exact), dv_values(v, exact);
   const Values out(std::vector<float>(static_cast<size_t>(n * n_heads * dv), std::nanf("")), exact);
   const DeviceBuffer<float> d_sink = on_device(sink);
-  const DeviceBuffer<float> state = on_device(std::vector<float>(static_cast<size_t>(n * n_heads * (dv + 2)), std::nanf("")));
+  const DeviceBuffer<float> state =
+      on_device(std::vector<float>(static_cast<size_t>(n * n_heads * (dv + 2)), std::nanf("")));
   const size_t width = exact ? 4 : 2;
   PrefillAttention a;
   a.q = dq.data();
@@ -114,19 +118,22 @@ void check_attention(bool exact, int dk, int dv, int n_heads, int n_kv_heads, in
   std::vector<double> want;
   for (int t = 0; t < n; ++t)
     for (int h = 0; h < n_heads; ++h) {
-      const int end = position + t + 1, first = window > 0 ? std::max(0, end - window) : 0, g = h / (n_heads / n_kv_heads);
+      const int end = position + t + 1, first = window > 0 ? std::max(0, end - window) : 0,
+                g = h / (n_heads / n_kv_heads);
       std::vector<double> weight;
       double total = sinks ? std::exp(double{sink[static_cast<size_t>(h)]}) : 0.0;
       for (int s = first; s < end; ++s) {
         double dot = 0.0;
         for (int i = 0; i < dk; ++i)
-          dot += double{q[static_cast<size_t>((t * n_heads + h) * dk + i)]} * k[static_cast<size_t>(s * k_stride + g * dk + i)];
+          dot += double{q[static_cast<size_t>((t * n_heads + h) * dk + i)]} *
+                 k[static_cast<size_t>(s * k_stride + g * dk + i)];
         weight.push_back(std::exp(dot * a.scale));
         total += weight.back();
       }
       for (int c = 0; c < dv; ++c) {
         double sum = 0.0;
-        for (int s = first; s < end; ++s) sum += weight[static_cast<size_t>(s - first)] * v[static_cast<size_t>(s * v_stride + g * dv + c)];
+        for (int s = first; s < end; ++s)
+          sum += weight[static_cast<size_t>(s - first)] * v[static_cast<size_t>(s * v_stride + g * dv + c)];
         want.push_back(sum / total);
       }
     }
@@ -157,7 +164,8 @@ TEST_CASE("cuda attention of a chunk: widths, windows, sinks, segments") {
     int dk, dv, heads, kv_heads;
   };
   for (const bool exact : {true, false})
-    for (const Shape& s : {Shape{24, 16, 4, 4}, {64, 64, 8, 2}, {128, 128, 4, 1}, {192, 128, 3, 3}, {256, 256, 2, 1}, {40, 32, 2, 2}}) {
+    for (const Shape& s :
+         {Shape{24, 16, 4, 4}, {64, 64, 8, 2}, {128, 128, 4, 1}, {192, 128, 3, 3}, {256, 256, 2, 1}, {40, 32, 2, 2}}) {
       check_attention(exact, s.dk, s.dv, s.heads, s.kv_heads, 1, 0, 0, false, 1);
       check_attention(exact, s.dk, s.dv, s.heads, s.kv_heads, 70, 3, 0, true, 1);
       check_attention(exact, s.dk, s.dv, s.heads, s.kv_heads, 130, 200, 0, false, 3);
@@ -173,10 +181,12 @@ TEST_CASE("attention rates" * doctest::skip()) {
   check(cudaMemset(w.data(), 0x3c, w.bytes()), "set");
   for (const auto& [n, heads, kv, dk, dv] : {std::tuple{4096, 16, 16, 192, 128}, {4096, 32, 8, 128, 128}}) {
     PrefillAttention a;
-    a.q = x.data(), a.k = w.data(), a.v = y.data(), a.k_stride = kv * dk, a.k_head_stride = dk, a.v_stride = kv * dv, a.v_head_stride = dv;
+    a.q = x.data(), a.k = w.data(), a.v = y.data(), a.k_stride = kv * dk, a.k_head_stride = dk, a.v_stride = kv * dv,
+    a.v_head_stride = dv;
     a.n_tokens = a.n_keys = n, a.n_heads = heads, a.n_kv_heads = kv, a.dk = dk, a.dv = dv, a.scale = 0.1f;
     a.out = y.data() + size_t{4096} * 4096;
     const double ms = milliseconds([&] { prefill_attention(a, false, nullptr); });
-    MESSAGE("attention of " << n << " tokens, " << dk << "/" << dv << ": " << 1e-9 * n * n * heads * (dk + dv) / ms << " TFLOP/s, " << ms << " ms");
+    MESSAGE("attention of " << n << " tokens, " << dk << "/" << dv << ": " << 1e-9 * n * n * heads * (dk + dv) / ms
+                            << " TFLOP/s, " << ms << " ms");
   }
 }

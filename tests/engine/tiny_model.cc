@@ -61,7 +61,8 @@ std::vector<float> logits_of(Model& model, Cache& cache, int n_vocab, std::span<
                              const std::vector<size_t>& pieces) {
   std::vector<float> logits((tokens.size() - from) * static_cast<size_t>(n_vocab));
   for (size_t done = from, i = 0; done < tokens.size(); ++i) {
-    const size_t n = std::min({pieces[std::min(i, pieces.size() - 1)], tokens.size() - done, static_cast<size_t>(model.max_tokens())});
+    const size_t n = std::min(
+        {pieces[std::min(i, pieces.size() - 1)], tokens.size() - done, static_cast<size_t>(model.max_tokens())});
     ForwardRequest request;
     request.tokens = tokens.subspan(done, n);
     request.position = static_cast<int64_t>(done);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// tests/engine/tiny_model.h: the tiny models of tests/data/engine/families (made by make_families.py) with Hugging Face's logits.
+// tests/engine/tiny_model.h: the tiny models of tests/data/engine/families (made by make_families.py) with Hugging
+// Face's logits.
 #pragma once
 #include <cstdint>
 #include <memory>
