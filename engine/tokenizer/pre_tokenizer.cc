@@ -36,7 +36,7 @@ struct Cursor {
 
 using Char = Cursor::Char;
 bool is_letter(const Char& c) {
-  return c.kind == UnicodeClass::kLetter;
+  return (kLetterClasses & class_bit(c.kind)) != 0;
 }
 bool is_mark(const Char& c) {
   return c.kind == UnicodeClass::kMark;
@@ -125,13 +125,60 @@ size_t match_prefixed(const Cursor& t, size_t i, First first, Rest rest) {
 }
 
 // (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,n}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+
-size_t match_cl100k(const Cursor& t, size_t i, int max_digits) {
+// and its relatives with [\p{L}\p{M}]+ and [^\s\p{L}\p{M}\p{N}]+, or without [\r\n]*.
+size_t match_cl100k(const Cursor& t, size_t i, const KnownSplit& split) {
   if (const size_t end = match_contraction(t, i, true); end > i) return end;
   const auto lead = [](const Char& c) { return !is_line_end(c) && !is_letter(c) && !is_number(c); };
-  if (const size_t end = match_prefixed(t, i, lead, is_letter); end > i) return end;
-  if (const size_t end = t.run(i, is_number, max_digits); end > i) return end;
+  const auto word = [&](const Char& c) { return is_letter(c) || (split.marks_in_words && is_mark(c)); };
+  if (const size_t end = match_prefixed(t, i, lead, word); end > i) return end;
+  if (const size_t end = t.run(i, is_number, split.max_digits); end > i) return end;
+  const auto other = [&](const Char& c) { return !is_space(c) && !word(c) && !is_number(c); };
+  if (const size_t end = match_after_space(t, i, other); end > i)
+    return split.line_ends_of_signs ? t.run(end, is_line_end) : end;
+  if (const size_t end = match_lines(t, i); end > i) return end;
+  return match_spaces(t, i);
+}
+
+// What a cased word begins with, [\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}], and ends with, [\p{Ll}\p{Lm}\p{Lo}\p{M}].
+bool begins_word(const Char& c) {
+  return is_mark(c) || (is_letter(c) && c.kind != UnicodeClass::kLowerLetter);
+}
+bool ends_word(const Char& c) {
+  return is_mark(c) || (is_letter(c) && c.kind != UnicodeClass::kUpperLetter);
+}
+
+// BEGIN*END+ : the first run gives back as little as lets the second match, which then is one character long.
+size_t match_capitalized(const Cursor& t, size_t i) {
+  size_t begin_end = i, last_both = i;
+  for (Char c = t.at(i); c.n_bytes != 0 && begins_word(c); c = t.at(begin_end)) {
+    begin_end += c.n_bytes;
+    if (ends_word(c)) last_both = begin_end;
+  }
+  const size_t end = t.run(begin_end, ends_word);
+  return end > begin_end ? end : last_both;
+}
+
+// BEGIN+END*
+size_t match_capitals(const Cursor& t, size_t i) {
+  const size_t begin_end = t.run(i, begins_word);
+  return begin_end == i ? i : t.run(begin_end, ends_word);
+}
+
+// [^\r\n\p{L}\p{N}]?BEGIN*END+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?BEGIN+END*(?i:...)?|\p{N}{1,n}
+// | ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+      and its relative without contractions.
+size_t match_o200k(const Cursor& t, size_t i, const KnownSplit& split) {
+  const Char first = t.at(i);
+  const bool lead = first.n_bytes != 0 && !is_line_end(first) && !is_letter(first) && !is_number(first);
+  for (const auto match : {match_capitalized, match_capitals}) {
+    const size_t word = lead ? i + first.n_bytes : i;
+    size_t end = match(t, word);
+    if (end == word) end = match(t, i);  // a mark may be both the first character and the word
+    if (end > i) return split.contractions ? match_contraction(t, end, true) : end;
+  }
+  if (const size_t end = t.run(i, is_number, split.max_digits); end > i) return end;
   const auto other = [](const Char& c) { return !is_space(c) && !is_letter(c) && !is_number(c); };
-  if (const size_t end = match_after_space(t, i, other); end > i) return t.run(end, is_line_end);
+  const auto tail = [](const Char& c) { return is_line_end(c) || (c.valid && c.value == '/'); };
+  if (const size_t end = match_after_space(t, i, other); end > i) return t.run(end, tail);
   if (const size_t end = match_lines(t, i); end > i) return end;
   return match_spaces(t, i);
 }
@@ -195,12 +242,18 @@ void apply(const Split& split, std::string_view piece, std::vector<std::string_v
         piece, [&](const Cursor& t, size_t i) { return match_class(*c, t, i); }, out);
   const KnownSplit& known = std::get<KnownSplit>(split);
   switch (known.kind) {
-    case WholeSplit::kGpt2: return isolate(piece, match_gpt2, out);
+    case WholeSplit::kGpt2:
+      return isolate(piece, match_gpt2, out);
     case WholeSplit::kCl100k:
       return isolate(
-          piece, [&](const Cursor& t, size_t i) { return match_cl100k(t, i, known.max_digits); }, out);
-    case WholeSplit::kDeepseekV3: return isolate(piece, match_deepseek_v3, out);
-    case WholeSplit::kTrailingSpace: return isolate_trailing_space(piece, out);
+          piece, [&](const Cursor& t, size_t i) { return match_cl100k(t, i, known); }, out);
+    case WholeSplit::kO200k:
+      return isolate(
+          piece, [&](const Cursor& t, size_t i) { return match_o200k(t, i, known); }, out);
+    case WholeSplit::kDeepseekV3:
+      return isolate(piece, match_deepseek_v3, out);
+    case WholeSplit::kTrailingSpace:
+      return isolate_trailing_space(piece, out);
   }
 }
 
@@ -208,7 +261,7 @@ void apply(const Split& split, std::string_view piece, std::vector<std::string_v
 
 bool CharacterClass::contains(uint32_t code_point, bool valid) const {
   if (!valid) return false;
-  if (classes != 0 && ((classes >> static_cast<int>(unicode_class(code_point))) & 1) != 0) return true;
+  if (classes != 0 && (classes & class_bit(unicode_class(code_point))) != 0) return true;
   for (const auto& [first, last] : ranges)
     if (code_point >= first && code_point <= last) return true;
   return false;

@@ -8,7 +8,8 @@
 // Anything else is refused by name. Text is bytes: one that is not UTF-8 is a character of no class.
 //
 // Cost     Linear in the text for every split.
-// Source   Expressions of GPT-2, cl100k/Llama 3, Qwen 2 and DeepSeek LLM, Coder and V3, as Oniguruma matches them.
+// Source   Expressions of GPT-2, cl100k/Llama 3, Qwen 2 and 3.5, Seed-Coder, o200k/gpt-oss, Mistral's tekken and DeepSeek LLM, Coder and V3,
+//          as Oniguruma matches them.
 #pragma once
 #include <string>
 #include <string_view>
@@ -23,7 +24,7 @@ namespace engine {
 // A set of code points: ranges (inclusive) and whole Unicode classes.
 struct CharacterClass {
   std::vector<std::pair<uint32_t, uint32_t>> ranges;
-  uint8_t classes = 0;  // bit 1 << UnicodeClass
+  UnicodeClasses classes = 0;
   bool contains(uint32_t code_point, bool valid) const;
 };
 
@@ -32,10 +33,15 @@ struct ClassSplit {  // \s? CLASS, `min` 1
   bool space_before = false;
   int max = 0;  // 0: no limit
 };
-enum class WholeSplit { kGpt2, kCl100k, kDeepseekV3, kTrailingSpace };
+enum class WholeSplit { kGpt2, kCl100k, kO200k, kDeepseekV3, kTrailingSpace };
+// One of the whole expressions. The last three members tell the relatives of kCl100k and kO200k apart.
 struct KnownSplit {
   WholeSplit kind;
-  int max_digits = 0;  // kCl100k: 1 or 3
+  int max_digits = 0;              // of a piece; 0: no limit
+  bool marks_in_words = false;     // kCl100k: \p{M} beside \p{L} in words, and not among signs
+  bool line_ends_of_signs = true;  // kCl100k: a run of signs takes the line ends after it
+  bool contractions = true;        // kO200k: a word takes 's, 'll and the like after it
+  bool operator==(const KnownSplit&) const = default;
 };
 using Split = std::variant<ClassSplit, KnownSplit>;
 

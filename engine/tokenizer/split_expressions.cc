@@ -16,6 +16,16 @@ constexpr std::string_view kLlama3 =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 constexpr std::string_view kQwen2 =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+constexpr std::string_view kCl100k =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}+| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+constexpr std::string_view kQwen35 =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+constexpr std::string_view kSeedCoder =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1}| ?[^\s\p{L}\p{N}\r\n]+|\s*[\r\n]+|\s+(?!\S)|\s+)";
+constexpr std::string_view kO200k =
+    R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
+constexpr std::string_view kTekken =
+    R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 constexpr std::string_view kDeepseekV3 =
     R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
@@ -59,13 +69,16 @@ struct Reader {
 };
 
 // \p{L} and its sisters, and \s.
-std::optional<UnicodeClass> take_property(Reader& r) {
-  constexpr std::pair<std::string_view, UnicodeClass> kProperties[] = {
-      {R"(\p{L})", UnicodeClass::kLetter}, {R"(\p{M})", UnicodeClass::kMark},
-      {R"(\p{N})", UnicodeClass::kNumber}, {R"(\p{P})", UnicodeClass::kPunctuation},
-      {R"(\p{S})", UnicodeClass::kSymbol}, {R"(\s)", UnicodeClass::kSpace}};
-  for (const auto& [text, kind] : kProperties)
-    if (r.take(text)) return kind;
+std::optional<UnicodeClasses> take_property(Reader& r) {
+  constexpr std::pair<std::string_view, UnicodeClasses> kProperties[] = {
+      {R"(\p{L})", kLetterClasses},
+      {R"(\p{M})", class_bit(UnicodeClass::kMark)},
+      {R"(\p{N})", class_bit(UnicodeClass::kNumber)},
+      {R"(\p{P})", class_bit(UnicodeClass::kPunctuation)},
+      {R"(\p{S})", class_bit(UnicodeClass::kSymbol)},
+      {R"(\s)", class_bit(UnicodeClass::kSpace)}};
+  for (const auto& [text, classes] : kProperties)
+    if (r.take(text)) return classes;
   return std::nullopt;
 }
 
@@ -86,7 +99,7 @@ std::optional<CharacterClass> take_bracket(Reader& r) {  // after "["
   CharacterClass set;
   while (!r.take("]")) {
     if (const auto property = take_property(r)) {
-      set.classes = static_cast<uint8_t>(set.classes | (1u << static_cast<int>(*property)));
+      set.classes = static_cast<UnicodeClasses>(set.classes | *property);
       continue;
     }
     const auto first = take_member(r);
@@ -108,7 +121,7 @@ std::optional<ClassSplit> class_split(std::string_view expression) {
   ClassSplit split;
   if (expression.size() > 3) split.space_before = r.take(R"(\s?)");
   if (const auto property = take_property(r)) {
-    split.set.classes = static_cast<uint8_t>(1u << static_cast<int>(*property));
+    split.set.classes = *property;
   } else {
     if (!r.take("[") || r.rest.starts_with("^")) return std::nullopt;
     const auto set = take_bracket(r);
@@ -128,6 +141,13 @@ std::optional<ClassSplit> class_split(std::string_view expression) {
   return split;
 }
 
+// Some files hold line ends themselves where others write \r and \n.
+std::string with_escaped_line_ends(std::string_view expression) {
+  std::string out;
+  for (const char c : expression) out += c == '\r' ? "\\r" : c == '\n' ? "\\n" : std::string(1, c);
+  return out;
+}
+
 base::Result<std::vector<Split>> compile_all(std::initializer_list<std::string_view> expressions) {
   std::vector<Split> splits;
   for (const std::string_view expression : expressions) {
@@ -141,11 +161,20 @@ base::Result<std::vector<Split>> compile_all(std::initializer_list<std::string_v
 }  // namespace
 
 base::Result<Split> compile_split(std::string_view expression) {
-  if (expression == kGpt2) return Split(KnownSplit{WholeSplit::kGpt2});
-  if (expression == kLlama3) return Split(KnownSplit{WholeSplit::kCl100k, 3});
-  if (expression == kQwen2) return Split(KnownSplit{WholeSplit::kCl100k, 1});
-  if (expression == kDeepseekV3) return Split(KnownSplit{WholeSplit::kDeepseekV3});
-  if (expression == R"(\s+$)") return Split(KnownSplit{WholeSplit::kTrailingSpace});
+  constexpr std::pair<std::string_view, KnownSplit> kKnown[] = {
+      {kGpt2, {WholeSplit::kGpt2}},
+      {kCl100k, {WholeSplit::kCl100k}},
+      {kLlama3, {WholeSplit::kCl100k, 3}},
+      {kQwen2, {WholeSplit::kCl100k, 1}},
+      {kQwen35, {WholeSplit::kCl100k, 1, true}},
+      {kSeedCoder, {WholeSplit::kCl100k, 1, false, false}},
+      {kO200k, {WholeSplit::kO200k, 3}},
+      {kTekken, {WholeSplit::kO200k, 1, false, true, false}},
+      {kDeepseekV3, {WholeSplit::kDeepseekV3}},
+      {R"(\s+$)", {WholeSplit::kTrailingSpace}}};
+  const std::string spelled = with_escaped_line_ends(expression);
+  for (const auto& [text, split] : kKnown)
+    if (spelled == text) return Split(split);
   if (auto split = class_split(expression)) return Split(*std::move(split));
   return base::invalid(
       base::cat("the pre-tokenizer splits by the expression ", shown_name(expression), ", which Graft does not know"));
@@ -156,6 +185,12 @@ base::Result<std::vector<Split>> splits_named(std::string_view name) {
   if (name == "gpt-2" || name == "default") return compile_all({kGpt2});
   if (name == "llama3" || name == "llama-bpe" || name == "llama-v3") return compile_all({kLlama3});
   if (name == "qwen2" || name == "deepseek-r1-qwen") return compile_all({kQwen2});
+  if (name == "qwen35") return compile_all({kQwen35});
+  if (name == "seed-coder") return compile_all({kSeedCoder});
+  if (name == "gpt-4o" || name == "llama4") return compile_all({kO200k});
+  if (name == "tekken") return compile_all({kTekken});
+  if (name == "starcoder" || name == "smollm" || name == "refact" || name == "command-r")
+    return compile_all({R"(\p{N})", kGpt2});
   if (name == "deepseek-v3" || name == "joyai-llm")
     return compile_all({R"(\p{N}{1,3})", "[一-龥\u3040-ゟ゠-ヿ]+", kDeepseekV3});
   if (name == "deepseek-llm") {
@@ -166,8 +201,8 @@ base::Result<std::vector<Split>> splits_named(std::string_view name) {
   }
   if (name == "deepseek-coder") return compile_all({kLineEnd, R"(\s?\p{L}+)", R"(\s?\p{P}+)", kHan, R"(\p{N})"});
   return base::invalid(base::cat("the pre-tokenizer \"", shown_name(name),
-                                 "\" is not known; known are gpt-2, default, llama-bpe, qwen2, deepseek-llm, "
-                                 "deepseek-coder and deepseek-v3"));
+                                 "\" is not known; known are gpt-2, default, llama-bpe, qwen2, qwen35, seed-coder, gpt-4o, tekken, "
+                                 "starcoder, smollm, deepseek-llm, deepseek-coder and deepseek-v3"));
 }
 
 }  // namespace engine

@@ -2,6 +2,7 @@
 #include "engine/tokenizer/tokenizer.h"
 
 #include "base/strings.h"
+#include "engine/tokenizer/nfc.h"
 
 namespace engine {
 namespace {
@@ -21,6 +22,8 @@ base::Result<Tokenizer> Tokenizer::make(TokenizerParts parts) {
     if (added.text.empty() || added.text.size() > kMaxAddedTokenBytes)
       return base::invalid(base::cat("added token ", added.id, " has ", added.text.size(), " bytes; 1 to ",
                                      kMaxAddedTokenBytes, " are supported"));
+    if (t.parts_.nfc && added.second_pass && to_nfc(added.text) != added.text)
+      return base::invalid(base::cat("added token ", added.id, " is not in Unicode's form C and would never be found"));
     std::string& entry = t.parts_.entries[static_cast<size_t>(added.id)];
     if (!entry.empty() && entry != added.text)
       return base::corrupt(base::cat("added token ", i, " has the id ", added.id, ", which is another token's"));
@@ -103,10 +106,14 @@ void Tokenizer::split_off_added(const Trie& trie, std::string_view text, bool pa
 std::vector<Token> Tokenizer::encode(std::string_view text, bool parse_special) const {
   std::vector<Token> out;
   split_off_added(first_pass_, text, parse_special, out, [&](std::string_view between) {
-    split_off_added(second_pass_, between, parse_special, out,
-                    [&](std::string_view plain) { encode_plain(plain, out); });
+    parts_.nfc ? encode_second_pass(to_nfc(between), parse_special, out)
+               : encode_second_pass(between, parse_special, out);
   });
   return out;
+}
+
+void Tokenizer::encode_second_pass(std::string_view text, bool parse_special, std::vector<Token>& out) const {
+  split_off_added(second_pass_, text, parse_special, out, [&](std::string_view plain) { encode_plain(plain, out); });
 }
 
 void Tokenizer::encode_plain(std::string_view text, std::vector<Token>& out) const {

@@ -2,7 +2,8 @@
 // engine/tokenizer/tokenizer.h: byte-level BPE, from tokenizer.json or from GGUF metadata.
 //
 // Bytes    decode(encode(text)) == text for every byte string, UTF-8 or not: all 256 bytes have a token, and a tokenizer
-//          that would change text (normaliser, added prefix space, stripping added tokens) is refused by name.
+//          that would change text (most normalisers, added prefix space, stripping added tokens) is refused by name. The one
+//          exception is Unicode's form C, as Qwen asks for it: there decode(encode(text)) == to_nfc(text).
 // Threads  Constant after load.
 // Errors   kCorrupt for a damaged file, kInvalidArgument naming the part that Graft does not compute.
 // Source   Hugging Face tokenizers (BPE, ByteLevel, Split, Digits, Sequence); GGUF tokenizer.ggml.* of model "gpt2".
@@ -38,6 +39,7 @@ struct TokenizerParts {
   std::vector<AddedToken> added;
   std::vector<Split> splits;
   bool ignore_merges = false;  // a piece that is a token stays whole
+  bool nfc = false;            // text is brought to Unicode's form C first, added tokens of the first pass left out
 };
 
 class Tokenizer {
@@ -67,6 +69,7 @@ class Tokenizer {
   template <typename Plain>
   void split_off_added(const Trie& trie, std::string_view text, bool parse_special, std::vector<Token>& out,
                        Plain plain) const;
+  void encode_second_pass(std::string_view text, bool parse_special, std::vector<Token>& out) const;
   void encode_plain(std::string_view text, std::vector<Token>& out) const;
 
   TokenizerParts parts_;

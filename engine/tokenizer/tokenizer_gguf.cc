@@ -96,7 +96,9 @@ base::Result<Tokenizer> tokenizer_from_gguf(const GgufFile& gguf) {
   if (!splits) return std::move(splits).error().in(at_key(gguf, "tokenizer.ggml.pre"));
   parts.splits = std::move(*splits);
   const std::string_view name = pre == nullptr ? "" : *pre;
-  parts.ignore_merges = name == "llama3" || name == "llama-v3" || name == "llama-bpe";  // as its tokenizer.json says
+  // As the tokenizer.json of these models says; GGUF has no key for either.
+  parts.ignore_merges = name == "llama3" || name == "llama-v3" || name == "llama-bpe" || name == "tekken";
+  parts.nfc = name == "qwen2" || name == "qwen35";
   if (base::Status read = read_tokens(gguf, *tokens, parts); !read) return std::move(read).error();
   if (base::Status read = read_merges(gguf, *tokens, parts); !read) return std::move(read).error();
   auto tokenizer = Tokenizer::make(std::move(parts));

@@ -22,14 +22,19 @@ bool is_null(const Json& object, const char* key) {
   return !object.contains(key) || object.at(key).is_null();
 }
 
-// Text must reach the model as it is: no normaliser, or an empty sequence of them.
-base::Status check_normalizer(const Json& root) {
-  if (is_null(root, "normalizer")) return base::ok();
-  const Json& normalizer = root["normalizer"];
+// Text must reach the model as it is: no normaliser, or Unicode's form C.
+base::Status read_normalizer(const Json& normalizer, bool nested, TokenizerParts& parts) {
+  if (normalizer.is_null()) return base::ok();
   const std::string type = base::json_string(normalizer, "type");
-  const bool empty_sequence = type == "Sequence" && normalizer.contains("normalizers") &&
-                              normalizer["normalizers"].is_array() && normalizer["normalizers"].empty();
-  if (empty_sequence) return base::ok();
+  if (type == "NFC") {
+    parts.nfc = true;
+    return base::ok();
+  }
+  if (type == "Sequence" && !nested && normalizer.contains("normalizers") && normalizer["normalizers"].is_array()) {
+    for (const Json& inner : normalizer["normalizers"])
+      if (base::Status read = read_normalizer(inner, true, parts); !read) return read;
+    return base::ok();
+  }
   return unsupported(base::cat("the normaliser \"", shown_name(type), "\" would change the text"));
 }
 
@@ -43,7 +48,9 @@ base::Status read_split(const Json& split, std::vector<Split>& splits) {
   const bool inverted = base::json_bool(split, "invert");
   // "Removed" and inverted keeps the matches only; the same where the expression matches everything.
   const auto* known = std::get_if<KnownSplit>(&*compiled);
-  const bool matches_all = known != nullptr && (known->kind == WholeSplit::kGpt2 || known->kind == WholeSplit::kCl100k);
+  const bool matches_all =
+      known != nullptr &&
+      (known->kind == WholeSplit::kGpt2 || known->kind == WholeSplit::kCl100k || known->kind == WholeSplit::kO200k);
   if (!(behavior == "Isolated" && !inverted) && !(behavior == "Removed" && inverted && matches_all))
     return unsupported(
         base::cat("a Split pre-tokenizer with behavior \"", shown_name(behavior), "\"", inverted ? ", inverted" : ""));
@@ -65,7 +72,7 @@ base::Status read_pre_tokenizer(const Json& part, bool nested, std::vector<Split
   if (type == "Split") return read_split(part, splits);
   if (type == "Digits") {
     const bool alone = base::json_bool(part, "individual_digits");
-    splits.push_back(ClassSplit{{{}, 1u << static_cast<int>(UnicodeClass::kNumber)}, false, alone ? 1 : 0});
+    splits.push_back(ClassSplit{{{}, class_bit(UnicodeClass::kNumber)}, false, alone ? 1 : 0});
     return base::ok();
   }
   if (type == "ByteLevel") {
@@ -171,8 +178,9 @@ base::Result<Tokenizer> tokenizer_from_json(std::string_view json_text) {
   const Json& root = *parsed;
   if (!root.is_object() || !root.contains("model") || !root["model"].is_object())
     return base::corrupt("tokenizer.json: it has no \"model\"");
-  if (base::Status checked = check_normalizer(root); !checked) return std::move(checked).error();
   TokenizerParts parts;
+  if (root.contains("normalizer"))
+    if (base::Status read = read_normalizer(root["normalizer"], false, parts); !read) return std::move(read).error();
   bool byte_level = false;
   if (is_null(root, "pre_tokenizer")) return unsupported("no pre-tokenizer");
   if (base::Status read = read_pre_tokenizer(root["pre_tokenizer"], false, parts.splits, byte_level); !read)

@@ -13,8 +13,8 @@ constexpr uint32_t kRanges[] = {
 };
 
 UnicodeClass search(uint32_t code_point) {
-  const auto* after = std::upper_bound(std::begin(kRanges), std::end(kRanges), (code_point << 3) | 7);
-  return static_cast<UnicodeClass>(*std::prev(after) & 7);
+  const auto* after = std::upper_bound(std::begin(kRanges), std::end(kRanges), (code_point << 4) | 15);
+  return static_cast<UnicodeClass>(*std::prev(after) & 15);
 }
 
 }  // namespace

@@ -6,18 +6,27 @@
     python3 tests/data/engine/tokenizer/make.py
 
 base.json    a tokenizer.json; the test puts each of golden.json's pre-tokenizers into it
-golden.json  {"texts": [...], "variants": {name: {"pre_tokenizer": {...}, "pieces": [[bytes per piece]...], "ids": [[...]...]}}}
+golden.json  {"texts": [...], "variants": {name: {"pre_tokenizer": {...}, "pieces": [[bytes per piece]...], "ids": [[...]...]}},
+              "nfc": {"texts": [normalised...], "ids": [[...]...]}, "special_ids": [[...]...]}; nfc under qwen2's pre-tokenizer
 """
 import json
 from pathlib import Path
 
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 HERE = Path(__file__).resolve().parent
 
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 QWEN2 = LLAMA3.replace("{1,3}", "")
+CL100K = LLAMA3.replace("{1,3}", "+")
+QWEN35 = QWEN2.replace(r"?\p{L}+", r"?[\p{L}\p{M}]+").replace(r"[^\s\p{L}\p{N}]+", r"[^\s\p{L}\p{M}\p{N}]+")
+SEED_CODER = QWEN2.replace(r"|\p{N}|", r"|\p{N}{1}|").replace(r"[^\s\p{L}\p{N}]+[\r\n]*", r"[^\s\p{L}\p{N}\r\n]+")
+BEGIN, END = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]"
+LEAD, CONTRACTION = r"[^\r\n\p{L}\p{N}]?", r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+O200K = (f"{LEAD}{BEGIN}*{END}+{CONTRACTION}|{LEAD}{BEGIN}+{END}*{CONTRACTION}"
+         r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+TEKKEN = O200K.replace(CONTRACTION, "").replace("{1,3}", "")
 DEEPSEEK_V3 = (r"""[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*"""
                r"""|\s*[\r\n]+|\s+(?!\S)|\s+""")
 HAN = "[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+"
@@ -57,6 +66,16 @@ VARIANTS = {
     "gpt-2": byte_level(use_regex=True),
     "llama-bpe": pre_tokenizers.Sequence([split(LLAMA3), byte_level()]),
     "qwen2": pre_tokenizers.Sequence([split(QWEN2), byte_level()]),
+    "qwen35": pre_tokenizers.Sequence([split(QWEN35), byte_level()]),
+    "seed-coder": pre_tokenizers.Sequence([split(SEED_CODER), byte_level()]),
+    "cl100k": pre_tokenizers.Sequence([split(CL100K), byte_level()]),
+    "gpt-4o": pre_tokenizers.Sequence([split(O200K), byte_level()]),
+    "gpt-4o, matches kept": pre_tokenizers.Sequence([split(O200K, "removed", True), byte_level()]),
+    "tekken": pre_tokenizers.Sequence([split(TEKKEN), byte_level()]),
+    "starcoder": pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), byte_level(use_regex=True)]),
+    "deepseek-v3, line ends as they are": pre_tokenizers.Sequence([
+        split(r"\p{N}{1,3}"), split("[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+"),
+        split(DEEPSEEK_V3.replace(r"\r\n", "\r\n")), byte_level()]),
     "deepseek-v3": pre_tokenizers.Sequence([
         split(r"\p{N}{1,3}"), split("[\u4e00-\u9fa5\u3040-\u309f\u30a0-\u30ff]+"), split(DEEPSEEK_V3), byte_level()]),
     "deepseek-llm": pre_tokenizers.Sequence([
@@ -87,10 +106,14 @@ class Reader:
 PROSE = "We'll see what they've done: it's 3.14159, isn't it? I'D SAY SO, HE'LL GO. DON'T! John\u2019s \u201cquoted\u201d text\u2026"
 CJK = "\u4f60\u597d\uff0c\u4e16\u754c\uff01 \u3053\u3093\u306b\u3061\u306f\u4e16\u754c\u3002\u30ab\u30bf\u30ab\u30ca \uc548\ub155\ud558\uc138\uc694 123\u5143"
 MIXED = "\u00c9t\u00e9 na\u00efve stra\u00dfe \u0416\u0438\u0437\u043d\u044c \u0395\u03bb\u03bb\u03b7\u03bd\u03b9\u03ba\u03ac \u0627\u0644\u0639\u0631\u0628\u064a\u0629 \u05e2\u05d1\u05e8\u05d9\u05ea \u0939\u093f\u0928\u094d\u0926\u0940 \u0e44\u0e17\u0e22"
+CASES = ("HTTPServer XMLHttpRequest getURLFor_ID parseJSONtoXML iPhone IOError'S McDonald'll a/b//c ///x http://y/\n/ "
+         "\u01c5ungla \u01c5\u01c5 \u02b0A A\u02b0b \u0301Ab AB\u0301c AB\u0301 X\u4f60Y \u4f60Xy \u00c9COLE \u00e9COLE \u0416\u0418\u0417\u043d\u044c")
+DECOMPOSED = ("cafe\u0301 A\u030a \u212b e\u0323\u0302 e\u0302\u0323 \u1100\u1161\u11a8 \uac00\u11a8 \u1100\u1161\u11a7 \u0958 \ufb1d \u0344 \u2adc "
+              "\U0001d15e \u0b47\u0b56 \u0cc6\u0cc2\u0cd5 q\u0307\u0323 \u0301\u0327x \u1e9b\u0323 \u0f71\u0f72\u0f74")
 EMOJI = "\U0001f600\U0001f44d\U0001f3fd \U0001f468\u200d\U0001f469\u200d\U0001f467 \u2764\ufe0f flag \U0001f1e9\U0001f1ea"
 
 TEXTS = [
-    CODE, PROSE, CJK, MIXED, EMOJI, "", " ", "  ", "\n", "\r\n", " \n ", "a", " a", "  a", "a  ", "a \n\n  b\n", "\t\tx\t",
+    CODE, PROSE, CJK, MIXED, EMOJI, CASES, DECOMPOSED, "", " ", "  ", "\n", "\r\n", " \n ", "a", " a", "  a", "a  ", "a \n\n  b\n", "\t\tx\t",
     "1", "12", "123", "1234", "12345 67", "v1.2.3-rc4", "3,000,000", "\u0663\u0664 \u2163 \u00bd x\u00b2", "'s", "'S", "'\u017fx", "'ll've", " 's",
     "it''s", "don't'", "x = y+z;\n\n\n", "!!!\n", "...\r\n\r\nnext", "(foo)", "#define X", "_private", "__init__", "$var",
     "@decorator\ndef f(): pass", "a.b->c::d", "<<<>>>", "\\n\\t", "`code`", "\u00a0nbsp\u00a0", "\u3000\u5168\u89d2\u3000\uff21\uff22\uff23\u3000\uff01",
@@ -126,6 +149,12 @@ def main():
         for text, row in zip(TEXTS, ids):
             assert tokenizer.decode(row, skip_special_tokens=False) == text, (name, text)
         golden["variants"][name] = {"pre_tokenizer": json.loads(tokenizer.to_str())["pre_tokenizer"], "pieces": pieces, "ids": ids}
+    tokenizer.pre_tokenizer = VARIANTS["qwen2"]
+    tokenizer.normalizer = normalizers.NFC()
+    golden["nfc"] = {"texts": [tokenizer.normalizer.normalize_str(text) for text in TEXTS],
+                     "ids": [tokenizer.encode(text, add_special_tokens=False).ids for text in TEXTS]}
+    tokenizer.normalizer = None
+    tokenizer.pre_tokenizer = VARIANTS["digit runs, matches kept"]
     tokenizer.encode_special_tokens = False
     golden["special_ids"] = [tokenizer.encode(text, add_special_tokens=False).ids for text in TEXTS]  # of the last variant
     (HERE / "golden.json").write_text(json.dumps(golden, separators=(",", ":")) + "\n")
