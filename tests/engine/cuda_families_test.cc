@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every family on the GPU: against Hugging Face's logits in f32, against the CPU's reference pass in every number
-// format. Skipped, and said so, where there is no GPU.
+// format. Where there is no GPU, ctest lists the program as skipped.
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <numeric>
 
 #include "engine/accelerator.h"
@@ -19,7 +20,7 @@ using namespace engine::test;
 
 Accelerator* gpu() {
   const auto opened = open_cuda();
-  if (!opened) MESSAGE("skipped: " << opened.error().message);
+  if (!opened) std::printf("[skipped] cuda: %s\n", opened.error().message.c_str());
   return opened ? *opened : nullptr;
 }
 
@@ -157,33 +158,4 @@ TEST_CASE("cuda: the same step gives the same bits") {
   const auto model = on_gpu(device->make_deepseek_v2(made->config, made->weights, {}));
   const std::vector<float> first = run_in_pieces(*model, made->config, tokens, {20, 1});
   for (int round = 0; round < 5; ++round) CHECK(run_in_pieces(*model, made->config, tokens, {20, 1}) == first);
-}
-
-TEST_CASE("cuda: without a module or a GPU the reason is said, and kAuto takes the CPU") {
-  const auto opened = open_cuda();
-  if (opened) {
-    MESSAGE("skipped: there is a GPU");
-    return;
-  }
-  CHECK(opened.error().code == base::ErrorCode::kNotFound);
-  CHECK(!opened.error().message.empty());
-  const std::string path = std::string(GRAFT_SOURCE_DIR) + "/tests/data/engine/gguf/lite_f32.gguf";
-  LoadOptions options;
-  options.backend = Backend::kCuda;
-  const auto must = Engine::load(path, options);
-  REQUIRE(!must);
-  CHECK(must.error().message.find(opened.error().message) != std::string::npos);
-  options.backend = Backend::kAuto;
-  const auto may = Engine::load(path, options);
-  REQUIRE(may);
-  CHECK((*may)->compute().device.empty());
-}
-
-TEST_CASE("cuda: a synthetic shape of an unknown name or type is refused with what there is") {
-  const auto shape = Engine::synthetic("no-such", "bf16", {});
-  REQUIRE(!shape);
-  CHECK(shape.error().message.find("v2-lite") != std::string::npos);
-  const auto type = Engine::synthetic("v2-lite", "q9", {});
-  REQUIRE(!type);
-  CHECK(type.error().message.find("q4_0") != std::string::npos);
 }

@@ -30,7 +30,7 @@ bool no_device() {
   int n = 0;
   if (cudaGetDeviceCount(&n) == cudaSuccess && n > 0) return false;
   cudaGetLastError();
-  MESSAGE("no CUDA device: skipped");
+  std::puts("[skipped] cuda: no CUDA device");
   return true;
 }
 

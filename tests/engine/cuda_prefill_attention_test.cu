@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstdio>
 #include <cstring>
 #include <limits>
 #include <random>
@@ -22,7 +23,7 @@ bool has_gpu() {
   int n = 0;
   if (cudaGetDeviceCount(&n) == cudaSuccess && n > 0) return true;
   cudaGetLastError();
-  MESSAGE("skipped: there is no GPU here");
+  std::puts("[skipped] cuda: no CUDA device");
   return false;
 }
 
