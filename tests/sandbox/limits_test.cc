@@ -32,23 +32,27 @@ TEST_CASE("a command that ignores every signal ends with its time, with all it s
   Box box;
   sandbox::Policy policy = test::short_policy();
   policy.limits.wall = 300ms;
-  const auto outcome = box.sh("trap '' TERM INT HUP QUIT; (setsid sleep 86421.1 &) ; sleep 86421.1 & sleep 86421.1", policy);
+  const auto outcome = box.sh("trap '' TERM INT HUP QUIT; (setsid sleep " + test::nap(1) + " &) ; sleep " +
+                                  test::nap(1) + " & sleep " + test::nap(1),
+                              policy);
   CHECK(outcome.ending == Ending::kTimedOut);
   CHECK(sandbox::describe(outcome).rfind("timed out after", 0) == 0);
-  CHECK(test::count_processes("86421.1") == 0);
+  CHECK(test::count_processes(test::nap(1)) == 0);
 }
 
 TEST_CASE("a stop request ends the tree, whenever it comes") {
   REQUIRE_ISOLATION();
   Box box;
   std::stop_source stop;
-  auto outcome = box.workspace().run(sandbox::shell_command("trap '' TERM; echo started; sleep 86421.2"), test::short_policy(),
-                                     stop.get_token(), [&](std::string_view) { stop.request_stop(); });
+  auto outcome =
+      box.workspace().run(sandbox::shell_command("trap '' TERM; echo started; sleep " + test::nap(2)),
+                          test::short_policy(), stop.get_token(), [&](std::string_view) { stop.request_stop(); });
   REQUIRE(outcome);
   CHECK(outcome->ending == Ending::kCancelled);
-  CHECK(test::count_processes("86421.2") == 0);
+  CHECK(test::count_processes(test::nap(2)) == 0);
 
-  auto before = box.workspace().run(sandbox::shell_command("sleep 86421.2"), test::short_policy(), stop.get_token());
+  auto before =
+      box.workspace().run(sandbox::shell_command("sleep " + test::nap(2)), test::short_policy(), stop.get_token());
   REQUIRE(before);
   CHECK(before->ending == Ending::kCancelled);
 
@@ -58,21 +62,23 @@ TEST_CASE("a stop request ends the tree, whenever it comes") {
       for (int turn = 0; turn < i * 50; ++turn) std::this_thread::yield();
       soon.request_stop();
     });
-    auto raced = box.workspace().run(sandbox::shell_command("sleep 86421.2"), test::short_policy(), soon.get_token());
+    auto raced =
+        box.workspace().run(sandbox::shell_command("sleep " + test::nap(2)), test::short_policy(), soon.get_token());
     canceller.join();
     REQUIRE(raced);
     CHECK(raced->ending == Ending::kCancelled);
   }
-  CHECK(test::count_processes("86421.2") == 0);
+  CHECK(test::count_processes(test::nap(2)) == 0);
 }
 
 TEST_CASE("a run ends with its main process, whoever still holds its output") {
   REQUIRE_ISOLATION();
   Box box;
-  const auto outcome = box.sh("(setsid sh -c 'trap \"\" TERM HUP; sleep 86421.3' &) ; sleep 86421.3 & echo done");
+  const auto outcome = box.sh("(setsid sh -c 'trap \"\" TERM HUP; sleep " + test::nap(3) + "' &) ; sleep " +
+                              test::nap(3) + " & echo done");
   CHECK(outcome.passed());
   CHECK(outcome.output == "done\n");
-  CHECK(test::count_processes("86421.3") == 0);
+  CHECK(test::count_processes(test::nap(3)) == 0);
 }
 
 TEST_CASE("a fork bomb meets the process limit") {
@@ -83,12 +89,13 @@ TEST_CASE("a fork bomb meets the process limit") {
     sandbox::Policy policy = test::short_policy();
     policy.limits.n_processes = 40;
     policy.limits.wall = 1s;
-    const auto outcome = box.sh("n=0; while [ $n -lt 200 ]; do sleep 86421.4 & n=$((n+1)); done; wait", policy);
+    const auto outcome =
+        box.sh("n=0; while [ $n -lt 200 ]; do sleep " + test::nap(4) + " & n=$((n+1)); done; wait", policy);
     CHECK_FALSE(outcome.passed());
     // Root is exempt from the kernel's own count, and is watched.
     if (!options.use_cgroup && ::geteuid() == 0) CHECK(outcome.ending == Ending::kTooManyProcesses);
-    box.sh("b() { b | b & }; b; wait; sleep 86421.4", policy);
-    CHECK(test::count_processes("86421.4") == 0);
+    box.sh("b() { b | b & }; b; wait; sleep " + test::nap(4), policy);
+    CHECK(test::count_processes(test::nap(4)) == 0);
     CHECK(box.sh("true", policy).passed());  // the workspace is good for the next run
   }
 }
@@ -102,8 +109,9 @@ TEST_CASE("a tree that takes too much memory is ended") {
     const auto outcome = box.sh("head -c 300M /dev/zero | tail", policy);
     CHECK(outcome.ending == Ending::kOutOfMemory);
     CHECK(box.sh("for i in 1 2 3 4 5 6; do (head -c 30M /dev/zero; sleep 1) | tail & p=\"$p $!\"; done; "
-                 "for i in $p; do wait $i || exit 1; done", policy).ending ==
-          Ending::kOutOfMemory);
+                 "for i in $p; do wait $i || exit 1; done",
+                 policy)
+              .ending == Ending::kOutOfMemory);
   } else {
     test::say_skipped("no control group bounds a tree here");
   }
@@ -118,9 +126,10 @@ TEST_CASE("memory of a tree is watched from outside where no control group does 
   Box box(watched());
   sandbox::Policy policy = test::short_policy();
   policy.limits.memory_bytes = 64u << 20;  // four processes below it, together above
-  const auto outcome = box.sh("for i in 1 2 3 4; do (head -c 35M /dev/zero; sleep 86421.5) | tail & done; wait", policy);
+  const auto outcome =
+      box.sh("for i in 1 2 3 4; do (head -c 35M /dev/zero; sleep " + test::nap(5) + ") | tail & done; wait", policy);
   CHECK(outcome.ending == Ending::kOutOfMemory);
-  CHECK(test::count_processes("86421.5") == 0);
+  CHECK(test::count_processes(test::nap(5)) == 0);
 }
 
 TEST_CASE("one file, and all files together, have a size limit") {
@@ -132,7 +141,8 @@ TEST_CASE("one file, and all files together, have a size limit") {
   CHECK(box.out("stat -c %s big", policy) == "1048576\n");
 
   policy.limits.disk_bytes = 8u << 20;
-  const auto outcome = box.sh("i=0; while [ $i -lt 32 ]; do head -c 1M /dev/zero > f$i; i=$((i+1)); done; sleep 86421.6", policy);
+  const auto outcome = box.sh(
+      "i=0; while [ $i -lt 32 ]; do head -c 1M /dev/zero > f$i; i=$((i+1)); done; sleep " + test::nap(6), policy);
   CHECK(outcome.ending == Ending::kOutOfDisk);
 }
 
@@ -141,7 +151,8 @@ TEST_CASE("a flood of output keeps its head and tail, blocks nobody and stays sm
   Box box;
   sandbox::Policy policy = test::short_policy();
   policy.limits.output_bytes = 64u << 10;
-  const auto finished = box.sh("echo the first line; head -c 30M /dev/zero | tr '\\0' x; echo; echo the last line", policy);
+  const auto finished =
+      box.sh("echo the first line; head -c 30M /dev/zero | tr '\\0' x; echo; echo the last line", policy);
   CHECK(finished.passed());
   CHECK(finished.output.size() < (64u << 10) + 200);
   CHECK(finished.output.rfind("the first line\n", 0) == 0);
@@ -180,7 +191,7 @@ TEST_CASE("a run leaves no child, descriptor, mount or scratch folder behind") {
   sandbox::Policy policy = test::short_policy();
   for (int i = 0; i < 5; ++i) {
     policy.limits.wall = i % 2 == 0 ? 60s : 50ms;
-    box.sh(i % 2 == 0 ? "true" : "sleep 86421.7", policy);
+    box.sh(i % 2 == 0 ? "true" : "sleep " + test::nap(7), policy);
   }
   CHECK(open_descriptors() == before);
   CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
@@ -194,17 +205,20 @@ TEST_CASE("a run leaves no child, descriptor, mount or scratch folder behind") {
 
 TEST_CASE("when this program is killed, so is what it was running") {
   REQUIRE_ISOLATION();
+  const std::string nap = test::nap(8);  // of this process, before it forks
   test::TempDir dir;
   const pid_t pid = ::fork();
   if (pid == 0) {
     auto workspace = sandbox::Workspace::create(dir.path());
-    if (workspace) (void)(*workspace)->run(sandbox::shell_command("setsid sleep 86421.8 & sleep 86421.8"), test::short_policy(), {});
+    if (workspace)
+      (void)(*workspace)
+          ->run(sandbox::shell_command("setsid sleep " + nap + " & sleep " + nap), test::short_policy(), {});
     ::_exit(0);
   }
-  CHECK(test::eventually([] { return test::count_processes("86421.8") >= 3; }));
+  CHECK(test::eventually([&] { return test::count_processes(nap) >= 3; }));
   ::kill(pid, SIGKILL);
   ::waitpid(pid, nullptr, 0);
-  CHECK(test::eventually([] { return test::count_processes("86421.8") == 0; }));
+  CHECK(test::eventually([&] { return test::count_processes(nap) == 0; }));
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // tests/sandbox/process_lookup.h: finds processes by a word of their command line, to see that none stayed.
 #pragma once
+#include <unistd.h>
+
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -9,6 +11,9 @@
 #include <thread>
 
 namespace test {
+
+// Seconds to sleep, a day and a fraction that tells the caller's processes from those of a test that runs beside it.
+inline std::string nap(int which) { return "86421." + std::to_string(which) + "0" + std::to_string(::getpid()); }
 
 // Processes of this machine whose arguments contain `word`.
 inline int count_processes(const std::string& word) {
