@@ -3,22 +3,23 @@
 #include "engine/engine.h"
 
 #include <fstream>
+#include <mutex>
 #include <new>
 #include <system_error>
 
 #include "engine/accelerator.h"
 #include "engine/families/shapes.h"
 #include "engine/fim.h"
+#include "engine/model_fingerprint.h"
 #include "engine/model_package.h"
 #include "engine/session.h"
+#include "engine/session_file.h"
 
 namespace engine {
 namespace {
 
 // Room for the prompt's answer where FimRequest sets no limit of its own.
 constexpr int kFimAnswerTokens = 64;
-
-constexpr int kMaxSessionTokens = 1 << 24;  // of rope.h; more than any model was trained on
 
 // Bytes that can be taken without pushing others to disk; 0 where the system does not say.
 uint64_t available_memory() {
@@ -39,6 +40,10 @@ class PackagedEngine : public Engine {
   PackagedEngine(ModelPackage package, const LoadOptions& options, std::unique_ptr<Model> accelerated, ComputeInfo compute)
       : package_(std::move(package)), compute_(std::move(compute)) {
     shared_.n_vocab = package_.info.n_vocab;
+    shared_.fingerprint = [this] {
+      std::call_once(fingerprint_made_, [this] { fingerprint_ = model_fingerprint(package_); });
+      return fingerprint_;
+    };
     if (accelerated) {
       shared_.model = std::move(accelerated);
       compute_.kernels = "cuda";
@@ -94,11 +99,36 @@ class PackagedEngine : public Engine {
   uint64_t session_bytes(int n_ctx) const override { return engine::session_bytes(shared_, n_ctx); }
 
   base::Result<std::unique_ptr<Session>> open_session(int n_ctx) const override {
+    return checked(n_ctx, [&] { return make_session(shared_from_this(), shared_, n_ctx); });
+  }
+
+  base::Result<std::unique_ptr<Session>> restore_session(const std::filesystem::path& path, int n_ctx) const override {
+    auto restored = [&]() -> base::Result<std::unique_ptr<Session>> {
+      const auto file = base::MappedFile::open(path);
+      if (!file) return file.error();
+      auto image = read_session_image(file->bytes());
+      if (!image) return std::move(image).error();
+      if (image->fingerprint != shared_.fingerprint() || image->n_vocab != shared_.n_vocab)
+        return base::invalid("The session belongs to another model than " + package_.info.name + ".");
+      const int room = n_ctx == 0 ? image->n_ctx : n_ctx;
+      if (room > 0 && image->tokens.size() > static_cast<size_t>(room))
+        return base::invalid("The session has " + std::to_string(image->tokens.size()) + " tokens; " + std::to_string(room) +
+                             " do not hold it.");
+      return checked(room, [&] { return make_session(shared_from_this(), shared_, room, std::move(*image)); });
+    }();
+    if (!restored) return std::move(restored).error().in("restore session " + path.string());
+    return restored;
+  }
+
+ private:
+  // What `make` returns for a session of `n_ctx` tokens; its failures as errors.
+  template <typename Make>
+  base::Result<std::unique_ptr<Session>> checked(int n_ctx, const Make& make) const {
     if (n_ctx < 1 || n_ctx > kMaxSessionTokens)
       return base::invalid("A session holds 1 to " + std::to_string(kMaxSessionTokens) + " tokens; " + std::to_string(n_ctx) +
                            " were asked for.");
     try {
-      return make_session(shared_from_this(), shared_, n_ctx);
+      return make();
     } catch (const DeviceFailure& failure) {
       return base::Error{base::ErrorCode::kInternal, std::string("The GPU failed while a session was opened: ") + failure.what() + "."};
     } catch (const std::bad_alloc&) {
@@ -107,11 +137,12 @@ class PackagedEngine : public Engine {
     }
   }
 
- private:
   ModelPackage package_;
   ComputeInfo compute_;
   // Changed by sessions under its lock; the Engine's own state stays constant.
   mutable SharedModel shared_;
+  mutable std::once_flag fingerprint_made_;
+  mutable uint64_t fingerprint_ = 0;
 };
 
 // The model on the GPU; null where the CPU takes it, with the reason in `compute`.

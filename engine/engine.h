@@ -106,6 +106,10 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   virtual uint64_t session_bytes(int n_ctx) const = 0;
   virtual base::Result<std::unique_ptr<Session>> open_session(int n_ctx) const = 0;
+  // A session that Session::save() wrote, exactly as it was: its tokens, its logits, and what comes after are the same bits. `n_ctx` 0:
+  // as large as it was. kCorrupt: damaged; kInvalidArgument: of another model, another way of computing (docs/session-files.md),
+  // or larger than `n_ctx`; kNotFound, kDenied, kIo.
+  virtual base::Result<std::unique_ptr<Session>> restore_session(const std::filesystem::path& path, int n_ctx = 0) const;
 };
 
 class Session {
@@ -123,6 +127,15 @@ class Session {
   // Forgets everything after the first `n_tokens`. No logits are kept: append or sync before the next logits(). Where a
   // model's cache keeps only a window of the past, tokens() may become shorter than asked; sync() evaluates what is missing.
   virtual void rewind(int n_tokens) = 0;
+
+  // A session with the same timeline and logits. Both go on by themselves and share the memory of the past: a fork costs a pointer for
+  // each 64 tokens, and what is written later costs what it costs in a session of its own. kInvalidArgument where the model's cache cannot
+  // be shared: on a GPU.
+  virtual base::Result<std::unique_ptr<Session>> fork() const { return base::invalid("Sessions of this model cannot be forked."); }
+  // Memory that this session takes now. What several share is divided among them: all sessions together count everything once.
+  virtual uint64_t memory_bytes() const { return 0; }
+  // Writes all of the session to `path`, whole or not at all, for Engine::restore_session(). kInvalidArgument: on a GPU.
+  virtual base::Status save(const std::filesystem::path& path) const;
 
   // A table of the GPU's kernels in one more step, with the seconds and bytes of each; kNotFound for a session on the CPU. The
   // timeline is as before, without logits.

@@ -5,9 +5,13 @@
 // Threads  A Model's work buffers are its own: one forward() at a time.
 #pragma once
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <stop_token>
+#include <string>
+
+#include "base/result.h"
 
 namespace engine {
 
@@ -19,6 +23,31 @@ class Cache {
   // Forgets positions from `n` on. Returns how many are still usable: `n`, or fewer where a cache keeps only a window of
   // the past and cannot go back that far; the caller evaluates the rest anew.
   virtual int64_t rewind(int64_t n) = 0;
+
+  // What follows makes a cache shareable and storable. One that does not say how is neither, and sessions say so.
+
+  // A cache that continues after the first `n` positions of this one, as after rewind(n) of a copy; neither sees what the
+  // other writes. Shares memory where it can. Null: this cache cannot be forked (or not at `n`).
+  virtual std::unique_ptr<Cache> fork(int64_t n) const {
+    static_cast<void>(n);
+    return nullptr;
+  }
+  // Memory in use. What k caches share counts 1/k in each, so that all caches together count everything once. 0: not known.
+  virtual uint64_t memory_bytes() const { return 0; }
+  // What write() writes: a cache of the same Model weights and an equal layout reads it. Empty: this cache is not stored.
+  virtual std::string layout() const { return {}; }
+  // The first `n` positions, stored_bytes(n) bytes in all, in as many pieces as suit; ends with the sink's first error.
+  using Sink = std::function<base::Status(std::span<const std::byte>)>;
+  virtual uint64_t stored_bytes(int64_t n) const {
+    static_cast<void>(n);
+    return 0;
+  }
+  virtual base::Status write(int64_t n, const Sink& sink) const {
+    static_cast<void>(n), static_cast<void>(sink);
+    return base::invalid("This model's cache cannot be stored.");
+  }
+  // Takes the first `n` positions from what write() wrote: `stored` has stored_bytes(n) bytes and `n` is within n_ctx().
+  virtual void read(int64_t n, std::span<const std::byte> stored) { static_cast<void>(n), static_cast<void>(stored); }
 };
 
 struct ForwardRequest {
@@ -36,7 +65,8 @@ class Model {
   virtual int max_tokens() const = 0;
   virtual std::unique_ptr<Cache> make_cache(int64_t n_ctx) const = 0;
   virtual uint64_t cache_bytes(int64_t n_ctx) const = 0;
-  // False when stopped; the cache then holds `position` tokens, as after rewind(position).
+  // False when stopped; the cache then holds `position` tokens, as after rewind(position). std::bad_alloc where there is no
+  // memory for the rows; the same holds then.
   virtual bool forward(const ForwardRequest& request) = 0;
 };
 

@@ -10,6 +10,7 @@
 #include "engine/formats/gguf.h"
 #include "engine/formats/safetensors.h"
 #include "engine/load/special_tokens.h"
+#include "engine/word_hash.h"
 
 namespace engine {
 namespace {
@@ -77,6 +78,11 @@ base::Result<ModelPackage> load_folder(const std::filesystem::path& folder) {
   ModelPackage package;
   auto config = json_file(folder / "config.json", kMaxConfigBytes);
   if (!config) return std::move(config).error();
+
+  WordHash config_hash;
+  const std::string config_text = base::dump_json(*config);
+  config_hash.add(std::as_bytes(std::span(config_text)));
+  package.config_hash = config_hash.value();
 
   auto stored = open_safetensors(folder);
   if (!stored) return std::move(stored).error();
@@ -148,6 +154,11 @@ base::Result<ModelPackage> load_gguf(const std::filesystem::path& path) {
   if (!family) return std::move(family).error();
   package.family = std::move(*family);
   package.tensors = std::move(gguf->tensors);
+  std::span<const std::byte> head = package.files.front().bytes();
+  for (const auto& [name, tensor] : package.tensors) head = head.first(std::min<size_t>(head.size(), tensor.file_offset));
+  WordHash config_hash;
+  config_hash.add(head);
+  package.config_hash = config_hash.value();
   auto tokenizer = tokenizer_from_gguf(*gguf);
   if (!tokenizer) return std::move(tokenizer).error();
   package.tokenizer = std::move(*tokenizer);

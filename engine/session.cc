@@ -3,22 +3,28 @@
 
 #include <algorithm>
 #include <mutex>
+#include <new>
 #include <string>
 
 #include "engine/accelerator.h"
+#include "engine/formats/tensor_table.h"
 
 namespace engine {
 namespace {
 
 class TimelineSession : public Session {
  public:
-  TimelineSession(std::shared_ptr<const Engine> engine, SharedModel& shared, int n_ctx)
-      : engine_(std::move(engine)),
-        shared_(shared),
-        n_ctx_(n_ctx),
-        cache_(shared.model->make_cache(n_ctx)),
-        logits_(static_cast<size_t>(shared.n_vocab)) {
+  TimelineSession(std::shared_ptr<const Engine> engine, SharedModel& shared, int n_ctx, std::unique_ptr<Cache> cache)
+      : engine_(std::move(engine)), shared_(shared), n_ctx_(n_ctx), cache_(std::move(cache)), logits_(static_cast<size_t>(shared.n_vocab)) {
     tokens_.reserve(static_cast<size_t>(n_ctx));
+  }
+  // With a timeline: `cache` holds `tokens`; `logits` are those of the last, or empty.
+  TimelineSession(std::shared_ptr<const Engine> engine, SharedModel& shared, int n_ctx, std::unique_ptr<Cache> cache,
+                  std::span<const Token> tokens, std::span<const float> logits)
+      : TimelineSession(std::move(engine), shared, n_ctx, std::move(cache)) {
+    tokens_.assign(tokens.begin(), tokens.end());
+    std::copy(logits.begin(), logits.end(), logits_.begin());
+    has_logits_ = !logits.empty();
   }
 
   const Engine& engine() const override { return *engine_; }
@@ -61,6 +67,9 @@ class TimelineSession : public Session {
       } catch (const DeviceFailure& failure) {
         return base::Error{base::ErrorCode::kInternal, std::string("The GPU failed: ") + failure.what() +
                                                            ". Start again, with --backend cpu if it stays so."};
+      } catch (const std::bad_alloc&) {
+        return base::Error{base::ErrorCode::kExhausted, "There is no memory left for token " + std::to_string(tokens_.size() + n) +
+                                                            " of the context. Close sessions or shorten the text."};
       }
       tokens_.insert(tokens_.end(), tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(n));
       if (request.all_logits) {
@@ -71,6 +80,39 @@ class TimelineSession : public Session {
       tokens = tokens.subspan(n);
     }
     return base::ok();
+  }
+
+  base::Result<std::unique_ptr<Session>> fork() const override {
+    std::unique_ptr<Cache> cache;
+    try {
+      cache = cache_->fork(static_cast<int64_t>(tokens_.size()));
+      if (!cache) return Session::fork();
+      return std::unique_ptr<Session>(std::make_unique<TimelineSession>(engine_, shared_, n_ctx_, std::move(cache), tokens_, logits()));
+    } catch (const std::bad_alloc&) {
+      return base::Error{base::ErrorCode::kExhausted, "There is no memory left for another session."};
+    }
+  }
+
+  uint64_t memory_bytes() const override {
+    return cache_->memory_bytes() + tokens_.capacity() * sizeof(Token) + logits_.size() * sizeof(float);
+  }
+
+  base::Status save(const std::filesystem::path& path) const override {
+    SessionImage image;
+    image.layout = cache_->layout();
+    if (image.layout.empty()) return Session::save(path);
+    image.fingerprint = shared_.fingerprint();
+    image.n_ctx = n_ctx_;
+    image.n_vocab = shared_.n_vocab;
+    image.tokens = tokens_;
+    image.logits.assign(logits().begin(), logits().end());
+    const auto n = static_cast<int64_t>(tokens_.size());
+    base::Status written =
+        write_session_image(path, image, cache_->stored_bytes(n), [&](const Cache::Sink& sink) { return cache_->write(n, sink); });
+    // Shared rows were read outside a pass: whoever finds them unshared and writes them comes after this turn.
+    const std::lock_guard turn(shared_.turn);
+    if (!written) return std::move(written).error().in("save session");
+    return written;
   }
 
   base::Result<std::string> profile_step() override {
@@ -124,7 +166,30 @@ uint64_t session_bytes(const SharedModel& shared, int n_ctx) {
 }
 
 std::unique_ptr<Session> make_session(std::shared_ptr<const Engine> engine, SharedModel& shared, int n_ctx) {
-  return std::make_unique<TimelineSession>(std::move(engine), shared, n_ctx);
+  return std::make_unique<TimelineSession>(std::move(engine), shared, n_ctx, shared.model->make_cache(n_ctx));
+}
+
+base::Result<std::unique_ptr<Session>> make_session(std::shared_ptr<const Engine> engine, SharedModel& shared, int n_ctx, SessionImage image) {
+  std::unique_ptr<Cache> cache = shared.model->make_cache(n_ctx);
+  const auto n = static_cast<int64_t>(image.tokens.size());
+  if (cache->layout().empty()) return base::invalid("Sessions of this model are not stored where it is computed.");
+  if (image.layout != cache->layout())
+    return base::invalid("The session file holds \"" + shown_name(image.layout) + "\"; the model, as it is computed here, keeps \"" +
+                         cache->layout() + "\".");
+  if (image.cache.size() != cache->stored_bytes(n))
+    return base::corrupt("The session file's cache has " + std::to_string(image.cache.size()) + " bytes where " + std::to_string(n) +
+                         " tokens take " + std::to_string(cache->stored_bytes(n)) + ".");
+  cache->read(n, image.cache);
+  return std::unique_ptr<Session>(
+      std::make_unique<TimelineSession>(std::move(engine), shared, n_ctx, std::move(cache), image.tokens, image.logits));
+}
+
+base::Status Session::save(const std::filesystem::path&) const {
+  return base::invalid("Sessions of this model cannot be saved where it is computed.");
+}
+
+base::Result<std::unique_ptr<Session>> Engine::restore_session(const std::filesystem::path&, int) const {
+  return base::invalid("Sessions of this model cannot be restored.");
 }
 
 }  // namespace engine

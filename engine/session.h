@@ -6,6 +6,7 @@
 
 #include "engine/engine.h"
 #include "engine/model.h"
+#include "engine/session_file.h"
 #include "engine/thread_pool.h"
 #include "engine/turn_lock.h"
 
@@ -18,11 +19,16 @@ struct SharedModel {
   TurnLock turn;
   int n_vocab = 0;
   bool accelerated = false;  // by the CUDA backend
+  std::function<uint64_t()> fingerprint;  // of the model; for files
 };
 
 uint64_t session_bytes(const SharedModel& shared, int n_ctx);
 
 // `shared` is kept alive by `engine`.
 std::unique_ptr<Session> make_session(std::shared_ptr<const Engine> engine, SharedModel& shared, int n_ctx);
+
+// The session of an image of this model and vocabulary. kInvalidArgument where its cache is of another layout, kCorrupt where it is
+// of another size.
+base::Result<std::unique_ptr<Session>> make_session(std::shared_ptr<const Engine> engine, SharedModel& shared, int n_ctx, SessionImage image);
 
 }  // namespace engine

@@ -31,6 +31,16 @@ void attention_cpu_reference(const float* q, const float* k, int64_t k_stride, i
 }
 
 void attention_rows_cpu_reference(const AttentionRows& a) {
+  if (a.blocks) {
+    std::vector<const float*> list;
+    for (int s = 0; s < *std::max_element(a.n_visible, a.n_visible + a.n_rows); ++s)
+      list.push_back(a.blocks[s / kAttentionBlock] + a.block_offset + s % kAttentionBlock * a.key_stride);
+    AttentionRows listed = a;
+    listed.blocks = nullptr;
+    listed.list = list.data();
+    attention_rows_cpu_reference(listed);
+    return;
+  }
   if (a.list) {
     const int n = *std::max_element(a.n_visible, a.n_visible + a.n_rows);
     std::vector<float> keys, values;

@@ -7,6 +7,7 @@
 //          the keys and values of all key heads, and the queries of one call share a key head.
 // Bounds   Every query sees at least one row. A query sees rows [first_visible, n_visible).
 // Sinks    A logit that takes part in the softmax and has no value.
+// Blocks   A cache in blocks of 64 rows gives where they begin; rows lie at their strides within a block.
 // Lists    Sparse attention gives the rows themselves, from wherever they lie; all queries of the call share the list.
 // Results  Scores are taken in blocks of 64 rows counted from the start of the cache (or list): a query's result does not
 //          depend on which queries share the call, so decoding equals prefill bit for bit.
@@ -31,6 +32,9 @@ struct AttentionRows {
   int64_t value_stride = 0, value_width = 0;
   const float* const* list = nullptr;       // [max n_visible] keys in place of keys + s * key_stride, values at the same
                                             // distance from them as `values` from `keys`; null: rows lie at their strides
+  const float* const* blocks = nullptr;     // [max n_visible / kAttentionBlock, rounded up]: row s of the cache is row
+                                            // s % kAttentionBlock from blocks[..] + block_offset on, in place of `keys`;
+  int64_t block_offset = 0;                 // values lie from it as `values` from `keys`; not together with a list
   const float* sinks = nullptr;             // [n_rows]; null: none
   float* out = nullptr;                     // [n_rows, value_width]
 };

@@ -101,11 +101,13 @@ struct FastAttention {
     for (int64_t i = 0; i < a.n_rows * a.value_width; ++i) a.out[i] = 0.0f;
     for (int first = first_key / kBlock * kBlock; first < n_keys; first += kBlock) {
       const int n = n_keys - first < kBlock ? n_keys - first : kBlock;
-      if (a.list)
+      if (a.list) {
         block(a, first, n, Listed{a.list + first, 0}, Listed{a.list + first, a.values - a.keys}, scores, top, total);
-      else
-        block(a, first, n, Strided{a.keys + first * a.key_stride, a.key_stride},
-              Strided{a.values + first * a.value_stride, a.value_stride}, scores, top, total);
+      } else {
+        const float* keys = a.blocks ? a.blocks[first / kBlock] + a.block_offset : a.keys + first * a.key_stride;
+        const float* values = a.blocks ? keys + (a.values - a.keys) : a.values + first * a.value_stride;
+        block(a, first, n, Strided{keys, a.key_stride}, Strided{values, a.value_stride}, scores, top, total);
+      }
     }
     for (int r = 0; r < a.n_rows; ++r)
       for (int64_t d = 0; d < a.value_width; d += V::kWidth)

@@ -3,12 +3,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/block_cache.h"
 #include "engine/families/deepseek_v2/bind_weights.h"
 #include "engine/families/deepseek_v2/make_models.h"
 #include "engine/families/deepseek_v2/packed_weights.h"
 #include "engine/families/deepseek_v2/read_config.h"
 #include "engine/load/weight_sizes.h"
-#include "engine/row_cache.h"
 
 namespace engine {
 namespace {
@@ -33,7 +33,7 @@ class DeepseekV2Family : public Family {
     info.n_experts = config_.n_experts;
     info.n_experts_used = config_.n_experts_used;
     info.n_ctx_train = config_.n_ctx_train;
-    info.kv_bytes_per_token = RowCache::bytes(config_.n_layers, config_.kv_lora_rank + config_.qk_rope_dim + config_.index_width(), 1);
+    info.kv_bytes_per_token = BlockCache::bytes(config_.n_layers, config_.kv_lora_rank + config_.qk_rope_dim + config_.index_width(), 1);
     WeightSizes sizes;
     for (const DeepseekV2Layer& layer : weights_.layers) {
       count_attention(layer, sizes);

@@ -8,11 +8,11 @@
 #pragma once
 #include <vector>
 
+#include "engine/block_cache.h"
 #include "engine/families/deepseek_v2/packed_weights.h"
 #include "engine/fast/fast_pass.h"
 #include "engine/fast/feed_forward.h"
 #include "engine/kernels/rope.h"
-#include "engine/row_cache.h"
 
 namespace engine {
 
@@ -30,7 +30,7 @@ class DeepseekV2Fast : public FastPass {
 
   // fast_attention.cc. What a step needs of the pass beside the team's buffers.
   struct Place {
-    RowCache& cache;
+    BlockCache& cache;
     int64_t layer, position;
     float* row(int64_t token) const { return cache.row(layer, position + token); }
   };

@@ -115,6 +115,8 @@ void DeepseekV2Fast::attend_rows(const PackedLayer& layer, int64_t first_row, in
   rows.n_visible = n_visible;
   rows.keys = rows.values = place.cache.row(place.layer, 0);
   rows.key_stride = rows.value_stride = place.cache.width();
+  rows.blocks = listed.rows ? nullptr : place.cache.blocks();
+  rows.block_offset = place.cache.layer_offset(place.layer);
   rows.width = cache_width_;
   rows.list = listed.rows;
   rows.value_width = latent_width_;

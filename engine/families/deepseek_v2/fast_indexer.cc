@@ -42,8 +42,11 @@ void DeepseekV2Fast::score_rows(const Worker& worker, int64_t t, const Place& pl
     rope_half_split(turns_.data() + t * rope_.n_pairs(), rope_.n_pairs(), query);
     own.weights[static_cast<size_t>(h)] = index_weights_.data()[t * heads + h] * scale;
   }
-  kernels().index_scores({own.queries.data(), own.weights.data(), config_.index_heads, index_width_,
-                          place.cache.row(place.layer, first) + cache_width_, place.cache.width(), last - first, scores + first});
+  for (int64_t s = first, end = 0; s < last; s = end) {  // rows follow each other within a block
+    end = std::min((s / BlockCache::kBlockPositions + 1) * BlockCache::kBlockPositions, last);
+    kernels().index_scores({own.queries.data(), own.weights.data(), config_.index_heads, index_width_,
+                            place.cache.row(place.layer, s) + cache_width_, place.cache.width(), end - s, scores + s});
+  }
 }
 
 DeepseekV2Fast::Listed DeepseekV2Fast::choose_rows(const Worker& worker, int64_t t, const Place& place) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "engine/block_cache.h"
 #include "engine/families/deepseek_v2/make_models.h"
 #include "engine/formats/dequantize.h"
 #include "engine/kernels/matmul.h"
@@ -13,7 +14,6 @@
 #include "engine/kernels/moe_router.h"
 #include "engine/kernels/rope.h"
 #include "engine/plain_ops.h"
-#include "engine/row_cache.h"
 
 namespace engine {
 namespace {
@@ -29,11 +29,12 @@ class Reference : public Model {
 
   int max_tokens() const override { return 64; }
   std::unique_ptr<Cache> make_cache(int64_t n_ctx) const override {
-    return std::make_unique<RowCache>(config_.n_layers, cache_width(), n_ctx);
+    return std::make_unique<BlockCache>(config_.n_layers, cache_width(), n_ctx);
   }
-  uint64_t cache_bytes(int64_t n_ctx) const override { return RowCache::bytes(config_.n_layers, cache_width(), n_ctx); }
+  uint64_t cache_bytes(int64_t n_ctx) const override { return BlockCache::bytes(config_.n_layers, cache_width(), n_ctx); }
 
   bool forward(const ForwardRequest& request) override {
+    static_cast<BlockCache&>(*request.cache).make_writable(request.position, static_cast<int64_t>(request.tokens.size()));
     const int64_t d = config_.hidden_size;
     Values hidden = plain::embed(weights_.embedding, request.tokens);
     for (int l = 0; l < config_.n_layers; ++l) {
@@ -59,7 +60,7 @@ class Reference : public Model {
   }
 
   Values attention(const DeepseekV2Layer& layer, int l, const Values& x, const ForwardRequest& request) const {
-    RowCache& cache = static_cast<RowCache&>(*request.cache);
+    BlockCache& cache = static_cast<BlockCache&>(*request.cache);
     const int64_t n = static_cast<int64_t>(request.tokens.size()), heads = config_.n_heads, c = config_.kv_lora_rank;
     const int64_t nope = config_.qk_nope_dim, rope = config_.qk_rope_dim, dv = config_.v_head_dim, dk = nope + rope;
     const Values q_low = layer.q ? Values() : norm(matmul(layer.q_a, x), layer.q_a_norm);
@@ -102,7 +103,7 @@ class Reference : public Model {
   // The cache rows that each token attends to: all up to its own, or those the indexer chooses.
   std::vector<std::vector<int32_t>> choose_rows(const DeepseekV2Layer& layer, int l, const Values& x, const Values& q_low,
                                                 const ForwardRequest& request) const {
-    RowCache& cache = static_cast<RowCache&>(*request.cache);
+    BlockCache& cache = static_cast<BlockCache&>(*request.cache);
     const int64_t n = static_cast<int64_t>(request.tokens.size()), heads = config_.index_heads, width = config_.index_head_dim;
     std::vector<std::vector<int32_t>> chosen(at(n));
     if (config_.index_topk == 0) {
@@ -120,11 +121,13 @@ class Reference : public Model {
       std::copy_n(keys.data() + t * width, width, key);
       rope_half_split(turns.data(), rope_.n_pairs(), key);
     }
-    Values scores;
+    const int64_t n_keys = request.position + n;
+    Values scores, all_keys(at(n_keys * width));
+    for (int64_t s = 0; s < n_keys; ++s) std::copy_n(cache.row(l, s) + latent_width(), width, all_keys.data() + s * width);
     for (int64_t t = 0; t < n; ++t) {
       scores.resize(at(request.position + t + 1));
       index_scores_cpu_reference({queries.data() + t * heads * width, weights.data() + t * heads, config_.index_heads, width,
-                                  cache.row(l, 0) + latent_width(), cache.width(), request.position + t + 1, scores.data()});
+                                  all_keys.data(), width, request.position + t + 1, scores.data()});
       select_rows(scores.data(), request.position + t + 1, config_.index_topk, chosen[at(t)]);
     }
     return chosen;

@@ -3,13 +3,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include "engine/block_cache.h"
 #include "engine/families/grouped/bind_weights.h"
 #include "engine/families/grouped/make_models.h"
 #include "engine/families/grouped/read_config.h"
 #include "engine/formats/dequantize.h"
 #include "engine/kernels/matmul.h"
 #include "engine/load/weight_sizes.h"
-#include "engine/row_cache.h"
 
 namespace engine {
 namespace {
@@ -27,7 +27,7 @@ class GroupedFamily : public Family {
     info.n_experts = config_.n_experts;
     info.n_experts_used = config_.n_experts_used;
     info.n_ctx_train = config_.n_ctx_train;
-    info.kv_bytes_per_token = RowCache::bytes(config_.n_layers, int64_t{2} * config_.n_kv_heads * config_.head_dim, 1);
+    info.kv_bytes_per_token = BlockCache::bytes(config_.n_layers, int64_t{2} * config_.n_kv_heads * config_.head_dim, 1);
     WeightSizes sizes;
     for (const GroupedLayer& l : weights_.layers) {
       for (const TensorView* view :

@@ -7,11 +7,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/block_cache.h"
 #include "engine/families/grouped/make_models.h"
 #include "engine/fast/fast_pass.h"
 #include "engine/fast/feed_forward.h"
 #include "engine/kernels/attention.h"
-#include "engine/row_cache.h"
 
 namespace engine {
 namespace {
@@ -63,26 +63,27 @@ class GroupedFast : public FastPass {
   }
 
   std::unique_ptr<Cache> make_cache(int64_t n_ctx) const override {
-    return std::make_unique<RowCache>(int64_t{config_.n_layers} * config_.n_kv_heads, 2 * padded_, n_ctx);
+    return std::make_unique<BlockCache>(int64_t{config_.n_layers} * config_.n_kv_heads, 2 * padded_, n_ctx);
   }
   uint64_t cache_bytes(int64_t n_ctx) const override {
-    return RowCache::bytes(int64_t{config_.n_layers} * config_.n_kv_heads, 2 * padded_, n_ctx);
+    return BlockCache::bytes(int64_t{config_.n_layers} * config_.n_kv_heads, 2 * padded_, n_ctx);
   }
 
  private:
   void begin(const ForwardRequest& request) override {
+    static_cast<BlockCache&>(*request.cache).make_writable(request.position, n_tokens());
     for (int64_t t = 0; t < n_tokens(); ++t) rope_.angles(request.position + t, turns_.data() + t * rope_.n_pairs());
   }
 
   bool layer(const Worker& worker, int l, const ForwardRequest& request) override {
     const PackedLayer& layer = layers_[static_cast<size_t>(l)];
-    if (!attention(worker, layer, {static_cast<RowCache&>(*request.cache), l, request.position})) return false;
+    if (!attention(worker, layer, {static_cast<BlockCache&>(*request.cache), l, request.position})) return false;
     feed_forward_.add(worker, layer.ff);
     return true;
   }
 
   struct Place {
-    RowCache& cache;
+    BlockCache& cache;
     int64_t layer, position;
   };
 
@@ -169,6 +170,8 @@ class GroupedFast : public FastPass {
     rows.first_visible = window == 0 ? nullptr : first_visible;
     rows.keys = place.cache.row(place.layer * config_.n_kv_heads + g, 0);
     rows.values = rows.keys + padded_;
+    rows.blocks = place.cache.blocks();
+    rows.block_offset = place.cache.layer_offset(place.layer * config_.n_kv_heads + g);
     rows.key_stride = rows.value_stride = place.cache.width();
     rows.width = rows.value_width = padded_;
     rows.sinks = layer.sinks.empty() ? nullptr : sinks;

@@ -4,11 +4,11 @@
 #include <cmath>
 #include <vector>
 
+#include "engine/block_cache.h"
 #include "engine/families/grouped/make_models.h"
 #include "engine/formats/dequantize.h"
 #include "engine/kernels/attention.h"
 #include "engine/plain_ops.h"
-#include "engine/row_cache.h"
 
 namespace engine {
 namespace {
@@ -24,11 +24,12 @@ class GroupedReference : public Model {
 
   int max_tokens() const override { return 64; }
   std::unique_ptr<Cache> make_cache(int64_t n_ctx) const override {
-    return std::make_unique<RowCache>(config_.n_layers, cache_width(), n_ctx);
+    return std::make_unique<BlockCache>(config_.n_layers, cache_width(), n_ctx);
   }
-  uint64_t cache_bytes(int64_t n_ctx) const override { return RowCache::bytes(config_.n_layers, cache_width(), n_ctx); }
+  uint64_t cache_bytes(int64_t n_ctx) const override { return BlockCache::bytes(config_.n_layers, cache_width(), n_ctx); }
 
   bool forward(const ForwardRequest& request) override {
+    static_cast<BlockCache&>(*request.cache).make_writable(request.position, static_cast<int64_t>(request.tokens.size()));
     const int64_t d = config_.hidden_size;
     Values hidden = plain::embed(weights_.embedding, request.tokens);
     for (int l = 0; l < config_.n_layers; ++l) {
@@ -64,7 +65,7 @@ class GroupedReference : public Model {
   }
 
   Values attention(const GroupedLayer& layer, int l, const Values& x, const ForwardRequest& request) const {
-    RowCache& cache = static_cast<RowCache&>(*request.cache);
+    BlockCache& cache = static_cast<BlockCache&>(*request.cache);
     const int64_t n = static_cast<int64_t>(request.tokens.size()), d = config_.head_dim, heads = config_.n_heads;
     const int64_t kv = int64_t{config_.n_kv_heads} * d, group = heads / config_.n_kv_heads;
     const Values q = project(layer.q, layer.q_bias, layer.q_norm, true, x, request.position);
@@ -75,6 +76,9 @@ class GroupedReference : public Model {
       std::copy_n(k.data() + t * kv, kv, row);
       std::copy_n(v.data() + t * kv, kv, row + kv);
     }
+    const int64_t n_rows = request.position + n, width = cache.width();
+    Values rows(at(n_rows * width));  // the cache's, one after the other
+    for (int64_t s = 0; s < n_rows; ++s) std::copy_n(cache.row(l, s), width, rows.data() + s * width);
     Values sinks(at(layer.sinks ? heads : 0)), out(q.size());
     if (layer.sinks) dequantize_row(layer.sinks, 0, sinks);
     const float scale = 1.0f / std::sqrt(static_cast<float>(d));
@@ -82,8 +86,8 @@ class GroupedReference : public Model {
     for (int64_t t = 0; t < n; ++t)
       for (int64_t h = 0; h < heads; ++h) {
         const int64_t n_visible = request.position + t + 1, first = window == 0 ? 0 : std::max<int64_t>(0, n_visible - window);
-        const float* keys = cache.row(l, 0) + h / group * d;
-        attention_cpu_reference(q.data() + (t * heads + h) * d, keys, cache.width(), d, keys + kv, cache.width(), d, first, n_visible,
+        const float* keys = rows.data() + h / group * d;
+        attention_cpu_reference(q.data() + (t * heads + h) * d, keys, width, d, keys + kv, width, d, first, n_visible,
                                 scale, layer.sinks ? &sinks[at(h)] : nullptr, out.data() + (t * heads + h) * d);
       }
     Values y = matmul(layer.o, out);

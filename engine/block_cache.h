@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/block_cache.h: a cache of one f32 row per layer and position (latent rows, or keys and values side by side), in
+// blocks of positions that several timelines share.
+//
+// Shapes   A block holds kBlockPositions rows of every layer: [n_layers, kBlockPositions, width]. Rows of one layer follow
+//          each other at `width` within a block, and not from one block to the next.
+// Owns     A block belongs to all caches that hold it and is written by none of them while there is more than one:
+//          make_writable() gives the writer a copy of what it keeps. Blocks are taken when the first row in them is written.
+// Threads  Caches that share blocks are read and written in turn (engine/session.h holds one lock for a Model's passes).
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/buffer.h"
+#include "engine/kernels/attention.h"
+#include "engine/model.h"
+
+namespace engine {
+
+class BlockCache : public Cache {
+ public:
+  // The attention kernels read the cache in such blocks, so they look a block up once for 64 rows.
+  static constexpr int64_t kBlockPositions = kAttentionBlock;
+
+  BlockCache(int64_t n_layers, int64_t width, int64_t n_ctx);
+
+  static uint64_t bytes(int64_t n_layers, int64_t width, int64_t n_ctx) {
+    return static_cast<uint64_t>(n_layers) * static_cast<uint64_t>(width) * static_cast<uint64_t>(n_ctx) * sizeof(float);
+  }
+
+  int64_t n_ctx() const override { return n_ctx_; }
+  int64_t rewind(int64_t n) override { return n; }  // later rows are written anew before they are read
+  std::unique_ptr<Cache> fork(int64_t n) const override;
+  uint64_t memory_bytes() const override;
+  std::string layout() const override;
+  uint64_t stored_bytes(int64_t n) const override { return bytes(n_layers_, width_, n); }
+  base::Status write(int64_t n, const Sink& sink) const override;
+  void read(int64_t n, std::span<const std::byte> stored) override;
+
+  // Before rows of positions [first, first + n) are written: they lie in blocks of this cache alone, and positions before
+  // `first` are as they were. std::bad_alloc where there is no memory; the cache is as before then.
+  void make_writable(int64_t first, int64_t n);
+
+  // A position that was made writable, or is held. New rows are zero.
+  float* row(int64_t layer, int64_t position) {
+    return starts_[static_cast<size_t>(position / kBlockPositions)] + layer_offset(layer) + position % kBlockPositions * width_;
+  }
+  int64_t width() const { return width_; }
+  // Where the blocks begin, and how far into one the rows of a layer lie: as AttentionRows takes them.
+  const float* const* blocks() const { return starts_.data(); }
+  int64_t layer_offset(int64_t layer) const { return layer * kBlockPositions * width_; }
+
+ private:
+  using Block = Buffer<float>;
+  std::shared_ptr<Block> new_block() const;
+
+  int64_t n_layers_, width_, n_ctx_;
+  std::vector<std::shared_ptr<Block>> blocks_;  // [n_ctx / kBlockPositions, rounded up]; null where nothing was written
+  std::vector<float*> starts_;                  // of the same blocks
+};
+
+}  // namespace engine
