@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "engine/accelerator.h"
+#include "engine/constrain/vocabulary.h"
 #include "engine/families/shapes.h"
 #include "engine/fim.h"
 #include "engine/model_fingerprint.h"
@@ -85,6 +86,14 @@ class PackagedEngine : public Engine {
     return false;
   }
 
+  bool is_special(Token token) const override {
+    return Engine::is_special(token) || package_.tokenizer.is_special(token);
+  }
+  std::shared_ptr<const Vocabulary> vocabulary() const override {
+    std::call_once(vocabulary_once_, [this] { vocabulary_ = Vocabulary::of(*this); });
+    return vocabulary_;
+  }
+
   std::vector<Token> tokenize(std::string_view text, bool parse_special) const override {
     return package_.tokenizer.encode(text, parse_special);
   }
@@ -143,6 +152,8 @@ class PackagedEngine : public Engine {
   mutable SharedModel shared_;
   mutable std::once_flag fingerprint_made_;
   mutable uint64_t fingerprint_ = 0;
+  mutable std::once_flag vocabulary_once_;
+  mutable std::shared_ptr<const Vocabulary> vocabulary_;
 };
 
 // The model on the GPU; null where the CPU takes it, with the reason in `compute`.
@@ -168,6 +179,8 @@ base::Result<std::shared_ptr<const Engine>> make_engine(ModelPackage package, co
 }
 
 }  // namespace
+
+std::shared_ptr<const Vocabulary> Engine::vocabulary() const { return Vocabulary::of(*this); }
 
 base::Result<std::string> describe_gpu() {
   const auto opened = open_cuda();

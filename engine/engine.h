@@ -74,7 +74,9 @@ struct ComputeInfo {
   std::string reason;   // why a GPU that was looked for is not used; else empty
 };
 
+class ConstraintState;
 class Session;
+class Vocabulary;
 
 class Engine : public std::enable_shared_from_this<Engine> {
  public:
@@ -91,6 +93,14 @@ class Engine : public std::enable_shared_from_this<Engine> {
   virtual bool has_capability(std::string_view name) const = 0;
   // Whether text ends before `token`: end of text, end of a turn, marks that a model writes after a filled-in middle.
   virtual bool ends_generation(Token token) const { return special_tokens().eos == token; }
+
+  // Whether `token` is a mark that stands in no text, such as the begin of a prompt; end tokens may be.
+  virtual bool is_special(Token token) const {
+    const SpecialTokens& s = special_tokens();
+    return s.bos == token || s.eos == token || s.fim_prefix == token || s.fim_suffix == token || s.fim_middle == token;
+  }
+  // The tokens for constraints (engine/constrain.h). Engine::load's keep it after the first call, which takes below a second.
+  virtual std::shared_ptr<const Vocabulary> vocabulary() const;
 
   // Text to ids and back, byte-exact. Special tokens written in `text` stay plain text unless `parse_special`.
   virtual std::vector<Token> tokenize(std::string_view text, bool parse_special = false) const = 0;

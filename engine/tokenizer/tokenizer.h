@@ -54,6 +54,12 @@ class Tokenizer {
   int n_tokens() const { return static_cast<int>(parts_.entries.size()); }
   // The bytes of one token; empty for unused ids.
   std::string_view bytes_of(Token token) const;
+  // Whether it stands for a mark rather than for text.
+  bool is_special(Token token) const {
+    for (const AddedToken& added : parts_.added)
+      if (added.id == token) return added.special;
+    return false;
+  }
   // The added token of exactly this text.
   std::optional<Token> added_token(std::string_view text) const;
 

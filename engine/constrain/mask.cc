@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/constrain/mask.h"
+
+#include <algorithm>
+
+namespace engine {
+namespace {
+
+constexpr size_t kKeptBytes = size_t{64} << 20;  // of masks, for one constraint
+constexpr size_t kMaxPastEnd = 4096;  // nodes below which tokens go on; more, and walking it all is no slower
+constexpr size_t kMaxSearch = 400;    // pairs looked at to prove that a slice may follow as a whole
+
+// Where in a UTF-8 character: 0 between characters; 1, 2, 3: so many continuation bytes to come; 4 to 7: after E0, ED,
+// F0, F4, whose next byte has a narrower range. -1: no such byte here.
+int utf8_step(int at, int byte) {
+  switch (at) {
+    case 0:
+      if (byte < 0x80) return is_plain_ascii(static_cast<unsigned char>(byte)) ? 0 : -1;
+      if (byte < 0xc2 || byte > 0xf4) return -1;
+      if (byte < 0xe0) return 1;
+      if (byte < 0xf0) return byte == 0xe0 ? 4 : byte == 0xed ? 5 : 2;
+      return byte == 0xf0 ? 6 : byte == 0xf4 ? 7 : 3;
+    case 4:
+      return byte >= 0xa0 && byte <= 0xbf ? 1 : -1;
+    case 5:
+      return byte >= 0x80 && byte <= 0x9f ? 1 : -1;
+    case 6:
+      return byte >= 0x90 && byte <= 0xbf ? 2 : -1;
+    case 7:
+      return byte >= 0x80 && byte <= 0x8f ? 2 : -1;
+    default:
+      return byte >= 0x80 && byte <= 0xbf ? at - 1 : -1;
+  }
+}
+
+void add_bits(std::span<uint32_t> to, std::span<const uint32_t> from) {
+  for (size_t i = 0; i < to.size(); ++i) to[i] |= from[i];
+}
+
+void set_bit(std::span<uint32_t> bits, Token token) {
+  bits[static_cast<size_t>(token) / 32] |= 1u << (token % 32);
+}
+
+}  // namespace
+
+MaskMaker::MaskMaker(ExprStore& store, Automaton& automaton, std::shared_ptr<const Vocabulary> vocabulary)
+    : store_(store), automaton_(automaton), vocabulary_(std::move(vocabulary)), path_(vocabulary_->max_bytes() + 1) {}
+
+void MaskMaker::mask(StateId state, std::span<uint32_t> bits) {
+  if (const auto kept = masks_.find(state); kept != masks_.end()) {
+    std::copy(kept->second.begin(), kept->second.end(), bits.begin());
+    return;
+  }
+  make_room();
+  std::fill(bits.begin(), bits.end(), 0);
+  const std::span<const Item> found = automaton_.items(state);
+  const std::vector<Item> items(found.begin(), found.end());
+  for (const Item& item : items) add_item(item, bits);
+  for (const auto& [token, twin] : vocabulary_->twins())
+    if (bits[static_cast<size_t>(token) / 32] >> (token % 32) & 1) set_bit(bits, twin);
+  if (automaton_.can_end(state))
+    for (const Token end : vocabulary_->ends()) set_bit(bits, end);
+  masks_.emplace(state, Bits(bits.begin(), bits.end()));
+}
+
+void MaskMaker::add_item(const Item& item, std::span<uint32_t> bits) {
+  if (item.below == kBottom) return add_bits(bits, whole_of(automaton_.alone(item)));
+  const Split& split = split_of(item.expr);
+  if (!split.worth_it) return add_bits(bits, whole_of(automaton_.alone(item)));
+  add_bits(bits, split.bits);
+  const StateId below = automaton_.state_of_stack(item.below);
+  for (const Node& node : split.past_end) {
+    const std::vector<TrieNode>& nodes = vocabulary_->slices()[node.slice].nodes;
+    walk(below, nodes, node.node + 1, nodes[node.node].next, bits, nullptr, 0);
+  }
+}
+
+const MaskMaker::Split& MaskMaker::split_of(ExprId expr) {
+  if (const auto kept = splits_.find(expr); kept != splits_.end()) return kept->second;
+  Split split;
+  split.bits.assign(vocabulary_->mask_words(), 0);
+  walk_slices(automaton_.alone({expr, kBottom}), split.bits, &split);
+  if (!split.worth_it) split = {{}, {}, false};
+  return splits_.emplace(expr, std::move(split)).first->second;
+}
+
+const MaskMaker::Bits& MaskMaker::whole_of(StateId state) {
+  if (const auto kept = wholes_.find(state); kept != wholes_.end()) return kept->second;
+  Bits bits(vocabulary_->mask_words(), 0);
+  walk_slices(state, bits, nullptr);
+  return wholes_.emplace(state, std::move(bits)).first->second;
+}
+
+void MaskMaker::walk_slices(StateId state, Bits& bits, Split* split) {
+  const std::span<const Slice> slices = vocabulary_->slices();
+  for (uint32_t i = 0; i < slices.size(); ++i) {
+    const Slice& slice = slices[i];
+    if (takes_all(state, slice, split != nullptr)) {
+      add_bits(bits, slice.mask);
+      continue;
+    }
+    walk(state, slice.nodes, 0, static_cast<uint32_t>(slice.nodes.size()), bits, split ? &split->past_end : nullptr, i);
+    if (split && split->past_end.size() > kMaxPastEnd) {
+      split->worth_it = false;
+      return;
+    }
+  }
+}
+
+void MaskMaker::walk(StateId state, const std::vector<TrieNode>& nodes, uint32_t begin, uint32_t end,
+                     std::span<uint32_t> bits, std::vector<Node>* past_end, uint32_t slice) {
+  if (begin == end) return;
+  path_[nodes[begin].depth - 1u] = state;
+  uint64_t visited = 0;
+  for (uint32_t i = begin; i < end; ++visited) {
+    const TrieNode node = nodes[i];
+    const StateId to = automaton_.next(path_[node.depth - 1u], node.byte);
+    if (to == kDeadState) {
+      i = node.next;
+      continue;
+    }
+    if (node.token_ends) set_bit(bits, node.token);
+    if (past_end && node.next > i + 1 && automaton_.can_end(to)) {
+      past_end->push_back({slice, i});
+      if (past_end->size() > kMaxPastEnd) break;
+    }
+    path_[node.depth] = to;
+    ++i;
+  }
+  store_.burn(visited / 32);
+}
+
+bool MaskMaker::takes_all(StateId state, const Slice& slice, bool without_end) {
+  const auto index = static_cast<uint64_t>(&slice - vocabulary_->slices().data());
+  if (slice.text == SliceText::kAny) return false;
+  const uint64_t key = uint64_t{state} << 8 | index << 1 | (without_end ? 1 : 0);
+  if (const auto kept = takes_all_.find(key); kept != takes_all_.end()) return kept->second;
+  const bool answer = search_takes_all(state, slice, without_end);
+  takes_all_.emplace(key, answer);
+  return answer;
+}
+
+// Whether every text of the slice's kind and length may follow; with `without_end`, also that none of it, nor the empty
+// text, is a whole string: then no token of the slice goes on past an end.
+bool MaskMaker::search_takes_all(StateId start, const Slice& slice, bool without_end) {
+  struct Place {
+    StateId state;
+    int at, left;
+  };
+  const int first_beyond = slice.text == SliceText::kPlainAscii ? 0x80 : 0x100;
+  std::unordered_map<uint64_t, int> seen;  // (state, at): the most bytes left with which it was reached
+  std::vector<Place> queue{{start, 0, slice.max_bytes}};
+  if (without_end && automaton_.can_end(start)) return false;
+  for (size_t i = 0; i < queue.size(); ++i) {
+    const Place place = queue[i];
+    if (place.left == 0) continue;
+    if (queue.size() > kMaxSearch) return false;
+    store_.burn(2);
+    for (int byte = 0x20; byte < first_beyond; ++byte) {
+      const int at = utf8_step(place.at, byte);
+      if (at < 0) continue;
+      const StateId to = automaton_.next(place.state, static_cast<uint8_t>(byte));
+      if (to == kDeadState || (without_end && automaton_.can_end(to))) return false;
+      int& most = seen.try_emplace(uint64_t{to} << 3 | static_cast<uint64_t>(at), -1).first->second;
+      if (place.left - 1 <= most) continue;
+      most = place.left - 1;
+      queue.push_back({to, at, place.left - 1});
+    }
+  }
+  return true;
+}
+
+void MaskMaker::make_room() {
+  const size_t kept = (masks_.size() + wholes_.size() + splits_.size()) * vocabulary_->mask_words() * 4;
+  if (kept > kKeptBytes) {
+    masks_.clear();
+    wholes_.clear();
+    splits_.clear();
+  }
+  if (takes_all_.size() > 1'000'000) takes_all_.clear();
+}
+
+}  // namespace engine

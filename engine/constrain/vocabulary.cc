@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/constrain/vocabulary.h"
+
+#include <algorithm>
+
+#include "base/utf8.h"
+
+namespace engine {
+namespace {
+
+// Lengths at which plain ASCII is cut: strings with a limit soon have no room for the longest tokens, but for the
+// others.
+constexpr int kCuts[] = {3, 6, 10, 20};
+constexpr size_t kMaxTokenBytes =
+    4096;  // a longer token is never offered; depths are 16 bits, and no vocabulary has one
+
+size_t slice_of(std::string_view bytes) {
+  bool ascii = true, plain = true;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    ascii &= byte < 0x80;
+    plain &= byte >= 0x80 || is_plain_ascii(byte);
+  }
+  if (ascii && plain) {
+    size_t cut = 0;
+    while (cut < std::size(kCuts) && static_cast<int>(bytes.size()) > kCuts[cut]) ++cut;
+    return cut;
+  }
+  return std::size(kCuts) + (plain && base::is_utf8(bytes) ? 1 : 2);
+}
+
+// `order`: tokens sorted by their bytes, each once.
+std::vector<TrieNode> make_trie(const std::vector<std::string>& bytes_of, const std::vector<Token>& order) {
+  std::vector<TrieNode> nodes;
+  std::vector<uint32_t> path;  // nodes from the root to the present one
+  std::string_view before;
+  for (const Token token : order) {
+    const std::string_view bytes = bytes_of[static_cast<size_t>(token)];
+    const auto shared = static_cast<size_t>(
+        std::mismatch(bytes.begin(), bytes.end(), before.begin(), before.end()).first - bytes.begin());
+    for (; path.size() > shared; path.pop_back()) nodes[path.back()].next = static_cast<uint32_t>(nodes.size());
+    for (size_t i = shared; i < bytes.size(); ++i) {
+      path.push_back(static_cast<uint32_t>(nodes.size()));
+      nodes.push_back({static_cast<uint8_t>(bytes[i]), 0, static_cast<uint16_t>(i + 1), 0, 0});
+    }
+    nodes[path.back()].token = token;
+    nodes[path.back()].token_ends = 1;
+    before = bytes;
+  }
+  for (; !path.empty(); path.pop_back()) nodes[path.back()].next = static_cast<uint32_t>(nodes.size());
+  return nodes;
+}
+
+}  // namespace
+
+bool is_plain_ascii(unsigned char byte) {
+  return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
+}
+
+bool Vocabulary::is_end(Token token) const {
+  return std::find(ends_.begin(), ends_.end(), token) != ends_.end();
+}
+
+std::shared_ptr<const Vocabulary> Vocabulary::make(std::vector<std::string> bytes_of, std::vector<Token> ends) {
+  std::shared_ptr<Vocabulary> made(new Vocabulary);
+  for (const Token end : ends)
+    if (end >= 0 && static_cast<size_t>(end) < bytes_of.size()) made->ends_.push_back(end);
+  for (const Token end : made->ends_) bytes_of[static_cast<size_t>(end)].clear();
+  for (std::string& bytes : bytes_of) {
+    if (bytes.size() > kMaxTokenBytes) bytes.clear();
+    made->max_bytes_ = std::max(made->max_bytes_, bytes.size());
+  }
+  made->bytes_of_ = std::move(bytes_of);
+
+  std::vector<Token> order;
+  for (Token token = 0; token < made->n_tokens(); ++token)
+    if (!made->bytes_of(token).empty()) order.push_back(token);
+  std::sort(order.begin(), order.end(), [&](Token a, Token b) {
+    const auto x = made->bytes_of(a), y = made->bytes_of(b);
+    return x != y ? x < y : a < b;
+  });
+  constexpr size_t kSlices = std::size(kCuts) + 3;
+  std::vector<std::vector<Token>> members(kSlices);
+  for (size_t i = 0; i < order.size(); ++i) {
+    if (i > 0 && made->bytes_of(order[i]) == made->bytes_of(order[i - 1])) {
+      made->twins_.push_back({made->twins_.empty() || made->twins_.back().second != order[i - 1]
+                                  ? order[i - 1]
+                                  : made->twins_.back().first,
+                              order[i]});
+      continue;
+    }
+    members[slice_of(made->bytes_of(order[i]))].push_back(order[i]);
+  }
+  for (size_t i = 0; i < kSlices; ++i) {
+    if (members[i].empty()) continue;
+    Slice slice;
+    slice.text = i <= std::size(kCuts)       ? SliceText::kPlainAscii
+                 : i == std::size(kCuts) + 1 ? SliceText::kPlainUtf8
+                                             : SliceText::kAny;
+    slice.max_bytes = 0;
+    for (const Token token : members[i])
+      slice.max_bytes = std::max(slice.max_bytes, static_cast<int>(made->bytes_of(token).size()));
+    slice.nodes = make_trie(made->bytes_of_, members[i]);
+    slice.mask.assign(made->mask_words(), 0);
+    for (const Token token : members[i]) slice.mask[static_cast<size_t>(token) / 32] |= 1u << (token % 32);
+    made->slices_.push_back(std::move(slice));
+  }
+  return made;
+}
+
+std::shared_ptr<const Vocabulary> Vocabulary::of(const Engine& engine) {
+  const int n = engine.info().n_vocab;
+  std::vector<std::string> bytes_of(static_cast<size_t>(std::max(0, n)));
+  std::vector<Token> ends;
+  for (Token token = 0; token < n; ++token) {
+    if (engine.ends_generation(token))
+      ends.push_back(token);
+    else if (!engine.is_special(token))
+      bytes_of[static_cast<size_t>(token)] = engine.detokenize({&token, 1});
+  }
+  return make(std::move(bytes_of), std::move(ends));
+}
+
+}  // namespace engine
