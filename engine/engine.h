@@ -17,6 +17,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -119,7 +120,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   // A session that Session::save() wrote, exactly as it was: its tokens, its logits, and what comes after are the same bits. `n_ctx` 0:
   // as large as it was. kCorrupt: damaged; kInvalidArgument: of another model, another way of computing (docs/session-files.md),
   // or larger than `n_ctx`; kNotFound, kDenied, kIo.
-  virtual base::Result<std::unique_ptr<Session>> restore_session(const std::filesystem::path& path, int n_ctx = 0) const;
+  virtual inline base::Result<std::unique_ptr<Session>> restore_session(const std::filesystem::path& path, int n_ctx = 0) const;
 };
 
 class Session {
@@ -145,7 +146,10 @@ class Session {
   // Memory that this session takes now. What several share is divided among them: all sessions together count everything once.
   virtual uint64_t memory_bytes() const { return 0; }
   // Writes all of the session to `path`, whole or not at all, for Engine::restore_session(). kInvalidArgument: on a GPU.
-  virtual base::Status save(const std::filesystem::path& path) const;
+  virtual base::Status save(const std::filesystem::path& path) const {
+    static_cast<void>(path);
+    return base::invalid("Sessions of this model cannot be saved where it is computed.");
+  }
 
   // A table of the GPU's kernels in one more step, with the seconds and bytes of each; kNotFound for a session on the CPU. The
   // timeline is as before, without logits.
@@ -157,11 +161,25 @@ class Session {
   virtual std::span<const float> logits() const = 0;
 };
 
+inline base::Result<std::unique_ptr<Session>> Engine::restore_session(const std::filesystem::path&, int) const {
+  return base::invalid("Sessions of this model cannot be restored.");
+}
+
 struct SamplingOptions {
   float temperature = 0.0f;  // 0: greedy; ties go to the lower id
   int top_k = 0;             // 0: all
   float top_p = 1.0f;        // 1: all
   uint64_t seed = 0;
+  float min_p = 0.0f;        // drops tokens less likely than this share of the likeliest
+  float repetition_penalty = 1.0f;  // divides positive logits of tokens in prompt or output, multiplies negative ones
+  float frequency_penalty = 0.0f;   // taken off a token's logit for each time that it is in the output
+  float presence_penalty = 0.0f;    // and once where it is there at all
+  std::vector<std::pair<Token, float>> logit_bias = {};  // added to logits; minus infinity: never
+};
+
+struct TokenLogprob {
+  Token token = 0;
+  double logprob = 0.0;  // natural log
 };
 
 enum class StopReason { kEndOfText, kStopString, kMaxTokens, kCaller };
@@ -169,6 +187,11 @@ enum class StopReason { kEndOfText, kStopString, kMaxTokens, kCaller };
 struct GenerateOptions {
   int max_tokens = 64;
   SamplingOptions sampling;
+  int n_top_logprobs = 0;  // of each step, in Generated::top_logprobs
+  // Up to so many tokens are copied from an earlier place of prompt and output where that looks promising, and checked in one pass.
+  // The same tokens come out with and without, for every seed; drafts that cost more than they save are switched off by
+  // measurement. 0: none. Without effect on a GPU, where a pass over several tokens rounds differently.
+  int max_draft_tokens = 0;
   std::vector<std::string> stop;  // generation ends before the first of these in the text
   // Called after each token with the whole text so far; false ends generation (kCaller).
   std::function<bool(std::string_view text_so_far)> keep_going;
@@ -177,7 +200,10 @@ struct GenerateOptions {
 struct Generated {
   std::string text;           // cut before a stop string; always whole UTF-8 characters
   std::vector<Token> tokens;  // as sampled, the one that ended the text included
-  double logprob = 0.0;       // natural log, sum over `tokens`, of the distribution before temperature
+  double logprob = 0.0;       // natural log, sum over `tokens`, of the model's own distribution: before all of SamplingOptions
+  std::vector<double> token_logprobs;  // of each of `tokens`
+  std::vector<std::vector<TokenLogprob>> top_logprobs;  // n_top_logprobs for each of `tokens`, likeliest first
+  int64_t n_drafted = 0, n_accepted = 0;  // tokens that were drafted, and of these those that became output
   StopReason reason = StopReason::kMaxTokens;
 };
 

@@ -7,6 +7,7 @@
 #include "base/utf8.h"
 #include "engine/engine.h"
 #include "engine/kernels/softmax.h"
+#include "engine/lookahead.h"
 #include "engine/sampling.h"
 
 namespace engine {
@@ -87,6 +88,7 @@ base::Status check_room(const Session& session, size_t prompt, size_t more) {
 base::Result<Generated> generate(Session& session, std::span<const Token> prompt, const GenerateOptions& options,
                                  std::stop_token stop) {
   if (prompt.empty()) return base::invalid("generate: the prompt needs at least one token.");
+  if (base::Status bad = check_sampling(options.sampling, session.engine().info().n_vocab); !bad) return std::move(bad).error();
   // The last token is sampled but never evaluated.
   const auto max_tokens = static_cast<size_t>(std::max(0, options.max_tokens));
   if (base::Status full = check_room(session, prompt.size(), max_tokens > 0 ? max_tokens - 1 : 0); !full) return std::move(full).error();
@@ -96,19 +98,26 @@ base::Result<Generated> generate(Session& session, std::span<const Token> prompt
   Generated result;
   result.tokens.reserve(max_tokens);
   Sampler sampler(options.sampling);
+  sampler.read_prompt(prompt);
+  Lookahead ahead(session, prompt, static_cast<size_t>(std::max(0, options.max_draft_tokens)));
   GrowingText growing;
+  std::span<const float> logits = ahead.first();
   for (size_t i = 0; i < max_tokens; ++i) {
     if (stop.stop_requested()) return base::cancelled();
     if (i > 0) {
-      if (base::Status evaluated = session.append({&result.tokens.back(), 1}, {}, stop); !evaluated)
-        return std::move(evaluated).error();
+      auto evaluated = ahead.next(result.tokens.back(), max_tokens - i, stop);
+      if (!evaluated) return std::move(evaluated).error();
+      logits = *evaluated;
     }
-    const std::span<const float> logits = session.logits();
     const double total = log_sum_exp(logits.data(), static_cast<int64_t>(logits.size()));
     if (!std::isfinite(total)) return not_numbers();
     const Token token = sampler.sample(logits);
     result.tokens.push_back(token);
-    result.logprob += static_cast<double>(logits[static_cast<size_t>(token)]) - total;
+    result.token_logprobs.push_back(static_cast<double>(logits[static_cast<size_t>(token)]) - total);
+    result.logprob += result.token_logprobs.back();
+    result.n_drafted = ahead.n_drafted();
+    result.n_accepted = ahead.n_accepted();
+    if (options.n_top_logprobs > 0) result.top_logprobs.push_back(top_logprobs(logits, total, options.n_top_logprobs));
     if (engine.ends_generation(token)) {
       result.reason = StopReason::kEndOfText;
       break;

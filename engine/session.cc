@@ -184,12 +184,4 @@ base::Result<std::unique_ptr<Session>> make_session(std::shared_ptr<const Engine
       std::make_unique<TimelineSession>(std::move(engine), shared, n_ctx, std::move(cache), image.tokens, image.logits));
 }
 
-base::Status Session::save(const std::filesystem::path&) const {
-  return base::invalid("Sessions of this model cannot be saved where it is computed.");
-}
-
-base::Result<std::unique_ptr<Session>> Engine::restore_session(const std::filesystem::path&, int) const {
-  return base::invalid("Sessions of this model cannot be restored.");
-}
-
 }  // namespace engine

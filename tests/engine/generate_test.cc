@@ -186,6 +186,123 @@ TEST_CASE("sampling: draws follow the distribution, and the cuts remove what the
   CHECK(std::abs(counts[0] - 20000 * 25 / 36) < 300);
 }
 
+TEST_CASE("sampling: min-p drops what is unlikely beside the likeliest") {
+  const std::vector<float> logits = {std::log(0.5f), std::log(0.04f), std::log(0.3f), std::log(0.16f)};
+  SamplingOptions options;
+  options.temperature = 1.0f;
+  options.min_p = 0.3f;  // of 0.5: 0.15 and above stay
+  Sampler sampler(options);
+  std::map<Token, int> counts;
+  for (int i = 0; i < 20000; ++i) ++counts[sampler.sample(logits)];
+  CHECK(counts.size() == 3);
+  CHECK(counts.count(1) == 0);
+  CHECK(std::abs(counts[0] - 20000 * 50 / 96) < 300);
+  CHECK(std::abs(counts[3] - 20000 * 16 / 96) < 220);
+  options.min_p = 1.0f;
+  Sampler greedy(options);
+  for (int i = 0; i < 100; ++i) CHECK(greedy.sample(logits) == 0);
+}
+
+TEST_CASE("sampling: a bias is added to a logit, and minus infinity bans a token at every temperature") {
+  const std::vector<float> logits = {2.0f, 1.0f, 0.0f};
+  for (const float temperature : {0.0f, 1.0f}) {
+    SamplingOptions options;
+    options.temperature = temperature;
+    const float never = -std::numeric_limits<float>::infinity();
+    options.logit_bias = {{0, never}, {2, never}};
+    Sampler only(options);
+    for (int i = 0; i < 50; ++i) CHECK(only.sample(logits) == 1);
+    options.logit_bias.push_back({1, never});
+    Sampler none(options);
+    CHECK(none.sample(logits) == 0);  // nothing is left: some token, and no crash
+  }
+  SamplingOptions options;
+  options.logit_bias = {{2, 1.5f}, {2, 1.0f}};  // 2.5: they add up
+  Sampler raised(options);
+  CHECK(raised.sample(logits) == 2);
+  options.logit_bias = {{2, 1.9f}};
+  Sampler below(options);
+  CHECK(below.sample(logits) == 0);
+}
+
+TEST_CASE("sampling: frequency and presence are taken off for the output alone, repetition for the prompt too") {
+  const std::vector<float> logits = {3.0f, 2.5f, 2.0f, -1.0f};
+  const auto said = [&](const SamplingOptions& options, std::vector<Token> prompt, int n) {
+    Sampler sampler(options);
+    sampler.read_prompt(prompt);
+    std::vector<Token> tokens;
+    for (int i = 0; i < n; ++i) tokens.push_back(sampler.sample(logits));
+    return tokens;
+  };
+  SamplingOptions options;
+  options.frequency_penalty = 0.6f;  // 3.0, 2.4, 1.8 for token 0; 2.5, 1.9 for token 1
+  CHECK(said(options, {0, 0}, 5) == std::vector<Token>{0, 1, 0, 2, 1});
+  options.frequency_penalty = 0.0f;
+  options.presence_penalty = 0.6f;  // once only: 2.4, 1.9, 1.4
+  CHECK(said(options, {0, 0}, 5) == std::vector<Token>{0, 1, 0, 0, 0});
+  options.presence_penalty = 0.0f;
+  options.repetition_penalty = 2.0f;  // halves what is above 0, doubles what is below
+  CHECK(said(options, {0, 1, 2}, 1) == std::vector<Token>{0});
+  CHECK(said(options, {0}, 4) == std::vector<Token>{1, 2, 0, 0});
+  CHECK(said(options, {}, 4) == std::vector<Token>{0, 1, 2, 0});
+  options.logit_bias = {{3, 2.9f}};  // 1.9 against 1.5, 1.25, 1.0: the bias comes first
+  CHECK(said(options, {0, 1, 2}, 2) == std::vector<Token>{3, 0});
+}
+
+TEST_CASE("sampling: options out of range are refused by name") {
+  const ScriptedEngine engine({"a", "b"});
+  const auto refused = [&](const SamplingOptions& sampling, const char* name) {
+    ScriptedSession session(engine);
+    GenerateOptions options;
+    options.sampling = sampling;
+    const auto result = generate(session, std::vector<Token>{0}, options, {});
+    REQUIRE_FALSE(result);
+    CHECK(result.error().code == base::ErrorCode::kInvalidArgument);
+    CHECK(result.error().message.find(name) != std::string::npos);
+  };
+  const float nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
+  const auto with = [](auto&& change) {
+    SamplingOptions o;
+    change(o);
+    return o;
+  };
+  refused(with([&](auto& o) { o.temperature = nan; }), "temperature");
+  refused(with([&](auto& o) { o.top_p = nan; }), "top_p");
+  refused(with([&](auto& o) { o.min_p = 1.5f; }), "min_p");
+  refused(with([&](auto& o) { o.min_p = nan; }), "min_p");
+  refused(with([&](auto& o) { o.repetition_penalty = 0.0f; }), "repetition_penalty");
+  refused(with([&](auto& o) { o.frequency_penalty = inf; }), "frequency_penalty");
+  refused(with([&](auto& o) { o.presence_penalty = nan; }), "presence_penalty");
+  refused(with([&](auto& o) { o.logit_bias = {{3, 1.0f}}; }), "token 3");
+  refused(with([&](auto& o) { o.logit_bias = {{-1, 1.0f}}; }), "token -1");
+  refused(with([&](auto& o) { o.logit_bias = {{1, inf}}; }), "logit_bias");
+}
+
+TEST_CASE("generate: log-probabilities of each token and of the likeliest beside it") {
+  const std::vector<float> logits = {std::log(0.5f), std::log(0.1f), std::log(0.3f), std::log(0.1f)};
+  const auto top = top_logprobs(logits, 0.0, 3);
+  REQUIRE(top.size() == 3);
+  CHECK(top[0].token == 0);
+  CHECK(top[1].token == 2);
+  CHECK(top[2].token == 1);  // the lower of two equal ones
+  CHECK(top[1].logprob == doctest::Approx(std::log(0.3)));
+  CHECK(top_logprobs(logits, 0.0, 9).size() == 4);
+  CHECK(top_logprobs(logits, 0.0, -1).empty());
+  GenerateOptions options;
+  options.n_top_logprobs = 2;
+  options.sampling.logit_bias = {{1, 100.0f}};  // chosen against the model's opinion, and said so
+  options.max_tokens = 3;
+  const Generated biased = write({"a", "b", "c"}, options);
+  CHECK(biased.tokens == std::vector<Token>{1, 1, 1});
+  REQUIRE(biased.token_logprobs.size() == 3);
+  REQUIRE(biased.top_logprobs.size() == 3);
+  CHECK(biased.token_logprobs[0] == doctest::Approx(-50.0).epsilon(1e-6));
+  CHECK(biased.top_logprobs[0][0].token == 0);
+  CHECK(biased.top_logprobs[0][0].logprob == doctest::Approx(0.0).epsilon(1e-6));
+  CHECK(biased.top_logprobs[1].size() == 2);
+  CHECK(biased.logprob == biased.token_logprobs[0] + biased.token_logprobs[1] + biased.token_logprobs[2]);
+}
+
 TEST_CASE("sampling: the generator gives the published numbers") {
   SplitMix64 random(1234567);
   CHECK(random.next() == 6457827717110365317U);

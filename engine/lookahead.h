@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/lookahead.h: the logits after each chosen token, evaluated one token at a time or a draft at once.
+//
+// Results  The logits are those of one token at a time wherever a pass over several gives the same bits, as every pass on a CPU
+//          does. Elsewhere nothing is drafted.
+// Owns     Borrows the session. Whatever happens, it ends with the prompt and the tokens that were asked about.
+#pragma once
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <vector>
+
+#include "engine/engine.h"
+#include "engine/prompt_copy.h"
+
+namespace engine {
+
+class Lookahead {
+ public:
+  // `session` holds `prompt` and its logits. `max_draft` 0: one token at a time.
+  Lookahead(Session& session, std::span<const Token> prompt, size_t max_draft);
+  Lookahead(const Lookahead&) = delete;
+  Lookahead& operator=(const Lookahead&) = delete;
+  ~Lookahead();
+
+  // Logits after the prompt.
+  std::span<const float> first() const { return session_.logits(); }
+  // Logits after `token`, chosen from the logits before. `n_wanted`: how many more tokens may be chosen at most, at least 1.
+  // Valid until the next call.
+  base::Result<std::span<const float>> next(Token token, size_t n_wanted, std::stop_token stop);
+
+  int64_t n_drafted() const { return n_drafted_; }
+  int64_t n_accepted() const { return n_accepted_ + static_cast<int64_t>(right_); }
+
+ private:
+  base::Result<std::span<const float>> step(std::stop_token stop);
+  base::Result<std::span<const float>> check(std::span<const Token> draft, std::stop_token stop);
+  void settle();
+
+  Session& session_;
+  const size_t n_vocab_;
+  const bool drafts_;
+  PromptCopy copy_;      // the prompt and all tokens asked about
+  DraftBudget budget_;
+  std::vector<Token> draft_;  // evaluated ahead of what was chosen: draft_[0 .. right_) turned out right
+  size_t right_ = 0;
+  double seconds_ = 0.0;      // of the draft's pass
+  std::vector<float> rows_;   // [1 + draft, n_vocab]
+  int64_t n_drafted_ = 0, n_accepted_ = 0;
+};
+
+}  // namespace engine
