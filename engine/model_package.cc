@@ -10,6 +10,7 @@
 #include "engine/formats/gguf.h"
 #include "engine/formats/safetensors.h"
 #include "engine/load/special_tokens.h"
+#include "engine/load/stored_scales.h"
 #include "engine/word_hash.h"
 
 namespace engine {
@@ -88,6 +89,7 @@ base::Result<ModelPackage> load_folder(const std::filesystem::path& folder) {
   if (!stored) return std::move(stored).error();
   package.files = std::move(stored->files);
   package.tensors = std::move(stored->tensors);
+  if (base::Status joined = join_stored_scales(*config, package.tensors); !joined) return std::move(joined).error();
   auto family = family_from_hf(*config, package.tensors);
   if (!family) return std::move(family).error();
   package.family = std::move(*family);

@@ -4,7 +4,7 @@
 // Shapes   Row-major, slowest dimension first: a linear layer is [n_out, n_in]. (GGUF lists dimensions fastest first; the
 //          reader turns them round.) Quantised types store each row as n_in / block_values blocks.
 // Owns     Nothing: the WeightFile that made the view must outlive it. Data is aligned to 1 byte only: safetensors promises
-//          no more.
+//          no more. Scales that stand beside the values (BlockScales) lie in the same file or another of the model.
 // Source   GGUF block layouts: formats/quant_blocks.h; safetensors format 0.4.
 #pragma once
 #include <array>
@@ -20,8 +20,12 @@ enum class DType : uint8_t {
   kQ2_K, kQ3_K, kQ4_K, kQ5_K, kQ6_K,    // blocks of 256
   kIQ2_XXS, kIQ3_XXS, kIQ4_NL, kIQ4_XS, // lattices and a curved scale
   kMXFP4,
+  kF8_E4M3,                             // with BlockScales beside it, or none
+  kFP4,                                 // E2M1, two to a byte, the first in the low half; always with BlockScales
+  kF8_E8M0, kU8,                        // parts of weights: scales, packed bytes. No operator takes them
 };
-inline constexpr int kDTypes = static_cast<int>(DType::kMXFP4) + 1;
+inline constexpr int kDTypes = static_cast<int>(DType::kF8_E4M3) + 1;  // those that need nothing beside them
+constexpr bool is_part(DType type) { return type == DType::kF8_E8M0 || type == DType::kU8; }
 
 struct DTypeTraits {
   std::string_view name;
@@ -48,15 +52,30 @@ constexpr DTypeTraits traits(DType type) {
     case DType::kIQ4_NL: return {"IQ4_NL", 32, 18};
     case DType::kIQ4_XS: return {"IQ4_XS", 256, 136};
     case DType::kMXFP4: return {"MXFP4", 32, 17};
+    case DType::kF8_E4M3: return {"F8_E4M3", 1, 1};
+    case DType::kFP4: return {"FP4", 32, 16};
+    case DType::kF8_E8M0: return {"F8_E8M0", 1, 1};
+    case DType::kU8: return {"U8", 1, 1};
   }
   return {"?", 1, 1};
 }
+
+// Scales of a matrix's blocks, stored apart from it: value (r, c) is multiplied by scale
+// ((first_row + r) / block_rows, c / block_columns) of a row-major grid.
+struct BlockScales {
+  const std::byte* data = nullptr;  // null: every scale is 1
+  DType type = DType::kF32;         // of a scale: F32, F16, BF16 or F8_E8M0
+  int32_t block_rows = 1, block_columns = 1;
+  int64_t per_row = 0;    // scales in a row of the grid
+  int64_t first_row = 0;  // where the view's first row stands in the whole matrix
+};
 
 struct TensorView {
   DType type = DType::kF32;
   int n_dims = 0;
   std::array<int64_t, 4> shape{};  // shape[0 .. n_dims)
   const std::byte* data = nullptr;
+  BlockScales scales;
 
   explicit operator bool() const { return data != nullptr; }
   int64_t n_in() const { return shape[static_cast<size_t>(n_dims - 1)]; }  // values per row
@@ -73,6 +92,7 @@ struct TensorView {
     view.n_dims = n_dims - 1;
     for (size_t d = 0; d + 1 < shape.size(); ++d) view.shape[d] = shape[d + 1];
     view.data = data + i * view.size_bytes();
+    view.scales.first_row += i * view.n_rows();
     return view;
   }
 };

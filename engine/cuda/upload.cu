@@ -235,6 +235,9 @@ void WeightStore::check_width(int64_t n_in) const {
 }
 
 Matrix WeightStore::empty_for(const TensorView& view, int64_t n_experts) {
+  if (view.type == DType::kF8_E4M3 || view.type == DType::kFP4)
+    throw Unsupported("the CUDA backend does not take weights stored as " + std::string(traits(view.type).name) +
+                      " with scales beside them yet");
   Matrix m;
   m.format = exact_ ? Format::kF32 : format_of(view.type);
   m.nibbles = nibbles_of(view.type);

@@ -33,7 +33,9 @@ PackedMatrix PanelStore::matrix(const TensorView& view) {
   m.type = view.type;
   m.n_out = view.n_rows();
   m.n_in = view.n_in();
-  m.source = matrix_view(view.type, m.n_out, m.n_in, view.data);
+  m.source = view;
+  m.source.n_dims = 2;
+  m.source.shape = {m.n_out, m.n_in, 0, 0};
   largest_panel_bytes_ = std::max(largest_panel_bytes_, m.panel_bytes());
   return m;
 }

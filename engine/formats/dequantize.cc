@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/formats/dequantize.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
+#include "engine/formats/block_scales.h"
 #include "engine/formats/quant_blocks.h"
 
 namespace engine {
@@ -30,7 +32,33 @@ void dequantize_blocks(DType type, const std::byte* block, size_t n_blocks, floa
     }
 }
 
+void dequantize_scaled(const TensorView& tensor, int64_t row, const std::byte* from, std::span<float> out) {
+  if (tensor.type == DType::kF8_E4M3)
+    for (size_t i = 0; i < out.size(); ++i) out[i] = e4m3_to_f32(std::to_integer<uint8_t>(from[i]));
+  else
+    dequantize_blocks(tensor.type, from, out.size() / 32, out.data());
+  if (tensor.scales.data == nullptr) return;
+  const auto width = static_cast<size_t>(tensor.scales.block_columns);
+  for (size_t c = 0; c < out.size(); c += width) {
+    const float scale = block_scale(tensor, row, static_cast<int64_t>(c));
+    for (size_t i = c; i < std::min(c + width, out.size()); ++i) out[i] *= scale;
+  }
+}
+
 }  // namespace
+
+float e4m3_to_f32(uint8_t bits) {
+  const uint32_t sign = (bits & 0x80u) << 24, exponent = bits >> 3 & 15u, mantissa = bits & 7u;
+  if ((bits & 0x7Fu) == 0x7Fu) return std::bit_cast<float>(sign | 0x7FC00000u);  // the one NaN; there is no infinity
+  if (exponent != 0) return std::bit_cast<float>(sign | ((exponent + 120) << 23) | (mantissa << 20));
+  const float magnitude = static_cast<float>(mantissa) * 0x1p-9f;
+  return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(magnitude));
+}
+
+float e8m0_to_f32(uint8_t bits) {
+  if (bits == 255) return std::bit_cast<float>(0x7FC00000u);
+  return std::bit_cast<float>(bits == 0 ? 0x00400000u : static_cast<uint32_t>(bits) << 23);
+}
 
 float f16_to_f32(uint16_t bits) {
   const uint32_t sign = (bits & 0x8000u) << 16;
@@ -56,6 +84,14 @@ void dequantize_row(const TensorView& tensor, int64_t row, std::span<float> out)
       break;
     case DType::kBF16:
       for (size_t i = 0; i < n; ++i) out[i] = bf16_to_f32(load<uint16_t>(from + 2 * i));
+      break;
+    case DType::kF8_E4M3:
+    case DType::kFP4: dequantize_scaled(tensor, row, from, out.first(n)); break;
+    case DType::kF8_E8M0:
+      for (size_t i = 0; i < n; ++i) out[i] = e8m0_to_f32(std::to_integer<uint8_t>(from[i]));
+      break;
+    case DType::kU8:
+      for (size_t i = 0; i < n; ++i) out[i] = static_cast<float>(std::to_integer<int>(from[i]));
       break;
     default: dequantize_blocks(tensor.type, from, n / static_cast<size_t>(traits(tensor.type).block_values), out.data());
   }

@@ -187,6 +187,15 @@ void mxfp4(const Bytes& b, QuantBlock& out) {
   look_up(kE2m1Doubled, out);
 }
 
+// E2M1 values in their order; the scale stands apart, so that here it is the half that undoes the doubling.
+void fp4(const Bytes& b, QuantBlock& out) {
+  both(out.scale, 0.5f);
+  for (int i = 0; i < 16; ++i) {
+    out.quants[2 * i] = kE2m1Doubled[b.u8(i) & 15];
+    out.quants[2 * i + 1] = kE2m1Doubled[b.u8(i) >> 4];
+  }
+}
+
 }  // namespace
 
 void decode_block(DType type, const std::byte* block, int part, QuantBlock& out) {
@@ -208,6 +217,10 @@ void decode_block(DType type, const std::byte* block, int part, QuantBlock& out)
     case DType::kIQ4_NL: return iq4_nl(b, out);
     case DType::kIQ4_XS: return iq4_xs(b, part, out);
     case DType::kMXFP4: return mxfp4(b, out);
+    case DType::kFP4: return fp4(b, out);
+    case DType::kF8_E4M3:
+    case DType::kF8_E8M0:
+    case DType::kU8:
     case DType::kF32:
     case DType::kF16:
     case DType::kBF16: return;

@@ -19,7 +19,8 @@ struct QuantBlock {
   float offset[2];
 };
 
-// Part `part` (32 values) of the block at `block`; parts run over the block's values. `type` is quantised.
+// Part `part` (32 values) of the block at `block`; parts run over the block's values. `type` is quantised; scales that stand beside a
+// matrix (block_scales.h) are not counted in.
 void decode_block(DType type, const std::byte* block, int part, QuantBlock& out);
 
 constexpr bool has_offsets(DType type) {

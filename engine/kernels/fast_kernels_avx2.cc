@@ -18,7 +18,7 @@ const FastKernels kAvx2Kernels = {
      FastMatmul<Avx2>::tiled<PanelForm::kQ8_0>, FastMatmul<Avx2>::tiled<PanelForm::kQ4_0>,
      FastMatmul<Avx2>::tiled<PanelForm::kBytes>, FastMatmul<Avx2>::tiled<PanelForm::kBytesOffset>,
      FastMatmul<Avx2>::tiled<PanelForm::kHalvesBytes>, FastMatmul<Avx2>::tiled<PanelForm::kHalvesBytesOffset>,
-     FastMatmul<Avx2>::tiled<PanelForm::kNibblesOffset>},
+     FastMatmul<Avx2>::tiled<PanelForm::kNibblesOffset>, FastMatmul<Avx2>::f8},
     FastElementwise<Avx2>::quantize,
     FastElementwise<Avx2>::rms_norm,
     FastElementwise<Avx2>::silu_gate,

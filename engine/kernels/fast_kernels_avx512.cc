@@ -18,7 +18,7 @@ const FastKernels kAvx512Kernels = {
      FastMatmul<Avx512>::tiled<PanelForm::kQ8_0>, FastMatmul<Avx512>::tiled<PanelForm::kQ4_0>,
      FastMatmul<Avx512>::tiled<PanelForm::kBytes>, FastMatmul<Avx512>::tiled<PanelForm::kBytesOffset>,
      FastMatmul<Avx512>::tiled<PanelForm::kHalvesBytes>, FastMatmul<Avx512>::tiled<PanelForm::kHalvesBytesOffset>,
-     FastMatmul<Avx512>::tiled<PanelForm::kNibblesOffset>},
+     FastMatmul<Avx512>::tiled<PanelForm::kNibblesOffset>, FastMatmul<Avx512>::f8},
     FastElementwise<Avx512>::quantize,
     FastElementwise<Avx512>::rms_norm,
     FastElementwise<Avx512>::silu_gate,

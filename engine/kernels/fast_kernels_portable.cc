@@ -17,7 +17,7 @@ const FastKernels kPortableKernels = {
      FastMatmul<Portable>::tiled<PanelForm::kQ8_0>, FastMatmul<Portable>::tiled<PanelForm::kQ4_0>,
      FastMatmul<Portable>::tiled<PanelForm::kBytes>, FastMatmul<Portable>::tiled<PanelForm::kBytesOffset>,
      FastMatmul<Portable>::tiled<PanelForm::kHalvesBytes>, FastMatmul<Portable>::tiled<PanelForm::kHalvesBytesOffset>,
-     FastMatmul<Portable>::tiled<PanelForm::kNibblesOffset>},
+     FastMatmul<Portable>::tiled<PanelForm::kNibblesOffset>, FastMatmul<Portable>::f8},
     FastElementwise<Portable>::quantize,
     FastElementwise<Portable>::rms_norm,
     FastElementwise<Portable>::silu_gate,

@@ -210,6 +210,55 @@ struct FastMatmul {
     }
   }
 
+  // --- F8_E4M3 -------------------------------------------------------------------------------------------------------
+  template <int T, int P>  // P panels at once
+  static void f8_tile(const uint8_t* panels, int64_t panel_bytes, int64_t n_in, const Rows<T>& rows) {
+    F acc[T][P * kVectors];
+    for (int t = 0; t < T; ++t)
+      for (int v = 0; v < P * kVectors; ++v) acc[t][v] = V::zero();
+    const uint8_t* part = panels;
+    for (int64_t first = 0; first < n_in; first += kBlockValues) {
+      const int64_t last = first + kBlockValues < n_in ? first + kBlockValues : n_in;
+      const uint8_t* values = part + kPanelRows * 4;
+      F sum[T][P * kVectors];
+      for (int t = 0; t < T; ++t)
+        for (int v = 0; v < P * kVectors; ++v) sum[t][v] = V::zero();
+      for (int64_t i = first; i < last; ++i, values += kPanelRows) {
+        F w[P * kVectors];
+        for (int v = 0; v < P * kVectors; ++v) w[v] = V::load_e4m3(values + v / kVectors * panel_bytes + v % kVectors * V::kWidth);
+        for (int t = 0; t < T; ++t) {
+          const F x = V::set1(rows.values[t][i]);
+          for (int v = 0; v < P * kVectors; ++v) sum[t][v] = V::fma(w[v], x, sum[t][v]);
+        }
+      }
+      for (int v = 0; v < P * kVectors; ++v) {
+        const F scale = V::load(reinterpret_cast<const float*>(part + v / kVectors * panel_bytes) + v % kVectors * V::kWidth);
+        // load_e4m3 gives a 256th of the value. Not in the scale: that might pass the largest number.
+        for (int t = 0; t < T; ++t) acc[t][v] = V::fma(V::mul(sum[t][v], V::set1(256.0f)), scale, acc[t][v]);
+      }
+      part = values;
+    }
+    for (int t = 0; t < T; ++t)
+      for (int v = 0; v < P * kVectors; ++v) V::store(rows.y[t] + v * V::kWidth, acc[t][v]);
+  }
+
+  static void f8(const uint8_t* panels, int64_t n_panels, int64_t n_in, const Activations& x, int64_t first_token,
+                 int64_t n_tokens, float* y, int64_t y_stride) {
+    constexpr int kF8Tokens = 3, kWide = 2;  // sums of a part and of the row: twice the registers of floats()
+    const int64_t panel_bytes = engine::panel_bytes(DType::kF8_E4M3, n_in), end = first_token + n_tokens;
+    const int64_t tiled_end = end - n_tokens % kF8Tokens;
+    for (int64_t p = 0; p < n_panels; ++p)
+      for (int64_t t = first_token; t < tiled_end; t += kF8Tokens)
+        f8_tile<kF8Tokens, 1>(panels + p * panel_bytes, panel_bytes, n_in, Rows<kF8Tokens>(x, t, y + p * kPanelRows, y_stride));
+    for (int64_t t = tiled_end; t < end; ++t) {
+      int64_t p = 0;
+      for (; p + kWide <= n_panels; p += kWide)
+        f8_tile<1, kWide>(panels + p * panel_bytes, panel_bytes, n_in, Rows<1>(x, t, y + p * kPanelRows, y_stride));
+      for (; p < n_panels; ++p)
+        f8_tile<1, 1>(panels + p * panel_bytes, panel_bytes, n_in, Rows<1>(x, t, y + p * kPanelRows, y_stride));
+    }
+  }
+
   // --- F32, F16, BF16 ------------------------------------------------------------------------------------------------
   template <DType kType>
   static F load_weights(const uint8_t* p, int vector) {

@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <vector>
 
+#include "engine/formats/block_scales.h"
 #include "engine/formats/dequantize.h"
 #include "engine/formats/quant_blocks.h"
 #include "engine/kernels/fast_kernels.h"
@@ -50,6 +52,10 @@ void pack_blocks(const TensorView& w, int64_t index, uint8_t* out) {
     uint8_t* to = out;
     for (int64_t p = 0; p < n_parts; ++p, to += part_bytes) {
       decode_block(w.type, from + p / parts_per_block * type.block_bytes, static_cast<int>(p % parts_per_block), block);
+      if (w.scales.data != nullptr) {
+        const float beside = block_scale(w, first + r, p * kBlockValues);
+        for (float& scale : block.scale) scale *= beside;
+      }
       uint8_t* at = to;
       for (int h = 0; h < n_scales; ++h, at += kPanelRows * 4) std::memcpy(at + r * 4, &block.scale[h], 4);
       for (int h = 0; has_offsets(w.type) && h < n_scales; ++h, at += kPanelRows * 4) std::memcpy(at + r * 4, &block.offset[h], 4);
@@ -62,9 +68,31 @@ void pack_blocks(const TensorView& w, int64_t index, uint8_t* out) {
   }
 }
 
+void pack_f8(const TensorView& w, int64_t index, uint8_t* out) {
+  const int64_t first = index * kPanelRows, n_in = w.n_in(), n_rows = std::min<int64_t>(kPanelRows, w.n_rows() - first);
+  if (n_rows < kPanelRows) std::memset(out, 0, static_cast<size_t>(panel_bytes(w.type, n_in)));
+  for (int64_t r = 0; r < n_rows; ++r) {
+    const std::byte* from = row_of(w, first + r);
+    uint8_t* to = out;
+    for (int64_t c = 0; c < n_in; c += kBlockValues) {
+      const int64_t n = std::min<int64_t>(kBlockValues, n_in - c);
+      float scale = block_scale(w, first + r, c);
+      uint8_t* values = to + kPanelRows * 4;
+      for (int64_t i = 0; i < n; ++i) {
+        values[i * kPanelRows + r] = std::to_integer<uint8_t>(from[c + i]);
+        // The kernels read the code of NaN as a number: the scale carries it instead.
+        if ((values[i * kPanelRows + r] & 0x7F) == 0x7F) scale = std::numeric_limits<float>::quiet_NaN();
+      }
+      std::memcpy(to + r * 4, &scale, 4);
+      to = values + n * kPanelRows;
+    }
+  }
+}
+
 }  // namespace
 
 void pack_panel(const TensorView& w, int64_t index, uint8_t* out) {
+  if (panel_form(w.type) == PanelForm::kF8) return pack_f8(w, index, out);
   if (block_panel_bytes(panel_form(w.type)) > 0) return pack_blocks(w, index, out);
   const int64_t first = index * kPanelRows, n_in = w.n_in(), n_rows = std::min<int64_t>(kPanelRows, w.n_rows() - first);
   const DTypeTraits type = traits(w.type);

@@ -8,12 +8,15 @@
 //            Q8_0             per block of 32 inputs: 16 f16 scales, then 8 groups of [16 rows][4 values]
 //            Q4_0             per block: 16 f16 scales, then 4 groups of [16 rows][4 bytes]; group g holds inputs 4g..4g+3
 //                             in the low halves and 16+4g.. in the high ones
+//            F8_E4M3          per 32 inputs (the last may have fewer): 16 f32 scales, then per input 16 values
 //            the others       per block: 16 f32 scales (twice, where halves of 32 values have their own), as many offsets
 //                             where the type has some, then the whole numbers of formats/quant_blocks.h: Q4_1 and Q4_K as
 //                             Q4_0's halves, the rest as Q8_0's bytes
-//          A last panel with fewer rows is filled with zeros. F32 to Q4_0 take as many bytes as in the file, the others more.
-// Bounds   n_in is a whole number of the type's blocks, anything from 1 for floats.
-// Error    F32, F16, BF16: only the order of rounding differs from the reference. Quantised: the fast paths round
+//          A last panel with fewer rows is filled with zeros. F32 to Q4_0 take as many bytes as in the file, the others more:
+//          F8_E4M3 an eighth.
+// Bounds   n_in is a whole number of the type's blocks, anything from 1 for floats. Blocks of F8_E4M3 that share a scale are a
+//          multiple of 32 wide.
+// Error    F32, F16, BF16, F8_E4M3: only the order of rounding differs from the reference. Quantised: the fast paths round
 //          activations to 8 bits per block of 32, so each y is off by at most sum_i |w_i| * amax(block of i) / 254, plus
 //          f32 rounding.
 // Results  Every y is computed by the same steps whatever the number of tokens, panels or threads in a call.
@@ -31,8 +34,8 @@ inline constexpr int kHalfBlock = 16;
 constexpr int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
 // How a type's panels are laid out, and by which of FastKernels::matmul they are multiplied.
-enum class PanelForm { kF32, kF16, kBF16, kQ8_0, kQ4_0, kBytes, kBytesOffset, kHalvesBytes, kHalvesBytesOffset, kNibblesOffset };
-inline constexpr int kPanelForms = static_cast<int>(PanelForm::kNibblesOffset) + 1;
+enum class PanelForm { kF32, kF16, kBF16, kQ8_0, kQ4_0, kBytes, kBytesOffset, kHalvesBytes, kHalvesBytesOffset, kNibblesOffset, kF8 };
+inline constexpr int kPanelForms = static_cast<int>(PanelForm::kF8) + 1;
 constexpr PanelForm panel_form(DType type) {
   switch (type) {
     case DType::kF32: return PanelForm::kF32;
@@ -52,7 +55,11 @@ constexpr PanelForm panel_form(DType type) {
     case DType::kIQ3_XXS:
     case DType::kIQ4_NL:
     case DType::kIQ4_XS:
-    case DType::kMXFP4: return PanelForm::kBytes;
+    case DType::kMXFP4:
+    case DType::kFP4: return PanelForm::kBytes;
+    case DType::kF8_E4M3: return PanelForm::kF8;
+    case DType::kF8_E8M0:
+    case DType::kU8: break;  // never a matrix
   }
   return PanelForm::kF32;
 }
@@ -68,6 +75,7 @@ constexpr int64_t block_panel_bytes(PanelForm form) {
   }
 }
 constexpr int64_t panel_bytes(DType type, int64_t n_in) {
+  if (panel_form(type) == PanelForm::kF8) return kPanelRows * (n_in + (n_in + kBlockValues - 1) / kBlockValues * 4);
   const int64_t anew = block_panel_bytes(panel_form(type));
   return anew > 0 ? n_in / kBlockValues * anew : kPanelRows * (n_in / traits(type).block_values * traits(type).block_bytes);
 }

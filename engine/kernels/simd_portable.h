@@ -29,6 +29,11 @@ struct Portable {
   static void store(float* p, const F& x) { std::memcpy(p, x.v, sizeof x.v); }
   static F load_f16(const uint8_t* p) { return each([&](int i) { return f16_to_f32(half_at(p, i)); }); }
   static F load_bf16(const uint8_t* p) { return each([&](int i) { return bf16_to_f32(half_at(p, i)); }); }
+  // E4M3 as an f16 with the same bits, whose exponent counts from 8 less: a 256th of the value, subnormals included. The code
+  // of NaN becomes a number.
+  static F load_e4m3(const uint8_t* p) {
+    return each([&](int i) { return f16_to_f32(static_cast<uint16_t>((p[i] & 0x80) << 8 | (p[i] & 0x7F) << 7)); });
+  }
   static F add(const F& a, const F& b) { return each([&](int i) { return a.v[i] + b.v[i]; }); }
   static F sub(const F& a, const F& b) { return each([&](int i) { return a.v[i] - b.v[i]; }); }
   static F mul(const F& a, const F& b) { return each([&](int i) { return a.v[i] * b.v[i]; }); }

@@ -8,6 +8,15 @@
 namespace engine {
 
 TensorView TensorBinder::matrix(const std::string& name, std::initializer_list<int64_t> shape) {
+  const TensorView view = part(name, shape);
+  if (view && is_part(view.type)) {
+    fail(tensors_.find(name)->second, name, base::cat("is stored as ", traits(view.type).name, ", which holds no weights by itself"));
+    return {};
+  }
+  return view;
+}
+
+TensorView TensorBinder::part(const std::string& name, std::initializer_list<int64_t> shape) {
   if (error_) return {};
   const auto found = tensors_.find(name);
   if (found == tensors_.end()) {
@@ -25,13 +34,17 @@ TensorView TensorBinder::matrix(const std::string& name, std::initializer_list<i
   return view;
 }
 
-TensorView TensorBinder::norm(const std::string& name, int64_t size) {
-  const TensorView view = matrix(name, {size});
-  if (view && traits(view.type).block_values != 1) {
+TensorView TensorBinder::norm(const std::string& name, std::initializer_list<int64_t> shape) {
+  const TensorView view = matrix(name, shape);
+  if (view && (traits(view.type).block_values != 1 || view.type == DType::kF8_E4M3)) {
     fail(tensors_.find(name)->second, name, base::cat("is stored as ", traits(view.type).name, "; norms are never quantised"));
     return {};
   }
   return view;
+}
+
+void TensorBinder::refuse(std::string_view names, std::string_view problem) {
+  if (!error_) error_ = base::corrupt(base::cat("tensors ", names, " ", problem));
 }
 
 void TensorBinder::ignore_from(std::string_view prefix) {
@@ -60,6 +73,7 @@ TensorView rows_of(const TensorView& matrix, int64_t first, int64_t n) {
   TensorView view = matrix;
   view.shape[0] = n;
   view.data = matrix.data + first * matrix.row_bytes();
+  view.scales.first_row += first;
   return view;
 }
 

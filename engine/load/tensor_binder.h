@@ -26,9 +26,14 @@ class TensorBinder {
   bool has(const std::string& name) const { return tensors_.contains(name); }
   // An empty view after a fault.
   TensorView matrix(const std::string& name, std::initializer_list<int64_t> shape);
+  // As matrix(), but also of a type that is a part of weights (tensor.h, is_part).
+  TensorView part(const std::string& name, std::initializer_list<int64_t> shape);
   // A vector of a type that holds single values: a norm's gain, a bias.
-  TensorView norm(const std::string& name, int64_t size);
+  TensorView norm(const std::string& name, int64_t size) { return norm(name, {size}); }
+  TensorView norm(const std::string& name, std::initializer_list<int64_t> shape);  // a stack of them
   void ignore(const std::string& name) { used_.insert(name); }
+  // A fault that the family found: what `names` are, and what is wrong with them.
+  void refuse(std::string_view names, std::string_view problem);
   // All tensors whose names begin so.
   void ignore_from(std::string_view prefix);
 

@@ -3,11 +3,13 @@
 
 #include <algorithm>
 
+#include "engine/formats/block_scales.h"
+
 namespace engine {
 
 void WeightSizes::count(const TensorView& view, bool active) {
   if (!view) return;
-  const auto bytes = static_cast<uint64_t>(view.size_bytes());
+  const auto bytes = static_cast<uint64_t>(view.size_bytes() + scale_bytes(view));
   const auto parameters = static_cast<uint64_t>(view.n_rows() * view.n_in());
   parameters_ += parameters;
   bytes_ += bytes;

@@ -171,7 +171,7 @@ TEST_CASE("config.json: each missing, mistyped or impossible value is named") {
   check_mentions(error_with("/model_type", "llama"), {"llama"});
   check_mentions(error_with("/hidden_act", "gelu"), {"gelu"});
   check_mentions(error_with("/attention_bias", true), {"attention_bias"});
-  check_mentions(error_with("/quantization_config", {{"quant_method", "fp8"}}), {"quantization_config"});
+  check_mentions(error_with("/quantization_config", {{"quant_method", "bitsandbytes"}}), {"quantization_config", "bitsandbytes"});
   check_mentions(error_with("/topk_method", "random"), {"random"});
   check_mentions(error_with("/scoring_func", "sqrtsoftplus"), {"sqrtsoftplus"});
   check_mentions(error_with("/num_key_value_heads", 1), {"num_key_value_heads"});

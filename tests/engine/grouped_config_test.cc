@@ -54,7 +54,7 @@ TEST_CASE("grouped configuration: each missing, mistyped or impossible value is 
   check_mentions(error_with("qwen3_moe", "/mlp_only_layers", base::Json::array({7})), "mlp_only_layers");
   check_mentions(error_with("qwen3_moe", "/decoder_sparse_step", 0), "decoder_sparse_step");
   check_mentions(error_with("gpt_oss", "/num_local_experts", nullptr), "num_local_experts");
-  check_mentions(error_with("gpt_oss", "/quantization_config", {{"quant_method", "mxfp4"}}), "GGUF");
+  check_mentions(error_with("gpt_oss", "/quantization_config", {{"quant_method", "awq"}}), "GGUF");
   CHECK_FALSE(engine::grouped_from_json(base::Json::array()));
 }
 

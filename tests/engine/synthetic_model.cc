@@ -43,6 +43,14 @@ BlockForm block_form(DType type) {
   }
 }
 
+// Towards zero; what is below the smallest normal number becomes 0.
+std::byte to_e4m3(float value) {
+  const uint32_t bits = std::bit_cast<uint32_t>(value), sign = bits >> 24 & 0x80u;
+  const int exponent = static_cast<int>(bits >> 23 & 255u) - 120;
+  if (exponent < 1) return static_cast<std::byte>(sign);
+  return static_cast<std::byte>(sign | static_cast<uint32_t>(exponent) << 3 | (bits >> 20 & 7u));
+}
+
 void put_u16(std::byte* p, uint16_t value) { std::memcpy(p, &value, 2); }
 
 }  // namespace
@@ -105,6 +113,8 @@ std::vector<std::byte> random_matrix(std::mt19937& random, DType type, int64_t n
   for (size_t i = 0; i < values.size(); ++i) {
     if (type == DType::kF32) std::memcpy(bytes.data() + 4 * i, &values[i], 4);
     if (type == DType::kF16) put_u16(bytes.data() + 2 * i, to_f16(values[i]));
+    if (type == DType::kF8_E4M3)
+      bytes[i] = to_e4m3(values[i]);
     if (type == DType::kBF16) put_u16(bytes.data() + 2 * i, static_cast<uint16_t>(std::bit_cast<uint32_t>(values[i]) >> 16));
   }
   return bytes;

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
+#include "engine/load/stored_scales.h"
 
 namespace engine::test {
 namespace {
@@ -30,6 +31,8 @@ TinyModel read_model(const std::string& name, Container container) {
   tiny.folder = std::move(*stored);
   const auto config = base::parse_json(read_all(kData + name + "/config.json"));
   REQUIRE(config);
+  const base::Status joined = join_stored_scales(*config, tiny.folder.tensors);
+  REQUIRE_MESSAGE(joined, joined.error().message);
   auto family = family_from_hf(*config, tiny.folder.tensors);
   REQUIRE_MESSAGE(family, family.error().message);
   tiny.family = std::move(*family);

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "engine/formats/dequantize.h"
+#include "engine/load/tensor_binder.h"
 
 namespace engine {
 namespace {
@@ -17,15 +18,16 @@ void key_and_value_heads(const DeepseekV2Config& config, const DeepseekV2Layer& 
       continue;
     }
     const std::byte* rows = from.kv_b.data + h * (nope + dv) * from.kv_b.row_bytes();
-    to.v_b.push_back(store.matrix(matrix_view(from.kv_b.type, dv, c, rows + nope * from.kv_b.row_bytes())));
-    // Transposed: [nope, C] to [C, nope]. Blocks of quantised rows cannot be turned; those become f32, which is exact.
-    const DType type = is_quantized(from.kv_b.type) ? DType::kF32 : from.kv_b.type;
+    to.v_b.push_back(store.matrix(rows_of(from.kv_b, h * (nope + dv) + nope, dv)));
+    // Transposed: [nope, C] to [C, nope]. Blocks of rows that share a scale cannot be turned; those become f32, which is exact.
+    const bool decode = is_quantized(from.kv_b.type) || from.kv_b.type == DType::kF8_E4M3;
+    const DType type = decode ? DType::kF32 : from.kv_b.type;
     const size_t value_bytes = static_cast<size_t>(traits(type).block_bytes);
     Buffer<std::byte> turned(static_cast<size_t>(c * nope) * value_bytes);
     std::vector<float> row(static_cast<size_t>(c));
     for (int64_t j = 0; j < nope; ++j) {
       const std::byte* stored = rows + j * from.kv_b.row_bytes();
-      if (is_quantized(from.kv_b.type)) {
+      if (decode) {
         dequantize_row(from.kv_b, h * (nope + dv) + j, row);
         stored = reinterpret_cast<const std::byte*>(row.data());
       }

@@ -10,6 +10,7 @@
 #include "engine/families/deepseek_v2/read_config.h"
 #include "engine/load/config_members.h"
 #include "engine/load/rope_members.h"
+#include "engine/load/stored_scales.h"
 
 namespace engine {
 namespace {
@@ -28,15 +29,14 @@ Generation generation(ConfigMembers& m) {
 }
 
 // What the model would need and Graft does not compute.
-void refuse_unsupported(ConfigMembers& m) {
+void refuse_unsupported(ConfigMembers& m, const Json& config) {
   if (!m.truth("rope_interleave", true)) m.refuse("rope_interleave", "is false, which is not supported");
   if (const std::string act = m.text("hidden_act", "silu"); act != "silu")
     m.refuse("hidden_act", base::cat("is \"", act, "\"; only \"silu\" is supported"));
   if (m.truth("attention_bias", false)) m.refuse("attention_bias", "is true; biases are not supported");
   if (m.truth("mlp_bias", false)) m.refuse("mlp_bias", "is true; biases are not supported");
   if (m.integer("moe_layer_freq", 1) != 1) m.refuse("moe_layer_freq", "is not 1, which is not supported");
-  if (m.has("quantization_config"))
-    m.refuse("quantization_config", "is present; quantised safetensors are not supported");
+  check_quantization(m, config);
 }
 
 // The leading dense layers, by their number or by a list of all layers' kinds.
@@ -88,7 +88,7 @@ base::Result<DeepseekV2Description> deepseek_v2_from_json(const Json& config_jso
   if (!config_json.is_object()) return base::corrupt("config.json: it is no JSON object");
   ConfigMembers m(config_json, "config.json");
   const Generation kind = generation(m);
-  refuse_unsupported(m);
+  refuse_unsupported(m, config_json);
   DeepseekV2Description description;
   DeepseekV2Config& c = description.config;
   c.n_layers = m.integer("num_hidden_layers");

@@ -129,6 +129,55 @@ void bind_turned_experts(TensorBinder& b, const GroupedConfig& c, const std::str
   }
 }
 
+// Rows `first`, first + step, ... of packed E2M1 values [rows, n_in / 32, 16] with their scales, as MXFP4 blocks: a scale's byte,
+// then 16 bytes with value i in the low half of byte i and value i + 16 in its high half.
+TensorView as_mxfp4(const TensorView& values, const TensorView& scales, int64_t first, int64_t step, int64_t n_out, GroupedWeights& weights) {
+  const int64_t n_blocks = values.shape[1], block_bytes = traits(DType::kMXFP4).block_bytes;
+  auto memory = std::make_shared<std::vector<std::byte>>(static_cast<size_t>(n_out * n_blocks * block_bytes));
+  std::byte* to = memory->data();
+  for (int64_t o = 0; o < n_out; ++o)
+    for (int64_t b = 0; b < n_blocks; ++b, to += block_bytes) {
+      const int64_t block = (first + o * step) * n_blocks + b;
+      const std::byte* from = values.data + block * 16;
+      to[0] = scales.data[block];
+      for (int i = 0; i < 16; ++i) {  // stored: values 2i and 2i + 1 in byte i
+        const auto value = [&](int v) { return v % 2 == 0 ? from[v / 2] & std::byte{15} : from[v / 2] >> 4; };
+        to[1 + i] = value(i) | value(i + 16) << 4;
+      }
+    }
+  TensorView view;
+  view.type = DType::kMXFP4;
+  view.n_dims = 2;
+  view.shape = {n_out, n_blocks * 32, 0, 0};
+  view.data = memory->data();
+  weights.made.push_back(std::move(memory));
+  return view;
+}
+
+// gpt-oss as it was released: [E, 2F, D / 32, 16] with gate and up rows in turn, [E, D, F / 32, 16], a scale for each 16 bytes.
+// They become the engine's MXFP4 blocks, which take 17 bytes as the stored ones do and which every backend has.
+void bind_packed_experts(TensorBinder& b, const GroupedConfig& c, const std::string& mlp, GroupedWeights& weights, FeedForwardViews& ff) {
+  const int64_t d = c.hidden_size, f = c.expert_intermediate, n = c.n_experts;
+  const TensorView both = b.part(mlp + "experts.gate_up_proj_blocks", {n, 2 * f, d / 32, 16});
+  const TensorView both_scales = b.part(mlp + "experts.gate_up_proj_scales", {n, 2 * f, d / 32});
+  const TensorView both_bias = b.norm(mlp + "experts.gate_up_proj_bias", {n, 2 * f});
+  const TensorView down = b.part(mlp + "experts.down_proj_blocks", {n, d, f / 32, 16});
+  const TensorView down_scales = b.part(mlp + "experts.down_proj_scales", {n, d, f / 32});
+  const TensorView down_bias = b.norm(mlp + "experts.down_proj_bias", {n, d});
+  if (!both || !both_scales || !both_bias || !down || !down_scales || !down_bias) return;
+  for (const TensorView* view : {&both, &both_scales, &down, &down_scales})
+    if (view->type != DType::kU8) return b.refuse(mlp + "experts", "need packed values and scales of type U8");
+  if (d % 32 != 0 || f % 32 != 0) return b.refuse(mlp + "experts", "are packed by 32 values, but have widths that are no multiple of it");
+  for (int64_t e = 0; e < n; ++e) {
+    ff.expert_gate.push_back(as_mxfp4(both.slice(e), both_scales.slice(e), 0, 2, f, weights));
+    ff.expert_up.push_back(as_mxfp4(both.slice(e), both_scales.slice(e), 1, 2, f, weights));
+    ff.expert_down.push_back(as_mxfp4(down.slice(e), down_scales.slice(e), 0, 1, d, weights));
+    ff.expert_gate_bias.push_back(every_second(both_bias.slice(e), 0, weights));
+    ff.expert_up_bias.push_back(every_second(both_bias.slice(e), 1, weights));
+    ff.expert_down_bias.push_back(down_bias.slice(e));
+  }
+}
+
 }  // namespace
 
 base::Result<GroupedWeights> grouped_weights_from_hf(const GroupedDescription& model, const TensorTable& tensors) {
@@ -142,7 +191,9 @@ base::Result<GroupedWeights> grouped_weights_from_hf(const GroupedDescription& m
     const std::string p = base::cat("model.layers.", l, ".");
     bind_common(b, c, hf_names(l, c), sparse, layer);
     b.ignore(p + "self_attn.rotary_emb.inv_freq");  // older files; follows from the configuration
-    if (sparse && c.expert_biases)
+    if (sparse && b.has(p + "mlp.experts.gate_up_proj_blocks"))
+      bind_packed_experts(b, c, p + "mlp.", weights, layer.ff);
+    else if (sparse && c.expert_biases)
       bind_turned_experts(b, c, p + "mlp.", weights, layer.ff);
     else if (sparse)
       bind_qwen_experts(b, c, p + "mlp.", layer.ff);

@@ -7,18 +7,18 @@
 #include "engine/families/grouped/read_config.h"
 #include "engine/load/config_members.h"
 #include "engine/load/rope_members.h"
+#include "engine/load/stored_scales.h"
 
 namespace engine {
 namespace {
 
 using base::Json;
 
-void refuse_unsupported(ConfigMembers& m) {
+void refuse_unsupported(ConfigMembers& m, const Json& config) {
   if (const std::string act = m.text("hidden_act", "silu"); act != "silu")
     m.refuse("hidden_act", base::cat("is \"", act, "\"; only \"silu\" is supported"));
   if (m.truth("mlp_bias", false)) m.refuse("mlp_bias", "is true; biases there are not supported");
-  if (m.has("quantization_config"))
-    m.refuse("quantization_config", "is present; quantised safetensors are not supported; use a GGUF file of the model");
+  check_quantization(m, config);
 }
 
 // Which layers see a window only: as listed, else by the family's older keys.
@@ -85,7 +85,7 @@ base::Result<GroupedDescription> grouped_from_json(const Json& config_json) {
   GroupedDescription description;
   GroupedConfig& c = description.config;
   c.family = m.text("model_type", "");
-  refuse_unsupported(m);
+  refuse_unsupported(m, config_json);
   c.n_layers = m.integer("num_hidden_layers");
   c.hidden_size = m.integer("hidden_size");
   c.n_heads = m.integer("num_attention_heads");
