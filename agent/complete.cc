@@ -5,6 +5,8 @@
 #include <cmath>
 
 #include "agent/completion_text.h"
+#include "agent/file_memory.h"
+#include "agent/open_end.h"
 #include "base/strings.h"
 #include "tools/syntax.h"
 
@@ -19,6 +21,8 @@ constexpr size_t kBytesPerToken = 2;
 constexpr int kMaxContextTokens = 4096;
 // Texts above this are not parsed at each keystroke: the parse would cost more than the completion.
 constexpr size_t kMaxCheckedBytes = 512u << 10;
+// Models above this many parameters a token copy from their window themselves.
+constexpr uint64_t kLargestForgetful = 300'000'000;
 // Alternatives beside the greedy one differ enough at this temperature to be worth the choice.
 constexpr float kAlternativesTemperature = 0.6f;
 
@@ -70,19 +74,34 @@ double mean_logprob(const CompletionItem& item) {
 class EngineCompleter final : public Completer {
  public:
   EngineCompleter(std::shared_ptr<const engine::Engine> model, std::unique_ptr<engine::Session> session)
-      : model_(std::move(model)), session_(std::move(session)) {}
+      : model_(std::move(model)),
+        session_(std::move(session)),
+        token_bytes_(*model_),
+        memory_(*model_),
+        has_memory_(model_->info().n_active_parameters <= kLargestForgetful) {}
 
   base::Result<std::vector<CompletionItem>> complete(const CompleteRequest& request, std::stop_token stop) override {
-    const int max_tokens = std::clamp(request.max_tokens, 1, session_->n_ctx() / 2);
-    const auto prompt = prompt_of(request, max_tokens);
+    const std::string_view prefix = request.prefix;
+    const std::string_view open = prefix.substr(prefix.size() - open_end_bytes(prefix));
+    const std::string_view closed = prefix.substr(0, prefix.size() - open.size());
+    const auto n_repeated = static_cast<int>(model_->tokenize(open).size());
+    const int max_tokens = std::clamp(request.max_tokens, 1, session_->n_ctx() / 4) + n_repeated;
+    const auto prompt = prompt_of(request, closed, max_tokens);
     if (!prompt) return prompt.error();
+    if (has_memory_) {
+      const std::vector<std::string_view> others(request.other_texts.begin(), request.other_texts.end());
+      memory_.set(closed, request.suffix, others);
+    }
     if (!request.raw) filter_.set_file(request, stop);
 
     std::vector<CompletionItem> items;
     for (int i = 0; i < std::max(1, request.n); ++i) {
-      auto said = engine::generate(*session_, *prompt, options_of(request, max_tokens, i), stop);
+      auto said = engine::generate(*session_, *prompt, options_of(request, open, max_tokens, i), stop);
       if (!said) return std::move(said).error();
-      CompletionItem item{said->text, said->logprob, static_cast<int>(said->tokens.size())};
+      // Out of tokens before what must be repeated was.
+      if (said->text.size() < open.size()) continue;
+      CompletionItem item{said->text.substr(open.size()), said->logprob, static_cast<int>(said->tokens.size())};
+      item.text.resize(std::min(item.text.size(), stop_at(request, item.text)));
       if (request.raw || keep(request, said->reason, item, stop)) items.push_back(std::move(item));
     }
     if (!request.raw) drop_doubles(items);
@@ -92,12 +111,12 @@ class EngineCompleter final : public Completer {
   }
 
  private:
-  base::Result<std::vector<engine::Token>> prompt_of(const CompleteRequest& request, int max_tokens) const {
+  base::Result<std::vector<engine::Token>> prompt_of(const CompleteRequest& request, std::string_view prefix,
+                                                     int max_tokens) const {
     const int room = session_->n_ctx() - max_tokens - 1;
     const size_t bytes = std::min(kPrefixBytes + kSuffixBytes, static_cast<size_t>(room) * kBytesPerToken);
-    const auto seen =
-        context_window(request.prefix, request.suffix, bytes * kPrefixBytes / (kPrefixBytes + kSuffixBytes),
-                       bytes * kSuffixBytes / (kPrefixBytes + kSuffixBytes));
+    const auto seen = context_window(prefix, request.suffix, bytes * kPrefixBytes / (kPrefixBytes + kSuffixBytes),
+                                     bytes * kSuffixBytes / (kPrefixBytes + kSuffixBytes));
     // Nothing follows: the text simply goes on, and going on is what a model does best.
     if (base::trim(request.suffix).empty()) return left_to_right_prompt(seen.prefix, static_cast<size_t>(room));
     return model_->fim_prompt({seen.prefix, seen.suffix, request.path, room});
@@ -113,20 +132,35 @@ class EngineCompleter final : public Completer {
     return tokens;
   }
 
-  static engine::GenerateOptions options_of(const CompleteRequest& request, int max_tokens, int number) {
+  // `open`: what the generated text must begin with. Stop strings count from behind it.
+  engine::GenerateOptions options_of(const CompleteRequest& request, std::string_view open, int max_tokens,
+                                     int number) const {
     engine::GenerateOptions options;
     options.max_tokens = max_tokens;
     options.sampling = request.sampling;
     options.sampling.seed += static_cast<uint64_t>(number);
     // The first of several is the likeliest; the others are drawn.
     if (number > 0 && options.sampling.temperature <= 0) options.sampling.temperature = kAlternativesTemperature;
-    options.stop = request.stop;
-    if (request.raw) return options;
-    if (request.single_line)
-      options.stop.insert(options.stop.end(), {"\n", "\r"});
-    else
-      options.keep_going = [&request](std::string_view text) { return block_end(request.prefix, text) == text.size(); };
+    options.adjust = [this, open](std::span<const engine::Token> so_far, std::span<float> logits) {
+      if (has_memory_) memory_.mix(so_far, logits);
+      token_bytes_.keep_start(open, so_far, logits);
+    };
+    options.keep_going = [&request, open](std::string_view text) {
+      if (text.size() < open.size()) return true;
+      text.remove_prefix(open.size());
+      if (stop_at(request, text) < text.size()) return false;
+      return request.raw || request.single_line || block_end(request.prefix, text) == text.size();
+    };
     return options;
+  }
+
+  // Where the first stop string begins; the size of `text` where there is none.
+  static size_t stop_at(const CompleteRequest& request, std::string_view text) {
+    size_t end = text.size();
+    for (const std::string& stop : request.stop)
+      if (!stop.empty()) end = std::min(end, text.find(stop));
+    if (!request.raw && request.single_line) end = std::min(end, text.find_first_of("\r\n"));
+    return end;
   }
 
   // Cleans `item` up; false where nothing worth showing is left.
@@ -153,6 +187,9 @@ class EngineCompleter final : public Completer {
 
   const std::shared_ptr<const engine::Engine> model_;
   const std::unique_ptr<engine::Session> session_;
+  const TokenBytes token_bytes_;
+  FileMemory memory_;
+  const bool has_memory_;
   ParseFilter filter_;
 };
 

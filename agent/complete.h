@@ -19,6 +19,7 @@ namespace agent {
 struct CompleteRequest {
   std::string prefix, suffix;  // the text before and after the cursor
   std::string path;            // for the language; may be empty
+  std::vector<std::string> other_texts;  // files open beside it, the nearest first; a small model copies from them
   int n = 1;                   // completions wanted; above 1 they are sampled
   int max_tokens = 48;
   bool single_line = true;  // stop at the end of the line; else at the end of the block around the cursor

@@ -38,7 +38,7 @@ constexpr size_t kMaxLineBytes = 64u << 20;
 
 Json as_json(const std::vector<agent::CompletionItem>& items) {
   Json list = Json::array();
-  for (const auto& item : items) list.push_back({{"text", item.text}, {"logprob", item.logprob}});
+  for (const auto& item : items) list.push_back({{"text", item.text}, {"logprob", item.logprob}, {"tokens", item.n_tokens}});
   return list;
 }
 

@@ -193,6 +193,9 @@ struct GenerateOptions {
   // measurement. 0: none. Without effect on a GPU, where a pass over several tokens rounds differently.
   int max_draft_tokens = 0;
   std::vector<std::string> stop;  // generation ends before the first of these in the text
+  // May change the logits, [n_vocab], that the next token is chosen by, after `so_far` of this generation; -inf rules a token
+  // out, one must stay. logprob is then of the changed distribution.
+  std::function<void(std::span<const Token> so_far, std::span<float> logits)> adjust;
   // Called after each token with the whole text so far; false ends generation (kCaller).
   std::function<bool(std::string_view text_so_far)> keep_going;
 };

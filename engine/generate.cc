@@ -101,6 +101,7 @@ base::Result<Generated> generate(Session& session, std::span<const Token> prompt
   sampler.read_prompt(prompt);
   Lookahead ahead(session, prompt, static_cast<size_t>(std::max(0, options.max_draft_tokens)));
   GrowingText growing;
+  std::vector<float> adjusted;
   std::span<const float> logits = ahead.first();
   for (size_t i = 0; i < max_tokens; ++i) {
     if (stop.stop_requested()) return base::cancelled();
@@ -108,6 +109,11 @@ base::Result<Generated> generate(Session& session, std::span<const Token> prompt
       auto evaluated = ahead.next(result.tokens.back(), max_tokens - i, stop);
       if (!evaluated) return std::move(evaluated).error();
       logits = *evaluated;
+    }
+    if (options.adjust) {
+      adjusted.assign(logits.begin(), logits.end());
+      options.adjust(result.tokens, adjusted);
+      logits = adjusted;
     }
     const double total = log_sum_exp(logits.data(), static_cast<int64_t>(logits.size()));
     if (!std::isfinite(total)) return not_numbers();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "lsp/inline_completion.h"
 
+#include <algorithm>
 #include <cctype>
 #include <nlohmann/json.hpp>
 
@@ -14,6 +15,8 @@ using base::Json;
 // Of a large file the model and the parse filter get the neighbourhood only. Its front moves in steps, so that texts of
 // two keystrokes share it and the model's session stays warm.
 constexpr size_t kNeighbourhoodBytes = 256u << 10, kNeighbourhoodStep = 64u << 10;
+
+constexpr size_t kMostRelated = 8, kRelatedBytes = 64u << 10;
 
 bool is_word(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || (static_cast<unsigned char>(c) & 0x80) != 0;
@@ -73,6 +76,15 @@ base::Result<std::optional<InlineQuestion>> read_inline_question(const Json& par
   return std::optional<InlineQuestion>(std::move(question));
 }
 
+std::vector<DocumentPtr> related_documents(const Documents& documents, const Document& document) {
+  std::vector<DocumentPtr> related = documents.all();
+  std::erase_if(related,
+                [&](const DocumentPtr& d) { return d->uri == document.uri || d->language_id != document.language_id; });
+  std::sort(related.begin(), related.end(), [](const auto& a, const auto& b) { return a->revision > b->revision; });
+  if (related.size() > kMostRelated) related.resize(kMostRelated);
+  return related;
+}
+
 agent::CompleteRequest complete_request(const InlineQuestion& question, const Settings& settings,
                                         const std::string& path) {
   const std::string& text = question.document->text->bytes;
@@ -82,6 +94,8 @@ agent::CompleteRequest complete_request(const InlineQuestion& question, const Se
   agent::CompleteRequest request;
   request.prefix = text.substr(begin, question.replace_begin - begin) + question.selected;
   request.suffix = text.substr(question.replace_end, kNeighbourhoodBytes);
+  for (const DocumentPtr& other : question.others)
+    request.other_texts.push_back(other->text->bytes.substr(0, kRelatedBytes));
   request.path = path;
   request.max_tokens = settings.completion_max_tokens;
   request.single_line = question.single_line;

@@ -18,6 +18,7 @@ enum class InlineDialect { kStandard, kCopilotEdit };
 
 struct InlineQuestion {
   DocumentPtr document;
+  std::vector<DocumentPtr> others;  // whose text may be copied from, the one edited last first
   InlineDialect dialect = InlineDialect::kStandard;
   size_t offset = 0;         // the cursor
   size_t replace_begin = 0;  // bytes [replace_begin, replace_end) give way to `selected` + completion
@@ -30,6 +31,9 @@ struct InlineQuestion {
 base::Result<std::optional<InlineQuestion>> read_inline_question(const base::Json& params, InlineDialect dialect,
                                                                  const DocumentPtr& document, const Settings& settings,
                                                                  PositionEncoding encoding);
+// The open documents of the same language: what is written in them is likely to be written here too. No other
+// language's: the secrets of an open .env file, say, are not text for a program.
+std::vector<DocumentPtr> related_documents(const Documents& documents, const Document& document);
 agent::CompleteRequest complete_request(const InlineQuestion& question, const Settings& settings,
                                         const std::string& path);
 base::Json write_inline_answer(const InlineQuestion& question, const std::vector<std::string>& texts,

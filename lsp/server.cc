@@ -254,6 +254,7 @@ void Server::complete(const Json& params, InlineDialect dialect, Reply reply) {
   if (!question) return reply.fail(rpc_error(question.error()));
   if (!*question || !settings.completion_enabled)
     return reply.result({{dialect == InlineDialect::kStandard ? "items" : "edits", Json::array()}});
+  (*question)->others = related_documents(documents_, *document);
   const auto path = path_of_uri(document->uri);
   const Folder* folder = workspace_.folder_of(document->uri);
   const auto relative = path && folder != nullptr ? relative_to(folder->path, *path) : std::nullopt;

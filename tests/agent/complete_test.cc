@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "agent/open_end.h"
+
 namespace {
 
 using engine::Token;
@@ -18,10 +20,12 @@ using Says = std::function<std::string(std::string_view prefix, std::string_view
 
 class ByteModel final : public engine::Engine {
  public:
-  explicit ByteModel(Says says, float sureness = 12.0f) : says_(std::move(says)), sureness_(sureness) {
+  // `small`: enough for a memory of the file to be mixed in.
+  explicit ByteModel(Says says, float sureness = 12.0f, bool small = false) : says_(std::move(says)), sureness_(sureness) {
     info_.name = "bytes";
     info_.n_vocab = kVocab;
     info_.n_ctx_train = 2048;
+    info_.n_active_parameters = small ? 1'000 : 1'000'000'000;
     special_.eos = kEnd;
   }
   const engine::ModelInfo& info() const override { return info_; }
@@ -55,6 +59,7 @@ class ByteModel final : public engine::Engine {
   const Says says_;
   const float sureness_;
   bool can_fill = true;
+  size_t n_open = 0;  // bytes that must be repeated before it says anything of its own
   mutable int n_evaluated = 0;
 
  private:
@@ -94,7 +99,9 @@ class ByteSession final : public engine::Session {
     const bool fim = prefix != prompt.end();
     const std::string before = model_.detokenize(fim ? prompt.subspan(at + 1) : prompt);
     const std::string said = model_.says_(before, model_.detokenize(fim ? prompt.first(at) : prompt.first(0)));
-    const size_t n_said = tokens_.size() - n_prompt_;
+    const size_t n_repeated = tokens_.size() - n_prompt_;
+    if (n_repeated < model_.n_open) return kEnd;  // whatever the caller leaves of that
+    const size_t n_said = n_repeated - model_.n_open;
     return n_said < said.size() ? static_cast<unsigned char>(said[n_said]) : kEnd;
   }
   const ByteModel& model_;
@@ -109,7 +116,8 @@ base::Result<std::unique_ptr<engine::Session>> ByteModel::open_session(int n_ctx
 }
 
 struct Fixture {
-  explicit Fixture(Says says, float sureness = 12.0f) : model(std::make_shared<ByteModel>(std::move(says), sureness)) {
+  explicit Fixture(Says says, float sureness = 12.0f, bool small = false)
+      : model(std::make_shared<ByteModel>(std::move(says), sureness, small)) {
     completer = std::move(*agent::Completer::create(model));
   }
   // The first suggestion, or "-".
@@ -120,6 +128,7 @@ struct Fixture {
     request.suffix = suffix;
     request.path = "a.py";
     if (more) more(request);
+    model->n_open = agent::open_end_bytes(prefix);
     const auto items = completer->complete(request, {});
     REQUIRE(items);
     return items->empty() ? "-" : items->front().text;
@@ -182,6 +191,7 @@ TEST_CASE("complete: several are different, the likeliest first; raw ones are as
   Fixture f(always("abc\n"), 7.0f);  // 80 %: drawn ones differ now and then
   agent::CompleteRequest request;
   request.prefix = "x = ";
+  f.model->n_open = 1;
   request.n = 8;
   const auto items = f.completer->complete(request, {});
   REQUIRE(items);
@@ -194,6 +204,34 @@ TEST_CASE("complete: several are different, the likeliest first; raw ones are as
   request.n = 1;
   request.raw = true;
   CHECK((*f.completer->complete(request, {}))[0].text == "abc\n");
+}
+
+TEST_CASE("complete: a word begun is finished as the model would write all of it") {
+  const Says whole = [](std::string_view prefix, auto) { return prefix.ends_with("x = ") ? "return_value" : "?"; };
+  Fixture f(whole);
+  agent::CompleteRequest request;
+  request.prefix = "x = retu";
+  request.raw = true;
+  request.stop = {"\n", "value", "ret"};  // what stands before the cursor ends nothing
+  // The prompt ends behind "x =": " retu" must come again, byte by byte here, then what the model says from there.
+  CHECK(agent::open_end_bytes(request.prefix) == 5);
+  f.model->n_open = 5;
+  const auto items = f.completer->complete(request, {});
+  REQUIRE(items);
+  CHECK((*items)[0].text == "?");
+  request.max_tokens = 1;  // counted from behind the word's begin
+  CHECK((*f.completer->complete(request, {}))[0].text == "?");
+}
+
+TEST_CASE("complete: a small model copies from the file and from those open beside it, near before far") {
+  const auto with_memory = [](std::string suffix, std::vector<std::string> others) {
+    Fixture f(always("?"), 3.0f, true);
+    return f.suggest("def f(items):\n    value = comp", suffix, [&](auto& r) { r.other_texts = others; });
+  };
+  CHECK(with_memory("\n", {}) != "ute_total(items)");
+  CHECK(with_memory("\n", {"def g(items):\n    value = compute_total(items)\n    return value\n"}) == "ute_total(items)");
+  CHECK(with_memory("\n\ndef h(items):\n    value = compute_mean(items)\n    return value\n",
+                    {"def g(items):\n    value = compute_total(items)\n    return value\n"}) == "ute_mean(items)");
 }
 
 TEST_CASE("complete: cancelled before and between tokens") {

@@ -80,6 +80,24 @@ Generated write(const std::vector<std::string>& pieces, const GenerateOptions& o
 
 }  // namespace
 
+TEST_CASE("generate: the caller may change the logits that a token is chosen by") {
+  const ScriptedEngine engine({"a", "b", "c"});
+  ScriptedSession session(engine);
+  GenerateOptions options;
+  std::vector<size_t> lengths;
+  options.adjust = [&](std::span<const Token> so_far, std::span<float> logits) {
+    lengths.push_back(so_far.size());
+    for (float& logit : logits) logit = -INFINITY;
+    logits[so_far.size() == 2 ? 3 : 1] = 0.5f;
+  };
+  const auto said = generate(session, std::vector<Token>{0}, options, {});
+  REQUIRE(said);
+  CHECK(said->text == "bb");
+  CHECK(said->reason == StopReason::kEndOfText);
+  CHECK(said->logprob == doctest::Approx(0));  // each was the only one left
+  CHECK(lengths == std::vector<size_t>{0, 1, 2});
+}
+
 TEST_CASE("generate: ends at the end of text, at the budget, or when the caller says so") {
   GenerateOptions options;
   const Generated whole = write({"a", "b", "c"}, options);

@@ -49,6 +49,20 @@ TEST_CASE("inlineCompletion: the text around the cursor goes to the model, its a
   CHECK(model.asked[0].single_line);
 }
 
+TEST_CASE("inlineCompletion: open files of the same language come along, the one edited last first") {
+  Model model;
+  Harness server(model.services());
+  server.start();
+  server.open(kUri, "x = f(\n");
+  server.open("file:///p/b.py", "b = 1\n");
+  server.open("file:///p/c.py", "c = 1\n");
+  server.notify("textDocument/didOpen", {{"textDocument", {{"uri", "file:///p/.env"}, {"languageId", "dotenv"}, {"version", 1}, {"text", "KEY=1\n"}}}});
+  server.change("file:///p/b.py", 2, 0, 0, 0, "#");
+  ask(server, 0, 6);
+  REQUIRE(model.asked.size() == 1);
+  CHECK(model.asked[0].other_texts == std::vector<std::string>{"#b = 1\n", "c = 1\n"});
+}
+
 TEST_CASE("inlineCompletion: what the user types of a suggestion leaves the rest of it, without the model") {
   Model model;
   model.text = "hello)";

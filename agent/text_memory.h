@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// agent/text_memory.h: what the texts at hand say comes next, mixed into a model's distribution.
+//
+// A small model forgets what its window does not hold, and copies badly what it holds. A memory finds the places in the
+// given texts where the last tokens stood before, and lets what followed there speak, the more the longer the match:
+//     p_0 = the model's;   p_n(w) = (max(c_n(w) - d_n, 0) + d_n * kinds_n * p_{n-1}(w)) / total_n
+// where c_n counts the tokens that followed matches of at least n tokens. The result is a share of p_0 and the rest p_N
+// of the longest match.
+//
+// Threads  add() and clear() are the owner's alone; mix() may run on many threads between them.
+// Cost     add: constant a token. mix: at most a few thousand comparisons, and one pass over the vocabulary.
+// Source   Absolute discounting (Ney, Essen, Kneser 1994), with the model in place of the shortest context, as cache
+// models
+//          (Kuhn, De Mori 1990) mix what was just said.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "engine/engine.h"
+
+namespace agent {
+
+class TextMemory {
+ public:
+  TextMemory();
+  // A text of its own: no match reaches from one text into another. Later texts count as nearer.
+  void add(std::span<const engine::Token> text);
+  // Goes on with the latest text; begins the first.
+  void extend(std::span<const engine::Token> more);
+  void clear();
+  size_t n_tokens() const { return tokens_.size(); }
+
+  // `logits`, [n_vocab], of the token after `context`: in, a model's; out, natural logs of the mixture. Unchanged where
+  // nothing matches. `context`: its last kLongestMatch tokens are looked at.
+  void mix(std::span<const engine::Token> context, std::span<float> logits) const;
+
+  static constexpr size_t kLongestMatch = 16;
+
+ private:
+  // Positions that follow the same few tokens, the latest first: a chain through `before` from `last`.
+  struct Chains {
+    size_t n_key = 1;           // tokens
+    std::vector<int32_t> last;  // by hash; -1: none
+    std::vector<int32_t> before;
+  };
+  struct Follower {
+    engine::Token token;
+    uint32_t n_matched;
+  };
+
+  void link(Chains& chains, size_t position);
+  std::vector<Follower> followers(std::span<const engine::Token> context) const;
+
+  std::vector<engine::Token> tokens_;  // of all texts, kEdge before each
+  std::array<Chains, 3> chains_;       // by falling n_key
+};
+
+}  // namespace agent

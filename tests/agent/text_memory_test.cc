@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/text_memory.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <map>
+#include <numeric>
+#include <random>
+#include <set>
+
+namespace {
+
+using agent::TextMemory;
+using engine::Token;
+constexpr size_t kVocab = 12;
+
+std::vector<float> uniform() {
+  return std::vector<float>(kVocab, 0.0f);
+}
+
+double sum_of(const std::vector<float>& logs) {
+  double sum = 0;
+  for (const float l : logs) sum += std::exp(static_cast<double>(l));
+  return sum;
+}
+
+// Every place of every text by brute force, as the header's formula says.
+std::vector<double> by_definition(const std::vector<std::vector<Token>>& texts, const std::vector<Token>& context) {
+  std::vector<double> p(kVocab, 1.0 / kVocab);
+  const std::vector<double> model = p;
+  for (size_t n = 1; n <= TextMemory::kLongestMatch; ++n) {
+    std::map<Token, double> counts;
+    double total = 0;
+    for (const auto& text : texts)
+      for (size_t at = n; at < text.size(); ++at)
+        if (n <= context.size() && std::equal(context.end() - static_cast<std::ptrdiff_t>(n), context.end(),
+                                              text.begin() + static_cast<std::ptrdiff_t>(at - n)))
+          ++counts[text[at]], ++total;
+    if (total == 0) break;
+    const double d = n == 1 ? 0.8 : n == 2 ? 0.6 : 0.5;
+    for (size_t w = 0; w < kVocab; ++w) {
+      const auto found = counts.find(static_cast<Token>(w));
+      p[w] = (std::max((found == counts.end() ? 0 : found->second) - d, 0.0) +
+              d * static_cast<double>(counts.size()) * p[w]) /
+             total;
+    }
+  }
+  for (size_t w = 0; w < kVocab; ++w) p[w] = 0.25 * model[w] + 0.75 * p[w];
+  return p;
+}
+
+}  // namespace
+
+TEST_CASE("text memory: what followed a longer match weighs more") {
+  TextMemory memory;
+  memory.add(std::vector<Token>{1, 2, 3, 4});
+  memory.add(std::vector<Token>{9, 2, 3, 5, 2, 3, 5});
+  auto logs = uniform();
+  memory.mix(std::vector<Token>{1, 2, 3}, logs);
+  CHECK(logs[4] > logs[5]);  // 1 2 3 came before 4; 2 3 twice before 5
+  CHECK(logs[5] > logs[0]);
+  CHECK(sum_of(logs) == doctest::Approx(1));
+}
+
+TEST_CASE("text memory: as the formula says, whatever the texts, added at once or bit by bit") {
+  std::mt19937 random(3);
+  for (int round = 0; round < 60; ++round) {
+    std::vector<std::vector<Token>> texts(1 + random() % 4);
+    TextMemory memory;
+    for (auto& text : texts) {
+      text.resize(random() % 120);
+      for (Token& t : text) t = static_cast<Token>(random() % 5);
+      const size_t cut = text.empty() ? 0 : random() % text.size();
+      memory.add(std::span(text).first(cut));
+      memory.extend(std::span(text).subspan(cut));
+    }
+    std::vector<Token> context(random() % 30);
+    for (Token& t : context) t = static_cast<Token>(random() % 6);
+    auto logs = uniform();
+    memory.mix(context, logs);
+    const std::vector<double> want = by_definition(texts, context);
+    const bool known =
+        std::any_of(want.begin(), want.end(), [](double p) { return std::abs(p - 1.0 / kVocab) > 1e-9; });
+    if (!known) continue;
+    for (size_t w = 0; w < kVocab; ++w)
+      CHECK(std::exp(static_cast<double>(logs[w])) == doctest::Approx(want[w]).epsilon(1e-4));
+  }
+}
+
+TEST_CASE(
+    "text memory: nothing known changes nothing; logits need not be normalised; tokens beyond the vocabulary are left "
+    "out") {
+  TextMemory memory;
+  auto logs = uniform();
+  memory.mix(std::vector<Token>{1}, logs);
+  CHECK(logs == uniform());
+  memory.add(std::vector<Token>{1, 2, 1, 50, 1, 2});
+  memory.mix(std::vector<Token>{7}, logs);
+  CHECK(logs == uniform());
+  memory.mix({}, logs);
+  CHECK(logs == uniform());
+  std::vector<float> shifted(kVocab, 40.0f);
+  memory.mix(std::vector<Token>{1}, shifted);
+  memory.mix(std::vector<Token>{1}, logs);
+  for (size_t w = 0; w < kVocab; ++w) CHECK(shifted[w] == doctest::Approx(logs[w]).epsilon(1e-5));
+  CHECK(sum_of(logs) == doctest::Approx(1));
+  memory.clear();
+  CHECK(memory.n_tokens() == 0);
+  auto cleared = uniform();
+  memory.mix(std::vector<Token>{1}, cleared);
+  CHECK(cleared == uniform());
+}
