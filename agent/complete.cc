@@ -106,7 +106,7 @@ class EngineCompleter final : public Completer {
     }
     if (!request.raw) drop_doubles(items);
     std::stable_sort(items.begin(), items.end(),
-                     [](const auto& a, const auto& b) { return mean_logprob(a) > mean_logprob(b); });
+                     [](const auto& a, const auto& b) { return sureness(a) > sureness(b); });
     return items;
   }
 
@@ -166,7 +166,7 @@ class EngineCompleter final : public Completer {
   // Cleans `item` up; false where nothing worth showing is left.
   bool keep(const CompleteRequest& request, engine::StopReason reason, CompletionItem& item,
             std::stop_token stop) const {
-    if (mean_logprob(item) < request.min_mean_logprob) return false;
+    if (mean_logprob(item) < request.min_mean_logprob || sureness(item) < request.min_sureness) return false;
     if (!request.single_line) {
       item.text.resize(block_end(request.prefix, item.text));
       // Out of tokens in the middle of a line: whole lines are worth more than the piece.
@@ -194,6 +194,10 @@ class EngineCompleter final : public Completer {
 };
 
 }  // namespace
+
+double sureness(const CompletionItem& item) {
+  return item.n_tokens == 0 ? 0 : item.logprob / std::sqrt(item.n_tokens);
+}
 
 base::Result<std::unique_ptr<Completer>> Completer::create(std::shared_ptr<const engine::Engine> model) {
   if (!model->has_capability("fim"))

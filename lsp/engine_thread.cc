@@ -11,10 +11,12 @@
 namespace lsp {
 namespace {
 
-// The least mean log-probability of a suggestion worth showing, from the setting (a probability), else the default.
-double least_logprob(const Settings& settings) {
-  return settings.completion_min_confidence > 0 ? std::log(settings.completion_min_confidence)
-                                                : agent::kDefaultMinMeanLogprob;
+// What a suggestion must reach to be shown: the mean probability of its tokens that the user set, else the default.
+void set_bar(agent::CompleteRequest& request, const Settings& settings) {
+  if (settings.completion_min_confidence > 0)
+    request.min_mean_logprob = std::log(settings.completion_min_confidence);
+  else
+    request.min_sureness = agent::kDefaultMinSureness;
 }
 
 }  // namespace
@@ -133,7 +135,7 @@ void EngineThread::answer(Question asked) {
   if (asked.reply.answered()) return;
   if (!completer_) return asked.reply.result(write_inline_answer(asked.question, {}, encoding));
   agent::CompleteRequest request = complete_request(asked.question, asked.settings, asked.path);
-  request.min_mean_logprob = least_logprob(asked.settings);
+  set_bar(request, asked.settings);
   status_.generating(true);
   const auto items = completer_->complete(request, asked.reply.stop());
   status_.generating(false);

@@ -6,8 +6,8 @@
     bench/completion/run.py --graft build/release/graft FOLDER                source files of a folder
 
 The model sees the whole file around the cut, as an editor gives it, through `graft complete --batch`. A CSV row a language: places,
-exact matches with a 95 % Wilson interval, precision among the surer half (by mean log-probability of a token), the mean
-log-probability where that half begins, seconds a completion.
+exact matches with a 95 % Wilson interval, precision among the surest third and half (by logprob / sqrt(tokens)), the least of that
+figure in the third, seconds a completion.
 """
 import argparse
 import collections
@@ -73,7 +73,7 @@ def main():
     parser.add_argument("--show", type=int, default=0, help="print so many completions a language to stderr")
     args = parser.parse_args()
     command = [args.graft, "complete", "--batch"] + (["--model", args.model] if args.model else [])
-    print("language,places,exact,low,high,precision_of_surer_half,its_least_logprob,seconds_each")
+    print("language,places,exact,low,high,precision_of_surest_third,of_surer_half,least_of_third,seconds_each")
     everything = []
     for language, found in places(files_of(args.path), args.count, args.seed).items():
         if not found:
@@ -85,7 +85,7 @@ def main():
         rows = []
         for answer, (prefix, rest, _) in zip(map(json.loads, done.stdout.splitlines()), found):
             best = answer["completions"][0] if answer.get("completions") else {"text": "", "logprob": -99.0, "tokens": 1}
-            rows.append((best["logprob"] / max(1, best["tokens"]), best["text"].rstrip() == rest))
+            rows.append((best["logprob"] / math.sqrt(max(1, best["tokens"])), best["text"].rstrip() == rest))
             if len(rows) <= args.show:
                 print(f"{prefix.splitlines()[-1]}[{best['text']}] wanted [{rest}] {rows[-1]}", file=sys.stderr)
         everything += rows
@@ -95,10 +95,11 @@ def main():
 
 def report(name, rows, seconds):
     hits = sum(hit for _, hit in rows)
-    surer = sorted(rows, reverse=True)[: max(1, len(rows) // 2)]
+    rows = sorted(rows, reverse=True)
+    third, half = rows[: max(1, len(rows) // 3)], rows[: max(1, len(rows) // 2)]
     low, high = wilson(hits, len(rows))
-    precision = sum(hit for _, hit in surer) / len(surer)
-    print(f"{name},{len(rows)},{hits / len(rows):.3f},{low:.3f},{high:.3f},{precision:.3f},{surer[-1][0]:.2f},{seconds:.3f}", flush=True)
+    precision = [sum(hit for _, hit in part) / len(part) for part in (third, half)]
+    print(f"{name},{len(rows)},{hits / len(rows):.3f},{low:.3f},{high:.3f},{precision[0]:.3f},{precision[1]:.3f},{third[-1][0]:.2f},{seconds:.3f}", flush=True)
 
 
 if __name__ == "__main__":
