@@ -33,6 +33,21 @@ std::vector<engine::Token> some_tokens(int n, int n_vocab) {
   return tokens;
 }
 
+// `n` more sessions with the timeline of `session`: forks, or where there are none, the same evaluated anew.
+base::Result<std::vector<std::unique_ptr<engine::Session>>> timelines_beside(const engine::Session& session, int n, std::stop_token stop) {
+  std::vector<std::unique_ptr<engine::Session>> others;
+  for (int i = 0; i < n; ++i) {
+    auto other = session.fork();
+    if (!other) {
+      other = session.engine().open_session(session.n_ctx());
+      if (!other) return std::move(other).error();
+      if (base::Status ready = (*other)->append(session.tokens(), {}, stop); !ready) return std::move(ready).error();
+    }
+    others.push_back(std::move(*other));
+  }
+  return others;
+}
+
 base::Status measure(engine::Session& session, const EngineBenchOptions& options, std::vector<double>& prefill,
                      std::vector<double>& decode, const std::function<void(const std::string&)>& progress, std::stop_token stop) {
   const int n_vocab = session.engine().info().n_vocab;
@@ -40,6 +55,17 @@ base::Status measure(engine::Session& session, const EngineBenchOptions& options
   const std::span<const engine::Token> after = std::span(tokens).subspan(static_cast<size_t>(options.depth));
   progress("context");
   if (base::Status ready = session.append(std::span(tokens).first(static_cast<size_t>(options.depth)), {}, stop); !ready) return ready;
+  auto others = timelines_beside(session, options.batch - 1, stop);
+  if (!others) return std::move(others).error();
+  std::vector<engine::Session*> all = {&session};
+  for (const auto& other : *others) all.push_back(other.get());
+  // Token i of each timeline: other tokens in each, which go to other experts.
+  std::vector<engine::Token> next(all.size());
+  const auto step = [&](size_t i) {
+    if (all.size() == 1) return session.append(after.subspan(i, 1), {}, stop);
+    for (size_t s = 0; s < all.size(); ++s) next[s] = after[(i + s * 7) % after.size()];
+    return session.engine().step(all, next, stop);
+  };
   for (int round = 0; round <= options.repeat; ++round) {
     progress(round == 0 ? "warming up" : "round " + std::to_string(round) + " of " + std::to_string(options.repeat));
     session.rewind(options.depth);
@@ -47,10 +73,11 @@ base::Status measure(engine::Session& session, const EngineBenchOptions& options
     if (base::Status ran = session.append(after.first(static_cast<size_t>(options.prompt)), {}, stop); !ran) return ran;
     if (round > 0 && options.prompt > 0) prefill.push_back(options.prompt / (now() - start));
     session.rewind(options.depth);
+    for (const auto& other : *others) other->rewind(options.depth);
     start = now();
     for (size_t i = 0; i < static_cast<size_t>(options.generate); ++i)
-      if (base::Status ran = session.append(after.subspan(i, 1), {}, stop); !ran) return ran;
-    if (round > 0 && options.generate > 0) decode.push_back(options.generate / (now() - start));
+      if (base::Status ran = step(i); !ran) return ran;
+    if (round > 0 && options.generate > 0) decode.push_back(options.batch * options.generate / (now() - start));
   }
   return base::ok();
 }
@@ -94,8 +121,8 @@ double measure_read_bandwidth(int threads) {
 base::Result<EngineBenchReport> run_engine_bench(const std::filesystem::path& model, const EngineBenchOptions& options,
                                                  const std::function<void(const std::string& phase)>& progress,
                                                  std::stop_token stop) {
-  if (options.prompt < 0 || options.generate < 0 || options.depth < 0 || options.threads < 0 || options.repeat < 1)
-    return base::invalid("bench: prompt, generate, depth and threads may not be negative, and repeat must be at least 1.");
+  if (options.prompt < 0 || options.generate < 0 || options.depth < 0 || options.threads < 0 || options.repeat < 1 || options.batch < 1)
+    return base::invalid("bench: prompt, generate, depth and threads may not be negative, and repeat and batch must be at least 1.");
   EngineBenchReport report;
   report.options = options;
   progress("loading");
@@ -152,13 +179,14 @@ nlohmann::json to_json(const EngineBenchReport& r) {
           {"generate", r.options.generate},
           {"depth", r.options.depth},
           {"repeat", r.options.repeat},
+          {"batch", r.options.batch},
           {"load_seconds", r.load_seconds},
           {"prefill_tokens_per_second", to_json(r.prefill_tokens_per_second)},
           {"decode_tokens_per_second", to_json(r.decode_tokens_per_second)},
-          {"decode_bytes_per_token", r.decode_bytes_per_token},
-          {"decode_bytes_per_second", rate},
+          {"decode_bytes_per_token", r.decode_bytes_per_token},  // at batch 1, as the rates
+          {"decode_bytes_per_second", r.options.batch == 1 ? rate : 0.0},
           {"read_bandwidth_bytes_per_second", r.read_bandwidth},
-          {"decode_bandwidth_fraction", r.read_bandwidth > 0 ? rate / r.read_bandwidth : 0.0},
+          {"decode_bandwidth_fraction", r.read_bandwidth > 0 && r.options.batch == 1 ? rate / r.read_bandwidth : 0.0},
           {"peak_memory_bytes", r.peak_memory_bytes}};
 }
 
@@ -176,6 +204,11 @@ std::string to_text(const EngineBenchReport& r) {
   std::string out = text;
   if (r.options.prompt > 0) out += line("prefill", r.prefill_tokens_per_second);
   if (r.options.generate > 0) out += line("decode", r.decode_tokens_per_second);
+  if (r.options.batch > 1) {  // what a batch moves depends on how many experts its tokens share
+    std::snprintf(text, sizeof text, "batch      %9d timelines\nload       %9.3f s\nmemory     %9.1f MB at most\n", r.options.batch, r.load_seconds,
+                  static_cast<double>(r.peak_memory_bytes) / 1e6);
+    return out + text + r.profile;
+  }
   std::snprintf(text, sizeof text,
                 "moved      %9.2f MB per decoded token, %.2f GB/s: %.0f %% of the %.2f GB/s that this machine reads\n"
                 "load       %9.3f s\nmemory     %9.1f MB at most\n",

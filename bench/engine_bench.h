@@ -2,7 +2,7 @@
 // bench/engine_bench.h: how fast a model runs here: prefill, decode, load, memory.
 //
 // Prefill is one run of `prompt` tokens after `depth` tokens of context, decode `generate` single tokens after the same
-// context; both `repeat` times, after one round that is not counted. Tokens are arbitrary ids: speed does not depend on
+// context, in each of `batch` timelines at once (tokens per second count them all); both `repeat` times, after one round that is not counted. Tokens are arbitrary ids: speed does not depend on
 // text. Bytes of a decoded token are the weights that it reads plus the cache rows at half-way; their rate is compared with
 // this machine's read bandwidth, measured just before with the same number of threads. On a GPU the bandwidth is that of a
 // large copy, read and written bytes counted.
@@ -26,6 +26,7 @@ struct EngineBenchOptions {
   std::string shape, weight_type = "bf16";     // a shape in place of a model: arbitrary weights on the GPU
   bool profile = false;                        // a table of the GPU's kernels
   int repeat = 5;
+  int batch = 1;                               // timelines that decode together, all after the same context
 };
 
 struct Spread {

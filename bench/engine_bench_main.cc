@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine_bench [--cuda] [--shape=NAME] [--type=TYPE] [--profile] [--text] MODEL [prompt=512] [generate=64] [depth=0] [threads=0]
+// engine_bench [--cuda] [--shape=NAME] [--type=TYPE] [--profile] [--batch=N] [--text] MODEL [prompt=512] [generate=64] [depth=0] [threads=0]
 // [repeat=5]: one JSON line, or text. The same measurement as `graft model bench`, for builds of the engine alone. With a
 // shape, MODEL is "-".
 #include <charconv>
@@ -20,6 +20,10 @@ int main(int argc, char** argv) {
     if (flag == "--cuda") options.backend = engine::Backend::kCuda;
     else if (flag.starts_with("--shape=")) options.shape = flag.substr(8);
     else if (flag.starts_with("--type=")) options.weight_type = flag.substr(7);
+    else if (flag.starts_with("--batch=")) {
+      const char* const end = argv[at] + flag.size();
+      usable = usable && std::from_chars(argv[at] + 8, end, options.batch).ptr == end;
+    }
     else if (flag == "--profile") options.profile = true;
     else if (flag == "--text") text = true;
     else usable = false;
@@ -32,7 +36,7 @@ int main(int argc, char** argv) {
     usable = std::from_chars(argv[at], end, *fields[i]).ptr == end;
   }
   if (!usable) {
-    std::fprintf(stderr, "usage: engine_bench [--cuda] [--shape=NAME] [--type=TYPE] [--profile] [--text] MODEL [prompt] [generate] "
+    std::fprintf(stderr, "usage: engine_bench [--cuda] [--shape=NAME] [--type=TYPE] [--profile] [--batch=N] [--text] MODEL [prompt] [generate] "
                          "[depth] [threads] [repeat]\n");
     return 2;
   }

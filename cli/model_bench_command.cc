@@ -145,6 +145,9 @@ void add_model_bench_command(CLI::App& app, Context& context) {
   measure->add_option("--prompt", options->bench.prompt, "Tokens of prefill")->check(CLI::NonNegativeNumber)->capture_default_str();
   measure->add_option("--generate", options->bench.generate, "Tokens to decode")->check(CLI::NonNegativeNumber)->capture_default_str();
   measure->add_option("--depth", options->bench.depth, "Tokens of context before both")->check(CLI::NonNegativeNumber)->capture_default_str();
+  measure->add_option("--batch", options->bench.batch, "Timelines that decode together; the tokens of all count")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
   measure->add_option("--threads", options->bench.threads, "0: all cores")->check(CLI::NonNegativeNumber)->capture_default_str();
   measure->add_option("--repeat", options->bench.repeat, "Rounds that count")->check(CLI::PositiveNumber)->capture_default_str();
   measure->add_option("--shape", options->bench.shape, "In place of MODEL: a well-known model's shape with arbitrary weights, on the GPU")

@@ -42,6 +42,13 @@ class BlockCache : public Cache {
   // `first` are as they were. std::bad_alloc where there is no memory; the cache is as before then.
   void make_writable(int64_t first, int64_t n);
 
+  // The same for all that a pass will write.
+  static void make_writable(const ForwardRequest& request) {
+    const auto n = static_cast<int64_t>(request.tokens.size());
+    if (request.batch.empty()) return static_cast<BlockCache*>(request.cache)->make_writable(request.position, n);
+    for (const BatchPlace& place : request.batch) static_cast<BlockCache*>(place.cache)->make_writable(place.position, 1);
+  }
+
   // A position that was made writable, or is held. New rows are zero.
   float* row(int64_t layer, int64_t position) {
     return starts_[static_cast<size_t>(position / kBlockPositions)] + layer_offset(layer) + position % kBlockPositions * width_;

@@ -111,6 +111,12 @@ class PackagedEngine : public Engine {
     return checked(n_ctx, [&] { return make_session(shared_from_this(), shared_, n_ctx); });
   }
 
+  base::Status step(std::span<Session* const> sessions, std::span<const Token> tokens, std::stop_token stop) const override {
+    for (const Session* session : sessions)
+      if (&session->engine() != this) return base::invalid("step: one of the sessions belongs to another engine.");
+    return step_sessions(shared_, sessions, tokens, stop);
+  }
+
   base::Result<std::unique_ptr<Session>> restore_session(const std::filesystem::path& path, int n_ctx) const override {
     auto restored = [&]() -> base::Result<std::unique_ptr<Session>> {
       const auto file = base::MappedFile::open(path);

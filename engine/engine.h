@@ -117,6 +117,10 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   virtual uint64_t session_bytes(int n_ctx) const = 0;
   virtual base::Result<std::unique_ptr<Session>> open_session(int n_ctx) const = 0;
+  // Takes each of `sessions`, which are this engine's and all different, one token further, as append() of its token would, with the same
+  // bits. On a CPU the weights are read once for all of them. All or none: after an error no session holds its token, and none has
+  // logits. kExhausted where one is full.
+  virtual inline base::Status step(std::span<Session* const> sessions, std::span<const Token> tokens, std::stop_token stop) const;
   // A session that Session::save() wrote, exactly as it was: its tokens, its logits, and what comes after are the same bits. `n_ctx` 0:
   // as large as it was. kCorrupt: damaged; kInvalidArgument: of another model, another way of computing (docs/session-files.md),
   // or larger than `n_ctx`; kNotFound, kDenied, kIo.
@@ -160,6 +164,10 @@ class Session {
   // Logits after the last evaluated token, [n_vocab]; empty before the first and after a rewind. Valid until the next call.
   virtual std::span<const float> logits() const = 0;
 };
+
+inline base::Status Engine::step(std::span<Session* const>, std::span<const Token>, std::stop_token) const {
+  return base::invalid("This engine takes one session at a time.");
+}
 
 inline base::Result<std::unique_ptr<Session>> Engine::restore_session(const std::filesystem::path&, int) const {
   return base::invalid("Sessions of this model cannot be restored.");

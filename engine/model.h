@@ -50,6 +50,12 @@ class Cache {
   virtual void read(int64_t n, std::span<const std::byte> stored) { static_cast<void>(n), static_cast<void>(stored); }
 };
 
+// Where a token of a batch goes: the cache holds all before `position`, which is within its n_ctx.
+struct BatchPlace {
+  Cache* cache = nullptr;
+  int64_t position = 0;
+};
+
 struct ForwardRequest {
   std::span<const int32_t> tokens;  // 1 .. max_tokens(), ids in range
   int64_t position = 0;             // of the first token; the cache holds all before it; the end is within n_ctx
@@ -57,12 +63,20 @@ struct ForwardRequest {
   float* logits = nullptr;          // [n_vocab] of the last token, or [tokens, n_vocab]; null: none wanted
   bool all_logits = false;
   std::stop_token stop;             // looked at between layers
+  // Empty, or a place for each token in a timeline of its own; then `position` and `cache` mean nothing. No two places share a
+  // cache, there are at most max_batch(), and `all_logits` is set.
+  std::span<const BatchPlace> batch = {};
+
+  Cache* cache_of(int64_t token) const { return batch.empty() ? cache : batch[static_cast<size_t>(token)].cache; }
+  int64_t position_of(int64_t token) const { return batch.empty() ? position + token : batch[static_cast<size_t>(token)].position; }
 };
 
 class Model {
  public:
   virtual ~Model() = default;
   virtual int max_tokens() const = 0;
+  // Timelines that one forward() takes a token further. Each gets the bits that it would get alone.
+  virtual int max_batch() const { return 1; }
   virtual std::unique_ptr<Cache> make_cache(int64_t n_ctx) const = 0;
   virtual uint64_t cache_bytes(int64_t n_ctx) const = 0;
   // False when stopped; the cache then holds `position` tokens, as after rewind(position). std::bad_alloc where there is no

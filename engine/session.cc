@@ -2,6 +2,7 @@
 #include "engine/session.h"
 
 #include <algorithm>
+#include <functional>
 #include <mutex>
 #include <new>
 #include <string>
@@ -11,6 +12,20 @@
 
 namespace engine {
 namespace {
+
+base::Status forward(SharedModel& shared, const ForwardRequest& request) {
+  try {
+    if (request.stop.stop_requested()) return base::cancelled();
+    const std::lock_guard turn(shared.turn);
+    return shared.model->forward(request) ? base::ok() : base::cancelled();
+  } catch (const DeviceFailure& failure) {
+    return base::Error{base::ErrorCode::kInternal,
+                       std::string("The GPU failed: ") + failure.what() + ". Start again, with --backend cpu if it stays so."};
+  } catch (const std::bad_alloc&) {
+    return base::Error{base::ErrorCode::kExhausted, "There is no memory left for the next " + std::to_string(request.tokens.size()) +
+                                                        " tokens. Close sessions or shorten the text."};
+  }
+}
 
 class TimelineSession : public Session {
  public:
@@ -62,15 +77,7 @@ class TimelineSession : public Session {
       request.logits = request.all_logits ? all_logits.data() : last ? logits_.data() : nullptr;
       request.stop = stop;
       has_logits_ = false;
-      try {
-        if (stop.stop_requested() || !forward(request)) return base::cancelled();
-      } catch (const DeviceFailure& failure) {
-        return base::Error{base::ErrorCode::kInternal, std::string("The GPU failed: ") + failure.what() +
-                                                           ". Start again, with --backend cpu if it stays so."};
-      } catch (const std::bad_alloc&) {
-        return base::Error{base::ErrorCode::kExhausted, "There is no memory left for token " + std::to_string(tokens_.size() + n) +
-                                                            " of the context. Close sessions or shorten the text."};
-      }
+      if (base::Status ran = forward(shared_, request); !ran) return ran;
       tokens_.insert(tokens_.end(), tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(n));
       if (request.all_logits) {
         if (last) std::copy_n(all_logits.begin() + static_cast<std::ptrdiff_t>((n - 1) * n_vocab), n_vocab, logits_.begin());
@@ -125,18 +132,49 @@ class TimelineSession : public Session {
     return (*opened)->profile_step(*shared_.model, *cache_, static_cast<int64_t>(tokens_.size()));
   }
 
+  // One token for each of several timelines; all or none.
+  static base::Status step(SharedModel& shared, std::span<TimelineSession* const> sessions, std::span<const Token> tokens, std::stop_token stop) {
+    const size_t n_vocab = static_cast<size_t>(shared.n_vocab), at_once = static_cast<size_t>(shared.model->max_batch());
+    std::vector<BatchPlace> places;
+    for (TimelineSession* session : sessions) {
+      session->has_logits_ = false;
+      places.push_back({session->cache_.get(), static_cast<int64_t>(session->tokens_.size())});
+    }
+    std::vector<float> logits(std::min(at_once, sessions.size()) * n_vocab);
+    for (size_t first = 0; first < sessions.size(); first += at_once) {
+      const size_t n = std::min(at_once, sessions.size() - first);
+      ForwardRequest request;
+      request.tokens = tokens.subspan(first, n);
+      if (n == 1) {
+        request.cache = places[first].cache;
+        request.position = places[first].position;
+      } else {
+        request.batch = std::span(places).subspan(first, n);
+        request.all_logits = true;
+      }
+      request.logits = logits.data();
+      request.stop = stop;
+      if (base::Status ran = forward(shared, request); !ran) {
+        for (TimelineSession* session : sessions)  // earlier parts of the batch went through
+          session->tokens_.resize(static_cast<size_t>(session->cache_->rewind(static_cast<int64_t>(session->tokens_.size()))));
+        return ran;
+      }
+      for (size_t i = 0; i < n; ++i) std::copy_n(logits.begin() + static_cast<std::ptrdiff_t>(i * n_vocab), n_vocab, sessions[first + i]->logits_.begin());
+    }
+    for (size_t i = 0; i < sessions.size(); ++i) {
+      sessions[i]->tokens_.push_back(tokens[i]);
+      sessions[i]->has_logits_ = true;
+    }
+    return base::ok();
+  }
+
   void rewind(int n_tokens) override {
     const int64_t wanted = std::min(static_cast<int64_t>(tokens_.size()), static_cast<int64_t>(std::max(0, n_tokens)));
     if (wanted < static_cast<int64_t>(tokens_.size())) tokens_.resize(static_cast<size_t>(cache_->rewind(wanted)));
     has_logits_ = false;
   }
 
- private:
-  bool forward(const ForwardRequest& request) {
-    const std::lock_guard turn(shared_.turn);
-    return shared_.model->forward(request);
-  }
-
+  // Whether `tokens` fit after `held` others and are in the vocabulary.
   base::Status check(std::span<const Token> tokens, size_t held) const {
     if (held + tokens.size() > static_cast<size_t>(n_ctx_))
       return base::Error{base::ErrorCode::kExhausted,
@@ -149,6 +187,7 @@ class TimelineSession : public Session {
     return base::ok();
   }
 
+ private:
   const std::shared_ptr<const Engine> engine_;
   SharedModel& shared_;
   const int n_ctx_;
@@ -167,6 +206,20 @@ uint64_t session_bytes(const SharedModel& shared, int n_ctx) {
 
 std::unique_ptr<Session> make_session(std::shared_ptr<const Engine> engine, SharedModel& shared, int n_ctx) {
   return std::make_unique<TimelineSession>(std::move(engine), shared, n_ctx, shared.model->make_cache(n_ctx));
+}
+
+base::Status step_sessions(SharedModel& shared, std::span<Session* const> sessions, std::span<const Token> tokens, std::stop_token stop) {
+  if (sessions.size() != tokens.size())
+    return base::invalid("step: " + std::to_string(tokens.size()) + " tokens were given for " + std::to_string(sessions.size()) + " sessions.");
+  std::vector<TimelineSession*> timelines;
+  for (size_t i = 0; i < sessions.size(); ++i) {
+    timelines.push_back(static_cast<TimelineSession*>(sessions[i]));
+    if (base::Status bad = timelines.back()->check(tokens.subspan(i, 1), timelines.back()->tokens().size()); !bad) return bad;
+  }
+  std::vector<TimelineSession*> sorted = timelines;
+  std::sort(sorted.begin(), sorted.end(), std::less<>());
+  if (std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end()) return base::invalid("step: a session was given twice.");
+  return TimelineSession::step(shared, timelines, tokens, stop);
 }
 
 base::Result<std::unique_ptr<Session>> make_session(std::shared_ptr<const Engine> engine, SharedModel& shared, int n_ctx, SessionImage image) {

@@ -6,7 +6,7 @@
 // barrier. With more tokens they are split by token.
 //
 // Results  A token's hidden state goes through the same additions in the same order whatever the chunk, the number of
-//          threads, and whether weights are packed: decoding equals prefill bit for bit. A family's own steps keep that.
+//          threads, whether weights are packed, and what other timelines share a batch: decoding equals prefill bit for bit. A family's own steps keep that.
 #pragma once
 #include <atomic>
 #include <vector>
@@ -34,6 +34,7 @@ class FastPass : public Model {
   static constexpr int64_t kTilePanels = 4;  // panels of a many-token product that go through a tile at once
 
   int max_tokens() const final { return kChunk; }
+  int max_batch() const final { return kChunk; }
   bool forward(const ForwardRequest& request) final;
 
   // The steps below are for the family's own code and its parts (FeedForward). All workers call them alike.

@@ -61,14 +61,14 @@ std::unique_ptr<Cache> DeepseekV2Fast::make_cache(int64_t n_ctx) const {
 uint64_t DeepseekV2Fast::cache_bytes(int64_t n_ctx) const { return BlockCache::bytes(config_.n_layers, cache_width_ + index_width_, n_ctx); }
 
 void DeepseekV2Fast::begin(const ForwardRequest& request) {
-  static_cast<BlockCache&>(*request.cache).make_writable(request.position, n_tokens());
-  if (config_.index_topk != 0) index_scores_.resize(static_cast<size_t>(request.position + n_tokens()));
-  for (int64_t t = 0; t < n_tokens(); ++t) rope_.angles(request.position + t, turns_.data() + t * rope_.n_pairs());
+  BlockCache::make_writable(request);
+  if (config_.index_topk != 0) index_scores_.resize(static_cast<size_t>(request.position_of(0) + 1));
+  for (int64_t t = 0; t < n_tokens(); ++t) rope_.angles(request.position_of(t), turns_.data() + t * rope_.n_pairs());
 }
 
 bool DeepseekV2Fast::layer(const Worker& worker, int l, const ForwardRequest& request) {
   const PackedLayer& layer = layers_[static_cast<size_t>(l)];
-  if (!attention(worker, layer, {static_cast<BlockCache&>(*request.cache), l, request.position})) return false;
+  if (!attention(worker, layer, {request, l})) return false;
   feed_forward_.add(worker, layer.ff);
   return true;
 }

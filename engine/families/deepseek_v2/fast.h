@@ -30,9 +30,12 @@ class DeepseekV2Fast : public FastPass {
 
   // fast_attention.cc. What a step needs of the pass beside the team's buffers.
   struct Place {
-    BlockCache& cache;
-    int64_t layer, position;
-    float* row(int64_t token) const { return cache.row(layer, position + token); }
+    const ForwardRequest& request;
+    int64_t layer;
+    bool batch() const { return !request.batch.empty(); }  // each token has a cache of its own
+    BlockCache& cache(int64_t token) const { return static_cast<BlockCache&>(*request.cache_of(token)); }
+    int64_t position(int64_t token) const { return request.position_of(token); }
+    float* row(int64_t token) const { return cache(token).row(layer, position(token)); }
   };
 
   // fast_indexer.cc: V3.2's choice of cache rows.
@@ -55,6 +58,7 @@ class DeepseekV2Fast : public FastPass {
   void attend_heads(const Worker& worker, const PackedLayer& layer, const Place& place);
   void attend_chunk(const Worker& worker, const PackedLayer& layer, const Place& place);
   void attend_tokens(const Worker& worker, const PackedLayer& layer, const Place& place);
+  void attend_batch(const Worker& worker, const PackedLayer& layer, const Place& place);
   void attend_rows(const PackedLayer& layer, int64_t first_row, int n_rows, const Place& place, const Listed& listed);
 
   const DeepseekV2Config config_;

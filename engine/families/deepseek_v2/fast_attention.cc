@@ -102,21 +102,22 @@ void DeepseekV2Fast::split_query(const PackedLayer& layer, int64_t t, int64_t h)
 }
 
 // Queries [first_row, first_row + n_rows), counted over tokens and heads; results in latents_, 8-bit where v_b wants it.
-// With a list of rows the queries are of one token.
+// With a list of rows, and in a batch, the queries are of one token.
 void DeepseekV2Fast::attend_rows(const PackedLayer& layer, int64_t first_row, int n_rows, const Place& place,
                                  const Listed& listed) {
   int32_t n_visible[kMaxAttentionRows];
   for (int r = 0; r < n_rows; ++r)
-    n_visible[r] = listed.rows ? listed.n : static_cast<int32_t>(place.position + (first_row + r) / config_.n_heads + 1);
+    n_visible[r] = listed.rows ? listed.n : static_cast<int32_t>(place.position((first_row + r) / config_.n_heads) + 1);
+  BlockCache& cache = place.cache(first_row / config_.n_heads);
   float* out = latents_.row(0) + first_row * latent_width_;
   AttentionRows rows;
   rows.queries = queries_.data() + first_row * cache_width_;
   rows.n_rows = n_rows;
   rows.n_visible = n_visible;
-  rows.keys = rows.values = place.cache.row(place.layer, 0);
-  rows.key_stride = rows.value_stride = place.cache.width();
-  rows.blocks = listed.rows ? nullptr : place.cache.blocks();
-  rows.block_offset = place.cache.layer_offset(place.layer);
+  rows.keys = rows.values = cache.row(place.layer, 0);
+  rows.key_stride = rows.value_stride = cache.width();
+  rows.blocks = listed.rows ? nullptr : cache.blocks();
+  rows.block_offset = cache.layer_offset(place.layer);
   rows.width = cache_width_;
   rows.list = listed.rows;
   rows.value_width = latent_width_;
@@ -151,13 +152,27 @@ void DeepseekV2Fast::attend_heads(const Worker& worker, const PackedLayer& layer
 void DeepseekV2Fast::attend_tokens(const Worker& worker, const PackedLayer& layer, const Place& place) {
   const int64_t heads = config_.n_heads;
   int64_t n_whole = 0;  // tokens that see everything before them
-  while (n_whole < n_tokens() && !chooses(place.position + n_whole + 1)) ++n_whole;
+  while (n_whole < n_tokens() && !chooses(place.position(n_whole) + 1)) ++n_whole;
   for (int64_t r = worker.index * kMaxAttentionRows; r < n_whole * heads; r += int64_t{worker.count} * kMaxAttentionRows)
     attend_rows(layer, r, static_cast<int>(std::min<int64_t>(kMaxAttentionRows, n_whole * heads - r)), place, {});
   for (int64_t t = n_whole + worker.index; t < n_tokens(); t += worker.count) {
     const Listed listed = choose_rows(worker, t, place);
     for (int64_t h = 0; h < heads; h += kMaxAttentionRows)
       attend_rows(layer, t * heads + h, static_cast<int>(std::min<int64_t>(kMaxAttentionRows, heads - h)), place, listed);
+  }
+}
+
+// The same in a batch: each token sees a cache of its own.
+void DeepseekV2Fast::attend_batch(const Worker& worker, const PackedLayer& layer, const Place& place) {
+  const int64_t heads = config_.n_heads;
+  int64_t turn = 0;
+  for (int64_t t = 0; t < n_tokens(); ++t) {
+    const bool some = chooses(place.position(t) + 1);  // then one worker chooses for all heads
+    if (some && turn++ % worker.count != worker.index) continue;
+    const Listed listed = some ? choose_rows(worker, t, place) : Listed();
+    for (int64_t h = 0; h < heads; h += kMaxAttentionRows)
+      if (some || turn++ % worker.count == worker.index)
+        attend_rows(layer, t * heads + h, static_cast<int>(std::min<int64_t>(kMaxAttentionRows, heads - h)), place, listed);
   }
 }
 
@@ -182,7 +197,10 @@ void DeepseekV2Fast::attend_chunk(const Worker& worker, const PackedLayer& layer
              queries_.data() + h * cache_width_ + first * kPanelRows, heads * cache_width_);
   });
   worker.barrier();
-  attend_tokens(worker, layer, place);
+  if (place.batch())
+    attend_batch(worker, layer, place);
+  else
+    attend_tokens(worker, layer, place);
   worker.barrier();
   per_head(layer.v_b, [&](const PackedMatrix& v_b, int64_t h, int64_t first, int64_t last) {
     multiply(worker, v_b, first, last, latents_.from(0).columns(h * latent_width_), n_tokens(),

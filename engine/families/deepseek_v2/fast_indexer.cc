@@ -45,12 +45,12 @@ void DeepseekV2Fast::score_rows(const Worker& worker, int64_t t, const Place& pl
   for (int64_t s = first, end = 0; s < last; s = end) {  // rows follow each other within a block
     end = std::min((s / BlockCache::kBlockPositions + 1) * BlockCache::kBlockPositions, last);
     kernels().index_scores({own.queries.data(), own.weights.data(), config_.index_heads, index_width_,
-                            place.cache.row(place.layer, s) + cache_width_, place.cache.width(), end - s, scores + s});
+                            place.cache(t).row(place.layer, s) + cache_width_, place.cache(t).width(), end - s, scores + s});
   }
 }
 
 DeepseekV2Fast::Listed DeepseekV2Fast::choose_rows(const Worker& worker, int64_t t, const Place& place) {
-  const int64_t n_visible = place.position + t + 1;
+  const int64_t n_visible = place.position(t) + 1;
   if (!chooses(n_visible)) return {};
   Choice& own = choices_[static_cast<size_t>(worker.index)];
   float* scores = index_scores_.data();
@@ -65,7 +65,7 @@ DeepseekV2Fast::Listed DeepseekV2Fast::choose_rows(const Worker& worker, int64_t
   }
   select_rows(scores, n_visible, config_.index_topk, own.rows);
   own.list.clear();
-  for (const int64_t s : own.rows) own.list.push_back(place.cache.row(place.layer, s));
+  for (const int64_t s : own.rows) own.list.push_back(place.cache(t).row(place.layer, s));
   return {own.list.data(), static_cast<int32_t>(own.list.size())};
 }
 

@@ -71,20 +71,22 @@ class GroupedFast : public FastPass {
 
  private:
   void begin(const ForwardRequest& request) override {
-    static_cast<BlockCache&>(*request.cache).make_writable(request.position, n_tokens());
-    for (int64_t t = 0; t < n_tokens(); ++t) rope_.angles(request.position + t, turns_.data() + t * rope_.n_pairs());
+    BlockCache::make_writable(request);
+    for (int64_t t = 0; t < n_tokens(); ++t) rope_.angles(request.position_of(t), turns_.data() + t * rope_.n_pairs());
   }
 
   bool layer(const Worker& worker, int l, const ForwardRequest& request) override {
     const PackedLayer& layer = layers_[static_cast<size_t>(l)];
-    if (!attention(worker, layer, {static_cast<BlockCache&>(*request.cache), l, request.position})) return false;
+    if (!attention(worker, layer, {request, l})) return false;
     feed_forward_.add(worker, layer.ff);
     return true;
   }
 
   struct Place {
-    BlockCache& cache;
-    int64_t layer, position;
+    const ForwardRequest& request;
+    int64_t layer;
+    BlockCache& cache(int64_t token) const { return static_cast<BlockCache&>(*request.cache_of(token)); }
+    int64_t position(int64_t token) const { return request.position_of(token); }
   };
 
   bool attention(const Worker& worker, const PackedLayer& layer, const Place& place) {
@@ -119,11 +121,13 @@ class GroupedFast : public FastPass {
       for (int64_t g = 0; g < config_.n_kv_heads; ++g) finish_head(layer, t, g, place);
     worker.barrier();
     // Later rows see more of the cache: groups of rows are dealt out in turn.
-    const int64_t n_rows = n_tokens() * group_;
+    // In a batch each token sees a cache of its own, and a call of the kernel one cache.
+    const int64_t n_rows = n_tokens() * group_, rows_of_a_cache = place.request.batch.empty() ? n_rows : group_;
     int64_t turn = 0;
     for (int64_t g = 0; g < config_.n_kv_heads; ++g)
-      for (int64_t r = 0; r < n_rows; r += kMaxAttentionRows)
-        if (turn++ % worker.count == worker.index) attend(layer, g, r, std::min(n_rows, r + kMaxAttentionRows), place);
+      for (int64_t begin = 0; begin < n_rows; begin += rows_of_a_cache)
+        for (int64_t r = begin, end = begin + rows_of_a_cache; r < end; r += kMaxAttentionRows)
+          if (turn++ % worker.count == worker.index) attend(layer, g, r, std::min(end, r + kMaxAttentionRows), place);
   }
 
   // Queries, key and value of key head g and token t: bias, norm, rotation; queries scaled and in rows, the rest in the cache.
@@ -134,7 +138,7 @@ class GroupedFast : public FastPass {
       for (int64_t i = 0; i < d_; ++i) to[i] = bias.empty() ? from[i] : from[i] + bias[static_cast<size_t>(at + i)];
       if (!norm.empty()) kernels().rms_norm(to, norm.data(), d_, config_.rms_eps, to);
     };
-    float* row = place.cache.row(place.layer * config_.n_kv_heads + g, place.position + t);
+    float* row = place.cache(t).row(place.layer * config_.n_kv_heads + g, place.position(t));
     finish(k_.data() + t * kv_width_ + g * d_, layer.k_bias, g * d_, layer.k_norm, row);
     rotate(row);
     finish(v_.data() + t * kv_width_ + g * d_, layer.v_bias, g * d_, {}, row + padded_);
@@ -157,22 +161,23 @@ class GroupedFast : public FastPass {
     float sinks[kMaxAttentionRows];
     const int64_t window = config_.window[static_cast<size_t>(place.layer)];
     for (int64_t r = first; r < last; ++r) {
-      const auto seen = static_cast<int32_t>(place.position + r / group_ + 1);
+      const auto seen = static_cast<int32_t>(place.position(r / group_) + 1);
       n_visible[r - first] = seen;
       first_visible[r - first] = window == 0 ? 0 : std::max(0, seen - static_cast<int32_t>(window));
       if (!layer.sinks.empty()) sinks[r - first] = layer.sinks[static_cast<size_t>(g * group_ + r % group_)];
     }
     float* out = results_.data() + (g * kChunk * group_ + first) * padded_;
+    BlockCache& cache = place.cache(first / group_);
     AttentionRows rows;
     rows.queries = query_row(g, first);
     rows.n_rows = static_cast<int>(last - first);
     rows.n_visible = n_visible;
     rows.first_visible = window == 0 ? nullptr : first_visible;
-    rows.keys = place.cache.row(place.layer * config_.n_kv_heads + g, 0);
+    rows.keys = cache.row(place.layer * config_.n_kv_heads + g, 0);
     rows.values = rows.keys + padded_;
-    rows.blocks = place.cache.blocks();
-    rows.block_offset = place.cache.layer_offset(place.layer * config_.n_kv_heads + g);
-    rows.key_stride = rows.value_stride = place.cache.width();
+    rows.blocks = cache.blocks();
+    rows.block_offset = cache.layer_offset(place.layer * config_.n_kv_heads + g);
+    rows.key_stride = rows.value_stride = cache.width();
     rows.width = rows.value_width = padded_;
     rows.sinks = layer.sinks.empty() ? nullptr : sinks;
     rows.out = out;
