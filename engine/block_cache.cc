@@ -26,6 +26,16 @@ std::unique_ptr<Cache> BlockCache::fork(int64_t n) const {
   return other;
 }
 
+// Lets go of what others hold too; blocks of its own will be written again.
+int64_t BlockCache::rewind(int64_t n) {
+  for (auto b = static_cast<size_t>((n + kBlockPositions - 1) / kBlockPositions); b < blocks_.size(); ++b)
+    if (blocks_[b].use_count() > 1) {
+      blocks_[b].reset();
+      starts_[b] = nullptr;
+    }
+  return n;
+}
+
 void BlockCache::make_writable(int64_t first, int64_t n) {
   for (int64_t begin = first / kBlockPositions * kBlockPositions; begin < first + n; begin += kBlockPositions) {
     const auto b = static_cast<size_t>(begin / kBlockPositions);

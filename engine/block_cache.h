@@ -30,7 +30,7 @@ class BlockCache : public Cache {
   }
 
   int64_t n_ctx() const override { return n_ctx_; }
-  int64_t rewind(int64_t n) override { return n; }  // later rows are written anew before they are read
+  int64_t rewind(int64_t n) override;  // to `n`: later rows are written anew before they are read
   std::unique_ptr<Cache> fork(int64_t n) const override;
   uint64_t memory_bytes() const override;
   std::string layout() const override;
