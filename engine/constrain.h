@@ -34,8 +34,12 @@ class Constraint : public std::enable_shared_from_this<Constraint> {
  public:
   using Made = base::Result<std::shared_ptr<const Constraint>>;
 
+  // The JSON texts that are valid under `schema`, itself JSON.
+  static Made from_json_schema(std::string_view schema, std::shared_ptr<const Vocabulary> vocabulary);
   // The texts that `pattern` (ECMA-262) matches from end to end.
   static Made from_regex(std::string_view pattern, std::shared_ptr<const Vocabulary> vocabulary);
+  // The texts of rule `root` of a grammar in GBNF, as llama.cpp reads it.
+  static Made from_grammar(std::string_view grammar, std::shared_ptr<const Vocabulary> vocabulary);
   // One of `choices`, each at least one byte.
   static Made from_choices(std::span<const std::string> choices, std::shared_ptr<const Vocabulary> vocabulary);
   // One of `names`, and then nothing or any text that does not go on with the name: what may follow `.` in a program.

@@ -200,6 +200,9 @@ struct GenerateOptions {
   // The same tokens come out with and without, for every seed; drafts that cost more than they save are switched off by
   // measurement. 0: none. Without effect on a GPU, where a pass over several tokens rounds differently.
   int max_draft_tokens = 0;
+  // Borrowed for the call; null: none. Each token is one that it allows, and moves it on; a token that ends the text comes only
+  // where the constraint may end. Where nothing may follow any more, generation ends with kEndOfText. See engine/constrain.h.
+  ConstraintState* constraint = nullptr;
   std::vector<std::string> stop;  // generation ends before the first of these in the text
   // May change the logits, [n_vocab], that the next token is chosen by, after `so_far` of this generation; -inf rules a token
   // out, one must stay. logprob is then of the changed distribution.
@@ -211,7 +214,7 @@ struct GenerateOptions {
 struct Generated {
   std::string text;           // cut before a stop string; always whole UTF-8 characters
   std::vector<Token> tokens;  // as sampled, the one that ended the text included
-  double logprob = 0.0;       // natural log, sum over `tokens`, of the model's own distribution: before all of SamplingOptions
+  double logprob = 0.0;       // natural log, sum over `tokens`, of the model's own distribution: before constraint and SamplingOptions
   std::vector<double> token_logprobs;  // of each of `tokens`
   std::vector<std::vector<TokenLogprob>> top_logprobs;  // n_top_logprobs for each of `tokens`, likeliest first
   int64_t n_drafted = 0, n_accepted = 0;  // tokens that were drafted, and of these those that became output

@@ -2,9 +2,13 @@
 // generate() and continuation_logprob() of engine/engine.h, over any Session.
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <optional>
 #include <string>
 
 #include "base/utf8.h"
+#include "engine/constrain.h"
+#include "engine/constrain/vocabulary.h"
 #include "engine/engine.h"
 #include "engine/kernels/softmax.h"
 #include "engine/lookahead.h"
@@ -76,6 +80,31 @@ base::Error not_numbers() {
           "The model's output is not a number. Its weights may be damaged: run `graft model info` on it."};
 }
 
+// Logits of what the constraint allows, NaN for the rest, which no way of sampling takes.
+class AllowedLogits {
+ public:
+  explicit AllowedLogits(const ConstraintState& state) : state_(state), bits_(state.constraint().vocabulary().mask_words()) {}
+  // Nothing where no token may follow.
+  base::Result<std::span<const float>> of(std::span<const float> logits) {
+    if (logits.size() != static_cast<size_t>(state_.constraint().vocabulary().n_tokens()))
+      return base::invalid("generate: the constraint was made for another vocabulary than this model's.");
+    if (base::Status made = state_.mask(bits_); !made) return std::move(made).error();
+    allowed_.assign(logits.begin(), logits.end());
+    bool some = false;
+    for (size_t i = 0; i < allowed_.size(); ++i) {
+      const bool allowed = bits_[i / 32] >> (i % 32) & 1;
+      some |= allowed;
+      if (!allowed) allowed_[i] = std::numeric_limits<float>::quiet_NaN();
+    }
+    return some ? std::span<const float>(allowed_) : std::span<const float>();
+  }
+
+ private:
+  const ConstraintState& state_;
+  std::vector<uint32_t> bits_;
+  std::vector<float> allowed_;
+};
+
 base::Status check_room(const Session& session, size_t prompt, size_t more) {
   if (prompt + more <= static_cast<size_t>(session.n_ctx())) return base::ok();
   return base::Error{base::ErrorCode::kExhausted,
@@ -102,6 +131,8 @@ base::Result<Generated> generate(Session& session, std::span<const Token> prompt
   Lookahead ahead(session, prompt, static_cast<size_t>(std::max(0, options.max_draft_tokens)));
   GrowingText growing;
   std::vector<float> adjusted;
+  std::optional<AllowedLogits> allowed;
+  if (options.constraint != nullptr) allowed.emplace(*options.constraint);
   std::span<const float> logits = ahead.first();
   for (size_t i = 0; i < max_tokens; ++i) {
     if (stop.stop_requested()) return base::cancelled();
@@ -117,7 +148,22 @@ base::Result<Generated> generate(Session& session, std::span<const Token> prompt
     }
     const double total = log_sum_exp(logits.data(), static_cast<int64_t>(logits.size()));
     if (!std::isfinite(total)) return not_numbers();
-    const Token token = sampler.sample(logits);
+    std::span<const float> choices = logits;
+    if (allowed) {
+      auto masked = allowed->of(logits);
+      if (!masked) return std::move(masked).error();
+      choices = *masked;
+      if (choices.empty()) {
+        auto whole = options.constraint->can_end();
+        if (!whole) return std::move(whole).error();
+        if (!*whole) return base::invalid("generate: no token of this model goes on with a text of the constraint.");
+        result.reason = StopReason::kEndOfText;
+        break;
+      }
+    }
+    const Token token = sampler.sample(choices);
+    if (allowed)
+      if (base::Status taken = options.constraint->accept(token); !taken) return std::move(taken).error().in("generate");
     result.tokens.push_back(token);
     result.token_logprobs.push_back(static_cast<double>(logits[static_cast<size_t>(token)]) - total);
     result.logprob += result.token_logprobs.back();

@@ -71,6 +71,11 @@ class Automaton {
     const uint32_t to = targets_[states_[state].targets + classes_[states_[state].classes][byte]];
     return to != kUnknown ? to : make_target(state, byte);
   }
+  // Bytes of one class lead to one state.
+  const std::array<uint8_t, 256>& classes(StateId state) {
+    if (states_[state].classes == kUnknown) prepare(state);
+    return classes_[states_[state].classes];
+  }
   // Whether the empty string may follow.
   bool can_end(StateId state) const { return states_[state].can_end; }
   std::span<const Item> items(StateId state) const {

@@ -5,7 +5,9 @@
 
 #include "base/strings.h"
 #include "engine/constrain/core.h"
+#include "engine/constrain/grammar.h"
 #include "engine/constrain/regex.h"
+#include "engine/constrain/schema.h"
 
 namespace engine {
 namespace {
@@ -83,9 +85,21 @@ const Vocabulary& Constraint::vocabulary() const {
   return core_->masks.vocabulary();
 }
 
+Constraint::Made Constraint::from_json_schema(std::string_view schema, std::shared_ptr<const Vocabulary> vocabulary) {
+  return ConstraintCore::make(std::move(vocabulary), "JSON Schema", [&](ExprStore& store, Automaton& automaton) {
+    return compile_schema(store, automaton, schema);
+  });
+}
+
 Constraint::Made Constraint::from_regex(std::string_view pattern, std::shared_ptr<const Vocabulary> vocabulary) {
   return ConstraintCore::make(std::move(vocabulary), "regular expression", [&](ExprStore& store, Automaton&) {
     return compile_regex(store, pattern, RegexMatch::kWhole, Spelling::kUtf8);
+  });
+}
+
+Constraint::Made Constraint::from_grammar(std::string_view grammar, std::shared_ptr<const Vocabulary> vocabulary) {
+  return ConstraintCore::make(std::move(vocabulary), "grammar", [&](ExprStore& store, Automaton& automaton) {
+    return compile_grammar(store, automaton, grammar);
   });
 }
 

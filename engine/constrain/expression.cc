@@ -33,13 +33,13 @@ class Level {
 }  // namespace
 
 ExprStore::ExprStore() : slots_(1024, kUnknown) {
-  intern({Kind::kVoid, 0, 0, 0, 0, 0}, {});
-  intern({Kind::kEpsilon, kNullable, 0, 0, 0, 0}, {});
+  intern({Kind::kVoid, kFinite, 0, 0, 0, 0}, {});
+  intern({Kind::kEpsilon, kNullable | kFinite, 0, 0, 0, 0}, {});
   sets_.push_back(ByteSet::all());
   set_ids_[mix(0, 0)].push_back(0);
   // kAnyBytes is the repeat of expression 3, which is made right after it.
   intern({Kind::kRepeat, kNullable, 2, 3, 0, kNoLimit}, {});
-  intern({Kind::kBytes, 0, 1, 0, 0, 0}, {});
+  intern({Kind::kBytes, kFinite, 1, 0, 0, 0}, {});
 }
 
 uint64_t ExprStore::hash(const Node& node, std::span<const ExprId> list) {
@@ -95,11 +95,11 @@ ExprId ExprStore::bytes(const ByteSet& set) {
   if (set == ByteSet::all()) h = mix(0, 0);
   std::vector<uint32_t>& ids = set_ids_[h];
   for (const uint32_t id : ids)
-    if (sets_[id] == set) return intern({Kind::kBytes, 0, 1, id, 0, 0}, {});
+    if (sets_[id] == set) return intern({Kind::kBytes, kFinite, 1, id, 0, 0}, {});
   const auto id = static_cast<uint32_t>(sets_.size());
   sets_.push_back(set);
   ids.push_back(id);
-  return intern({Kind::kBytes, 0, 1, id, 0, 0}, {});
+  return intern({Kind::kBytes, kFinite, 1, id, 0, 0}, {});
 }
 
 ExprId ExprStore::byte(int value) {
@@ -119,8 +119,8 @@ ExprId ExprStore::concat(ExprId a, ExprId b) {
   if (a == kEmptyText) return b;
   if (b == kEmptyText) return a;
   const Node &x = nodes_[a], &y = nodes_[b];
-  const auto flags =
-      static_cast<uint8_t>((x.flags & y.flags & kNullable) | ((x.flags | y.flags) & (kHasCalls | kMayBeDead)));
+  const auto flags = static_cast<uint8_t>((x.flags & y.flags & (kNullable | kFinite)) |
+                                          ((x.flags | y.flags) & (kHasCalls | kMayBeDead)));
   int height = x.height + 1;
   if (x.flags & kNullable) height = std::max<int>(height, y.height);
   return intern({Kind::kConcat, flags, static_cast<uint16_t>(height), a, b, 0}, {});
@@ -172,9 +172,10 @@ ExprId ExprStore::alt(std::vector<ExprId> parts) {
   flat.erase(std::unique(flat.begin(), flat.end()), flat.end());
   if (flat.empty()) return kNothing;
   if (flat.size() == 1) return flat[0];
-  uint8_t flags = 0;
+  uint8_t flags = kFinite;
   int height = 0;
   for (const ExprId id : flat) {
+    if ((nodes_[id].flags & kFinite) == 0) flags &= static_cast<uint8_t>(~kFinite);
     flags |= nodes_[id].flags & (kNullable | kHasCalls | kMayBeDead);
     height = std::max<int>(height, nodes_[id].height + 1);
   }
@@ -234,7 +235,8 @@ ExprId ExprStore::repeat(ExprId a, uint32_t min, uint32_t max) {
   const Node& node = nodes_[a];
   if (node.kind == Kind::kRepeat && min == 0 && max == kNoLimit && node.b <= 1 && node.c == kNoLimit)
     return repeat(node.a, 0, kNoLimit);
-  const auto flags = static_cast<uint8_t>((min == 0 ? kNullable : 0) | (node.flags & (kHasCalls | kMayBeDead)));
+  const auto flags = static_cast<uint8_t>((min == 0 ? kNullable : 0) |
+                                          (node.flags & (kHasCalls | kMayBeDead | (max == kNoLimit ? 0 : kFinite))));
   return intern({Kind::kRepeat, flags, static_cast<uint16_t>(node.height + 1), a, min, max}, {});
 }
 
@@ -534,6 +536,19 @@ bool ExprStore::search_alive(ExprId start) {
   }
   for (const ExprId id : queue) nodes_[id].flags |= kKnownDead;
   return false;
+}
+
+ExprId ExprStore::without_exceptions(ExprId a) {
+  const Node node = nodes_[a];
+  if (node.kind != Kind::kConcat || nodes_[node.a].kind != Kind::kBoth) return a;
+  ExprId repeated = kNothing;
+  for (const ExprId part : list_of(node.a)) {
+    const Node& n = nodes_[part];
+    if (n.kind == Kind::kComplement && (nodes_[n.a].flags & kFinite)) continue;
+    if (repeated != kNothing || n.kind != Kind::kRepeat || n.b != 0 || n.c != kNoLimit) return a;
+    repeated = part;
+  }
+  return repeated == kNothing ? a : concat(repeated, node.b);
 }
 
 bool ExprStore::matches(ExprId a, std::string_view text) {

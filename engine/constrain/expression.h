@@ -82,6 +82,8 @@ class ExprStore {
   // `calls`: whether what it unfolds to may call rules.
   ExprId unfolding(uint32_t family, uint32_t state, bool calls);
   uint32_t add_family(std::unique_ptr<Unfolding> family);
+  // For a family that knows its own number: add_family(nullptr) first.
+  void set_family(uint32_t family, std::unique_ptr<Unfolding> made) { families_[family] = std::move(made); }
   // One of many texts, each with what follows it; shared fronts are written once. Equal texts are alternatives.
   ExprId one_of(std::vector<std::pair<std::string_view, ExprId>> texts);
   // `a` without the empty string.
@@ -97,6 +99,9 @@ class ExprStore {
   std::span<const CallArc> calls(ExprId a);
   // Whether some string is in `a`; rules count as having one.
   bool alive(ExprId a);
+  // Where `a` is a repeat of anything any number of times, less finitely many texts, and then a tail: the same without
+  // the exception, else `a`. Both can be gone on with after the same texts.
+  ExprId without_exceptions(ExprId a);
   // Whether `text` is in `a`, which must not call rules.
   bool matches(ExprId a, std::string_view text);
 
@@ -110,7 +115,7 @@ class ExprStore {
 
  private:
   enum class Kind : uint8_t { kVoid, kEpsilon, kBytes, kConcat, kAlt, kBoth, kComplement, kRepeat, kCall, kUnfolding };
-  enum Flag : uint8_t { kNullable = 1, kHasCalls = 2, kMayBeDead = 4, kKnownAlive = 8, kKnownDead = 16 };
+  enum Flag : uint8_t { kNullable = 1, kHasCalls = 2, kMayBeDead = 4, kKnownAlive = 8, kKnownDead = 16, kFinite = 32 };
   struct Node {
     Kind kind;
     uint8_t flags;

@@ -2,6 +2,8 @@
 #include "engine/constrain/mask.h"
 
 #include <algorithm>
+#include <array>
+#include <unordered_set>
 
 namespace engine {
 namespace {
@@ -44,7 +46,13 @@ void set_bit(std::span<uint32_t> bits, Token token) {
 }  // namespace
 
 MaskMaker::MaskMaker(ExprStore& store, Automaton& automaton, std::shared_ptr<const Vocabulary> vocabulary)
-    : store_(store), automaton_(automaton), vocabulary_(std::move(vocabulary)), path_(vocabulary_->max_bytes() + 1) {}
+    : store_(store), automaton_(automaton), vocabulary_(std::move(vocabulary)), path_(vocabulary_->max_bytes() + 1) {
+  for (const Slice& slice : vocabulary_->slices())
+    if (slice.text != SliceText::kAny) {
+      int& most = max_plain_bytes_[slice.text == SliceText::kPlainUtf8];
+      most = std::max(most, slice.max_bytes);
+    }
+}
 
 void MaskMaker::mask(StateId state, std::span<uint32_t> bits) {
   if (const auto kept = masks_.find(state); kept != masks_.end()) {
@@ -131,43 +139,54 @@ void MaskMaker::walk(StateId state, const std::vector<TrieNode>& nodes, uint32_t
 }
 
 bool MaskMaker::takes_all(StateId state, const Slice& slice, bool without_end) {
-  const auto index = static_cast<uint64_t>(&slice - vocabulary_->slices().data());
-  if (slice.text == SliceText::kAny) return false;
-  const uint64_t key = uint64_t{state} << 8 | index << 1 | (without_end ? 1 : 0);
-  if (const auto kept = takes_all_.find(key); kept != takes_all_.end()) return kept->second;
-  const bool answer = search_takes_all(state, slice, without_end);
-  takes_all_.emplace(key, answer);
+  return slice.text != SliceText::kAny && plain_bytes(state, slice.text, without_end) >= slice.max_bytes;
+}
+
+// How many bytes any text of the kind may have and still may follow, up to the longest token; with `without_end`, also
+// so that none of it, nor the empty text, is a whole string: then no token within goes on past an end.
+int MaskMaker::plain_bytes(StateId state, SliceText text, bool without_end) {
+  const uint64_t key = uint64_t{state} << 2 | (text == SliceText::kPlainUtf8 ? 2 : 0) | (without_end ? 1 : 0);
+  if (const auto kept = plain_bytes_.find(key); kept != plain_bytes_.end()) return kept->second;
+  StateId simpler = state;  // an object's other keys are any but the named ones: no need to look along each name
+  if (automaton_.items(state).size() == 1 && !automaton_.can_end(state)) {
+    const Item item = automaton_.items(state)[0];
+    simpler = automaton_.alone({store_.without_exceptions(item.expr), item.below});
+  }
+  const int answer =
+      simpler == state ? search_plain_bytes(state, text, without_end) : plain_bytes(simpler, text, without_end);
+  plain_bytes_.emplace(key, answer);
   return answer;
 }
 
-// Whether every text of the slice's kind and length may follow; with `without_end`, also that none of it, nor the empty
-// text, is a whole string: then no token of the slice goes on past an end.
-bool MaskMaker::search_takes_all(StateId start, const Slice& slice, bool without_end) {
+int MaskMaker::search_plain_bytes(StateId start, SliceText text, bool without_end) {
   struct Place {
     StateId state;
-    int at, left;
+    int at, depth;
   };
-  const int first_beyond = slice.text == SliceText::kPlainAscii ? 0x80 : 0x100;
-  std::unordered_map<uint64_t, int> seen;  // (state, at): the most bytes left with which it was reached
-  std::vector<Place> queue{{start, 0, slice.max_bytes}};
-  if (without_end && automaton_.can_end(start)) return false;
+  const int most = max_plain_bytes_[text == SliceText::kPlainUtf8];
+  const int first_beyond = text == SliceText::kPlainAscii ? 0x80 : 0x100;
+  if (without_end && automaton_.can_end(start)) return 0;
+  // Breadth first: the first text that may not follow is a shortest one.
+  std::unordered_set<uint64_t> seen{uint64_t{start} << 3};
+  std::vector<Place> queue{{start, 0, 0}};
   for (size_t i = 0; i < queue.size(); ++i) {
     const Place place = queue[i];
-    if (place.left == 0) continue;
-    if (queue.size() > kMaxSearch) return false;
+    if (place.depth >= most) break;
+    if (queue.size() > kMaxSearch) return place.depth;
     store_.burn(2);
+    const std::array<uint8_t, 256> classes = automaton_.classes(place.state);
+    int class_before = -1, at_before = -1;
     for (int byte = 0x20; byte < first_beyond; ++byte) {
       const int at = utf8_step(place.at, byte);
-      if (at < 0) continue;
+      if (at < 0 || (classes[static_cast<size_t>(byte)] == class_before && at == at_before)) continue;
+      class_before = classes[static_cast<size_t>(byte)];
+      at_before = at;
       const StateId to = automaton_.next(place.state, static_cast<uint8_t>(byte));
-      if (to == kDeadState || (without_end && automaton_.can_end(to))) return false;
-      int& most = seen.try_emplace(uint64_t{to} << 3 | static_cast<uint64_t>(at), -1).first->second;
-      if (place.left - 1 <= most) continue;
-      most = place.left - 1;
-      queue.push_back({to, at, place.left - 1});
+      if (to == kDeadState || (without_end && automaton_.can_end(to))) return place.depth;
+      if (seen.insert(uint64_t{to} << 3 | static_cast<uint64_t>(at)).second) queue.push_back({to, at, place.depth + 1});
     }
   }
-  return true;
+  return most;
 }
 
 void MaskMaker::make_room() {
@@ -177,7 +196,7 @@ void MaskMaker::make_room() {
     wholes_.clear();
     splits_.clear();
   }
-  if (takes_all_.size() > 1'000'000) takes_all_.clear();
+  if (plain_bytes_.size() > 1'000'000) plain_bytes_.clear();
 }
 
 }  // namespace engine

@@ -51,7 +51,8 @@ class MaskMaker {
   void walk(StateId state, const std::vector<TrieNode>& nodes, uint32_t begin, uint32_t end, std::span<uint32_t> bits,
             std::vector<Node>* past_end, uint32_t slice);
   bool takes_all(StateId state, const Slice& slice, bool without_end);
-  bool search_takes_all(StateId state, const Slice& slice, bool without_end);
+  int plain_bytes(StateId state, SliceText text, bool without_end);
+  int search_plain_bytes(StateId state, SliceText text, bool without_end);
   void make_room();
 
   ExprStore& store_;
@@ -59,8 +60,9 @@ class MaskMaker {
   std::shared_ptr<const Vocabulary> vocabulary_;
   std::unordered_map<StateId, Bits> masks_, wholes_;
   std::unordered_map<ExprId, Split> splits_;
-  std::unordered_map<uint64_t, bool> takes_all_;
-  std::vector<StateId> path_;  // by depth
+  std::unordered_map<uint64_t, int> plain_bytes_;
+  int max_plain_bytes_[2] = {0, 0};  // of tokens, by SliceText
+  std::vector<StateId> path_;        // by depth
 };
 
 }  // namespace engine

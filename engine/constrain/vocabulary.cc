@@ -11,6 +11,7 @@ namespace {
 // Lengths at which plain ASCII is cut: strings with a limit soon have no room for the longest tokens, but for the
 // others.
 constexpr int kCuts[] = {3, 6, 10, 20};
+constexpr size_t kMaxPlainUtf8 = 12;  // bytes; each more makes the proof that all may follow longer, for few tokens
 constexpr size_t kMaxTokenBytes =
     4096;  // a longer token is never offered; depths are 16 bits, and no vocabulary has one
 
@@ -26,7 +27,7 @@ size_t slice_of(std::string_view bytes) {
     while (cut < std::size(kCuts) && static_cast<int>(bytes.size()) > kCuts[cut]) ++cut;
     return cut;
   }
-  return std::size(kCuts) + (plain && base::is_utf8(bytes) ? 1 : 2);
+  return std::size(kCuts) + (plain && bytes.size() <= kMaxPlainUtf8 && base::is_utf8(bytes) ? 1 : 2);
 }
 
 // `order`: tokens sorted by their bytes, each once.

@@ -6,6 +6,7 @@
 #include <limits>
 #include <map>
 
+#include "engine/constrain.h"
 #include "engine/engine.h"
 #include "engine/sampling.h"
 
@@ -329,4 +330,62 @@ TEST_CASE("sampling: the generator gives the published numbers") {
     const double u = random.uniform();
     CHECK((u >= 0.0 && u < 1.0));
   }
+}
+
+TEST_CASE("generate: a constraint leaves only what fits, and the text ends where it is whole") {
+  const ScriptedEngine engine({"{", "yes", "\"", "a", "no", "}", "1", "\":", ":"});
+  ScriptedSession session(engine);  // alone it writes its pieces in this order
+  const auto made = Constraint::from_regex("\\{\"a+\":1\\}", engine.vocabulary());
+  REQUIRE(made);
+  for (const float temperature : {0.0f, 1.0f}) {
+    CAPTURE(temperature);
+    ConstraintState state(*made);
+    GenerateOptions options;
+    options.constraint = &state;
+    options.max_tokens = 200;
+    options.sampling.temperature = temperature;
+    const std::vector<Token> prompt = {0};
+    const auto result = generate(session, prompt, options, {});
+    REQUIRE(result);
+    CHECK(result->tokens.back() == 9);
+    CHECK(result->reason == StopReason::kEndOfText);
+    ConstraintState again(*made);
+    for (const Token token : result->tokens) REQUIRE(again.accept(token));
+    CHECK(result->text.starts_with("{\"a"));
+    CHECK(result->text.ends_with("\":1}"));
+    CHECK(std::isfinite(result->logprob));
+    CHECK(state.n_accepted() == result->tokens.size());
+  }
+}
+
+TEST_CASE("generate: stop strings and the token budget hold under a constraint; what no token can write is an error") {
+  const ScriptedEngine engine({"a", "b", "c"});
+  ScriptedSession session(engine);
+  const std::vector<Token> prompt = {0};
+  const auto made = Constraint::from_regex("[ab]{50}c", engine.vocabulary());
+  REQUIRE(made);
+  ConstraintState state(*made);
+  GenerateOptions options;
+  options.constraint = &state;
+  options.max_tokens = 7;
+  auto result = generate(session, prompt, options, {});
+  REQUIRE(result);
+  CHECK(result->tokens.size() == 7);
+  CHECK(result->reason == StopReason::kMaxTokens);
+  state.rewind(0);
+  options.stop = {result->text.substr(2, 2)};
+  result = generate(session, prompt, options, {});
+  REQUIRE(result);
+  CHECK(result->reason == StopReason::kStopString);
+  const auto impossible = Constraint::from_regex("az", engine.vocabulary());
+  REQUIRE(impossible);
+  ConstraintState stuck(*impossible);
+  options = {};
+  options.constraint = &stuck;
+  CHECK(generate(session, prompt, options, {}).error().message.find("no token of this model goes on") != std::string::npos);
+  const std::vector<std::string> one = {"a"};
+  const auto other = Constraint::from_choices(one, ScriptedEngine({"a"}).vocabulary());
+  ConstraintState foreign(*other);
+  options.constraint = &foreign;
+  CHECK(generate(session, prompt, options, {}).error().message.find("another vocabulary") != std::string::npos);
 }
