@@ -8,6 +8,7 @@
 #include "engine/constrain/grammar.h"
 #include "engine/constrain/regex.h"
 #include "engine/constrain/schema.h"
+#include "engine/constrain/unique_spans.h"
 
 namespace engine {
 namespace {
@@ -18,6 +19,7 @@ constexpr uint64_t kCompileFuel = 40'000'000;
 constexpr uint64_t kMaskFuel = 10'000'000;
 constexpr uint64_t kAcceptFuel = 2'000'000;
 constexpr size_t kMaxChoices = 1'000'000;
+constexpr size_t kMaxSpanText = size_t{64} << 20;
 
 base::Error too_much(std::string_view doing, const LimitExceeded& limit) {
   return {base::ErrorCode::kExhausted, base::cat(doing, " takes too much ", limit.what,
@@ -121,6 +123,13 @@ Constraint::Made Constraint::from_identifiers(std::span<const std::string> names
                                 const ExprId other = store.bytes(ByteSet::all() - identifier_bytes());
                                 return one_of_texts(store, names, store.optional(store.concat(other, kAnyBytes)));
                               });
+}
+
+Constraint::Made Constraint::from_unique_spans(std::string_view text, uint32_t max_lines, std::shared_ptr<const Vocabulary> vocabulary) {
+  return ConstraintCore::make(std::move(vocabulary), "unique spans", [&](ExprStore& store, Automaton&) -> base::Result<ExprId> {
+    if (text.size() > kMaxSpanText) return base::invalid(base::cat("The text has ", text.size(), " bytes; ", kMaxSpanText, " are the limit."));
+    return unique_spans(store, text, max_lines);
+  });
 }
 
 ConstraintState::ConstraintState(std::shared_ptr<const Constraint> constraint)
