@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// `graft model generate`: what a model writes after a prompt, freely or under a constraint.
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/strings.h"
+#include "cli/commands.h"
+#include "engine/constrain.h"
+#include "engine/engine.h"
+
+namespace cli {
+namespace {
+
+constexpr uint64_t kMaxFileBytes = 64 << 20;
+
+struct Options {
+  std::filesystem::path model, prompt, schema, grammar;
+  std::string regex;
+  engine::GenerateOptions generate;
+};
+
+// Null where no constraint is asked for.
+base::Result<std::shared_ptr<const engine::Constraint>> read_constraint(const Options& options, const Context& context,
+                                                                        const engine::Engine& engine) {
+  if (!options.regex.empty()) return engine::Constraint::from_regex(options.regex, engine.vocabulary());
+  const bool schema = !options.schema.empty();
+  const std::filesystem::path& path = schema ? options.schema : options.grammar;
+  if (path.empty()) return std::shared_ptr<const engine::Constraint>();
+  auto text = base::read_file(context.folder / path, kMaxFileBytes);
+  if (!text) return std::move(text).error();
+  auto made = schema ? engine::Constraint::from_json_schema(*text, engine.vocabulary())
+                     : engine::Constraint::from_grammar(*text, engine.vocabulary());
+  if (!made) return std::move(made).error().in(path.string());
+  return made;
+}
+
+const char* name_of(engine::StopReason reason) {
+  switch (reason) {
+    case engine::StopReason::kEndOfText:
+      return "end_of_text";
+    case engine::StopReason::kStopString:
+      return "stop_string";
+    case engine::StopReason::kMaxTokens:
+      return "max_tokens";
+    case engine::StopReason::kCaller:
+      return "caller";
+  }
+  return "";
+}
+
+base::Status generate(const Options& options, const Context& context) {
+  auto prompt = base::read_file(context.folder / options.prompt, kMaxFileBytes);
+  if (!prompt) return std::move(prompt).error();
+  auto model = engine::Engine::load(context.folder / options.model, {});
+  if (!model) return std::move(model).error();
+  auto constraint = read_constraint(options, context, **model);
+  if (!constraint) return std::move(constraint).error();
+  std::vector<engine::Token> tokens = (*model)->tokenize(*prompt);
+  if (tokens.empty() && (*model)->special_tokens().bos) tokens = {*(*model)->special_tokens().bos};
+  const auto n_ctx = static_cast<int>(tokens.size()) + std::max(1, options.generate.max_tokens);
+  auto session = (*model)->open_session(n_ctx);
+  if (!session) return std::move(session).error();
+  engine::GenerateOptions run = options.generate;
+  std::optional<engine::ConstraintState> state;
+  if (*constraint) run.constraint = &state.emplace(*constraint);
+  auto made = engine::generate(**session, tokens, run, context.stop);
+  if (!made) return std::move(made).error();
+  if (context.json) {
+    base::Json report = {{"text", made->text}, {"n_prompt_tokens", tokens.size()}, {"tokens", made->tokens},
+                         {"logprob", made->logprob}, {"reason", name_of(made->reason)}};
+    if (state) {
+      auto whole = state->can_end();
+      // After an end token nothing more may come; before it, the text may be whole all the same.
+      report["whole"] = made->reason == engine::StopReason::kEndOfText || (whole && *whole);
+    }
+    std::printf("%s\n", base::dump_json(report).c_str());
+  } else {
+    std::fwrite(made->text.data(), 1, made->text.size(), stdout);
+    std::printf("\n");
+  }
+  return base::ok();
+}
+
+}  // namespace
+
+void add_model_generate_command(CLI::App& app, Context& context) {
+  CLI::App* command = app.get_subcommand("model")->add_subcommand("generate", "Text after a prompt, freely or under a constraint");
+  command->fallthrough();
+  const auto options = std::make_shared<Options>();
+  command->add_option("MODEL", options->model, "A GGUF file, or a folder with config.json, *.safetensors and tokenizer.json")->required();
+  command->add_option("--prompt", options->prompt, "A file with the text before")->required();
+  CLI::Option_group* constraints = command->add_option_group("constraint", "What the text must be");
+  constraints->add_option("--schema", options->schema, "A JSON Schema (docs/constrained-decoding.md says which)");
+  constraints->add_option("--regex", options->regex, "A regular expression, matched from end to end");
+  constraints->add_option("--grammar", options->grammar, "A file with a grammar in GBNF");
+  constraints->require_option(0, 1);
+  command->add_option("--max-tokens", options->generate.max_tokens, "At most so many tokens")->check(CLI::Range(1, 1 << 20))->capture_default_str();
+  command->add_option("--temperature", options->generate.sampling.temperature, "0: the likeliest token each time")
+      ->check(CLI::Range(0.0, 100.0))
+      ->capture_default_str();
+  command->add_option("--seed", options->generate.sampling.seed, "Of the draws above temperature 0")->capture_default_str();
+  command->callback([options, &context] {
+    if (base::Status ran = generate(*options, context); !ran) context.fail(ran.error());
+  });
+}
+
+}  // namespace cli
