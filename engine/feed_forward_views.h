@@ -18,6 +18,7 @@ struct FeedForwardViews {
   TensorView router;                                              // mixture: [E, D]
   TensorView router_bias;                                         // [E], added to the router's logits; may be empty
   TensorView selection_bias;                                      // [E], steers the choice alone; may be empty
+  std::vector<int32_t> experts_of;                                // [V, experts used]: chosen by the token's id; may be empty
   std::vector<TensorView> expert_gate, expert_up, expert_down;    // E each: [F, D], [F, D], [D, F]
   std::vector<TensorView> expert_gate_bias, expert_up_bias, expert_down_bias;  // E each, or none: [F], [F], [D]
   TensorView shared_gate, shared_up, shared_down;                 // [S, D], [S, D], [D, S]; may be empty

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/plain_ops.h"
 
+#include <algorithm>
+
 #include "engine/formats/dequantize.h"
 #include "engine/kernels/matmul.h"
 #include "engine/kernels/rms_norm.h"
@@ -69,7 +71,8 @@ Values gated(const GateForm& form, const TensorView& gate, const TensorView& gat
 
 }  // namespace
 
-Values feed_forward(const FeedForwardViews& w, const RouterSettings& router, const GateForm& form, const Values& x) {
+Values feed_forward(const FeedForwardViews& w, const RouterSettings& router, const GateForm& form, const Values& x,
+                    std::span<const int32_t> tokens) {
   if (!w.router) return gated(form, w.gate, {}, w.up, {}, w.down, {}, x);
   const int64_t d = w.router.n_in(), n_experts = router.n_experts, k = router.n_experts_used;
   Values y = w.shared_gate ? gated(form, w.shared_gate, {}, w.shared_up, {}, w.shared_down, {}, x) : Values(x.size());
@@ -79,7 +82,12 @@ Values feed_forward(const FeedForwardViews& w, const RouterSettings& router, con
   std::vector<int32_t> ids(at(k));
   const auto one = [](const std::vector<TensorView>& views, size_t e) { return views.empty() ? TensorView() : views[e]; };
   for (int64_t t = 0; t < static_cast<int64_t>(x.size()) / d; ++t) {
-    moe_router(router, logits.data() + t * n_experts, bias.empty() ? nullptr : bias.data(), scratch.data(), ids.data(), chosen.data());
+    if (w.experts_of.empty()) {
+      moe_router(router, logits.data() + t * n_experts, bias.empty() ? nullptr : bias.data(), scratch.data(), ids.data(), chosen.data());
+    } else {
+      std::copy_n(w.experts_of.begin() + tokens[at(t)] * k, k, ids.begin());
+      moe_weights(router, logits.data() + t * n_experts, scratch.data(), ids.data(), chosen.data());
+    }
     const Values token(x.begin() + t * d, x.begin() + (t + 1) * d);
     for (int64_t i = 0; i < k; ++i) {
       const size_t e = at(ids[at(i)]);

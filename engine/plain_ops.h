@@ -35,7 +35,9 @@ Values layer_norm(const Values& x, const TensorView& gain, const TensorView& bia
 // Adds a row to every token's; an empty view adds nothing.
 void add_bias(Values& to, const TensorView& bias);
 
-// The feed-forward half of a layer of normed tokens, dense or mixture: what is added to the hidden state.
-Values feed_forward(const FeedForwardViews& weights, const RouterSettings& router, const GateForm& form, const Values& x);
+// The feed-forward half of a layer of normed tokens, dense or mixture: what is added to the hidden state. `tokens`: their ids,
+// where the layer chooses experts by them.
+Values feed_forward(const FeedForwardViews& weights, const RouterSettings& router, const GateForm& form, const Values& x,
+                    std::span<const int32_t> tokens = {});
 
 }  // namespace engine::plain

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "engine/families/deepseek_v2/read_config.h"
+#include "engine/families/deepseek_v4/read_config.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto json = base::parse_json({reinterpret_cast<const char*>(data), size});
@@ -13,5 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto description = engine::deepseek_v2_from_json(*json);
   // Later code multiplies these without asking again.
   if (description && description->config.n_experts_used > description->config.n_experts) std::abort();
+  const auto v4 = engine::deepseek_v4_from_json(*json);
+  if (v4 && (v4->kinds.size() != static_cast<size_t>(v4->n_layers) || v4->rope_dim > v4->head_dim)) std::abort();
   return 0;
 }

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/strings.h"
 #include "engine/families/deepseek_v2/family.h"
+#include "engine/families/deepseek_v4/family.h"
 #include "engine/families/grouped/family.h"
 #include "engine/family.h"
 
@@ -19,6 +20,7 @@ constexpr HfFamily kHf[] = {
     {"deepseek_v2", deepseek_v2_family_from_hf},
     {"deepseek_v3", deepseek_v2_family_from_hf},
     {"deepseek_v32", deepseek_v2_family_from_hf},
+    {"deepseek_v4", deepseek_v4_family_from_hf},
     {"llama", grouped_family_from_hf},
     {"mistral", grouped_family_from_hf},
     {"qwen2", grouped_family_from_hf},

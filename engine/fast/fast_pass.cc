@@ -113,6 +113,11 @@ void FastPass::multiply_share(const Worker& worker, const PackedMatrix& w, const
   multiply(worker, w, first, last, x, n_tokens, y + first * kPanelRows, y_stride);
 }
 
+void FastPass::clear_hidden(int64_t first_panel, int64_t last_panel) {
+  const int64_t first = first_panel * kPanelRows, last = std::min<int64_t>(last_panel * kPanelRows, shape_.hidden_size);
+  for (int64_t t = 0; t < n_ && first < last; ++t) std::fill(hidden_.row(t) + first, hidden_.row(t) + last, 0.0f);
+}
+
 void FastPass::add_product(const Worker& worker, const PackedMatrix& w, int64_t first_panel, int64_t last_panel,
                                  const Activations& x, int64_t n_rows, const int32_t* token, const float* weight, const float* bias) {
   float* tile = mine(worker).tile.data();

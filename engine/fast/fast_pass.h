@@ -56,6 +56,8 @@ class FastPass : public Model {
   // This worker's share of all panels.
   void multiply_share(const Worker& worker, const PackedMatrix& w, const Activations& x, int64_t n_tokens, float* y,
                       int64_t y_stride);
+  // Makes the hidden state of all tokens 0 in the columns of panels [first, last).
+  void clear_hidden(int64_t first_panel, int64_t last_panel);
   // hidden[token[i]] += weight[i] * (x_i . W^T + bias) for panels [first, last); null: token i, weight 1, no bias.
   void add_product(const Worker& worker, const PackedMatrix& w, int64_t first_panel, int64_t last_panel, const Activations& x,
                    int64_t n_rows, const int32_t* token, const float* weight, const float* bias = nullptr);

@@ -34,6 +34,7 @@ FeedForwardWeights packed_feed_forward(const FeedForwardViews& from, PanelStore&
   to.router = store.matrix(from.router);
   to.router_bias = decoded(from.router_bias);
   to.selection_bias = decoded(from.selection_bias);
+  to.experts_of = from.experts_of;
   to.shared_gate = store.matrix(from.shared_gate);
   to.shared_up = store.matrix(from.shared_up);
   to.shared_down = store.matrix(from.shared_down);
@@ -69,11 +70,11 @@ FeedForward::FeedForward(FastPass& pass, const RouterSettings& settings, const G
   }
 }
 
-void FeedForward::add(const Worker& worker, const FeedForwardWeights& layer) {
+void FeedForward::run(const Worker& worker, const FeedForwardWeights& layer, std::span<const int32_t> tokens, bool keep) {
   if (layer.router)
-    experts(worker, layer);
+    experts(worker, layer, tokens, keep);
   else
-    dense(worker, layer);
+    dense(worker, layer, keep);
 }
 
 // Panels [first, last) of silu(x . gate^T) * (x . up^T) into rows [first_row, ..) of `out`.
@@ -98,7 +99,7 @@ void FeedForward::gate_up(const Worker& worker, const GateUp& w, const Activatio
   }
 }
 
-void FeedForward::dense(const Worker& worker, const FeedForwardWeights& layer) {
+void FeedForward::dense(const Worker& worker, const FeedForwardWeights& layer, bool keep) {
   const bool quantized = is_quantized(layer.gate.type) || is_quantized(layer.up.type);
   const Activations x = pass_.normed_hidden(worker, layer.norm, 0, pass_.n_tokens(), quantized);
   const auto [first, last] = worker.split(layer.gate.n_panels());
@@ -107,38 +108,44 @@ void FeedForward::dense(const Worker& worker, const FeedForwardWeights& layer) {
   const Activations middle =
       pass_.rounded(worker, middle_, pass_.n_tokens(), layer.down.n_in, is_quantized(layer.down.type), mine(worker).middle, 0);
   const auto [first_out, last_out] = worker.split(layer.down.n_panels());
+  if (!keep) pass_.clear_hidden(first_out, last_out);
   pass_.add_product(worker, layer.down, first_out, last_out, middle, pass_.n_tokens(), nullptr, nullptr);
   worker.barrier();
 }
 
-void FeedForward::route_token(const FeedForwardWeights& layer, int64_t t, std::vector<float>& scratch, int32_t* ids,
+void FeedForward::route_token(const FeedForwardWeights& layer, std::span<const int32_t> tokens, int64_t t, std::vector<float>& scratch, int32_t* ids,
                               float* weights) {
   // Into a copy: one token's logits are read by every worker.
   float* logits = scratch.data() + 2 * settings_.n_experts;
   std::copy_n(router_logits_.data() + t * settings_.n_experts, settings_.n_experts, logits);
   for (size_t e = 0; e < layer.router_bias.size(); ++e) logits[e] += layer.router_bias[e];
+  if (!layer.experts_of.empty()) {
+    const int64_t k = settings_.n_experts_used;
+    std::copy_n(layer.experts_of.begin() + tokens[static_cast<size_t>(t)] * k, k, ids);
+    return moe_weights(settings_, logits, scratch.data(), ids, weights);
+  }
   moe_router(settings_, logits, layer.selection_bias.empty() ? nullptr : layer.selection_bias.data(), scratch.data(), ids, weights);
 }
 
 // Experts of each token, grouped. Ends with a barrier unless there is one token.
-const ExpertGroups& FeedForward::route(const Worker& worker, const FeedForwardWeights& layer) {
+const ExpertGroups& FeedForward::route(const Worker& worker, const FeedForwardWeights& layer, std::span<const int32_t> tokens) {
   const int64_t k = settings_.n_experts_used;
   Private& own = mine(worker);
   if (pass_.n_tokens() == 1) {
-    route_token(layer, 0, own.router_scratch, own.ids.data(), own.weights.data());
+    route_token(layer, tokens, 0, own.router_scratch, own.ids.data(), own.weights.data());
     own.groups.assign(settings_.n_experts, 1, settings_.n_experts_used, own.ids.data(), own.weights.data());
     return own.groups;
   }
   const auto [first, last] = worker.split(pass_.n_tokens());
   for (int64_t t = first; t < last; ++t)
-    route_token(layer, t, own.router_scratch, ids_.data() + t * k, chosen_.data() + t * k);
+    route_token(layer, tokens, t, own.router_scratch, ids_.data() + t * k, chosen_.data() + t * k);
   worker.barrier();
   if (worker.index == 0) groups_.assign(settings_.n_experts, pass_.n_tokens(), settings_.n_experts_used, ids_.data(), chosen_.data());
   worker.barrier();
   return groups_;
 }
 
-void FeedForward::experts(const Worker& worker, const FeedForwardWeights& layer) {
+void FeedForward::experts(const Worker& worker, const FeedForwardWeights& layer, std::span<const int32_t> tokens, bool keep) {
   const int64_t k = settings_.n_experts_used;
   const bool quantized = is_quantized(layer.expert_gate[0].type) || is_quantized(layer.expert_up[0].type) ||
                          is_quantized(layer.router.type) || (layer.shared_gate && is_quantized(layer.shared_gate.type)) ||
@@ -150,7 +157,7 @@ void FeedForward::experts(const Worker& worker, const FeedForwardWeights& layer)
     gate_up(worker, {layer.shared_gate, layer.shared_up}, x, pass_.n_tokens(), first, last, middle_, 0);
   }
   worker.barrier();
-  const ExpertGroups& groups = route(worker, layer);
+  const ExpertGroups& groups = route(worker, layer, tokens);
   const auto slots_of = [&](int32_t e) {
     const int64_t first = groups.first_slot[static_cast<size_t>(e)];
     return std::pair(first, groups.first_slot[static_cast<size_t>(e) + 1] - first);
@@ -177,6 +184,7 @@ void FeedForward::experts(const Worker& worker, const FeedForwardWeights& layer)
   worker.barrier();
 
   const auto [first_out, last_out] = worker.split(ceil_div(hidden_size_, kPanelRows));
+  if (!keep) pass_.clear_hidden(first_out, last_out);
   if (layer.shared_down) {
     const Activations middle =
         pass_.rounded(worker, middle_, pass_.n_tokens(), layer.shared_down.n_in, is_quantized(layer.shared_down.type), mine(worker).middle, 0);

@@ -5,6 +5,7 @@
 // Threads  One object per FastPass; its steps are called by all workers alike.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "engine/fast/fast_pass.h"
@@ -19,6 +20,7 @@ struct FeedForwardWeights {
   PackedMatrix gate, up, down;                    // dense: [I, D], [I, D], [D, I]
   PackedMatrix router;                            // mixture: [E, D]
   std::vector<float> router_bias, selection_bias; // [E] or empty
+  std::vector<int32_t> experts_of;                // [V, experts used]: chosen by the token's id; or empty
   PackedMatrix shared_gate, shared_up, shared_down;              // [S, D], [S, D], [D, S]; empty: no shared expert
   std::vector<PackedMatrix> expert_gate, expert_up, expert_down;  // E each: [F, D], [F, D], [D, F]
   std::vector<std::vector<float>> expert_gate_bias, expert_up_bias, expert_down_bias;  // E each, or none
@@ -35,7 +37,10 @@ class FeedForward {
               int n_workers);
 
   // Adds the half layer to the hidden state; ends with a barrier.
-  void add(const Worker& worker, const FeedForwardWeights& layer);
+  void add(const Worker& worker, const FeedForwardWeights& layer) { run(worker, layer, {}, true); }
+  // Puts the half layer in the hidden state's place; ends with a barrier. `tokens`: the ids of the pass's tokens, where the
+  // layer chooses experts by them.
+  void put(const Worker& worker, const FeedForwardWeights& layer, std::span<const int32_t> tokens) { run(worker, layer, tokens, false); }
 
  private:
   struct Private {
@@ -45,10 +50,11 @@ class FeedForward {
     ExpertGroups groups;
   };
 
-  void dense(const Worker& worker, const FeedForwardWeights& layer);
-  void experts(const Worker& worker, const FeedForwardWeights& layer);
-  const ExpertGroups& route(const Worker& worker, const FeedForwardWeights& layer);
-  void route_token(const FeedForwardWeights& layer, int64_t t, std::vector<float>& scratch, int32_t* ids, float* weights);
+  void run(const Worker& worker, const FeedForwardWeights& layer, std::span<const int32_t> tokens, bool keep);
+  void dense(const Worker& worker, const FeedForwardWeights& layer, bool keep);
+  void experts(const Worker& worker, const FeedForwardWeights& layer, std::span<const int32_t> tokens, bool keep);
+  const ExpertGroups& route(const Worker& worker, const FeedForwardWeights& layer, std::span<const int32_t> tokens);
+  void route_token(const FeedForwardWeights& layer, std::span<const int32_t> tokens, int64_t t, std::vector<float>& scratch, int32_t* ids, float* weights);
   // A matrix pair and its biases, which may be null.
   struct GateUp {
     const PackedMatrix &gate, &up;

@@ -223,7 +223,8 @@ void decode_block(DType type, const std::byte* block, int part, QuantBlock& out)
     case DType::kU8:
     case DType::kF32:
     case DType::kF16:
-    case DType::kBF16: return;
+    case DType::kBF16:
+    case DType::kI64: return;
   }
 }
 

@@ -23,6 +23,7 @@ std::optional<DType> dtype_named(std::string_view name) {
   if (name == "F8_E4M3") return DType::kF8_E4M3;
   if (name == "F8_E8M0") return DType::kF8_E8M0;
   if (name == "U8" || name == "I8") return DType::kU8;  // packed values, whatever the sign
+  if (name == "I64") return DType::kI64;
   return std::nullopt;
 }
 
@@ -95,7 +96,7 @@ base::Status read_safetensors(std::span<const std::byte> bytes, std::string_view
     const auto type = dtype_named(type_name);
     if (!type)
       return base::invalid(base::cat(file, ": tensor ", shown_name(name), " has type \"", type_name,
-                                     "\"; Graft reads F32, F16, BF16, F8_E4M3, F8_E8M0, U8 and I8 from safetensors"));
+                                     "\"; Graft reads F32, F16, BF16, F8_E4M3, F8_E8M0, U8, I8 and I64 from safetensors"));
     const auto shape = unsigned_array(entry, "shape", 8);
     if (!shape) return bad("\"shape\" must be an array of at most 8 whole numbers");
     const auto offsets = unsigned_array(entry, "data_offsets", 2);

@@ -2,6 +2,7 @@
 #include "engine/load/tensor_binder.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/strings.h"
 
@@ -14,6 +15,27 @@ TensorView TensorBinder::matrix(const std::string& name, std::initializer_list<i
     return {};
   }
   return view;
+}
+
+std::vector<int32_t> TensorBinder::numbers(const std::string& name, std::initializer_list<int64_t> shape, int below) {
+  const TensorView view = part(name, shape);
+  if (!view) return {};
+  const StoredTensor& stored = tensors_.find(name)->second;
+  if (view.type != DType::kI64) {
+    fail(stored, name, base::cat("is stored as ", traits(view.type).name, "; I64 is asked for"));
+    return {};
+  }
+  std::vector<int32_t> values(static_cast<size_t>(view.n_rows() * view.n_in()));
+  for (size_t i = 0; i < values.size(); ++i) {
+    int64_t value = 0;
+    std::memcpy(&value, view.data + i * sizeof value, sizeof value);
+    if (value < 0 || value >= below) {
+      fail(stored, name, base::cat("holds ", value, " at place ", i, ", must lie in 0..", below - 1));
+      return {};
+    }
+    values[i] = static_cast<int32_t>(value);
+  }
+  return values;
 }
 
 TensorView TensorBinder::part(const std::string& name, std::initializer_list<int64_t> shape) {

@@ -28,6 +28,8 @@ class TensorBinder {
   TensorView matrix(const std::string& name, std::initializer_list<int64_t> shape);
   // As matrix(), but also of a type that is a part of weights (tensor.h, is_part).
   TensorView part(const std::string& name, std::initializer_list<int64_t> shape);
+  // A table of whole numbers in 0 .. below - 1, row-major; empty after a fault.
+  std::vector<int32_t> numbers(const std::string& name, std::initializer_list<int64_t> shape, int below);
   // A vector of a type that holds single values: a norm's gain, a bias.
   TensorView norm(const std::string& name, int64_t size) { return norm(name, {size}); }
   TensorView norm(const std::string& name, std::initializer_list<int64_t> shape);  // a stack of them

@@ -69,8 +69,8 @@ TEST_CASE("safetensors: headers that lie are refused with tensor and byte") {
   check_mentions(error_of(with_length("[]", 0)), {"no JSON object"});
   check_mentions(error_of(with_length(std::string(2000, '['), 0)), {"deeper"});
   check_mentions(error_of(with_length(R"({"w":5})", 0)), {"tensor w"});
-  check_mentions(error_of(with_length(R"({"w":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}})", 8)),
-                 {"tensor w", "I64"});
+  check_mentions(error_of(with_length(R"({"w":{"dtype":"U64","shape":[1],"data_offsets":[0,8]}})", 8)),
+                 {"tensor w", "U64"});
   check_mentions(error_of(with_length(R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", 8)),
                  {"tensor w", "8 bytes", "give 4"});
   check_mentions(error_of(with_length(R"({"w":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", 4)),

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import gguf
 import numpy as np
+import safetensors.torch
 import torch
 import transformers
 
@@ -41,6 +42,22 @@ GROUPED = dict(vocab_size=96, hidden_size=36, num_hidden_layers=3, num_attention
                intermediate_size=48, max_position_embeddings=512, tie_word_embeddings=False, rms_norm_eps=1e-5, bos_token_id=0,
                eos_token_id=1)
 PLAIN = dict(rope_type="default", rope_theta=10000.0)
+
+SLIDING, SPARSE, HEAVY = "sliding_attention", "compressed_sparse_attention", "heavily_compressed_attention"
+
+
+def deepseek_v4(layers, n_hash, scaled=True, **more):
+    """Windows of 8 tokens; one entry of 4 (sparse, 3 of them are chosen) or 16 (heavy) tokens; limits that fire."""
+    compress = dict(rope_theta=160000.0, partial_rotary_factor=0.25, rope_type="default")
+    if scaled:
+        compress.update(yarn(), rope_theta=160000.0, attention_factor=1.0)
+    return transformers.DeepseekV4Config(**{**dict(
+        vocab_size=96, hidden_size=32, num_hidden_layers=len(layers), num_attention_heads=4, head_dim=32, q_lora_rank=24,
+        partial_rotary_factor=0.25, o_groups=2, o_lora_rank=12, sliding_window=8, layer_types=layers,
+        compress_rates={SPARSE: 4, HEAVY: 16}, index_n_heads=16, index_head_dim=16, index_topk=3, n_routed_experts=8,
+        num_experts_per_tok=3, moe_intermediate_size=24, swiglu_limit=0.5, routed_scaling_factor=1.5, hc_mult=4,
+        mlp_layer_types=["hash_moe"] * n_hash + ["moe"] * (len(layers) - n_hash), max_position_embeddings=512,
+        rope_parameters=dict(main=dict(PLAIN, partial_rotary_factor=0.25), compress=compress)), **more})
 
 CASES = {
     "deepseek_v3": lambda: transformers.DeepseekV3Config(**MLA, rope_parameters=yarn(mscale=1.0, mscale_all_dim=1.0)),
@@ -67,7 +84,11 @@ CASES = {
     "gpt_oss_limit_7": lambda: transformers.GptOssConfig(**{**GROUPED, "intermediate_size": 24, "num_hidden_layers": 2},
                                                          num_local_experts=4, num_experts_per_tok=2, sliding_window=8,
                                                          rope_parameters=yarn(truncate=False)),
+    "deepseek_v4": lambda: deepseek_v4([SLIDING, SPARSE, HEAVY, SPARSE, HEAVY], 2),
+    # Layers as V4-Pro begins with, no YaRN, three streams; under transformers' own tensor names.
+    "deepseek_v4_renamed": lambda: deepseek_v4([HEAVY, SPARSE, SPARSE], 1, scaled=False, hc_mult=3, o_groups=1, index_head_dim=24),
 }
+LENGTHS = {"deepseek_v4": 75, "deepseek_v4_renamed": 70}  # beyond several windows of each kind
 
 
 def build(config, seed):
@@ -78,13 +99,16 @@ def build(config, seed):
     every = list(model.named_parameters()) + [b for b in model.named_buffers() if b[0] in model.state_dict()]
     for name, p in every:
         values = torch.randn(p.shape, generator=generator)
-        if "sinks" in name:
+        if "tid2eid" in name:  # some experts for each token, none twice
+            p.copy_(torch.rand(p.shape[0], config.n_routed_experts, generator=generator).argsort(-1)[:, :p.shape[1]])
+            continue
+        if "sinks" in name or "position_bias" in name or "_hc.base" in name or "hc_base" in name:
             pass
         elif "correction_bias" in name:
             values = 0.1 * values
         elif name.endswith("bias"):
             values = 0.3 * values
-        elif "norm" in name:
+        elif "norm" in name or "_hc.scale" in name or "hc_scale" in name:
             values = 0.5 + torch.rand(p.shape, generator=generator)
         elif "embed" in name:
             values = values * (0.15 if config.tie_word_embeddings else 1.0)  # tied: or every token predicts itself
@@ -213,12 +237,34 @@ def write_gguf(path, name, config, state):
     w.close()
 
 
+def publish_v4(folder):
+    """Tensor names and config.json as DeepSeek publishes them; transformers saves a mixture of its own and those."""
+    published = {}
+    for name, value in safetensors.torch.load_file(folder / "model.safetensors").items():
+        name = name.removeprefix("model.").replace("embed_tokens.", "embed.").replace("hc_head.hc_", "hc_head_")
+        published[name.replace(".attn.norm.", ".attn.kv_norm.")] = value
+    published["mtp.0.enorm.weight"] = torch.ones(32)  # a block for drafts, not read
+    safetensors.torch.save_file(published, folder / "model.safetensors", metadata=dict(format="pt"))
+    config = json.loads((folder / "config.json").read_text())
+    rope = config.pop("rope_parameters")["compress"]
+    ratios = {SLIDING: 0, SPARSE: config["compress_rates"][SPARSE], HEAVY: config["compress_rates"][HEAVY]}
+    config["compress_ratios"] = [ratios[kind] for kind in config.pop("layer_types")] + [0]
+    config["num_hash_layers"] = config.pop("mlp_layer_types").count("hash_moe")
+    config["rope_scaling"] = dict(type="yarn", **{k: rope[k] for k in (
+        "factor", "original_max_position_embeddings", "beta_fast", "beta_slow")})
+    config["topk_method"] = "noaux_tc"
+    for key in ("compress_rates", "partial_rotary_factor"):
+        config.pop(key)
+    (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+
+
 IN_GGUF = ("deepseek_v3", "llama", "qwen3_moe_sparse", "gpt_oss_limit_7")
 
 
 def make(name):
     config = CASES[name]()
-    tokens = torch.randint(2, config.vocab_size, (N_TOKENS,), generator=torch.Generator().manual_seed(7)).tolist()
+    length = LENGTHS.get(name, N_TOKENS)
+    tokens = torch.randint(2, config.vocab_size, (length,), generator=torch.Generator().manual_seed(7)).tolist()
     for seed in range(1, 500):
         model = build(config, seed)
         logits, greedy, gap, whole = run(model, tokens)
@@ -234,6 +280,10 @@ def make(name):
     shutil.rmtree(folder, ignore_errors=True)
     state = {k: v.float().numpy() for k, v in model.state_dict().items()}
     model.to(torch.bfloat16).save_pretrained(folder)
+    if name == "deepseek_v4":
+        publish_v4(folder)
+    elif name == "deepseek_v4_renamed":
+        safetensors.torch.save_file(model.state_dict(), folder / "model.safetensors", metadata=dict(format="pt"))
     if name in IN_GGUF:
         write_gguf(folder / "model.gguf", name, config, state)
     (folder / "generation_config.json").unlink(missing_ok=True)

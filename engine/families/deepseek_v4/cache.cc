@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/families/deepseek_v4/cache.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace engine {
+namespace {
+
+// Rows and widths of a layer's buffers.
+struct LayerSizes {
+  int64_t key_rows = 0, entries = 0, part_rows = 0, part_width = 0, index_part_width = 0;
+};
+
+LayerSizes layer_sizes(const DeepseekV4Config& c, const V4Cache::Shape& shape, int layer) {
+  const int64_t m = c.ratio(layer), series = c.sparse(layer) ? 2 : 1;
+  LayerSizes sizes;
+  sizes.key_rows = std::min(shape.n_ctx, c.window + shape.slack);
+  if (m == 0) return sizes;
+  sizes.entries = shape.n_ctx / m;
+  sizes.part_rows = std::min(shape.n_ctx, series * m + shape.slack);
+  sizes.part_width = 2 * series * c.head_dim;
+  if (c.sparse(layer)) sizes.index_part_width = 2 * series * c.index_head_dim;
+  return sizes;
+}
+
+uint64_t area(int64_t rows, int64_t width) { return static_cast<uint64_t>(rows) * static_cast<uint64_t>(width); }
+
+}  // namespace
+
+uint64_t V4Cache::bytes(const DeepseekV4Config& config, const Shape& shape) {
+  uint64_t values = 0;
+  for (int l = 0; l < config.n_layers; ++l) {
+    const LayerSizes s = layer_sizes(config, shape, l);
+    values += area(s.key_rows + s.entries, shape.key_width) + area(s.part_rows, s.part_width + s.index_part_width);
+    if (config.sparse(l)) values += area(s.entries, shape.index_width);
+  }
+  return values * sizeof(float);
+}
+
+V4Cache::V4Cache(const DeepseekV4Config& config, const Shape& shape) : config_(config), shape_(shape), layers_(static_cast<size_t>(config.n_layers)) {
+  const auto ring = [](int64_t rows, int64_t width) {
+    Entries::Ring made;
+    made.n_rows = rows;
+    made.width = width;
+    made.rows = Buffer<float>(area(rows, width));
+    return made;
+  };
+  for (int l = 0; l < config.n_layers; ++l) {
+    const LayerSizes s = layer_sizes(config, shape, l);
+    Layer& layer = layers_[static_cast<size_t>(l)];
+    layer.keys = ring(s.key_rows, shape.key_width);
+    layer.entries.width = shape.key_width;
+    layer.entries.rows = Buffer<float>(area(s.entries, shape.key_width));
+    layer.entries.parts = ring(s.part_rows, s.part_width);
+    if (!config.sparse(l)) continue;
+    layer.index_entries.width = shape.index_width;
+    layer.index_entries.rows = Buffer<float>(area(s.entries, shape.index_width));
+    layer.index_entries.parts = ring(s.part_rows, s.index_part_width);
+  }
+}
+
+void V4Cache::begin(int64_t first, int64_t n) {
+  oldest_ = std::max(oldest_, first + n - shape_.slack);
+  end_ = std::max(first + n, end_);
+}
+
+int64_t V4Cache::rewind(int64_t n) {
+  if (n >= oldest_) return n;
+  oldest_ = end_ = 0;
+  return 0;
+}
+
+std::unique_ptr<Cache> V4Cache::fork(int64_t n) const {
+  if (n != 0 && n < oldest_) return nullptr;
+  auto other = std::make_unique<V4Cache>(config_, shape_);
+  if (n == 0) return other;
+  other->oldest_ = oldest_;
+  other->end_ = end_;
+  for (size_t l = 0; l < layers_.size(); ++l) {
+    // Rows that were never written stay untouched in the copy as well.
+    const auto copy = [&](const Buffer<float>& from, Buffer<float>& to, int64_t rows, int64_t width) {
+      const size_t n_values = std::min(from.size(), area(rows, width));
+      if (n_values > 0) std::memcpy(to.data(), from.data(), n_values * sizeof(float));
+    };
+    const Layer& from = layers_[l];
+    Layer& to = other->layers_[l];
+    const int64_t m = std::max(1, config_.ratio(static_cast<int>(l)));
+    copy(from.keys.rows, to.keys.rows, end_, from.keys.width);
+    copy(from.entries.rows, to.entries.rows, end_ / m, from.entries.width);
+    copy(from.entries.parts.rows, to.entries.parts.rows, end_, from.entries.parts.width);
+    copy(from.index_entries.rows, to.index_entries.rows, end_ / m, from.index_entries.width);
+    copy(from.index_entries.parts.rows, to.index_entries.parts.rows, end_, from.index_entries.parts.width);
+  }
+  return other;
+}
+
+uint64_t V4Cache::memory_bytes() const {
+  Shape used = shape_;
+  used.n_ctx = std::min(shape_.n_ctx, end_);
+  return bytes(config_, used);
+}
+
+}  // namespace engine

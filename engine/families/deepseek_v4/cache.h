@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/families/deepseek_v4/cache.h: what a timeline keeps: the keys of the last tokens, all entries, and the last tokens'
+// parts of entries that are not complete.
+//
+// Shapes   Per layer. keys: a ring of window + slack rows [d]. Where the layer has entries: [n_ctx / m, d] and a ring of
+//          c m + slack rows [values | gates] (c w each). In sparse layers the same once more for the indexer, at its width.
+//          f32; rows are padded with zeros to 16 values where a pass asks for it.
+// Rewind   To any of the last `slack` positions that were written, or to the start: a ring no longer holds what a place further
+//          back would need. Entries depend on the tokens before them alone and are written anew before they are seen again.
+// Bounds   A pass evaluates at most `slack` tokens at once.
+#pragma once
+#include <memory>
+#include <vector>
+
+#include "engine/buffer.h"
+#include "engine/families/deepseek_v4/deepseek_v4.h"
+#include "engine/model.h"
+
+namespace engine {
+
+class V4Cache : public Cache {
+ public:
+  struct Shape {
+    int64_t n_ctx = 0, slack = 0;
+    int64_t key_width = 0, index_width = 0;  // of a row, padded: keys and entries; the indexer's entries
+  };
+  V4Cache(const DeepseekV4Config& config, const Shape& shape);
+  static uint64_t bytes(const DeepseekV4Config& config, const Shape& shape);
+
+  int64_t n_ctx() const override { return shape_.n_ctx; }
+  int64_t rewind(int64_t n) override;
+  // A copy. Null where rewind(n) would not give `n`.
+  std::unique_ptr<Cache> fork(int64_t n) const override;
+  uint64_t memory_bytes() const override;
+
+  // Before positions [first, first + n) are written: notes what that will overwrite.
+  void begin(int64_t first, int64_t n);
+
+  float* key(int64_t layer, int64_t position) { return layers_[static_cast<size_t>(layer)].keys.row(position); }
+  // The entries of a compressor and the parts they are made of.
+  struct Entries {
+    float* entry(int64_t index) { return rows.data() + index * width; }
+    float* part(int64_t position) { return parts.row(position); }  // [values | gates]
+    int64_t width = 0;
+
+   private:
+    friend class V4Cache;
+    struct Ring {
+      float* row(int64_t position) { return rows.data() + position % n_rows * width; }
+      int64_t n_rows = 0, width = 0;
+      Buffer<float> rows;
+    };
+    Buffer<float> rows;
+    Ring parts;
+  };
+  Entries& entries(int64_t layer) { return layers_[static_cast<size_t>(layer)].entries; }
+  Entries& index_entries(int64_t layer) { return layers_[static_cast<size_t>(layer)].index_entries; }
+
+ private:
+  struct Layer {
+    Entries::Ring keys;
+    Entries entries, index_entries;
+  };
+
+  const DeepseekV4Config config_;
+  const Shape shape_;
+  std::vector<Layer> layers_;
+  int64_t oldest_ = 0;  // the first position that a ring can still continue from
+  int64_t end_ = 0;     // positions written since the start
+};
+
+}  // namespace engine

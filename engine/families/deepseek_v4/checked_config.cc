@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/strings.h"
+#include "engine/families/deepseek_v4/read_config.h"
+#include "engine/kernels/hyper_connection.h"
+#include "engine/load/checked_sizes.h"
+#include "engine/load/limits.h"
+
+namespace engine {
+
+base::Status check_config(const DeepseekV4Config& c) {
+  const auto bad = [](auto... parts) { return base::corrupt(base::cat("configuration: ", parts...)); };
+  base::Status sizes = check_ints({
+      {"number of layers", c.n_layers, 1, kMaxLayers},
+      {"hidden size", c.hidden_size, 1, kMaxWidth},
+      {"number of attention heads", c.n_heads, 1, kMaxHeads},
+      {"head dimension", c.head_dim, 2, kMaxHeadDim},
+      {"vocabulary size", c.n_vocab, 1, kMaxVocab},
+      {"training context", c.n_ctx_train, 1, kMaxContext},
+      {"rope dimension", c.rope_dim, 2, c.head_dim},
+      {"q_lora_rank", c.q_lora_rank, 1, kMaxWidth},
+      {"number of output groups", c.o_groups, 1, c.n_heads},
+      {"o_lora_rank", c.o_lora_rank, 1, kMaxWidth},
+      {"sliding window", c.window, 1, kMaxContext},
+      {"tokens to an entry of a sparse layer", c.sparse_ratio, 1, 1 << 16},
+      {"tokens to an entry of a heavy layer", c.heavy_ratio, 1, 1 << 16},
+      {"number of experts", c.n_experts, 1, kMaxExperts},
+      {"experts used per token", c.n_experts_used, 1, c.n_experts},
+      {"number of shared experts", c.n_shared_experts, 0, kMaxSharedExperts},
+      {"expert feed-forward width", c.expert_intermediate, 1, kMaxWidth},
+      {"number of residual streams", c.n_streams, 1, kMaxStreams},
+      {"Sinkhorn rounds", c.sinkhorn_rounds, 1, 1000},
+      {"YaRN original context", c.yarn.original_context, 1, kMaxContext},
+  });
+  if (!sizes) return sizes;
+  if (c.rope_dim % 2 != 0) return bad("rope dimension is ", c.rope_dim, ", must be even");
+  if (c.n_heads % c.o_groups != 0) return bad(c.n_heads, " heads cannot form ", c.o_groups, " equal groups");
+  const auto layers = static_cast<size_t>(c.n_layers);
+  if (c.kinds.size() != layers || c.by_token.size() != layers) return bad("the kinds of ", c.n_layers, " layers are not all given");
+  bool any_sparse = false;
+  for (int l = 0; l < c.n_layers; ++l) any_sparse |= c.sparse(l);
+  if (any_sparse) {
+    sizes = check_ints({{"number of index heads", c.index_heads, 1, kMaxHeads},
+                        {"index head dimension", c.index_head_dim, c.rope_dim, kMaxHeadDim},
+                        {"index_topk", c.index_topk, 1, kMaxContext}});
+    if (!sizes) return sizes;
+  }
+  return check_floats({
+      {"RMS norm epsilon", c.rms_eps, 0.0f, 1.0f},
+      {"epsilon of the hyper-connections", c.stream_eps, 0.0f, 1.0f},
+      {"rope base", c.rope_theta, 1.0f, 1e12f},
+      {"rope base of layers with entries", c.compress_rope_theta, 1.0f, 1e12f},
+      {"expert weight scale", c.expert_weight_scale, 0.0f, 1e6f},
+      {"YaRN factor", c.yarn.factor, 0.999999f, 1e6f},
+      {"YaRN beta_fast", c.yarn.beta_fast, 0.0f, 1e6f},
+      {"YaRN beta_slow", c.yarn.beta_slow, 0.0f, 1e6f},
+  });
+}
+
+}  // namespace engine

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/families/deepseek_v4/family.h"
+
+#include <nlohmann/json.hpp>
+
+#include "engine/families/deepseek_v4/bind_weights.h"
+#include "engine/families/deepseek_v4/cache.h"
+#include "engine/families/deepseek_v4/make_models.h"
+#include "engine/families/deepseek_v4/read_config.h"
+#include "engine/kernels/matmul.h"
+#include "engine/load/weight_sizes.h"
+
+namespace engine {
+namespace {
+
+std::vector<const TensorView*> attention_matrices(const DeepseekV4Layer& l) {
+  return {&l.q_a, &l.q_b, &l.kv, &l.o_a, &l.o_b, &l.entries.values, &l.entries.gate, &l.index_entries.values,
+          &l.index_entries.gate, &l.index_q, &l.index_weights, &l.attn_connection.mix, &l.ff_connection.mix};
+}
+
+void count_layer(const DeepseekV4Layer& l, int n_experts_used, WeightSizes& sizes) {
+  for (const TensorView* view : attention_matrices(l)) sizes.always(*view);
+  for (const TensorView* view : {&l.attn_norm, &l.q_a_norm, &l.kv_norm, &l.sinks, &l.attn_connection.base, &l.attn_connection.scale,
+                                 &l.ff_connection.base, &l.ff_connection.scale, &l.entries.place, &l.entries.norm,
+                                 &l.index_entries.place, &l.index_entries.norm})
+    sizes.always(*view);
+  l.ff.count(n_experts_used, sizes);
+}
+
+class DeepseekV4Family : public Family {
+ public:
+  DeepseekV4Family(DeepseekV4Config config, DeepseekV4Weights weights) : config_(std::move(config)), weights_(std::move(weights)) {}
+
+  void describe(ModelInfo& info) const override {
+    info.family = "deepseek_v4";
+    info.n_layers = config_.n_layers;
+    info.hidden_size = config_.hidden_size;
+    info.n_heads = config_.n_heads;
+    info.n_vocab = config_.n_vocab;
+    info.n_experts = config_.n_experts;
+    info.n_experts_used = config_.n_experts_used;
+    info.n_ctx_train = config_.n_ctx_train;
+    uint64_t values = 0;  // of entries, m tokens each; the windows do not grow
+    for (int l = 0; l < config_.n_layers; ++l)
+      if (const int m = config_.ratio(l); m != 0)
+        values += static_cast<uint64_t>((config_.head_dim + (config_.sparse(l) ? config_.index_head_dim : 0)) / m);
+    info.kv_bytes_per_token = values * sizeof(float);
+    WeightSizes sizes;
+    for (const DeepseekV4Layer& layer : weights_.layers) count_layer(layer, config_.n_experts_used, sizes);
+    for (const TensorView* view : {&weights_.norm, &weights_.head_connection.mix, &weights_.head_connection.base, &weights_.head_connection.scale})
+      sizes.always(*view);
+    sizes.ends(weights_.embedding, weights_.head);
+    sizes.report(info);
+  }
+
+  std::unique_ptr<Model> make_reference() const override { return make_deepseek_v4_reference(config_, weights_); }
+  std::unique_ptr<Model> make_fast(const FastKernels& kernels, ThreadPool& pool, bool pack) const override {
+    return make_deepseek_v4_fast(config_, weights_, kernels, pool, pack);
+  }
+  uint64_t packed_bytes() const override {
+    uint64_t total = engine::packed_bytes(weights_.head) + engine::packed_bytes(weights_.head_connection.mix);
+    for (const DeepseekV4Layer& layer : weights_.layers) {
+      for (const TensorView* view : attention_matrices(layer))
+        if (*view) total += engine::packed_bytes(*view);
+      total += layer.ff.matrix_bytes();
+    }
+    return total;
+  }
+  base::Result<std::unique_ptr<Model>> make_accelerated(Accelerator&, const UploadOptions&) const override {
+    return base::invalid("the CUDA backend does not have DeepSeek-V4 yet");
+  }
+
+ private:
+  const DeepseekV4Config config_;
+  const DeepseekV4Weights weights_;  // views
+};
+
+}  // namespace
+
+base::Result<std::unique_ptr<const Family>> deepseek_v4_family_from_hf(const nlohmann::json& config_json, const TensorTable& tensors) {
+  auto config = deepseek_v4_from_json(config_json);
+  if (!config) return std::move(config).error();
+  auto weights = deepseek_v4_weights_from_hf(*config, tensors);
+  if (!weights) return std::move(weights).error();
+  return std::unique_ptr<const Family>(std::make_unique<DeepseekV4Family>(*std::move(config), *std::move(weights)));
+}
+
+}  // namespace engine

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/families/deepseek_v4/family.h: DeepSeek-V4-Flash and V4-Pro. Front door of this folder.
+#pragma once
+#include "engine/families/deepseek_v4/deepseek_v4.h"
+#include "engine/family.h"
+
+namespace engine {
+
+base::Result<std::unique_ptr<const Family>> deepseek_v4_family_from_hf(const nlohmann::json& config, const TensorTable& tensors);
+
+}  // namespace engine

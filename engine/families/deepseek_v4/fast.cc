@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/families/deepseek_v4/fast.h"
+
+#include <algorithm>
+
+#include "engine/families/deepseek_v4/make_models.h"
+#include "engine/load/tensor_binder.h"
+
+namespace engine {
+namespace {
+
+int64_t shared_width(const DeepseekV4Config& c) { return std::max<int64_t>(1, int64_t{c.n_shared_experts} * c.expert_intermediate); }
+int64_t mix_rows(const DeepseekV4Config& c) { return int64_t{2 + c.n_streams} * c.n_streams; }
+size_t chunk_of(int64_t width) { return static_cast<size_t>(FastPass::kChunk * width); }
+
+PassShape pass_shape(const DeepseekV4Config& c) {
+  return {c.n_layers, c.hidden_size, c.n_vocab, c.rms_eps, std::max<int64_t>(c.q_lora_rank, int64_t{c.o_groups} * c.o_lora_rank),
+          std::max<int64_t>(shared_width(c), c.expert_intermediate)};
+}
+
+}  // namespace
+
+DeepseekV4Fast::DeepseekV4Fast(const DeepseekV4Config& config, const DeepseekV4Weights& weights, const FastKernels& kernels,
+                               ThreadPool& pool, bool pack)
+    : FastPass(pass_shape(config), kernels, pool),
+      config_(config),
+      window_rope_(config.rope_table(false)),
+      entry_rope_(config.rope_table(true)),
+      key_width_(round_up(config.head_dim, 16)),
+      index_width_(round_up(config.index_head_dim, 16)),
+      group_stride_(round_up(config.group_width(), kBlockValues)),
+      ones_(static_cast<size_t>(std::max(int64_t{config.n_streams} * config.hidden_size, int64_t{config.head_dim})), 1.0f),
+      feed_forward_(*this, config.router(), config.gate, config.hidden_size, shared_width(config), config.expert_intermediate, pool.size()),
+      streams_(kChunk, int64_t{config.n_streams} * config.hidden_size),
+      normed_streams_(kChunk, int64_t{config.n_streams} * config.hidden_size),
+      mixes_(kChunk),
+      mix_(chunk_of(mix_rows(config))),
+      q_low_(kChunk, config.q_lora_rank),
+      heads_(kChunk, config.o_groups * group_stride_),
+      low_(kChunk, int64_t{config.o_groups} * config.o_lora_rank),
+      q_(chunk_of(int64_t{config.n_heads} * config.head_dim)),
+      kv_(chunk_of(config.head_dim)),
+      index_q_(chunk_of(int64_t{config.index_heads} * config.index_head_dim)),
+      index_weights_(chunk_of(config.index_heads)),
+      values_(chunk_of(int64_t{2} * config.head_dim)),
+      gates_(values_.size()),
+      index_values_(chunk_of(int64_t{2} * config.index_head_dim)),
+      index_gates_(index_values_.size()),
+      window_turns_(chunk_of(config.rope_dim / 2)),
+      entry_turns_(window_turns_.size()),
+      own_(static_cast<size_t>(pool.size())) {
+  for (const DeepseekV4Layer& from : weights.layers) {
+    Layer& to = layers_.emplace_back();
+    to.attn_connection = connection(from.attn_connection);
+    to.ff_connection = connection(from.ff_connection);
+    to.attn_norm = decoded(from.attn_norm);
+    to.q_a_norm = decoded(from.q_a_norm);
+    to.kv_norm = decoded(from.kv_norm);
+    to.sinks = decoded(from.sinks);
+    to.q_a = store().matrix(from.q_a);
+    to.q_b = store().matrix(from.q_b);
+    to.kv = store().matrix(from.kv);
+    to.index_q = store().matrix(from.index_q);
+    to.index_weights = store().matrix(from.index_weights);
+    for (int g = 0; g < config.o_groups; ++g)
+      to.o_a.push_back(store().matrix(rows_of(from.o_a, int64_t{g} * config.o_lora_rank, config.o_lora_rank)));
+    to.o_b = store().matrix(from.o_b);
+    to.entries = compressor(from.entries);
+    to.index_entries = compressor(from.index_entries);
+    to.ff = packed_feed_forward(from.ff, store());
+  }
+  head_connection_ = connection(weights.head_connection);
+  std::vector<PackedMatrix*> matrices = {&head_connection_.mix};
+  for (Layer& l : layers_) {
+    matrices.insert(matrices.end(), {&l.attn_connection.mix, &l.ff_connection.mix, &l.q_a, &l.q_b, &l.kv, &l.index_q, &l.index_weights, &l.o_b,
+                                     &l.entries.values, &l.entries.gate, &l.index_entries.values, &l.index_entries.gate});
+    for (PackedMatrix& group : l.o_a) matrices.push_back(&group);
+    l.ff.list(matrices);
+  }
+  finish_weights(weights.embedding, weights.norm, weights.head, std::move(matrices), pack);
+}
+
+DeepseekV4Fast::Connection DeepseekV4Fast::connection(const V4Connection& from) {
+  return {store().matrix(from.mix), decoded(from.base), decoded(from.scale)};
+}
+
+DeepseekV4Fast::Compressor DeepseekV4Fast::compressor(const V4Compressor& from) {
+  Compressor to = {store().matrix(from.values), store().matrix(from.gate), {}, decoded(from.norm)};
+  for (int64_t i = 0; from.place && i < from.place.n_rows(); ++i) {
+    const std::vector<float> row = decoded(rows_of(from.place, i, 1));
+    to.place.insert(to.place.end(), row.begin(), row.end());
+  }
+  return to;
+}
+
+void DeepseekV4Fast::begin(const ForwardRequest& request) {
+  if (request.batch.empty()) static_cast<V4Cache&>(*request.cache).begin(request.position, n_tokens());
+  for (const BatchPlace& place : request.batch) static_cast<V4Cache&>(*place.cache).begin(place.position, 1);
+  for (int64_t t = 0; t < n_tokens(); ++t) {
+    window_rope_.angles(request.position_of(t), window_turns_.data() + t * window_rope_.n_pairs());
+    entry_rope_.angles(request.position_of(t), entry_turns_.data() + t * entry_rope_.n_pairs());
+  }
+}
+
+bool DeepseekV4Fast::layer(const Worker& worker, int l, const ForwardRequest& request) {
+  const Layer& layer = layers_[static_cast<size_t>(l)];
+  if (l == 0) start_streams(worker);
+  gather(worker, layer.attn_connection, false);
+  if (!attention(worker, layer, {request, l})) return false;
+  spread(worker);
+  gather(worker, layer.ff_connection, false);
+  feed_forward_.put(worker, layer.ff, request.tokens);
+  spread(worker);
+  if (l + 1 == config_.n_layers) gather(worker, head_connection_, true);
+  return true;
+}
+
+void DeepseekV4Fast::start_streams(const Worker& worker) {
+  const auto [first, last] = worker.split(n_tokens());
+  for (int64_t t = first; t < last; ++t)
+    for (int j = 0; j < config_.n_streams; ++j) std::copy_n(hidden(t), config_.hidden_size, streams_.row(t) + j * int64_t{config_.hidden_size});
+  worker.barrier();
+}
+
+void DeepseekV4Fast::gather(const Worker& worker, const Connection& c, bool head) {
+  const int64_t width = int64_t{config_.n_streams} * config_.hidden_size, rows = c.mix.n_out;
+  const auto [first, last] = worker.split(n_tokens());
+  for (int64_t t = first; t < last; ++t) kernels().rms_norm(streams_.row(t), ones_.data(), width, config_.rms_eps, normed_streams_.row(t));
+  worker.barrier();
+  multiply_share(worker, c.mix, normed_streams_.from(0), n_tokens(), mix_.data(), rows);
+  worker.barrier();
+  for (int64_t t = first; t < last; ++t) {
+    StreamMix& mix = mixes_[static_cast<size_t>(t)];
+    stream_mix(config_.n_streams, config_.sinkhorn_rounds, config_.stream_eps, head, mix_.data() + t * rows, c.scale.data(), c.base.data(), mix);
+    gather_streams(mix, config_.n_streams, config_.hidden_size, streams_.row(t), hidden(t));
+  }
+  worker.barrier();
+}
+
+void DeepseekV4Fast::spread(const Worker& worker) {
+  const auto [first, last] = worker.split(n_tokens());
+  for (int64_t t = first; t < last; ++t)
+    spread_streams(mixes_[static_cast<size_t>(t)], config_.n_streams, config_.hidden_size, hidden(t), streams_.row(t));
+  worker.barrier();
+}
+
+std::unique_ptr<Model> make_deepseek_v4_fast(const DeepseekV4Config& config, const DeepseekV4Weights& weights,
+                                             const FastKernels& kernels, ThreadPool& pool, bool pack) {
+  return std::make_unique<DeepseekV4Fast>(config, weights, kernels, pool, pack);
+}
+
+}  // namespace engine

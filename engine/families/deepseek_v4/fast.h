@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/families/deepseek_v4/fast.h: the DeepSeek-V4 forward pass on the fast paths.
+//
+// The hidden state of FastPass is the input of half a layer, and then its result; the residual streams stand beside it.
+// All heads of a token share one list of keys: the last tokens and the entries it sees.
+//
+// Source   as deepseek_v4.h
+#pragma once
+#include <vector>
+
+#include "engine/families/deepseek_v4/cache.h"
+#include "engine/fast/fast_pass.h"
+#include "engine/fast/feed_forward.h"
+#include "engine/kernels/hyper_connection.h"
+
+namespace engine {
+
+class DeepseekV4Fast : public FastPass {
+ public:
+  DeepseekV4Fast(const DeepseekV4Config& config, const DeepseekV4Weights& weights, const FastKernels& kernels, ThreadPool& pool, bool pack);
+
+  std::unique_ptr<Cache> make_cache(int64_t n_ctx) const override { return std::make_unique<V4Cache>(config_, shape(n_ctx)); }
+  uint64_t cache_bytes(int64_t n_ctx) const override { return V4Cache::bytes(config_, shape(n_ctx)); }
+
+ private:
+  struct Connection {
+    PackedMatrix mix;
+    std::vector<float> base, scale;
+  };
+  struct Compressor {
+    PackedMatrix values, gate;
+    std::vector<float> place, norm;  // [m, c w], [w]
+  };
+  struct Layer {
+    Connection attn_connection, ff_connection;
+    std::vector<float> attn_norm, q_a_norm, kv_norm, sinks;
+    PackedMatrix q_a, q_b, kv, index_q, index_weights, o_b;
+    std::vector<PackedMatrix> o_a;  // [G]
+    Compressor entries, index_entries;
+    FeedForwardWeights ff;
+  };
+  // What a step needs of the pass beside the team's buffers.
+  struct Place {
+    const ForwardRequest& request;
+    int64_t layer;
+    V4Cache& cache(int64_t token) const { return static_cast<V4Cache&>(*request.cache_of(token)); }  // in a batch each its own
+    int64_t position(int64_t token) const { return request.position_of(token); }
+  };
+
+  void begin(const ForwardRequest& request) override;
+  bool layer(const Worker& worker, int l, const ForwardRequest& request) override;
+
+  Connection connection(const V4Connection& from);
+  Compressor compressor(const V4Compressor& from);
+  void start_streams(const Worker& worker);
+  // Streams to the hidden state; ends with a barrier.
+  void gather(const Worker& worker, const Connection& c, bool head);
+  // The hidden state to streams; ends with a barrier.
+  void spread(const Worker& worker);
+
+  // fast_attention.cc: the hidden state to the hidden state; ends with a barrier. False where stopped.
+  bool attention(const Worker& worker, const Layer& layer, const Place& place);
+  void project(const Worker& worker, const Layer& layer, const Activations& x);
+  void store_parts(const Compressor& c, const Buffer<float>& values, const Buffer<float>& gates, int64_t t, const Place& place,
+                   V4Cache::Entries& to) const;
+  void finish_entry(const Worker& worker, const Compressor& c, int64_t t, const Place& place, V4Cache::Entries& to);
+  void choose_entries(const Worker& worker, int64_t t, const Place& place);
+  void attend(const Worker& worker, const Layer& layer, int64_t t, int64_t first_head, int64_t last_head, const Place& place);
+  void project_out(const Worker& worker, const Layer& layer);
+
+  // A pass may go back by as much as it takes at once, and by as much again.
+  V4Cache::Shape shape(int64_t n_ctx) const { return {n_ctx, 2 * kChunk, key_width_, index_width_}; }
+  const RopeTable::Turn* turns(int64_t layer, int64_t t) const {
+    return (config_.ratio(static_cast<int>(layer)) == 0 ? window_turns_ : entry_turns_).data() + t * window_rope_.n_pairs();
+  }
+
+  const DeepseekV4Config config_;
+  const RopeTable window_rope_, entry_rope_;
+  const int64_t key_width_, index_width_;  // d and Di, padded with zeros to 16 values
+  const int64_t group_stride_;             // of a group's heads, as o_a reads them
+  const std::vector<float> ones_;
+  std::vector<Layer> layers_;
+  Connection head_connection_;
+  FeedForward feed_forward_;
+
+  // Work buffers of the chunk, [kChunk, ..]; written by all workers, each its own part, between barriers.
+  ActivationBuffer streams_, normed_streams_;  // [S D]
+  std::vector<StreamMix> mixes_;
+  Buffer<float> mix_;
+  ActivationBuffer q_low_, heads_, low_;       // heads [G group_stride_]; low [G R]
+  Buffer<float> q_, kv_, index_q_, index_weights_;
+  Buffer<float> values_, gates_, index_values_, index_gates_;
+  std::vector<RopeTable::Turn> window_turns_, entry_turns_;
+  struct Own {  // a worker's
+    std::vector<float> queries, results, index_queries, index_weights, scores;
+    std::vector<int32_t> chosen;
+    std::vector<const float*> list, parts, weights;
+  };
+  std::vector<Own> own_;
+};
+
+}  // namespace engine
