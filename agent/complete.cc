@@ -8,6 +8,7 @@
 #include "agent/file_memory.h"
 #include "agent/open_end.h"
 #include "base/strings.h"
+#include "engine/session_pool.h"
 #include "tools/syntax.h"
 
 namespace agent {
@@ -19,6 +20,9 @@ constexpr size_t kPrefixBytes = 3072, kSuffixBytes = 1024;
 // Below what any tokenizer needs for code, so that the window fits the context whatever the text is.
 constexpr size_t kBytesPerToken = 2;
 constexpr int kMaxContextTokens = 4096;
+// Of timelines kept for other files and places. On a GPU each takes its whole context at once, so few fit there.
+constexpr uint64_t kSessionBytes = uint64_t{256} << 20;
+constexpr size_t kSessions = 16;
 // Texts above this are not parsed at each keystroke: the parse would cost more than the completion.
 constexpr size_t kMaxCheckedBytes = 512u << 10;
 // Models above this many parameters a token copy from their window themselves.
@@ -73,19 +77,27 @@ double mean_logprob(const CompletionItem& item) {
 
 class EngineCompleter final : public Completer {
  public:
-  EngineCompleter(std::shared_ptr<const engine::Engine> model, std::unique_ptr<engine::Session> session)
+  EngineCompleter(std::shared_ptr<const engine::Engine> model, int n_ctx)
       : model_(std::move(model)),
-        session_(std::move(session)),
+        n_ctx_(n_ctx),
+        sessions_(model_, {n_ctx, kSessionBytes, kSessions}),
         token_bytes_(*model_),
         memory_(*model_),
         has_memory_(model_->info().n_active_parameters <= kLargestForgetful) {}
+
+  // Whether there is memory for a session at all.
+  base::Status open() {
+    auto session = sessions_.take({});
+    if (!session) return std::move(session).error();
+    return base::ok();
+  }
 
   base::Result<std::vector<CompletionItem>> complete(const CompleteRequest& request, std::stop_token stop) override {
     const std::string_view prefix = request.prefix;
     const std::string_view open = prefix.substr(prefix.size() - open_end_bytes(prefix));
     const std::string_view closed = prefix.substr(0, prefix.size() - open.size());
     const auto n_repeated = static_cast<int>(model_->tokenize(open).size());
-    const int max_tokens = std::clamp(request.max_tokens, 1, session_->n_ctx() / 4) + n_repeated;
+    const int max_tokens = std::clamp(request.max_tokens, 1, n_ctx_ / 4) + n_repeated;
     const auto prompt = prompt_of(request, closed, max_tokens);
     if (!prompt) return prompt.error();
     if (has_memory_) {
@@ -94,9 +106,12 @@ class EngineCompleter final : public Completer {
     }
     if (!request.raw) filter_.set_file(request, stop);
 
+    // Each file, and each place in one that is gone back to, finds what was read of it.
+    auto session = sessions_.take(*prompt);
+    if (!session) return std::move(session).error();
     std::vector<CompletionItem> items;
     for (int i = 0; i < std::max(1, request.n); ++i) {
-      auto said = engine::generate(*session_, *prompt, options_of(request, open, max_tokens, i), stop);
+      auto said = engine::generate(**session, *prompt, options_of(request, open, max_tokens, i), stop);
       if (!said) return std::move(said).error();
       // Out of tokens before what must be repeated was.
       if (said->text.size() < open.size()) continue;
@@ -113,7 +128,7 @@ class EngineCompleter final : public Completer {
  private:
   base::Result<std::vector<engine::Token>> prompt_of(const CompleteRequest& request, std::string_view prefix,
                                                      int max_tokens) const {
-    const int room = session_->n_ctx() - max_tokens - 1;
+    const int room = n_ctx_ - max_tokens - 1;
     const size_t bytes = std::min(kPrefixBytes + kSuffixBytes, static_cast<size_t>(room) * kBytesPerToken);
     const auto seen = context_window(prefix, request.suffix, bytes * kPrefixBytes / (kPrefixBytes + kSuffixBytes),
                                      bytes * kSuffixBytes / (kPrefixBytes + kSuffixBytes));
@@ -186,7 +201,8 @@ class EngineCompleter final : public Completer {
   }
 
   const std::shared_ptr<const engine::Engine> model_;
-  const std::unique_ptr<engine::Session> session_;
+  const int n_ctx_;
+  engine::SessionPool sessions_;
   const TokenBytes token_bytes_;
   FileMemory memory_;
   const bool has_memory_;
@@ -206,9 +222,10 @@ base::Result<std::unique_ptr<Completer>> Completer::create(std::shared_ptr<const
   // 64: a prompt and a line. A model with less context than that completes nothing.
   if (n_ctx < 64)
     return base::invalid(base::cat("The model ", model->info().name, " has a context of ", n_ctx, " tokens only."));
-  auto session = model->open_session(n_ctx);
-  if (!session) return std::move(session).error().in("open a session for completions");
-  return std::unique_ptr<Completer>(std::make_unique<EngineCompleter>(std::move(model), std::move(*session)));
+  auto completer = std::make_unique<EngineCompleter>(std::move(model), n_ctx);
+  if (base::Status opened = completer->open(); !opened)
+    return std::move(opened).error().in("open a session for completions");
+  return std::unique_ptr<Completer>(std::move(completer));
 }
 
 }  // namespace agent

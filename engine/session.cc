@@ -101,7 +101,10 @@ class TimelineSession : public Session {
   }
 
   uint64_t memory_bytes() const override {
-    return cache_->memory_bytes() + tokens_.capacity() * sizeof(Token) + logits_.size() * sizeof(float);
+    uint64_t held = cache_->memory_bytes();
+    // A device takes a cache's whole room at once; a cache that does not say takes what its tokens need.
+    if (held == 0) held = shared_.model->cache_bytes(shared_.accelerated ? n_ctx_ : static_cast<int64_t>(tokens_.size()));
+    return held + tokens_.capacity() * sizeof(Token) + logits_.size() * sizeof(float);
   }
 
   base::Status save(const std::filesystem::path& path) const override {

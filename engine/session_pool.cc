@@ -75,6 +75,7 @@ base::Result<SessionPool::Lease> SessionPool::take(std::span<const Token> prompt
   if (!worth) entry = nullptr;
   if (!entry && !made) {
     auto opened = engine_->open_session(limits_.n_ctx);
+    while (!opened && opened.error().code == base::ErrorCode::kExhausted && forget_one()) opened = engine_->open_session(limits_.n_ctx);
     if (!opened) return std::move(opened).error();
     made = std::move(*opened);
   }
@@ -104,21 +105,23 @@ uint64_t SessionPool::idle_bytes() const {
 void SessionPool::give_back(Entry& entry) {
   const std::lock_guard guard(mutex_);
   entry.leased = false;
-  forget_least();
+  while (too_much() && forget_one()) {
+  }
 }
 
-void SessionPool::forget_least() {
-  for (;;) {
-    size_t n_idle = 0;
-    auto least = entries_.end();
-    for (auto it = entries_.begin(); it != entries_.end(); ++it) {
-      if ((*it)->leased) continue;
-      ++n_idle;
-      if (!(*it)->pinned && (least == entries_.end() || value(**it) < value(**least))) least = it;
-    }
-    if (least == entries_.end() || (n_idle <= limits_.max_sessions && idle_bytes() <= limits_.max_bytes)) return;
-    entries_.erase(least);
-  }
+bool SessionPool::too_much() const {
+  const auto n_idle = std::count_if(entries_.begin(), entries_.end(), [](const auto& entry) { return !entry->leased; });
+  return static_cast<size_t>(n_idle) > limits_.max_sessions || idle_bytes() > limits_.max_bytes;
+}
+
+// False where nothing may be forgotten. The latest stays, however large: the next prompt most likely goes on from it.
+bool SessionPool::forget_one() {
+  auto least = entries_.end();
+  for (auto it = entries_.begin(); it != entries_.end(); ++it)
+    if (!(*it)->leased && !(*it)->pinned && (*it)->used != turn_ && (least == entries_.end() || value(**it) < value(**least))) least = it;
+  if (least == entries_.end()) return false;
+  entries_.erase(least);
+  return true;
 }
 
 size_t SessionPool::n_sessions() const {

@@ -53,7 +53,7 @@ class SessionPool {
   base::Result<Lease> take(std::span<const Token> prompt);
 
   size_t n_sessions() const;
-  // Of idle sessions, shared memory counted once.
+  // Of idle sessions, shared memory counted once. Above the bound only for pinned sessions and the one that was taken last.
   uint64_t memory_bytes() const;
 
  private:
@@ -67,7 +67,8 @@ class SessionPool {
   double value(const Entry& entry) const;
   uint64_t idle_bytes() const;
   void give_back(Entry& entry);
-  void forget_least();
+  bool forget_one();
+  bool too_much() const;
 
   const std::shared_ptr<const Engine> engine_;
   const SessionPoolLimits limits_;

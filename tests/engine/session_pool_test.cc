@@ -116,6 +116,13 @@ TEST_CASE("session pool: what is worth least goes first, pinned timelines stay, 
   CHECK(read(pool, tokens_from(69, 100)) == 100);  // the latest
   CHECK(read(pool, tokens_from(40, 100)) == 100);  // the pinned one
   CHECK(read(pool, tokens_from(55, 100)) == 0);
+  // A bound that not even one fits in: the latest is kept all the same.
+  SessionPool tight(engine, {512, 1, 100});
+  for (int i = 50; i < 53; ++i) {
+    read(tight, tokens_from(i, 100));
+    CHECK(tight.n_sessions() == 1);
+    CHECK(read(tight, tokens_from(i, 100)) == 100);
+  }
   // A pinned prefix is forked, not continued, and stays what it was; the forks share its memory.
   SessionPool prefix(engine, {512, uint64_t{64} << 20, 100});
   const std::vector<Token> system = tokens_from(40, 256);
