@@ -1,0 +1,440 @@
+// SPDX-License-Identifier: Apache-2.0
+// Machines for calls whose arguments are written as JSON.
+#include "base/strings.h"
+#include "engine/prompts/answer_machines.h"
+#include "engine/prompts/answer_text.h"
+
+namespace engine {
+namespace {
+
+constexpr std::string_view kTooLong = "The tool call is longer than 4 MiB. Write a shorter one.";
+
+// One call as it comes: the text is kept for the end, its arguments are passed on.
+class CallBody {
+ public:
+  void open(bool bare) { *this = CallBody(bare); }
+  explicit CallBody(bool bare = false) : json(bare) {}
+  CallJson json;
+  std::string text;
+  bool too_long = false;
+};
+
+class JsonCalls : public AnswerText {
+ protected:
+  using AnswerText::AnswerText;
+  // `bare`: the text is the arguments of the call that has begun.
+  void push(CallBody& body, std::string_view part) {
+    if (body.too_long || !append(body.text, part)) {
+      body.too_long = true;
+      return;
+    }
+    std::string arguments;
+    for (const char c : part) {
+      const bool begun = !body.json.name().empty();
+      if (body.json.push(c)) {
+        if (begun) call_begins(body.json.name());
+        arguments += c;
+      }
+    }
+    call_arguments(arguments);
+  }
+  void close(CallBody& body) { body.too_long ? refuse(std::string(kTooLong)) : json_call_ends(body.text); }
+};
+
+class TaggedJson final : public JsonCalls {
+ public:
+  explicit TaggedJson(AnswerStart start)
+      : JsonCalls(std::move(start), {.think_newlines = true, .newlines_before_call = 1}) {}
+  void on_text(std::string_view text) override { in_call_ ? push(body_, text) : say(text); }
+  void on_marker(size_t marker) override {
+    const bool quoted = in_call_ && body_.json.in_string();
+    if (!in_call_ && marker < 2) {
+      if (!on_think(marker)) say(spelling(marker));
+    } else if (marker == 2 && !quoted && section() == Section::kContent) {
+      if (in_call_)
+        close(body_);
+      else
+        begin_calls();
+      in_call_ = true;
+      body_.open(false);
+    } else if (marker == 3 && in_call_ && !quoted) {
+      close(body_);
+      in_call_ = false;
+    } else {
+      on_text(spelling(marker));
+    }
+  }
+  void on_end() override {
+    if (in_call_) close(body_);
+    end_answer();
+  }
+
+ private:
+  bool in_call_ = false;
+  CallBody body_;
+};
+
+// Markers from 2 on: calls begin, calls end, call begin, call end, separator.
+class DeepseekCalls final : public JsonCalls {
+ public:
+  DeepseekCalls(AnswerStart start, bool fenced)
+      : JsonCalls(std::move(start), {.think_newlines = fenced, .newlines_before_call = 0}), fenced_(fenced) {}
+  void on_text(std::string_view text) override {
+    switch (at_) {
+      case At::kText:
+        say(text);
+        break;
+      case At::kBetween:
+        if (!base::trim(text).empty()) say(text);
+        break;
+      case At::kHeader:
+        if (header_.size() + text.size() <= kMaxHeader) header_ += text;
+        break;
+      case At::kBody:
+        push_body(text);
+        break;
+    }
+  }
+  void on_marker(size_t marker) override {
+    const bool quoted = at_ == At::kBody && body_.json.in_string();
+    if (marker < 2 && (at_ == At::kText)) {
+      if (!on_think(marker)) say(spelling(marker));
+    } else if (marker == 2 && at_ == At::kText) {
+      begin_calls();
+      at_ = At::kBetween;
+    } else if (marker == 3 && at_ != At::kText && !quoted) {
+      close_call();
+      at_ = At::kText;
+    } else if (marker == 4 && !quoted) {
+      if (at_ == At::kText) begin_calls();
+      close_call();
+      header_.clear();
+      at_ = At::kHeader;
+    } else if (marker == 5 && (at_ == At::kHeader || at_ == At::kBody) && !quoted) {
+      close_call();
+      at_ = At::kBetween;
+    } else if (marker == 6 && at_ == At::kHeader) {
+      at_ = At::kBody;
+      body_.open(true);
+      // V3 writes the call's type here, and the name in the body.
+      named_ = header_ != "function";
+      if (named_) call_begins(base::trim(header_));
+    } else {
+      on_text(spelling(marker));
+    }
+  }
+  void on_end() override {
+    close_call();
+    end_answer();
+  }
+
+ private:
+  static constexpr size_t kMaxHeader = 4096;
+  void push_body(std::string_view text) {
+    if (named_) return push(body_, text);
+    // The name's line ends before the JSON begins.
+    while (!named_ && !text.empty()) {
+      if (text[0] == '\n' || text[0] == '{') {
+        named_ = true;
+        header_ = base::trim(name_line_);
+        if (!header_.empty()) call_begins(header_);
+        name_line_.clear();
+        break;
+      }
+      if (name_line_.size() < kMaxHeader) name_line_ += text[0];
+      text.remove_prefix(1);
+    }
+    push(body_, text);
+  }
+  void close_call() {
+    if (at_ == At::kHeader) refuse("The tool call ends before its arguments. Write the call again.");
+    if (at_ != At::kBody) return;
+    if (body_.too_long) return refuse(std::string(kTooLong));
+    if (!named_) {
+      header_ = base::trim(name_line_);
+      name_line_.clear();
+    }
+    std::string_view arguments = base::trim(body_.text);
+    if (fenced_ && arguments.starts_with("```")) {  // the format's own fence
+      const size_t line = arguments.find('\n');
+      arguments = line == std::string_view::npos ? std::string_view() : base::trim(arguments.substr(line + 1));
+      if (arguments.ends_with("```")) arguments = base::trim(arguments.substr(0, arguments.size() - 3));
+    }
+    call_ends(header_, "", arguments, false);
+  }
+  enum class At { kText, kBetween, kHeader, kBody };
+  const bool fenced_;
+  At at_ = At::kText;
+  bool named_ = false;
+  std::string header_, name_line_;
+  CallBody body_;
+};
+
+class PlainText final : public AnswerText {
+ public:
+  explicit PlainText(AnswerStart start) : AnswerText(std::move(start), {}) {}
+  void on_text(std::string_view text) override { say(text); }
+  void on_marker(size_t marker) override { say(spelling(marker)); }
+  void on_end() override { end_answer(); }
+};
+
+class BareJson final : public JsonCalls {
+ public:
+  explicit BareJson(AnswerStart start) : JsonCalls(std::move(start), {}) {}
+  void on_text(std::string_view text) override {
+    if (at_ == At::kStart) {
+      front_ += text;
+      const std::string_view shown = base::trim(front_);
+      if (shown.empty()) {
+        if (front_.size() > 4096) settle(At::kText);
+        return;
+      }
+      return settle(start_.tools && shown[0] == '{' ? At::kCall : At::kText);
+    }
+    at_ == At::kCall ? push(body_, text) : say(text);
+  }
+  void on_marker(size_t marker) override {
+    if (marker == 0 && at_ == At::kStart && start_.tools) {
+      tagged_ = true;
+      front_.clear();
+      settle(At::kCall);
+    } else {
+      on_text(spelling(marker));
+    }
+  }
+  void on_end() override {
+    if (at_ == At::kStart) settle(At::kText);
+    if (at_ == At::kCall) {
+      // An object that is no call is an answer in JSON.
+      const bool call = tagged_ || body_.too_long || !body_.json.name().empty();
+      call ? close(body_) : say(body_.text);
+    }
+    end_answer();
+  }
+
+ private:
+  enum class At { kStart, kText, kCall };
+  void settle(At at) {
+    at_ = at;
+    const std::string front = std::exchange(front_, {});
+    if (!front.empty()) on_text(front);
+  }
+  At at_ = At::kStart;
+  bool tagged_ = false;
+  std::string front_;
+  CallBody body_;
+};
+
+class MistralCalls final : public JsonCalls {
+ public:
+  explicit MistralCalls(AnswerStart start) : JsonCalls(std::move(start), {}) {}
+  void on_text(std::string_view text) override {
+    switch (at_) {
+      case At::kText:
+        say(text);
+        break;
+      case At::kName:
+        if (header_.empty() && !base::trim(text).empty() &&
+            (base::trim(text)[0] == '[' || base::trim(text)[0] == '{')) {
+          at_ = At::kArray;
+          return on_text(text);
+        }
+        if (!header_.empty() || !base::trim(text).empty()) add(header_, text);
+        break;
+      case At::kId:
+        add(id_, text);
+        break;
+      case At::kArguments:
+        push(body_, text);
+        break;
+      case At::kArray:
+        push_array(text);
+        break;
+    }
+  }
+  void on_marker(size_t marker) override {
+    const bool quoted = (at_ == At::kArguments || at_ == At::kArray) && body_.json.in_string();
+    if (marker == 0 && !quoted) {
+      if (at_ == At::kText) begin_calls();
+      close_call();
+      header_.clear();
+      id_.clear();
+      at_ = At::kName;
+    } else if (marker == 1 && (at_ == At::kName || at_ == At::kId)) {
+      at_ = At::kArguments;
+      body_.open(true);
+      call_begins(base::trim(header_));
+    } else if (marker == 2 && at_ == At::kName) {
+      at_ = At::kId;
+    } else {
+      on_text(spelling(marker));
+    }
+  }
+  void on_end() override {
+    close_call();
+    end_answer();
+  }
+
+ private:
+  static void add(std::string& field, std::string_view text) {
+    if (field.size() + text.size() <= 4096) field += text;
+  }
+  void push_array(std::string_view text) {
+    while (!text.empty()) {
+      if (!in_element_) {
+        const size_t begin = text.find('{');
+        if (begin == std::string_view::npos) return;
+        text.remove_prefix(begin);
+        in_element_ = true;
+        body_.open(false);
+      }
+      // Up to the end of the element, if it is here.
+      CallJson ahead = body_.json;
+      size_t n = 0;
+      do ahead.push(text[n++]);
+      while (n < text.size() && ahead.depth() > 0);
+      push(body_, text.substr(0, n));
+      text.remove_prefix(n);
+      if (ahead.depth() > 0) return;
+      close(body_);
+      in_element_ = false;
+    }
+  }
+  void close_call() {
+    if (at_ == At::kArray && in_element_) close(body_);
+    in_element_ = false;
+    if (at_ == At::kName || at_ == At::kId) refuse("The tool call ends before its arguments. Write the call again.");
+    if (at_ != At::kArguments) return;
+    body_.too_long ? refuse(std::string(kTooLong)) : call_ends(header_, id_, body_.text, false);
+  }
+  enum class At { kText, kName, kId, kArguments, kArray };
+  At at_ = At::kText;
+  bool in_element_ = false;
+  std::string header_, id_;
+  CallBody body_;
+};
+
+// Markers: start, message, channel, end, call, return, constrain.
+class Harmony final : public JsonCalls {
+ public:
+  explicit Harmony(AnswerStart start) : JsonCalls(std::move(start), {}) {}
+  void on_text(std::string_view text) override {
+    switch (at_) {
+      case At::kHeader:
+        if (header_.size() + text.size() <= 4096) header_ += text;
+        break;
+      case At::kText:
+        say(text);
+        break;
+      case At::kCall:
+        push(body_, text);
+        break;
+      case At::kBetween:
+        if (!base::trim(text).empty()) {
+          open(Section::kContent);
+          say(text);
+        }
+        break;
+    }
+  }
+  void on_marker(size_t marker) override {
+    switch (marker) {
+      case 0:
+        close_part();
+        header_.clear();
+        at_ = At::kHeader;
+        break;
+      case 1:
+        if (at_ == At::kHeader) message_begins();
+        break;
+      case 2:
+        // Models leave the end of a message out at times and go on with the next channel.
+        close_part();
+        if (at_ != At::kHeader) header_.clear();
+        header_ += spelling(2);
+        at_ = At::kHeader;
+        break;
+      case 3:
+      case 4:
+      case 5:
+        if (at_ == At::kHeader) break;
+        close_part();
+        at_ = At::kBetween;
+        break;
+      default:
+        if (at_ == At::kHeader) header_ += ' ';
+    }
+  }
+  void on_end() override {
+    close_part();
+    // Text without any header is an answer.
+    if (at_ == At::kHeader && header_.find("<|channel|>") == std::string::npos && !base::trim(header_).empty())
+      say(header_);
+    end_answer();
+  }
+
+ private:
+  enum class At { kHeader, kText, kCall, kBetween };
+  void message_begins() {
+    const auto word_after = [&](std::string_view mark) {
+      const size_t at = header_.find(mark);
+      if (at == std::string::npos) return std::string();
+      const std::string_view rest = std::string_view(header_).substr(at + mark.size());
+      return std::string(rest.substr(0, rest.find_first_of(" \t\n<")));
+    };
+    std::string recipient = word_after("to=");
+    const std::string channel = word_after("<|channel|>");
+    if (!recipient.empty() && recipient != "assistant" && recipient != "user" && recipient != "all") {
+      constexpr std::string_view kFunctions = "functions.";
+      name_ = recipient.starts_with(kFunctions) ? recipient.substr(kFunctions.size()) : recipient;
+      begin_calls();
+      at_ = At::kCall;
+      body_.open(true);
+      call_begins(name_);
+      return;
+    }
+    open(channel == "analysis" ? Section::kReasoning : Section::kContent);
+  }
+  void open(Section section) {
+    end_part(0, section, false);
+    at_ = At::kText;
+    bool& before = section == Section::kReasoning ? reasoned_ : spoken_;
+    if (before) say("\n\n");
+    before = true;
+  }
+  void close_part() {
+    if (at_ == At::kText) end_part(0, Section::kContent, false);
+    if (at_ == At::kCall) body_.too_long ? refuse(std::string(kTooLong)) : call_ends(name_, "", body_.text, false);
+    if (at_ != At::kHeader) at_ = At::kBetween;
+  }
+  At at_ = At::kHeader;
+  bool reasoned_ = false, spoken_ = false;
+  std::string header_, name_;
+  CallBody body_;
+};
+
+}  // namespace
+
+std::unique_ptr<AnswerMachine> tagged_json_machine(AnswerStart start) {
+  return std::make_unique<TaggedJson>(std::move(start));
+}
+std::unique_ptr<AnswerMachine> deepseek_fenced_machine(AnswerStart start) {
+  return std::make_unique<DeepseekCalls>(std::move(start), true);
+}
+std::unique_ptr<AnswerMachine> deepseek_bare_machine(AnswerStart start) {
+  return std::make_unique<DeepseekCalls>(std::move(start), false);
+}
+std::unique_ptr<AnswerMachine> text_machine(AnswerStart start) {
+  return std::make_unique<PlainText>(std::move(start));
+}
+std::unique_ptr<AnswerMachine> bare_json_machine(AnswerStart start) {
+  return std::make_unique<BareJson>(std::move(start));
+}
+std::unique_ptr<AnswerMachine> mistral_machine(AnswerStart start) {
+  return std::make_unique<MistralCalls>(std::move(start));
+}
+std::unique_ptr<AnswerMachine> harmony_machine(AnswerStart start) {
+  return std::make_unique<Harmony>(std::move(start));
+}
+
+}  // namespace engine
