@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Constraints: the first byte says what the rest is (s: JSON Schema, g: grammar, else a regular expression). One that is taken is
-// followed by a walk: masks and accept() must agree, and a text that is not whole must go on.
+// Constraints: the first byte says what the rest is (s: JSON Schema, g: grammar, else a regular expression). One that
+// is taken is followed by a walk: masks and accept() must agree, and a text that is not whole must go on.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -14,13 +14,17 @@ namespace {
 std::shared_ptr<const engine::Vocabulary> vocabulary() {
   std::vector<std::string> tokens;
   for (int byte = 0; byte < 256; ++byte) tokens.push_back(std::string(1, static_cast<char>(byte)));
-  for (const char* more : {"{\"", "\":", "\",\"", "abc", "aaaa", "\xc3\xa9", "a\xc3", "]}", "true", "  \n", "12.5", "\\u00"}) tokens.push_back(more);
+  for (const char* more :
+       {"{\"", "\":", "\",\"", "abc", "aaaa", "\xc3\xa9", "a\xc3", "]}", "true", "  \n", "12.5", "\\u00"})
+    tokens.push_back(more);
   tokens.push_back("");
   const auto end = static_cast<engine::Token>(tokens.size() - 1);
   return engine::Vocabulary::make(std::move(tokens), {end});
 }
 
-bool has(const std::vector<uint32_t>& bits, engine::Token token) { return bits[static_cast<size_t>(token) / 32] >> (token % 32) & 1; }
+bool has(const std::vector<uint32_t>& bits, engine::Token token) {
+  return bits[static_cast<size_t>(token) / 32] >> (token % 32) & 1;
+}
 
 }  // namespace
 
