@@ -17,6 +17,7 @@
 #include "engine/accelerator.h"
 #include "engine/engine.h"
 #include "engine/formats/gguf.h"
+#include "engine/formats/gguf_writer.h"
 #include "engine/formats/tensor_table.h"
 #include "engine/kernels/fast_kernels.h"
 #include "engine/model.h"
@@ -37,6 +38,11 @@ class Family {
   // which costs time but no memory. `pool` is borrowed.
   virtual std::unique_ptr<Model> make_fast(const FastKernels& kernels, ThreadPool& pool, bool pack) const = 0;
   virtual uint64_t packed_bytes() const = 0;
+  // What a GGUF file of the model holds, by llama.cpp's keys, names and layouts; kInvalidArgument where GGUF cannot say what
+  // the model computes. Rows are made while they are written.
+  virtual base::Result<GgufContent> to_gguf() const {
+    return base::invalid("models of this family cannot be written as GGUF");
+  }
   // On a device beside the CPU; errors as engine/accelerator.h says.
   virtual base::Result<std::unique_ptr<Model>> make_accelerated(Accelerator& accelerator, const UploadOptions& options) const = 0;
 };

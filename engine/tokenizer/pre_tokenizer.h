@@ -26,12 +26,14 @@ struct CharacterClass {
   std::vector<std::pair<uint32_t, uint32_t>> ranges;
   UnicodeClasses classes = 0;
   bool contains(uint32_t code_point, bool valid) const;
+  bool operator==(const CharacterClass&) const = default;
 };
 
 struct ClassSplit {  // \s? CLASS, `min` 1
   CharacterClass set;
   bool space_before = false;
   int max = 0;  // 0: no limit
+  bool operator==(const ClassSplit&) const = default;
 };
 enum class WholeSplit { kGpt2, kCl100k, kO200k, kDeepseekV3, kTrailingSpace };
 // One of the whole expressions. The last three members tell the relatives of kCl100k and kO200k apart.

@@ -19,6 +19,7 @@
 #include "base/result.h"
 #include "engine/engine.h"
 #include "engine/formats/gguf.h"
+#include "engine/formats/gguf_writer.h"
 #include "engine/tokenizer/bpe.h"
 #include "engine/tokenizer/pre_tokenizer.h"
 
@@ -52,6 +53,7 @@ class Tokenizer {
 
   // Ids go from 0 to below this; some may be unused.
   int n_tokens() const { return static_cast<int>(parts_.entries.size()); }
+  const TokenizerParts& parts() const { return parts_; }
   // The bytes of one token; empty for unused ids.
   std::string_view bytes_of(Token token) const;
   // Whether it stands for a mark rather than for text.
@@ -88,5 +90,9 @@ class Tokenizer {
 // `json_text`: the content of tokenizer.json.
 base::Result<Tokenizer> tokenizer_from_json(std::string_view json_text);
 base::Result<Tokenizer> tokenizer_from_gguf(const GgufFile& gguf);
+
+// The vocabulary, merges and pre-tokenizer as tokenizer.ggml.*; `n_vocab` entries, the missing ones marked as unused.
+// kInvalidArgument for a pre-tokenizer that GGUF has no name for.
+base::Status tokenizer_to_gguf(const Tokenizer& tokenizer, int n_vocab, GgufContent& content);
 
 }  // namespace engine

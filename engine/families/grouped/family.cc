@@ -7,6 +7,7 @@
 #include "engine/families/grouped/bind_weights.h"
 #include "engine/families/grouped/make_models.h"
 #include "engine/families/grouped/read_config.h"
+#include "engine/families/grouped/write_gguf.h"
 #include "engine/formats/dequantize.h"
 #include "engine/kernels/matmul.h"
 #include "engine/load/weight_sizes.h"
@@ -52,6 +53,7 @@ class GroupedFamily : public Family {
     }
     return total;
   }
+  base::Result<GgufContent> to_gguf() const override { return grouped_to_gguf(config_, weights_); }
   base::Result<std::unique_ptr<Model>> make_accelerated(Accelerator& accelerator, const UploadOptions& options) const override {
     return accelerator.make_grouped(config_, weights_, options);
   }

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+// Writing models as GGUF: the rows of every type, the layouts of every family, and files that must not come into being.
+#include "engine/quantize_model.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+
+#include "engine/formats/dequantize.h"
+#include "engine/formats/quantize_rows.h"
+#include "engine/kernels/matmul.h"
+#include "engine/model_package.h"
+#include "tests/engine/synthetic_model.h"
+#include "tests/engine/tiny_model.h"
+
+namespace {
+
+using namespace engine;
+using namespace engine::test;
+
+namespace fs = std::filesystem;
+
+struct TemporaryFolder {
+  fs::path path;
+  TemporaryFolder() {
+    std::string name = (fs::temp_directory_path() / "graft-quantize-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path = name;
+  }
+  ~TemporaryFolder() { fs::remove_all(path); }
+  bool empty() const { return fs::is_empty(path); }
+};
+
+std::vector<float> decoded_row(DType type, std::span<const float> values) {
+  std::vector<std::byte> bytes(values.size() / static_cast<size_t>(traits(type).block_values) * static_cast<size_t>(traits(type).block_bytes));
+  quantize_row(type, values, bytes.data());
+  std::vector<float> out(values.size());
+  dequantize_row(view_of(bytes, type, {1, static_cast<int64_t>(values.size())}), 0, out);
+  return out;
+}
+
+// Root mean square of the error over that of the values.
+double error_of(DType type, std::span<const float> values) {
+  const std::vector<float> got = decoded_row(type, values);
+  double error = 0.0, size = 0.0;
+  for (size_t i = 0; i < values.size(); ++i) {
+    const double off = static_cast<double>(got[i]) - static_cast<double>(values[i]);
+    error += off * off;
+    size += static_cast<double>(values[i]) * static_cast<double>(values[i]);
+  }
+  return std::sqrt(error / size);
+}
+
+std::vector<float> reference_logits(const Family& family, const TinyModel& tiny) {
+  const auto model = family.make_reference();
+  const auto cache = model->make_cache(static_cast<int64_t>(tiny.tokens.size()));
+  return logits_of(*model, *cache, tiny.n_vocab, tiny.tokens, 0, {tiny.tokens.size()});
+}
+
+// The logits of `tiny` after all its matrices were written as `type` and read again.
+std::vector<float> logits_after(const TinyModel& tiny, DType type, const fs::path& file) {
+  auto content = tiny.family->to_gguf();
+  REQUIRE_MESSAGE(content, content.error().message);
+  for (GgufTensor& tensor : content->tensors) {
+    const bool fits = tensor.n_in() % traits(type).block_values == 0;
+    tensor.type = tensor.exact ? DType::kF32 : fits ? type : DType::kF16;
+  }
+  ThreadPool pool(2);
+  GgufWriteOptions options;
+  options.replace = true;
+  const base::Status written = write_gguf(*content, file, pool, options);
+  REQUIRE_MESSAGE(written, written.error().message);
+  const auto mapped = base::MappedFile::open(file);
+  REQUIRE(mapped);
+  const auto gguf = read_gguf(mapped->bytes(), "written.gguf");
+  REQUIRE_MESSAGE(gguf, gguf.error().message);
+  const auto family = family_from_gguf(*gguf);
+  REQUIRE_MESSAGE(family, family.error().message);
+  return reference_logits(**family, tiny);
+}
+
+}  // namespace
+
+TEST_CASE("f32_to_f16 and f32_to_bf16: every number of the type comes back, and halves go to even") {
+  for (uint32_t bits = 0; bits < 65536; ++bits) {
+    const auto half = static_cast<uint16_t>(bits);
+    if (!std::isnan(f16_to_f32(half))) CHECK(f32_to_f16(f16_to_f32(half)) == half);
+    if (!std::isnan(bf16_to_f32(half))) CHECK(f32_to_bf16(bf16_to_f32(half)) == half);
+  }
+  CHECK(f32_to_f16(1.0f + 0x1p-11f) == 0x3C00);
+  CHECK(f32_to_f16(1.0f + 0x3p-11f) == 0x3C02);
+  CHECK(f32_to_f16(65519.0f) == 0x7BFF);
+  CHECK(f32_to_f16(65520.0f) == 0x7C00);
+  CHECK(f32_to_f16(0x1p-25f) == 0);
+  CHECK(f32_to_f16(-0x1.8p-24f) == 0x8002);
+  CHECK(std::isnan(f16_to_f32(f32_to_f16(NAN))));
+  CHECK(f32_to_bf16(1.0f + 0x1p-8f) == 0x3F80);
+  CHECK(f32_to_bf16(1.0f + 0x3p-8f) == 0x3F82);
+}
+
+TEST_CASE("quantize_row: the error of normally distributed rows is that of the reference quantisers") {
+  std::mt19937 random(31);
+  std::vector<float> values(256 * 64);
+  for (float& v : values) {  // Box-Muller; not std::normal_distribution, whose draws differ between libraries
+    const double u = (static_cast<double>(random()) + 1.0) * 0x1p-32, w = static_cast<double>(random()) * 0x1p-32;
+    v = static_cast<float>(std::sqrt(-2.0 * std::log(u)) * std::cos(6.283185307179586 * w));
+  }
+  struct Bound {
+    DType type;
+    double most;  // Q4_0 to Q5_1, Q8_0, MXFP4: gguf-py's error on such values plus 3 %; the others: our own plus 3 %
+  };
+  for (const Bound& b : {Bound{DType::kBF16, 0.0018}, Bound{DType::kF16, 0.00023}, Bound{DType::kQ8_0, 0.00553}, Bound{DType::kQ4_0, 0.0888},
+                         Bound{DType::kQ4_1, 0.0807}, Bound{DType::kQ5_0, 0.0442}, Bound{DType::kQ5_1, 0.0390}, Bound{DType::kMXFP4, 0.119},
+                         Bound{DType::kIQ4_NL, 0.0790}, Bound{DType::kQ6_K, 0.0185}, Bound{DType::kQ5_K, 0.0372}, Bound{DType::kQ4_K, 0.0739},
+                         Bound{DType::kQ3_K, 0.160}, Bound{DType::kQ2_K, 0.284}}) {
+    CAPTURE(std::string(traits(b.type).name));
+    const double error = error_of(b.type, values);
+    CHECK(error <= b.most);
+    CHECK(error >= b.most / 3.0);  // the bound is a bound
+  }
+}
+
+TEST_CASE("quantize_row: zeros, one large value and tiny values give finite rows") {
+  for (const std::string& name : quantize_types())
+    for (int t = 0; t < kDTypes; ++t) {
+      const auto type = static_cast<DType>(t);
+      if (traits(type).name != name) continue;
+      CAPTURE(name);
+      std::vector<float> values(512, 0.0f);
+      for (const float v : decoded_row(type, values)) CHECK(v == 0.0f);
+      values[300] = -3.0f;
+      const std::vector<float> got = decoded_row(type, values);
+      CHECK(got[300] == doctest::Approx(-3.0f).epsilon(0.35));
+      for (float& v : values) v = 1e-38f;
+      for (const float v : decoded_row(type, values)) CHECK(std::isfinite(v));
+    }
+}
+
+TEST_CASE("every family written as F32 gives its own logits again, and near ones in 16 and 8 bits") {
+  const TemporaryFolder folder;
+  struct Case {
+    const char* name;
+    bool same_order;  // else sums run in another order: rows of heads were moved
+  };
+  for (const Case& c : {Case{"deepseek_v3", false}, Case{"deepseek_v3_fp8", false}, Case{"llama", false}, Case{"llama_biased", false},
+                        Case{"mistral", false}, Case{"qwen3", true}, Case{"qwen3_fp8", true}, Case{"qwen3_moe_sparse", true},
+                        Case{"gpt_oss_limit_7", true}, Case{"gpt_oss_mxfp4", true}}) {
+    CAPTURE(std::string(c.name));
+    const TinyModel tiny = read_model(c.name);
+    const std::vector<float> want = reference_logits(*tiny.family, tiny);
+    const std::vector<float> exact = logits_after(tiny, DType::kF32, folder.path / "exact.gguf");
+    CHECK(relative_error(exact, want) <= (c.same_order ? 0.0 : 2e-5));
+    CHECK(relative_error(logits_after(tiny, DType::kF16, folder.path / "f16.gguf"), want) <= 2e-3);
+    // In a tiny mixture 8 bits change which experts are chosen.
+    ModelInfo info;
+    tiny.family->describe(info);
+    if (info.n_experts == 0) CHECK(relative_error(logits_after(tiny, DType::kQ8_0, folder.path / "q8.gguf"), want) <= 5e-2);
+  }
+}
+
+TEST_CASE("a GGUF file written from a GGUF file holds the same weights") {
+  const TemporaryFolder folder;
+  for (const char* name : {"deepseek_v3", "llama", "qwen3_moe_sparse", "gpt_oss_limit_7"}) {
+    CAPTURE(std::string(name));
+    const TinyModel tiny = read_model(name, Container::kGguf);
+    CHECK(relative_error(logits_after(tiny, DType::kF32, folder.path / "again.gguf"), reference_logits(*tiny.family, tiny)) <= 1e-6);
+  }
+}
+
+TEST_CASE("to_gguf: what GGUF cannot say is refused") {
+  for (const auto& [name, part] : {std::pair{"qwen2", "window"}, std::pair{"qwen3_moe", "experts"}, std::pair{"gpt_oss", "limit"}, std::pair{"deepseek_v32", "indexer"}}) {
+    const auto content = read_model(name).family->to_gguf();
+    REQUIRE(!content);
+    CHECK_MESSAGE(content.error().message.find(part) != std::string::npos, content.error().message);
+  }
+}
+
+TEST_CASE("quantize_model: tokenizer and special tokens come along, types are chosen and counted") {
+  const TemporaryFolder folder;
+  const fs::path data = fs::path(GRAFT_SOURCE_DIR) / "tests/data/engine";
+  const auto refused = quantize_model(data / "grouped", folder.path / "no.gguf", QuantizeOptions{"Q8_0", {}, false, 0, {}, {}});
+  REQUIRE(!refused);
+  CHECK_MESSAGE(refused.error().message.find("mscale") != std::string::npos, refused.error().message);
+  for (const char* name : {"lite", "plain"}) {
+    CAPTURE(std::string(name));
+    const fs::path out = folder.path / (std::string(name) + ".gguf");
+    QuantizeOptions options;
+    options.type = "Q4_K";
+    options.keep = {"*attn_output*"};
+    const auto report = quantize_model(data / name, out, options);
+    REQUIRE_MESSAGE(report, report.error().message);
+    CHECK(!report->fallbacks.empty());  // no row is as long as 256
+    CHECK(report->tensors_by_type.at("F32") > 0);
+    const auto before = load_model_package(data / name), after = load_model_package(out);
+    REQUIRE_MESSAGE(after, after.error().message);
+    CHECK(before->special.bos == after->special.bos);
+    CHECK(before->special.eos == after->special.eos);
+    CHECK(before->special.fim_middle == after->special.fim_middle);
+    CHECK(before->add_bos == after->add_bos);
+    CHECK(before->info.capabilities == after->info.capabilities);
+    const std::string text = "int main() { return 42; }  // Größe 漢字\n\n\tx = 'a'";
+    CHECK(before->tokenizer.encode(text, false) == after->tokenizer.encode(text, false));
+    CHECK(after->tensors.at("blk.0.attn_output.weight").view.type == before->tensors.begin()->second.view.type);
+  }
+}
+
+TEST_CASE("quantize_model: a file that is there stays, and an ended run leaves nothing") {
+  const TemporaryFolder folder;
+  const fs::path model = fs::path(GRAFT_SOURCE_DIR) / "tests/data/engine/lite", out = folder.path / "out.gguf";
+  QuantizeOptions options;
+  options.type = "Q8_0";
+  std::stop_source stop;
+  options.stop = stop.get_token();
+  options.progress = [&](uint64_t, uint64_t, std::string_view) { stop.request_stop(); };
+  auto report = quantize_model(model, out, options);
+  REQUIRE(!report);
+  CHECK(report.error().code == base::ErrorCode::kCancelled);
+  CHECK(folder.empty());
+
+  options = {};
+  options.type = "Q8_0";
+  std::ofstream(out) << "mine";
+  report = quantize_model(model, out, options);
+  REQUIRE(!report);
+  CHECK(report.error().code == base::ErrorCode::kDenied);
+  CHECK(fs::file_size(out) == 4);
+  options.replace = true;
+  REQUIRE(quantize_model(model, out, options));
+  CHECK(load_model_package(out));
+
+  options.type = "IQ2_XXS";
+  report = quantize_model(model, folder.path / "other.gguf", options);
+  REQUIRE(!report);
+  CHECK(report.error().message.find("Q4_K") != std::string::npos);
+  report = quantize_model(model, folder.path / "no/such/folder.gguf", QuantizeOptions{"Q8_0", {}, false, 0, {}, {}});
+  CHECK(!report);
+}
