@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// What only DeepSeek-V4's cache has: rings that turn over, entries, going back within bounds, copies, batches.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "tests/engine/synthetic_model.h"
+#include "tests/engine/tiny_model.h"
+
+namespace {
+
+using namespace engine;
+using namespace engine::test;
+
+std::vector<int32_t> some_tokens(size_t n, int n_vocab) {
+  std::mt19937 random(31);
+  std::vector<int32_t> tokens(n);
+  for (int32_t& token : tokens) token = static_cast<int32_t>(random() % static_cast<uint32_t>(n_vocab));
+  return tokens;
+}
+
+}  // namespace
+
+TEST_CASE("deepseek_v4: far beyond what the rings hold, chunks, going back and copies give the same bits") {
+  ThreadPool pool(2);
+  for (const char* name : {"deepseek_v4", "deepseek_v4_renamed"}) {
+    const TinyModel tiny = read_model(name);
+    const auto model = tiny.family->make_fast(best_kernels(), pool, true);
+    const std::vector<int32_t> tokens = some_tokens(1300, tiny.n_vocab);
+    const auto row = [&](size_t t) { return static_cast<std::ptrdiff_t>(t * static_cast<size_t>(tiny.n_vocab)); };
+    const auto cache = model->make_cache(1300), other = model->make_cache(1300);
+    const std::vector<float> whole = logits_of(*model, *cache, tiny.n_vocab, tokens, 0, {256});
+    CHECK(logits_of(*model, *other, tiny.n_vocab, tokens, 0, {37, 1, 200, 3}) == whole);
+
+    const auto copy = cache->fork(1150);
+    REQUIRE(copy != nullptr);
+    CHECK(cache->fork(500) == nullptr);
+    CHECK(cache->rewind(1101) == 1101);
+    std::vector<int32_t> changed = tokens;
+    std::reverse(changed.begin() + 1101, changed.end());
+    logits_of(*model, *cache, tiny.n_vocab, changed, 1101, {5});
+    CHECK(cache->rewind(1101) == 1101);
+    const std::vector<float> again = logits_of(*model, *cache, tiny.n_vocab, tokens, 1101, {64});
+    CHECK(std::equal(again.begin(), again.end(), whole.begin() + row(1101)));
+    const std::vector<float> copied = logits_of(*model, *copy, tiny.n_vocab, tokens, 1150, {1});
+    CHECK(std::equal(copied.begin(), copied.end(), whole.begin() + row(1150)));
+
+    CHECK(cache->rewind(300) == 0);  // too far: from the start
+    const std::vector<float> anew = logits_of(*model, *cache, tiny.n_vocab, std::span(tokens).first(90), 0, {256});
+    CHECK(std::equal(anew.begin(), anew.end(), whole.begin()));
+  }
+}
+
+TEST_CASE("deepseek_v4: timelines of different lengths share a step") {
+  ThreadPool pool(2);
+  const TinyModel tiny = read_model("deepseek_v4");
+  const auto model = tiny.family->make_fast(best_kernels(), pool, true);
+  const auto n_vocab = static_cast<size_t>(tiny.n_vocab);
+  const size_t lengths[] = {3, 15, 60};  // the next token completes an entry of the first, and both kinds of the second
+  std::vector<std::unique_ptr<Cache>> caches;
+  std::vector<BatchPlace> places;
+  std::vector<int32_t> next;
+  std::vector<float> alone, logits(3 * n_vocab);
+  for (const size_t n : lengths) {
+    caches.push_back(model->make_cache(75));
+    logits_of(*model, *caches.back(), tiny.n_vocab, std::span(tiny.tokens).first(n), 0, {75});
+    const std::vector<float> one = logits_of(*model, *caches.back(), tiny.n_vocab, std::span(tiny.tokens).first(n + 1), n, {1});
+    alone.insert(alone.end(), one.begin(), one.end());
+    REQUIRE(caches.back()->rewind(static_cast<int64_t>(n)) == static_cast<int64_t>(n));
+    places.push_back({caches.back().get(), static_cast<int64_t>(n)});
+    next.push_back(tiny.tokens[n]);
+  }
+  ForwardRequest request;
+  request.tokens = next;
+  request.batch = places;
+  request.all_logits = true;
+  request.logits = logits.data();
+  REQUIRE(model->forward(request));
+  CHECK(logits == alone);
+}
+
+TEST_CASE("deepseek_v4: a longer context takes more entries and nothing else") {
+  ThreadPool pool(1);
+  const TinyModel tiny = read_model("deepseek_v4");
+  const auto model = tiny.family->make_fast(best_kernels(), pool, false);
+  ModelInfo info;
+  tiny.family->describe(info);
+  CHECK(info.family == "deepseek_v4");
+  CHECK(info.kv_bytes_per_token == 4 * (2 * (32 + 16) / 4 + 2 * 32 / 16));  // two sparse layers, two heavy ones
+  CHECK(model->cache_bytes(1 << 20) - model->cache_bytes(1 << 19) == info.kv_bytes_per_token << 19);
+}
