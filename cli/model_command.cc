@@ -9,10 +9,12 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "engine/model_file.h"
+#include "engine/prompts.h"
 
 namespace cli {
 namespace {
@@ -21,6 +23,7 @@ struct ModelOptions {
   std::filesystem::path model;
   bool decode = false;   // tokenize
   bool special = false;  // tokenize
+  std::filesystem::path chat;  // tokenize: a conversation in JSON
 };
 
 // Bytes that programs can take without pushing others out; 0 where the system does not say.
@@ -136,7 +139,31 @@ base::Result<std::vector<engine::Token>> token_ids(const std::string& json_text)
   return tokens;
 }
 
+// A conversation as the model reads it: ids, or with --json the pieces too.
+void tokenize_chat(const engine::ModelFile& model, const std::filesystem::path& path, Context& context) {
+  const engine::ChatFormat* format = model.chat_format();
+  if (format == nullptr)
+    return context.fail(base::invalid("The model " + model.info().name + " was not trained on conversations that Graft knows the format of."));
+  constexpr uint64_t kMaxConversationBytes = uint64_t{64} << 20;
+  auto text = base::read_file(path, kMaxConversationBytes);
+  if (!text) return context.fail(text.error());
+  auto conversation = engine::conversation_from_json(*text);
+  if (!conversation) return context.fail(std::move(conversation).error().in(path.string()));
+  auto pieces = format->render(conversation->messages, conversation->tools, conversation->options);
+  if (!pieces) return context.fail(std::move(pieces).error().in(path.string()));
+  const base::Json ids(format->tokens(*pieces, [&](std::string_view plain) { return model.tokenize(plain); }));
+  if (!context.json) {
+    std::printf("%s\n", base::dump_json(ids).c_str());
+    return;
+  }
+  base::Json list = base::Json::array();
+  for (const engine::PromptPiece& piece : *pieces)
+    list.push_back({{"text", piece.text}, {"token", piece.token ? base::Json(*piece.token) : base::Json()}});
+  std::printf("%s\n", base::dump_json({{"format", format->name()}, {"pieces", list}, {"tokens", ids}}).c_str());
+}
+
 void tokenize(const engine::ModelFile& model, const ModelOptions& options, Context& context) {
+  if (!options.chat.empty()) return tokenize_chat(model, context.folder / options.chat, context);
   if (!options.decode) {
     std::string line = base::dump_json(base::Json(model.tokenize(read_stdin(), options.special)));
     std::printf("%s\n", line.c_str());
@@ -214,6 +241,8 @@ void add_model_command(CLI::App& app, Context& context) {
   CLI::App* tokens = add("tokenize", "Text on stdin to a JSON array of token ids",
                          with_model([options, &context](const auto& model) { tokenize(model, *options, context); }));
   tokens->add_flag("--decode", options->decode, "The way back: a JSON array of ids on stdin to text");
+  tokens->add_option("--chat", options->chat, "A conversation in a JSON file to the ids of its prompt; with --json also its pieces")
+      ->excludes("--decode");
   tokens->add_flag("--special", options->special, "Special tokens written in the text count as such");
   add("verify", "Check the structure and read every weight",
       [options, &context] { verify(context.folder / options->model, context); });

@@ -105,6 +105,8 @@ class PackagedEngine : public Engine {
     return make_fim_prompt(package_.tokenizer, *package_.fim, request, room);
   }
 
+  const ChatFormat* chat_format() const override { return package_.chat ? &*package_.chat : nullptr; }
+
   uint64_t session_bytes(int n_ctx) const override { return engine::session_bytes(shared_, n_ctx); }
 
   base::Result<std::unique_ptr<Session>> open_session(int n_ctx) const override {

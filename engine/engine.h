@@ -78,6 +78,7 @@ struct ComputeInfo {
 class ConstraintState;
 class Session;
 class Vocabulary;
+class ChatFormat;  // engine/prompts.h
 
 class Engine : public std::enable_shared_from_this<Engine> {
  public:
@@ -114,6 +115,10 @@ class Engine : public std::enable_shared_from_this<Engine> {
   virtual base::Result<double> device_bandwidth() const {
     return base::Error{base::ErrorCode::kNotFound, "This model is not on a GPU."};
   }
+
+  // How conversations are written for this model and its answers are read; null where it was not trained on any. Lives as long
+  // as the Engine. The capabilities "tools" and "thinking" say the same in words.
+  virtual const ChatFormat* chat_format() const { return nullptr; }
 
   virtual uint64_t session_bytes(int n_ctx) const = 0;
   virtual base::Result<std::unique_ptr<Session>> open_session(int n_ctx) const = 0;

@@ -15,6 +15,7 @@ class PackagedFile : public ModelFile {
   std::vector<Token> tokenize(std::string_view text, bool parse_special) const override {
     return package_.tokenizer.encode(text, parse_special);
   }
+  const ChatFormat* chat_format() const override { return package_.chat ? &*package_.chat : nullptr; }
   std::string detokenize(std::span<const Token> tokens) const override { return package_.tokenizer.decode(tokens); }
   base::Status verify(const std::function<void(uint64_t)>& progress, std::stop_token stop) const override {
     return verify_weights(package_, progress, stop);

@@ -26,6 +26,7 @@ class ModelFile {
   virtual const ModelInfo& info() const = 0;
   virtual const SpecialTokens& special_tokens() const = 0;
   virtual std::vector<Token> tokenize(std::string_view text, bool parse_special = false) const = 0;
+  virtual const ChatFormat* chat_format() const = 0;  // as Engine::chat_format()
   virtual std::string detokenize(std::span<const Token> tokens) const = 0;
 
   // Reads every weight: kCorrupt naming the first tensor, row and byte that holds a value that is not finite. `progress`

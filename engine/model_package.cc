@@ -67,6 +67,16 @@ DeclaredTokens declared_in_folder(const Tokenizer& tokenizer, const Json& config
   return d;
 }
 
+// The text of a chat template: in tokenizer_config.json, one or several by name, or in a file beside it.
+base::Result<std::string> template_text(const std::filesystem::path& folder, const Json& tokenizer_config) {
+  std::string text = base::json_string(tokenizer_config, "chat_template");
+  if (tokenizer_config.is_object() && tokenizer_config.contains("chat_template") && tokenizer_config["chat_template"].is_array())
+    for (const Json& named : tokenizer_config["chat_template"]) text += base::json_string(named, "template");
+  auto file = base::read_file(folder / "chat_template.jinja", kMaxConfigBytes);
+  if (!file && file.error().code != base::ErrorCode::kNotFound) return std::move(file).error();
+  return file ? text + *file : text;
+}
+
 base::Result<Json> json_file(const std::filesystem::path& path, uint64_t max_bytes) {
   auto text = base::read_file(path, max_bytes);
   if (!text) return std::move(text).error();
@@ -104,10 +114,13 @@ base::Result<ModelPackage> load_folder(const std::filesystem::path& folder) {
   if (!tokenizer_config && tokenizer_config.error().code != base::ErrorCode::kNotFound)
     return std::move(tokenizer_config).error();
   const Json no_config;
-  if (base::Status filled = fill_special_tokens(
-          declared_in_folder(package.tokenizer, *config, tokenizer_config ? *tokenizer_config : no_config), package);
-      !filled)
-    return std::move(filled).error();
+  const Json& about_tokens = tokenizer_config ? *tokenizer_config : no_config;
+  DeclaredTokens declared = declared_in_folder(package.tokenizer, *config, about_tokens);
+  declared.architecture = base::json_string(*config, "model_type");
+  auto chat_template = template_text(folder, about_tokens);
+  if (!chat_template) return std::move(chat_template).error();
+  declared.chat_template = std::move(*chat_template);
+  if (base::Status filled = fill_special_tokens(declared, package); !filled) return std::move(filled).error();
   package.info.container = "safetensors";
   const std::filesystem::path normal = (folder / "").lexically_normal().parent_path();
   package.info.name = normal.filename().string();
@@ -139,6 +152,8 @@ DeclaredTokens declared_in_gguf(const GgufFile& gguf) {
   for (const std::string_view key : {"tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"})
     if (const auto id = metadata_id(gguf, {key})) d.more_ends.push_back(*id);
   if (const auto* add = metadata<bool>(gguf, "tokenizer.ggml.add_bos_token")) d.add_bos = *add;
+  if (const auto* name = metadata<std::string_view>(gguf, "general.architecture")) d.architecture = *name;
+  if (const auto* text = metadata<std::string_view>(gguf, "tokenizer.chat_template")) d.chat_template = *text;
   if (const auto* order = metadata<std::string_view>(gguf, "graft.fim_order")) d.fim_order = *order;
   if (const auto* array = metadata<GgufArray>(gguf, "graft.capabilities"))
     if (const auto names = string_elements(*array)) d.capabilities.emplace(names->begin(), names->end());

@@ -18,6 +18,7 @@
 #include "engine/family.h"
 #include "engine/fim.h"
 #include "engine/formats/tensor_table.h"
+#include "engine/prompts.h"
 #include "engine/tokenizer/tokenizer.h"
 
 namespace engine {
@@ -31,6 +32,7 @@ struct ModelPackage {
   bool add_bos = false;  // a prompt begins with `special.bos`
   std::vector<Token>
       end_tokens;  // generation ends before any of these: end of text, end of turn, fill-in-the-middle marks
+  std::optional<ChatFormat> chat;  // how conversations are written
   std::optional<FimFormat> fim;  // set exactly when the model has the "fim" capability
   ModelInfo info;
   uint64_t config_hash = 0;  // of config.json, or of all that a GGUF file says before its weights

@@ -53,7 +53,8 @@ base::Status fill_special_tokens(const DeclaredTokens& declared, ModelPackage& p
 
   std::vector<Token>& ends = package.end_tokens;
   for (const auto& token : {special.eos, special.fim_prefix, special.fim_suffix, special.fim_middle,
-                            t.added_token("<|EOT|>"), t.added_token("<|im_end|>")})
+                            t.added_token("<|EOT|>"), t.added_token("<|im_end|>"), t.added_token("<|eot_id|>"),
+                            t.added_token("<|eom_id|>"), t.added_token("<|return|>"), t.added_token("<|call|>")})
     if (token) ends.push_back(*token);
   for (const int64_t id : declared.more_ends) {
     auto end = resolve(t, "end-of-turn", id, {});
@@ -63,14 +64,19 @@ base::Status fill_special_tokens(const DeclaredTokens& declared, ModelPackage& p
   std::sort(ends.begin(), ends.end());
   ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
 
+  package.chat = find_chat_format(declared.architecture, declared.chat_template,
+                                  [&](std::string_view text) { return t.added_token(text); });
+
   const bool has_marks = special.fim_prefix && special.fim_suffix && special.fim_middle;
   auto& capabilities = package.info.capabilities;
   if (declared.capabilities) {
     for (const std::string& name : *declared.capabilities)
       if (std::find(kCapabilities.begin(), kCapabilities.end(), name) != kCapabilities.end())
         capabilities.push_back(name);
-  } else if (has_marks) {
-    capabilities.emplace_back("fim");
+  } else {
+    if (has_marks) capabilities.emplace_back("fim");
+    if (package.chat && package.chat->has_tools()) capabilities.emplace_back("tools");
+    if (package.chat && package.chat->has_thinking()) capabilities.emplace_back("thinking");
   }
   const bool fim = std::find(capabilities.begin(), capabilities.end(), "fim") != capabilities.end();
   if (fim && !has_marks)

@@ -16,12 +16,14 @@ namespace engine {
 struct DeclaredTokens {
   std::optional<int64_t> bos, eos, fim_prefix, fim_suffix, fim_middle;
   std::vector<int64_t> more_ends;  // end of turn and the like
+  std::string architecture;   // "model_type" or general.architecture
+  std::string chat_template;  // the model's own, as text
   std::optional<bool> add_bos;
   std::string fim_order;                                 // "psm", "spm" or empty
   std::optional<std::vector<std::string>> capabilities;  // nothing: taken from the tokens found
 };
 
-// Fills special, add_bos, end_tokens, fim and info.capabilities of a package whose tokenizer is set.
+// Fills special, add_bos, end_tokens, chat, fim and info.capabilities of a package whose tokenizer is set.
 base::Status fill_special_tokens(const DeclaredTokens& declared, ModelPackage& package);
 
 }  // namespace engine
