@@ -116,7 +116,7 @@ size_t AnswerText::held_back() const {
     while (last() == '\n' ||
            (in_content && style_.newlines_before_call == std::string::npos && (last() == ' ' || last() == '\t')))
       ++n;
-  return n > kMaxHeld ? 0 : n;
+  return std::min(n, kMaxHeld);
 }
 
 void AnswerText::emit(size_t n) {
@@ -126,8 +126,8 @@ void AnswerText::emit(size_t n) {
                      base::to_valid_utf8(std::string_view(held_).substr(0, n)),
                      {},
                      false});
+  said_ |= !base::trim(std::string_view(held_).substr(0, n)).empty();
   held_.erase(0, n);
-  said_ = true;
 }
 
 void AnswerText::say(std::string_view text) {
@@ -181,6 +181,16 @@ bool AnswerText::on_think(size_t marker) {
 void AnswerText::end_answer() {
   end_part(section_ == Section::kReasoning && style_.think_newlines ? std::string::npos : 0, section_, false);
   events_.push_back({AnswerEvent::Kind::kEnd, {}, {}, false});
+}
+
+void AnswerText::add(std::string& field, std::string_view text) {
+  constexpr size_t kMaxField = 4096;
+  field += text.substr(0, kMaxField - std::min(kMaxField, field.size()));
+}
+
+std::string_view AnswerText::after_blank(std::string_view text) {
+  const size_t begin = text.find_first_not_of(" \t\r\n");
+  return begin == std::string_view::npos ? std::string_view() : text.substr(begin);
 }
 
 bool AnswerText::append(std::string& body, std::string_view text) {

@@ -63,6 +63,9 @@ class AnswerText : public AnswerMachine {
   // {"name", "arguments"} as a whole.
   void json_call_ends(std::string_view json);
   void refuse(std::string why);
+  // A name or header: what is beyond 4 KiB is dropped.
+  static void add(std::string& field, std::string_view text);
+  static std::string_view after_blank(std::string_view text);
   // Appends within the bound; false beyond it.
   static bool append(std::string& body, std::string_view text);
 

@@ -85,10 +85,13 @@ class DeepseekCalls final : public JsonCalls {
         say(text);
         break;
       case At::kBetween:
-        if (!base::trim(text).empty()) say(text);
+        // Blanks between calls mean nothing; text does, once it has begun.
+        if (text = after_blank(text); text.empty()) break;
+        at_ = At::kText;
+        say(text);
         break;
       case At::kHeader:
-        if (header_.size() + text.size() <= kMaxHeader) header_ += text;
+        add(header_, text);
         break;
       case At::kBody:
         push_body(text);
@@ -101,9 +104,11 @@ class DeepseekCalls final : public JsonCalls {
       if (!on_think(marker)) say(spelling(marker));
     } else if (marker == 2 && at_ == At::kText) {
       begin_calls();
+      in_calls_ = true;
       at_ = At::kBetween;
-    } else if (marker == 3 && at_ != At::kText && !quoted) {
+    } else if (marker == 3 && (at_ != At::kText || in_calls_) && !quoted) {
       close_call();
+      in_calls_ = false;
       at_ = At::kText;
     } else if (marker == 4 && !quoted) {
       if (at_ == At::kText) begin_calls();
@@ -165,7 +170,7 @@ class DeepseekCalls final : public JsonCalls {
   enum class At { kText, kBetween, kHeader, kBody };
   const bool fenced_;
   At at_ = At::kText;
-  bool named_ = false;
+  bool named_ = false, in_calls_ = false;
   std::string header_, name_line_;
   CallBody body_;
 };
@@ -184,12 +189,10 @@ class BareJson final : public JsonCalls {
   void on_text(std::string_view text) override {
     if (at_ == At::kStart) {
       front_ += text;
-      const std::string_view shown = base::trim(front_);
-      if (shown.empty()) {
-        if (front_.size() > 4096) settle(At::kText);
-        return;
-      }
-      return settle(start_.tools && shown[0] == '{' ? At::kCall : At::kText);
+      constexpr size_t kMaxFront = 4096;
+      const std::string_view shown = after_blank(std::string_view(front_).substr(0, kMaxFront));
+      if (shown.empty() && front_.size() < kMaxFront) return;
+      return settle(start_.tools && shown.starts_with('{') ? At::kCall : At::kText);
     }
     at_ == At::kCall ? push(body_, text) : say(text);
   }
@@ -234,12 +237,12 @@ class MistralCalls final : public JsonCalls {
         say(text);
         break;
       case At::kName:
-        if (header_.empty() && !base::trim(text).empty() &&
-            (base::trim(text)[0] == '[' || base::trim(text)[0] == '{')) {
+        if (header_.empty()) text = after_blank(text);
+        if (header_.empty() && (text.starts_with('[') || text.starts_with('{'))) {
           at_ = At::kArray;
           return on_text(text);
         }
-        if (!header_.empty() || !base::trim(text).empty()) add(header_, text);
+        add(header_, text);
         break;
       case At::kId:
         add(id_, text);
@@ -276,14 +279,15 @@ class MistralCalls final : public JsonCalls {
   }
 
  private:
-  static void add(std::string& field, std::string_view text) {
-    if (field.size() + text.size() <= 4096) field += text;
-  }
   void push_array(std::string_view text) {
     while (!text.empty()) {
       if (!in_element_) {
-        const size_t begin = text.find('{');
+        const size_t begin = text.find_first_of("{]");
         if (begin == std::string_view::npos) return;
+        if (text[begin] == ']') {
+          at_ = At::kText;
+          return say(text.substr(begin + 1));
+        }
         text.remove_prefix(begin);
         in_element_ = true;
         body_.open(false);
@@ -321,7 +325,7 @@ class Harmony final : public JsonCalls {
   void on_text(std::string_view text) override {
     switch (at_) {
       case At::kHeader:
-        if (header_.size() + text.size() <= 4096) header_ += text;
+        add(header_, text);
         break;
       case At::kText:
         say(text);
@@ -330,10 +334,9 @@ class Harmony final : public JsonCalls {
         push(body_, text);
         break;
       case At::kBetween:
-        if (!base::trim(text).empty()) {
-          open(Section::kContent);
-          say(text);
-        }
+        if (text = after_blank(text); text.empty()) break;
+        open(Section::kContent);
+        say(text);
         break;
     }
   }

@@ -419,6 +419,11 @@ TEST_CASE("prompts: damaged calls are repaired where there is one way to read th
        "reasoning(hm) begin(look) arguments({\"where\": 1) call(look{\"where\": 1} repaired) end() "},
       {"gpt_oss", "<|channel|>analysis<|message|>hm<|channel|>final<|message|>Done.<|return|>",
        "reasoning(hm) content(Done.) end() "},
+      // Text where none is expected
+      {"deepseek_v3.1", "<｜tool▁calls▁begin｜> \n stray text <｜tool▁calls▁end｜>", "content(stray text ) end() "},
+      {"mistral_v3", "[TOOL_CALLS] [{\"name\": \"look\", \"arguments\": {}}] after {it}",
+       "begin(look) arguments({}) call(look{}) content( after {it}) end() "},
+      {"gpt_oss", "<|channel|>final<|message|>a<|end|> \n b c", "content(a\n\nb c) end() "},
       {"gpt_oss", "no header at all", "content(no header at all) end() "},
   };
   for (const Case& c : cases) {
