@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/utf8.h"
+
 namespace agent {
 namespace {
 
@@ -25,7 +27,7 @@ size_t open_end_bytes(std::string_view prefix) {
   const Kind kind = kind_of(prefix.back());
   size_t n = 1;
   while (n < prefix.size() && n <= kLongestPiece && kind_of(prefix[prefix.size() - 1 - n]) == kind) ++n;
-  if (n > kLongestPiece) return 0;
+  if (n > kLongestPiece || !base::is_utf8(prefix.substr(prefix.size() - n))) return 0;
   if (kind != Kind::kBlank && n < prefix.size() && prefix[prefix.size() - 1 - n] == ' ') ++n;
   return n;
 }

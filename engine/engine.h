@@ -219,7 +219,7 @@ struct GenerateOptions {
 struct Generated {
   std::string text;           // cut before a stop string; always whole UTF-8 characters
   std::vector<Token> tokens;  // as sampled, the one that ended the text included
-  double logprob = 0.0;       // natural log, sum over `tokens`, of the model's own distribution: before constraint and SamplingOptions
+  double logprob = 0.0;       // natural log, sum over `tokens`, of the model's own distribution as `adjust` left it: before constraint and SamplingOptions
   std::vector<double> token_logprobs;  // of each of `tokens`
   std::vector<std::vector<TokenLogprob>> top_logprobs;  // n_top_logprobs for each of `tokens`, likeliest first
   int64_t n_drafted = 0, n_accepted = 0;  // tokens that were drafted, and of these those that became output

@@ -16,10 +16,7 @@ int escape_value(std::string_view text, size_t at) {
   if (at + 6 > text.size() || text[at] != '\\' || text[at + 1] != 'u') return -1;
   int value = 0;
   for (const char c : text.substr(at + 2, 4)) {
-    const int digit = c >= '0' && c <= '9'   ? c - '0'
-                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                             : -1;
+    const int digit = base::hex_digit(c);
     if (digit < 0) return -1;
     value = value * 16 + digit;
   }

@@ -252,11 +252,7 @@ class Parser {
   uint32_t hexadecimal(int n) {
     uint32_t value = 0;
     for (; n > 0; --n, ++at_) {
-      const char c = peek();
-      const int digit = c >= '0' && c <= '9'   ? c - '0'
-                        : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                        : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                               : -1;
+      const int digit = base::hex_digit(peek());
       if (digit < 0) fail("a hexadecimal digit is missing");
       value = value * 16 + static_cast<uint32_t>(digit);
     }

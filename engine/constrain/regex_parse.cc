@@ -327,11 +327,7 @@ class Parser {
   std::optional<uint32_t> hex_value(int n_digits) {
     uint32_t value = 0;
     for (int i = 0; i < n_digits; ++i) {
-      const char c = peek();
-      const int digit = c >= '0' && c <= '9'   ? c - '0'
-                        : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                        : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                               : -1;
+      const int digit = base::hex_digit(peek());
       if (digit < 0) {
         fail("a hexadecimal digit is missing");
         return std::nullopt;

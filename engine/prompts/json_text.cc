@@ -57,10 +57,7 @@ int32_t hex4(std::string_view text) {
   if (text.size() < 4) return -1;
   int32_t value = 0;
   for (const char c : text.substr(0, 4)) {
-    const int digit = is_digit(c)            ? c - '0'
-                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                             : -1;
+    const int digit = base::hex_digit(c);
     if (digit < 0) return -1;
     value = value * 16 + digit;
   }

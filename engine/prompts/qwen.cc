@@ -42,6 +42,16 @@ void turn(PieceWriter& out, std::string_view role, std::string_view content) {
   out.format("<|im_end|>\n");
 }
 
+void plain_turn(const Message& m, PieceWriter& out) {
+  turn(out, m.role == Role::kUser ? "user" : m.role == Role::kSystem ? "system" : "assistant", m.content);
+}
+
+base::Status end_of_prompt(const RenderInput& in, PieceWriter& out) {
+  in.at(in.messages.size(), out);
+  if (in.options.generation_prompt) open_turn(out, "assistant\n");
+  return base::ok();
+}
+
 void tool_result(const RenderInput& in, size_t i, PieceWriter& out) {
   if (i == 0 || !in.is(i - 1, Role::kTool)) open_turn(out, "user");
   out.format("\n<tool_response>\n");
@@ -86,12 +96,10 @@ base::Status render_qwen25(const RenderInput& in, PieceWriter& out) {
       }
       out.format("<|im_end|>\n");
     } else {
-      turn(out, m.role == Role::kUser ? "user" : m.role == Role::kSystem ? "system" : "assistant", m.content);
+      plain_turn(m, out);
     }
   }
-  in.at(in.messages.size(), out);
-  if (in.options.generation_prompt) open_turn(out, "assistant\n");
-  return base::ok();
+  return end_of_prompt(in, out);
 }
 
 std::string_view strip_newlines(std::string_view text, bool back = true) {
@@ -283,12 +291,10 @@ base::Status render_qwen3_coder(const RenderInput& in, PieceWriter& out) {
       }
       out.format("<|im_end|>\n");
     } else {
-      turn(out, m.role == Role::kUser ? "user" : m.role == Role::kSystem ? "system" : "assistant", m.content);
+      plain_turn(m, out);
     }
   }
-  in.at(in.messages.size(), out);
-  if (in.options.generation_prompt) open_turn(out, "assistant\n");
-  return base::ok();
+  return end_of_prompt(in, out);
 }
 
 constexpr std::array<std::string_view, 8> kMarkers = {"<think>",         "</think>",        "<tool_call>",

@@ -15,5 +15,6 @@ TEST_CASE("open end: the last word with its blank, a run of signs, of digits, of
   CHECK(agent::open_end_bytes("na\xC3\xAFve") == 6);
   CHECK(agent::open_end_bytes("retu") == 4);
   CHECK(agent::open_end_bytes(std::string(64, 'a')) == 64);
+  CHECK(agent::open_end_bytes("na\xEFve") == 0);
   CHECK(agent::open_end_bytes(std::string(65, 'a')) == 0);  // no token is that long
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "tests/engine/session_kit.h"
 #include "tests/engine/synthetic_model.h"
 #include "tests/engine/tiny_model.h"
 
@@ -11,26 +12,6 @@ namespace {
 
 using namespace engine;
 using namespace engine::test;
-
-std::shared_ptr<const Engine> tiny(const std::string& file, Numerics numerics = Numerics::kFast) {
-  auto engine = Engine::load(std::string(GRAFT_SOURCE_DIR) + "/tests/data/engine/gguf/" + file, {numerics, 2});
-  REQUIRE_MESSAGE(engine, engine.error().message);
-  return *engine;
-}
-
-std::unique_ptr<Session> open(const std::shared_ptr<const Engine>& engine, int n_ctx) {
-  auto session = engine->open_session(n_ctx);
-  REQUIRE(session);
-  return std::move(*session);
-}
-
-std::vector<Token> tokens_from(int first, int n, int n_vocab = 250) {
-  std::vector<Token> tokens;
-  for (int i = 0; i < n; ++i) tokens.push_back((5 + first + i * 37) % n_vocab);
-  return tokens;
-}
-
-std::vector<float> copy(std::span<const float> values) { return {values.begin(), values.end()}; }
 
 }  // namespace
 
@@ -87,7 +68,7 @@ TEST_CASE("batch: timelines of different lengths step together with the bits of 
 
 TEST_CASE("batch: forks of one past step apart, and each session has its own tokens and logits") {
   for (const Numerics numerics : {Numerics::kFast, Numerics::kReference}) {  // the reference takes one after the other
-    const auto engine = tiny("lite_f32.gguf", numerics);
+    const auto engine = tiny("gguf/lite_f32.gguf", numerics);
     const auto first = open(engine, 128);
     REQUIRE(first->append(tokens_from(3, 70), {}, {}));
     std::vector<std::unique_ptr<Session>> sessions;
@@ -116,7 +97,7 @@ TEST_CASE("batch: forks of one past step apart, and each session has its own tok
 }
 
 TEST_CASE("batch: what cannot step is refused, and no session moves") {
-  const auto engine = tiny("lite_f32.gguf"), other = tiny("lite_f32.gguf");
+  const auto engine = tiny("gguf/lite_f32.gguf"), other = tiny("gguf/lite_f32.gguf");
   const auto a = open(engine, 16), b = open(engine, 16), stranger = open(other, 16);
   REQUIRE(a->append(tokens_from(1, 4), {}, {}));
   REQUIRE(b->append(tokens_from(1, 16), {}, {}));

@@ -11,10 +11,12 @@
 #include "engine/engine.h"
 #include "engine/session_file.h"
 #include "engine/word_hash.h"
+#include "tests/engine/session_kit.h"
 
 namespace {
 
 using namespace engine;
+using namespace engine::test;
 
 const std::string kData = std::string(GRAFT_SOURCE_DIR) + "/tests/data/engine/";
 
@@ -32,26 +34,6 @@ struct Folder {
   size_t n_files() const { return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(path), {})); }
   std::filesystem::path path;
 };
-
-std::shared_ptr<const Engine> tiny(const std::string& file, Numerics numerics = Numerics::kFast) {
-  auto engine = Engine::load(kData + file, {numerics, 2});
-  REQUIRE_MESSAGE(engine, engine.error().message);
-  return *engine;
-}
-
-std::unique_ptr<Session> open(const std::shared_ptr<const Engine>& engine, int n_ctx) {
-  auto session = engine->open_session(n_ctx);
-  REQUIRE(session);
-  return std::move(*session);
-}
-
-std::vector<Token> tokens_from(int first, int n) {
-  std::vector<Token> tokens;
-  for (int i = 0; i < n; ++i) tokens.push_back(5 + (first + i * 37) % 250);
-  return tokens;
-}
-
-std::vector<float> copy(std::span<const float> values) { return {values.begin(), values.end()}; }
 
 std::string bytes_of(const std::filesystem::path& path) {
   auto bytes = base::read_file(path, 1 << 26);

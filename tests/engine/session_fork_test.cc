@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "engine/block_cache.h"
+#include "tests/engine/session_kit.h"
 #include "tests/engine/synthetic_model.h"
 #include "tests/engine/tiny_model.h"
 
@@ -14,31 +15,11 @@ namespace {
 using namespace engine;
 using namespace engine::test;
 
-std::shared_ptr<const Engine> tiny(const std::string& file = "gguf/lite_f32.gguf", Numerics numerics = Numerics::kFast) {
-  auto engine = Engine::load(std::string(GRAFT_SOURCE_DIR) + "/tests/data/engine/" + file, {numerics, 2});
-  REQUIRE_MESSAGE(engine, engine.error().message);
-  return *engine;
-}
-
-std::unique_ptr<Session> open(const std::shared_ptr<const Engine>& engine, int n_ctx) {
-  auto session = engine->open_session(n_ctx);
-  REQUIRE(session);
-  return std::move(*session);
-}
-
 std::unique_ptr<Session> fork(const Session& session) {
   auto other = session.fork();
   REQUIRE_MESSAGE(other, other.error().message);
   return std::move(*other);
 }
-
-std::vector<Token> tokens_from(int first, int n) {
-  std::vector<Token> tokens;
-  for (int i = 0; i < n; ++i) tokens.push_back(5 + (first + i * 37) % 250);
-  return tokens;
-}
-
-std::vector<float> copy(std::span<const float> values) { return {values.begin(), values.end()}; }
 
 std::vector<float> logits_after(const std::shared_ptr<const Engine>& engine, std::span<const Token> tokens) {
   const auto session = open(engine, 512);

@@ -7,30 +7,12 @@
 #include <thread>
 
 #include "engine/engine.h"
+#include "tests/engine/session_kit.h"
 
 namespace {
 
 using namespace engine;
-
-std::shared_ptr<const Engine> tiny(Numerics numerics = Numerics::kFast) {
-  auto engine = Engine::load(std::string(GRAFT_SOURCE_DIR) + "/tests/data/engine/gguf/lite_f32.gguf", {numerics, 2});
-  REQUIRE_MESSAGE(engine, engine.error().message);
-  return *engine;
-}
-
-std::unique_ptr<Session> open(const std::shared_ptr<const Engine>& engine, int n_ctx) {
-  auto session = engine->open_session(n_ctx);
-  REQUIRE(session);
-  return std::move(*session);
-}
-
-std::vector<float> copy(std::span<const float> values) { return {values.begin(), values.end()}; }
-
-std::vector<Token> tokens_from(int first, int n) {
-  std::vector<Token> tokens;
-  for (int i = 0; i < n; ++i) tokens.push_back(5 + (first + i * 37) % 250);
-  return tokens;
-}
+using namespace engine::test;
 
 std::vector<float> logits_after(const std::shared_ptr<const Engine>& engine, std::span<const Token> tokens) {
   const auto session = open(engine, 128);

@@ -9,6 +9,7 @@
 #include "engine/families/deepseek_v2/packed_weights.h"
 #include "engine/families/deepseek_v2/read_config.h"
 #include "engine/families/deepseek_v2/write_gguf.h"
+#include "engine/families/describe_shape.h"
 #include "engine/load/weight_sizes.h"
 
 namespace engine {
@@ -27,13 +28,7 @@ class DeepseekV2Family : public Family {
 
   void describe(ModelInfo& info) const override {
     info.family = config_.index_topk != 0 ? "deepseek_v32" : config_.selection_bias ? "deepseek_v3" : "deepseek_v2";
-    info.n_layers = config_.n_layers;
-    info.hidden_size = config_.hidden_size;
-    info.n_heads = config_.n_heads;
-    info.n_vocab = config_.n_vocab;
-    info.n_experts = config_.n_experts;
-    info.n_experts_used = config_.n_experts_used;
-    info.n_ctx_train = config_.n_ctx_train;
+    describe_shape(config_, info);
     info.kv_bytes_per_token = BlockCache::bytes(config_.n_layers, config_.kv_lora_rank + config_.qk_rope_dim + config_.index_width(), 1);
     WeightSizes sizes;
     for (const DeepseekV2Layer& layer : weights_.layers) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/families/deepseek_v2/write_gguf.h"
+#include "engine/families/gguf_parts.h"
 
 #include "base/strings.h"
 #include "engine/formats/dequantize.h"
@@ -91,17 +92,7 @@ void add_layer(const DeepseekV2Config& c, const DeepseekV2Layer& l, const std::s
   add_key_and_value(c, l, p, out);
   out.add(p + "attn_output.weight", {l.o}, false);
   out.add_exact(p + "ffn_norm.weight", {l.ff.norm}, false);
-  out.add(p + "ffn_gate.weight", {l.ff.gate}, false);
-  out.add(p + "ffn_up.weight", {l.ff.up}, false);
-  out.add(p + "ffn_down.weight", {l.ff.down}, false);
-  out.add_exact(p + "ffn_gate_inp.weight", {l.ff.router}, false);
-  out.add_exact(p + "exp_probs_b.bias", {l.ff.selection_bias}, false);
-  out.add(p + "ffn_gate_exps.weight", l.ff.expert_gate, true);
-  out.add(p + "ffn_up_exps.weight", l.ff.expert_up, true);
-  out.add(p + "ffn_down_exps.weight", l.ff.expert_down, true);
-  out.add(p + "ffn_gate_shexp.weight", {l.ff.shared_gate}, false);
-  out.add(p + "ffn_up_shexp.weight", {l.ff.shared_up}, false);
-  out.add(p + "ffn_down_shexp.weight", {l.ff.shared_down}, false);
+  add_feed_forward(l.ff, p, out);
 }
 
 }  // namespace
@@ -113,9 +104,7 @@ base::Result<GgufContent> deepseek_v2_to_gguf(const DeepseekV2Config& c, const D
   GgufContent out;
   out.architecture = "deepseek2";
   put_config(c, out);
-  out.add("token_embd.weight", {w.embedding}, false);
-  out.add_exact("output_norm.weight", {w.norm}, false);
-  if (w.head.data != w.embedding.data) out.add("output.weight", {w.head}, false);
+  add_ends(w.embedding, w.norm, w.head, out);
   for (size_t l = 0; l < w.layers.size(); ++l) add_layer(c, w.layers[l], base::cat("blk.", l, "."), out);
   return out;
 }

@@ -7,6 +7,7 @@
 #include "engine/families/deepseek_v4/cache.h"
 #include "engine/families/deepseek_v4/make_models.h"
 #include "engine/families/deepseek_v4/read_config.h"
+#include "engine/families/describe_shape.h"
 #include "engine/kernels/matmul.h"
 #include "engine/load/weight_sizes.h"
 
@@ -33,13 +34,7 @@ class DeepseekV4Family : public Family {
 
   void describe(ModelInfo& info) const override {
     info.family = "deepseek_v4";
-    info.n_layers = config_.n_layers;
-    info.hidden_size = config_.hidden_size;
-    info.n_heads = config_.n_heads;
-    info.n_vocab = config_.n_vocab;
-    info.n_experts = config_.n_experts;
-    info.n_experts_used = config_.n_experts_used;
-    info.n_ctx_train = config_.n_ctx_train;
+    describe_shape(config_, info);
     uint64_t values = 0;  // of entries, m tokens each; the windows do not grow
     for (int l = 0; l < config_.n_layers; ++l)
       if (const int m = config_.ratio(l); m != 0)

@@ -8,6 +8,7 @@
 #include "engine/families/grouped/make_models.h"
 #include "engine/families/grouped/read_config.h"
 #include "engine/families/grouped/write_gguf.h"
+#include "engine/families/describe_shape.h"
 #include "engine/formats/dequantize.h"
 #include "engine/kernels/matmul.h"
 #include "engine/load/weight_sizes.h"
@@ -21,13 +22,7 @@ class GroupedFamily : public Family {
 
   void describe(ModelInfo& info) const override {
     info.family = config_.family;
-    info.n_layers = config_.n_layers;
-    info.hidden_size = config_.hidden_size;
-    info.n_heads = config_.n_heads;
-    info.n_vocab = config_.n_vocab;
-    info.n_experts = config_.n_experts;
-    info.n_experts_used = config_.n_experts_used;
-    info.n_ctx_train = config_.n_ctx_train;
+    describe_shape(config_, info);
     info.kv_bytes_per_token = BlockCache::bytes(config_.n_layers, int64_t{2} * config_.n_kv_heads * config_.head_dim, 1);
     WeightSizes sizes;
     for (const GroupedLayer& l : weights_.layers) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/families/grouped/write_gguf.h"
+#include "engine/families/gguf_parts.h"
 
 #include <cmath>
 
@@ -94,17 +95,7 @@ void add_layer(const GroupedConfig& c, const GroupedLayer& l, const std::string&
   out.add(p + "attn_output.weight", {l.o}, false);
   add_bias(p + "attn_output.bias", l.o_bias, false);
   out.add_exact(p + (c.family == "gpt_oss" ? "post_attention_norm.weight" : "ffn_norm.weight"), {l.ff.norm}, false);
-  out.add(p + "ffn_gate.weight", {l.ff.gate}, false);
-  out.add(p + "ffn_up.weight", {l.ff.up}, false);
-  out.add(p + "ffn_down.weight", {l.ff.down}, false);
-  out.add_exact(p + "ffn_gate_inp.weight", {l.ff.router}, false);
-  out.add_exact(p + "ffn_gate_inp.bias", {l.ff.router_bias}, false);
-  out.add(p + "ffn_gate_exps.weight", l.ff.expert_gate, true);
-  out.add(p + "ffn_up_exps.weight", l.ff.expert_up, true);
-  out.add(p + "ffn_down_exps.weight", l.ff.expert_down, true);
-  out.add_exact(p + "ffn_gate_exps.bias", l.ff.expert_gate_bias, true);
-  out.add_exact(p + "ffn_up_exps.bias", l.ff.expert_up_bias, true);
-  out.add_exact(p + "ffn_down_exps.bias", l.ff.expert_down_bias, true);
+  add_feed_forward(l.ff, p, out);
 }
 
 }  // namespace
@@ -114,9 +105,7 @@ base::Result<GgufContent> grouped_to_gguf(const GroupedConfig& c, const GroupedW
   GgufContent out;
   out.architecture = c.family == "gpt_oss" ? "gpt-oss" : c.family == "qwen3_moe" ? "qwen3moe" : c.family == "mistral" ? "llama" : c.family;
   put_config(c, out);
-  out.add("token_embd.weight", {w.embedding}, false);
-  out.add_exact("output_norm.weight", {w.norm}, false);
-  if (w.head.data != w.embedding.data) out.add("output.weight", {w.head}, false);
+  add_ends(w.embedding, w.norm, w.head, out);
   if (w.rope_factors)
     out.add_exact("rope_freqs.weight", {w.rope_factors}, false);
   else if (c.llama3.factor != 1.0f)
