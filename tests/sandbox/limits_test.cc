@@ -94,7 +94,9 @@ TEST_CASE("a fork bomb meets the process limit") {
     CHECK_FALSE(outcome.passed());
     // Root is exempt from the kernel's own count, and is watched.
     if (!options.use_cgroup && ::geteuid() == 0) CHECK(outcome.ending == Ending::kTooManyProcesses);
-    box.sh("b() { b | b & }; b; wait; sleep " + test::nap(4), policy);
+    // One that doubles, where the kernel holds it: watched alone it could take every process of a busy machine before it is seen.
+    if (options.use_cgroup ? sandbox::probe_isolation().memory_of_tree : ::geteuid() != 0)
+      box.sh("b() { b | b & }; b; wait; sleep " + test::nap(4), policy);
     CHECK(test::count_processes(test::nap(4)) == 0);
     CHECK(box.sh("true", policy).passed());  // the workspace is good for the next run
   }
