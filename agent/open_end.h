@@ -18,8 +18,8 @@
 
 namespace agent {
 
-// Bytes at the end of `prefix` that a longer token might swallow; 0 where the piece is too long to be one, or no UTF-8: generated text
-// is, so it could not begin with it.
+// Bytes at the end of `prefix` that a longer token might swallow; 0 where the piece is too long to be one, or no UTF-8:
+// generated text is, so it could not begin with it.
 size_t open_end_bytes(std::string_view prefix);
 
 // The bytes of every token, for asking which may come next when the text must begin with some.

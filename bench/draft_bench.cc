@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What drafts copied from the prompt are worth: draft_bench MODEL TEXT [--again] [generate] [max_draft] [repeat] [temperature].
-// The prompt is the file TEXT; with --again the file, then its first half once more, as when a file is rewritten with few changes. Prints
-// CSV: tokens per second without and with drafts, median of the repeats, and how many tokens were drafted and accepted.
+// What drafts copied from the prompt are worth: draft_bench MODEL TEXT [--again] [generate] [max_draft] [repeat]
+// [temperature]. The prompt is the file TEXT; with --again the file, then its first half once more, as when a file is
+// rewritten with few changes. Prints CSV: tokens per second without and with drafts, median of the repeats, and how
+// many tokens were drafted and accepted.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -14,14 +15,17 @@
 
 namespace {
 
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 struct Measured {
   double tokens_per_second = 0.0;
   engine::Generated last;
 };
 
-base::Result<Measured> measure(engine::Session& session, std::span<const engine::Token> prompt, const engine::GenerateOptions& options, int repeat) {
+base::Result<Measured> measure(engine::Session& session, std::span<const engine::Token> prompt,
+                               const engine::GenerateOptions& options, int repeat) {
   std::vector<double> rates;
   Measured measured;
   for (int i = 0; i <= repeat; ++i) {  // the first warms up
@@ -47,8 +51,11 @@ int fail(const base::Error& error) {
 int main(int argc, char** argv) {
   std::vector<std::string> words(argv + 1, argv + argc);
   const bool again = std::erase(words, "--again") > 0;
-  if (words.size() < 2) return fail(base::invalid("usage: draft_bench MODEL TEXT [--again] [generate] [max_draft] [repeat] [temperature]"));
-  const auto number = [&](size_t i, int otherwise) { return i < words.size() ? std::atoi(words[i].c_str()) : otherwise; };
+  if (words.size() < 2)
+    return fail(base::invalid("usage: draft_bench MODEL TEXT [--again] [generate] [max_draft] [repeat] [temperature]"));
+  const auto number = [&](size_t i, int otherwise) {
+    return i < words.size() ? std::atoi(words[i].c_str()) : otherwise;
+  };
   const auto model = engine::Engine::load(words[0], {});
   if (!model) return fail(model.error());
   auto text = base::read_file(words[1], 1 << 20);
@@ -68,9 +75,9 @@ int main(int argc, char** argv) {
   if (!drafted) return fail(drafted.error());
   if (plain->last.tokens != drafted->last.tokens) return fail(base::corrupt("drafts changed the tokens"));
   std::printf("text,prompt,generated,max_draft,plain_tokens_per_s,draft_tokens_per_s,speedup,drafted,accepted\n");
-  std::printf("%s%s,%zu,%zu,%d,%.0f,%.0f,%.2f,%lld,%lld\n", words[1].c_str(), again ? " again" : "", prompt.size(), drafted->last.tokens.size(),
-              options.max_draft_tokens, plain->tokens_per_second, drafted->tokens_per_second,
-              drafted->tokens_per_second / plain->tokens_per_second, static_cast<long long>(drafted->last.n_drafted),
-              static_cast<long long>(drafted->last.n_accepted));
+  std::printf("%s%s,%zu,%zu,%d,%.0f,%.0f,%.2f,%lld,%lld\n", words[1].c_str(), again ? " again" : "", prompt.size(),
+              drafted->last.tokens.size(), options.max_draft_tokens, plain->tokens_per_second,
+              drafted->tokens_per_second, drafted->tokens_per_second / plain->tokens_per_second,
+              static_cast<long long>(drafted->last.n_drafted), static_cast<long long>(drafted->last.n_accepted));
   return 0;
 }

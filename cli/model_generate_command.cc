@@ -72,8 +72,11 @@ base::Status generate(const Options& options, const Context& context) {
   auto made = engine::generate(**session, tokens, run, context.stop);
   if (!made) return std::move(made).error();
   if (context.json) {
-    base::Json report = {{"text", made->text}, {"n_prompt_tokens", tokens.size()}, {"tokens", made->tokens},
-                         {"logprob", made->logprob}, {"reason", name_of(made->reason)}};
+    base::Json report = {{"text", made->text},
+                         {"n_prompt_tokens", tokens.size()},
+                         {"tokens", made->tokens},
+                         {"logprob", made->logprob},
+                         {"reason", name_of(made->reason)}};
     if (state) {
       auto whole = state->can_end();
       // After an end token nothing more may come; before it, the text may be whole all the same.
@@ -90,21 +93,28 @@ base::Status generate(const Options& options, const Context& context) {
 }  // namespace
 
 void add_model_generate_command(CLI::App& app, Context& context) {
-  CLI::App* command = app.get_subcommand("model")->add_subcommand("generate", "Text after a prompt, freely or under a constraint");
+  CLI::App* command =
+      app.get_subcommand("model")->add_subcommand("generate", "Text after a prompt, freely or under a constraint");
   command->fallthrough();
   const auto options = std::make_shared<Options>();
-  command->add_option("MODEL", options->model, "A GGUF file, or a folder with config.json, *.safetensors and tokenizer.json")->required();
+  command
+      ->add_option("MODEL", options->model,
+                   "A GGUF file, or a folder with config.json, *.safetensors and tokenizer.json")
+      ->required();
   command->add_option("--prompt", options->prompt, "A file with the text before")->required();
   CLI::Option_group* constraints = command->add_option_group("constraint", "What the text must be");
   constraints->add_option("--schema", options->schema, "A JSON Schema (docs/constrained-decoding.md says which)");
   constraints->add_option("--regex", options->regex, "A regular expression, matched from end to end");
   constraints->add_option("--grammar", options->grammar, "A file with a grammar in GBNF");
   constraints->require_option(0, 1);
-  command->add_option("--max-tokens", options->generate.max_tokens, "At most so many tokens")->check(CLI::Range(1, 1 << 20))->capture_default_str();
+  command->add_option("--max-tokens", options->generate.max_tokens, "At most so many tokens")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
   command->add_option("--temperature", options->generate.sampling.temperature, "0: the likeliest token each time")
       ->check(CLI::Range(0.0, 100.0))
       ->capture_default_str();
-  command->add_option("--seed", options->generate.sampling.seed, "Of the draws above temperature 0")->capture_default_str();
+  command->add_option("--seed", options->generate.sampling.seed, "Of the draws above temperature 0")
+      ->capture_default_str();
   command->callback([options, &context] {
     if (base::Status ran = generate(*options, context); !ran) context.fail(ran.error());
   });

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/block_cache.h: a cache of one f32 row per layer and position (latent rows, or keys and values side by side), in
-// blocks of positions that several timelines share.
+// engine/block_cache.h: a cache of one f32 row per layer and position (latent rows, or keys and values side by side),
+// in blocks of positions that several timelines share.
 //
-// Shapes   A block holds kBlockPositions rows of every layer: [n_layers, kBlockPositions, width]. Rows of one layer follow
+// Shapes   A block holds kBlockPositions rows of every layer: [n_layers, kBlockPositions, width]. Rows of one layer
+// follow
 //          each other at `width` within a block, and not from one block to the next.
 // Owns     A block belongs to all caches that hold it and is written by none of them while there is more than one:
-//          make_writable() gives the writer a copy of what it keeps. Blocks are taken when the first row in them is written.
-// Threads  Caches that share blocks are read and written in turn (engine/session.h holds one lock for a Model's passes).
+//          make_writable() gives the writer a copy of what it keeps. Blocks are taken when the first row in them is
+//          written.
+// Threads  Caches that share blocks are read and written in turn (engine/session.h holds one lock for a Model's
+// passes).
 #pragma once
 #include <memory>
 #include <string>
@@ -26,7 +29,8 @@ class BlockCache : public Cache {
   BlockCache(int64_t n_layers, int64_t width, int64_t n_ctx);
 
   static uint64_t bytes(int64_t n_layers, int64_t width, int64_t n_ctx) {
-    return static_cast<uint64_t>(n_layers) * static_cast<uint64_t>(width) * static_cast<uint64_t>(n_ctx) * sizeof(float);
+    return static_cast<uint64_t>(n_layers) * static_cast<uint64_t>(width) * static_cast<uint64_t>(n_ctx) *
+           sizeof(float);
   }
 
   int64_t n_ctx() const override { return n_ctx_; }
@@ -38,20 +42,22 @@ class BlockCache : public Cache {
   base::Status write(int64_t n, const Sink& sink) const override;
   void read(int64_t n, std::span<const std::byte> stored) override;
 
-  // Before rows of positions [first, first + n) are written: they lie in blocks of this cache alone, and positions before
-  // `first` are as they were. std::bad_alloc where there is no memory; the cache is as before then.
+  // Before rows of positions [first, first + n) are written: they lie in blocks of this cache alone, and positions
+  // before `first` are as they were. std::bad_alloc where there is no memory; the cache is as before then.
   void make_writable(int64_t first, int64_t n);
 
   // The same for all that a pass will write.
   static void make_writable(const ForwardRequest& request) {
     const auto n = static_cast<int64_t>(request.tokens.size());
     if (request.batch.empty()) return static_cast<BlockCache*>(request.cache)->make_writable(request.position, n);
-    for (const BatchPlace& place : request.batch) static_cast<BlockCache*>(place.cache)->make_writable(place.position, 1);
+    for (const BatchPlace& place : request.batch)
+      static_cast<BlockCache*>(place.cache)->make_writable(place.position, 1);
   }
 
   // A position that was made writable, or is held. New rows are zero.
   float* row(int64_t layer, int64_t position) {
-    return starts_[static_cast<size_t>(position / kBlockPositions)] + layer_offset(layer) + position % kBlockPositions * width_;
+    return starts_[static_cast<size_t>(position / kBlockPositions)] + layer_offset(layer) +
+           position % kBlockPositions * width_;
   }
   int64_t width() const { return width_; }
   // Where the blocks begin, and how far into one the rows of a layer lie: as AttentionRows takes them.

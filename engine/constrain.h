@@ -45,7 +45,8 @@ class Constraint : public std::enable_shared_from_this<Constraint> {
   // One of `names`, and then nothing or any text that does not go on with the name: what may follow `.` in a program.
   static Made from_identifiers(std::span<const std::string> names, std::shared_ptr<const Vocabulary> vocabulary);
   // A span of whole lines, at most `max_lines`, that occurs once in `text`: what an edit may name as its place.
-  static Made from_unique_spans(std::string_view text, uint32_t max_lines, std::shared_ptr<const Vocabulary> vocabulary);
+  static Made from_unique_spans(std::string_view text, uint32_t max_lines,
+                                std::shared_ptr<const Vocabulary> vocabulary);
 
   ~Constraint();
   Constraint(const Constraint&) = delete;

@@ -9,7 +9,9 @@ namespace {
 
 constexpr size_t kMaxDraft = 64;  // beyond, a wrong guess costs more than any right one saved
 
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
 
 }  // namespace
 
@@ -23,7 +25,9 @@ Lookahead::Lookahead(Session& session, std::span<const Token> prompt, size_t max
     for (const Token token : prompt) copy_.add(token);
 }
 
-Lookahead::~Lookahead() { settle(); }
+Lookahead::~Lookahead() {
+  settle();
+}
 
 // Takes back what was evaluated and not chosen.
 void Lookahead::settle() {
@@ -37,7 +41,8 @@ void Lookahead::settle() {
 
 base::Result<std::span<const float>> Lookahead::next(Token token, size_t n_wanted, std::stop_token stop) {
   if (!drafts_) {
-    if (base::Status evaluated = session_.append({&token, 1}, {}, stop); !evaluated) return std::move(evaluated).error();
+    if (base::Status evaluated = session_.append({&token, 1}, {}, stop); !evaluated)
+      return std::move(evaluated).error();
     return session_.logits();
   }
   copy_.add(token);
@@ -48,7 +53,8 @@ base::Result<std::span<const float>> Lookahead::next(Token token, size_t n_wante
   settle();
   // A cache that keeps a window of the past may have gone back further than it was asked to.
   const std::span<const Token> history = copy_.history();
-  const std::span<const Token> missing = history.subspan(session_.tokens().size()).first(history.size() - 1 - session_.tokens().size());
+  const std::span<const Token> missing =
+      history.subspan(session_.tokens().size()).first(history.size() - 1 - session_.tokens().size());
   if (base::Status evaluated = session_.append(missing, {}, stop); !evaluated) return std::move(evaluated).error();
   const size_t room = static_cast<size_t>(session_.n_ctx()) - history.size();
   const std::span<const Token> draft = copy_.propose(std::min({n_wanted - 1, room, budget_.tokens()}));
@@ -57,7 +63,8 @@ base::Result<std::span<const float>> Lookahead::next(Token token, size_t n_wante
 
 base::Result<std::span<const float>> Lookahead::step(std::stop_token stop) {
   const double start = now();
-  if (base::Status evaluated = session_.append(copy_.history().last(1), {}, stop); !evaluated) return std::move(evaluated).error();
+  if (base::Status evaluated = session_.append(copy_.history().last(1), {}, stop); !evaluated)
+    return std::move(evaluated).error();
   budget_.took_plain(now() - start);
   return session_.logits();
 }
@@ -68,7 +75,8 @@ base::Result<std::span<const float>> Lookahead::check(std::span<const Token> dra
   rows_.resize(std::max(rows_.size(), input.size() * n_vocab_));
   const size_t before = session_.tokens().size();
   const double start = now();
-  if (base::Status evaluated = session_.append(input, std::span(rows_).first(input.size() * n_vocab_), stop); !evaluated) {
+  if (base::Status evaluated = session_.append(input, std::span(rows_).first(input.size() * n_vocab_), stop);
+      !evaluated) {
     session_.rewind(static_cast<int>(before));  // a long draft may have gone in by half
     return std::move(evaluated).error();
   }

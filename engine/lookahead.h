@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // engine/lookahead.h: the logits after each chosen token, evaluated one token at a time or a draft at once.
 //
-// Results  The logits are those of one token at a time wherever a pass over several gives the same bits, as every pass on a CPU
+// Results  The logits are those of one token at a time wherever a pass over several gives the same bits, as every pass
+// on a CPU
 //          does. Elsewhere nothing is drafted.
 // Owns     Borrows the session. Whatever happens, it ends with the prompt and the tokens that were asked about.
 #pragma once
@@ -25,8 +26,8 @@ class Lookahead {
 
   // Logits after the prompt.
   std::span<const float> first() const { return session_.logits(); }
-  // Logits after `token`, chosen from the logits before. `n_wanted`: how many more tokens may be chosen at most, at least 1.
-  // Valid until the next call.
+  // Logits after `token`, chosen from the logits before. `n_wanted`: how many more tokens may be chosen at most, at
+  // least 1. Valid until the next call.
   base::Result<std::span<const float>> next(Token token, size_t n_wanted, std::stop_token stop);
 
   int64_t n_drafted() const { return n_drafted_; }
@@ -40,12 +41,12 @@ class Lookahead {
   Session& session_;
   const size_t n_vocab_;
   const bool drafts_;
-  PromptCopy copy_;      // the prompt and all tokens asked about
+  PromptCopy copy_;  // the prompt and all tokens asked about
   DraftBudget budget_;
   std::vector<Token> draft_;  // evaluated ahead of what was chosen: draft_[0 .. right_) turned out right
   size_t right_ = 0;
-  double seconds_ = 0.0;      // of the draft's pass
-  std::vector<float> rows_;   // [1 + draft, n_vocab]
+  double seconds_ = 0.0;     // of the draft's pass
+  std::vector<float> rows_;  // [1 + draft, n_vocab]
   int64_t n_drafted_ = 0, n_accepted_ = 0;
 };
 

@@ -21,7 +21,8 @@ uint64_t model_fingerprint(const ModelPackage& package) {
   for (const auto& [name, stored] : package.tensors) {
     hash.add(std::as_bytes(std::span(name)));
     hash.add(static_cast<uint64_t>(stored.view.type));
-    for (int d = 0; d < stored.view.n_dims; ++d) hash.add(static_cast<uint64_t>(stored.view.shape[static_cast<size_t>(d)]));
+    for (int d = 0; d < stored.view.n_dims; ++d)
+      hash.add(static_cast<uint64_t>(stored.view.shape[static_cast<size_t>(d)]));
     hash.add(stored.file_offset);
     if (i++ % step != 0) continue;
     const std::span<const std::byte> bytes(stored.view.data, static_cast<size_t>(stored.view.size_bytes()));

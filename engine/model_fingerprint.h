@@ -7,8 +7,8 @@
 
 namespace engine {
 
-// Of the configuration, of names, types, shapes and places of all tensors, and of a few bytes of up to 4,096 of them: fine-tunes
-// and quantisations of one model differ. Reads some pages of each file.
+// Of the configuration, of names, types, shapes and places of all tensors, and of a few bytes of up to 4,096 of them:
+// fine-tunes and quantisations of one model differ. Reads some pages of each file.
 uint64_t model_fingerprint(const ModelPackage& package);
 
 }  // namespace engine

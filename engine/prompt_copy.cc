@@ -6,9 +6,9 @@
 namespace engine {
 namespace {
 
-constexpr int kPlaces = 16;        // earlier places looked at: repetitive text has thousands
-constexpr size_t kLongest = 64;    // tokens compared; longer matches count alike
-constexpr double kMemory = 0.75;   // of a draft's worth at the next one
+constexpr int kPlaces = 16;       // earlier places looked at: repetitive text has thousands
+constexpr size_t kLongest = 64;   // tokens compared; longer matches count alike
+constexpr double kMemory = 0.75;  // of a draft's worth at the next one
 constexpr double kSmoothing = 0.25;
 
 }  // namespace
@@ -55,7 +55,9 @@ size_t DraftBudget::tokens() {
   return plain_ > 0.0 ? length_ : 0;
 }
 
-void DraftBudget::took_plain(double seconds) { plain_ = plain_ > 0.0 ? plain_ + kSmoothing * (seconds - plain_) : seconds; }
+void DraftBudget::took_plain(double seconds) {
+  plain_ = plain_ > 0.0 ? plain_ + kSmoothing * (seconds - plain_) : seconds;
+}
 
 void DraftBudget::took_draft(size_t n, size_t n_accepted, double seconds) {
   balance_ = kMemory * balance_ + static_cast<double>(n_accepted + 1) * plain_ - seconds;

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/prompt_copy.h: what a text that repeats itself will say next: drafts for generate() copied from the prompt and the
-// output. A draft is a guess; the model checks all its tokens in one pass, and only what it would have said itself stays.
+// engine/prompt_copy.h: what a text that repeats itself will say next: drafts for generate() copied from the prompt and
+// the output. A draft is a guess; the model checks all its tokens in one pass, and only what it would have said itself
+// stays.
 //
 // Threads  One thread.
-// Source   Prompt lookup decoding (Saxena 2023), with hash chains and longest match as in LZ77; speculative verification,
-//          arXiv:2211.17192, in its simplest form: every checked position is sampled with the generator's own next draw.
+// Source   Prompt lookup decoding (Saxena 2023), with hash chains and longest match as in LZ77; speculative
+// verification,
+//          arXiv:2211.17192, in its simplest form: every checked position is sampled with the generator's own next
+//          draw.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -24,8 +27,8 @@ class PromptCopy {
 
   void add(Token token);
   std::span<const Token> history() const { return history_; }
-  // The tokens that followed the longest earlier match of the history's end, the latest of equally long ones; at most `n`.
-  // Empty where fewer than kGram tokens agree. Valid until the next add().
+  // The tokens that followed the longest earlier match of the history's end, the latest of equally long ones; at most
+  // `n`. Empty where fewer than kGram tokens agree. Valid until the next add().
   std::span<const Token> propose(size_t n) const;
 
  private:
@@ -34,7 +37,7 @@ class PromptCopy {
 
   std::vector<Token> history_;
   std::unordered_map<uint64_t, int32_t> latest_;  // gram -> the last place where it ends
-  std::vector<int32_t> earlier_;                  // [history]: the place before, of the gram that ends before this index
+  std::vector<int32_t> earlier_;  // [history]: the place before, of the gram that ends before this index
 };
 
 // How many tokens to draft, from what drafts have cost and saved so far. Speed alone depends on it, never the tokens.

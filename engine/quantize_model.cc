@@ -20,16 +20,23 @@ std::optional<DType> type_named(std::string_view name) {
   return std::nullopt;
 }
 
-bool fits(DType type, int64_t n_in) { return n_in % traits(type).block_values == 0; }
+bool fits(DType type, int64_t n_in) {
+  return n_in % traits(type).block_values == 0;
+}
 
 DType next_type(DType type) {
   switch (type) {
     case DType::kQ2_K:
-    case DType::kQ3_K: return DType::kIQ4_NL;
-    case DType::kQ4_K: return DType::kQ5_0;
-    case DType::kQ5_K: return DType::kQ5_1;
-    case DType::kQ6_K: return DType::kQ8_0;
-    default: return DType::kF16;
+    case DType::kQ3_K:
+      return DType::kIQ4_NL;
+    case DType::kQ4_K:
+      return DType::kQ5_0;
+    case DType::kQ5_K:
+      return DType::kQ5_1;
+    case DType::kQ6_K:
+      return DType::kQ8_0;
+    default:
+      return DType::kF16;
   }
 }
 
@@ -52,7 +59,8 @@ void choose_type(GgufTensor& tensor, DType wanted, bool tied, const QuantizeOpti
   DType type = wanted;
   while (!fits(type, tensor.n_in())) type = next_type(type);
   if (type != wanted)
-    report.fallbacks.push_back(base::cat(tensor.name, ": rows of ", tensor.n_in(), " values: ", traits(type).name, " instead of ", traits(wanted).name));
+    report.fallbacks.push_back(base::cat(tensor.name, ": rows of ", tensor.n_in(), " values: ", traits(type).name,
+                                         " instead of ", traits(wanted).name));
   tensor.type = type;
 }
 
@@ -84,7 +92,8 @@ std::vector<std::string> quantize_types() {
   return names;
 }
 
-base::Result<QuantizeReport> quantize_model(const std::filesystem::path& model, const std::filesystem::path& out, const QuantizeOptions& options) {
+base::Result<QuantizeReport> quantize_model(const std::filesystem::path& model, const std::filesystem::path& out,
+                                            const QuantizeOptions& options) {
   const auto wanted = type_named(options.type);
   if (!wanted) {
     std::string known;
@@ -97,7 +106,8 @@ base::Result<QuantizeReport> quantize_model(const std::filesystem::path& model, 
   if (!content) return std::move(content).error();
   content->put("general.name", package->info.name);
   content->put("general.quantization_version", uint32_t{2});
-  if (base::Status written = tokenizer_to_gguf(package->tokenizer, package->info.n_vocab, *content); !written) return std::move(written).error();
+  if (base::Status written = tokenizer_to_gguf(package->tokenizer, package->info.n_vocab, *content); !written)
+    return std::move(written).error();
   put_special_tokens(*package, *content);
 
   QuantizeReport report;
@@ -114,7 +124,9 @@ base::Result<QuantizeReport> quantize_model(const std::filesystem::path& model, 
   write.replace = options.replace;
   write.stop = options.stop;
   if (options.progress)
-    write.progress = [&](uint64_t done, std::string_view tensor) { options.progress(done, report.written_bytes, tensor); };
+    write.progress = [&](uint64_t done, std::string_view tensor) {
+      options.progress(done, report.written_bytes, tensor);
+    };
   if (base::Status written = write_gguf(*content, out, pool, write); !written)
     return std::move(written).error().in(base::cat("write ", out.string()));
   return report;

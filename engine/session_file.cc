@@ -34,7 +34,9 @@ struct Header {  // as it lies in the file
 };
 static_assert(sizeof(Header) == 56);
 
-constexpr uint64_t padded(uint64_t n_bytes) { return (n_bytes + 7) / 8 * 8; }
+constexpr uint64_t padded(uint64_t n_bytes) {
+  return (n_bytes + 7) / 8 * 8;
+}
 
 // Takes sections off the front; sizes were checked against the whole before.
 class Sections {
@@ -56,12 +58,14 @@ base::Error damaged(const std::string& what) {
 
 // What holds without looking past the header.
 base::Status check(const Header& h) {
-  if (std::memcmp(h.magic, kMagic, sizeof kMagic) != 0) return base::corrupt("This is not a session file: it does not begin with \"graftses\".");
+  if (std::memcmp(h.magic, kMagic, sizeof kMagic) != 0)
+    return base::corrupt("This is not a session file: it does not begin with \"graftses\".");
   if (h.version != kVersion)
     return base::invalid("The session file has version " + std::to_string(h.version) + "; this program reads version " +
                          std::to_string(kVersion) + ".");
-  if (h.layout_bytes > kMaxLayoutBytes || h.zero != 0 || h.n_ctx < 1 || h.n_ctx > static_cast<uint32_t>(kMaxSessionTokens) ||
-      h.n_tokens > h.n_ctx || h.n_vocab < 1 || h.n_vocab > kMaxVocabulary || (h.n_logits != 0 && h.n_logits != h.n_vocab))
+  if (h.layout_bytes > kMaxLayoutBytes || h.zero != 0 || h.n_ctx < 1 ||
+      h.n_ctx > static_cast<uint32_t>(kMaxSessionTokens) || h.n_tokens > h.n_ctx || h.n_vocab < 1 ||
+      h.n_vocab > kMaxVocabulary || (h.n_logits != 0 && h.n_logits != h.n_vocab))
     return damaged("has impossible sizes in its header (bytes 8 to 55)");
   return base::ok();
 }
@@ -102,7 +106,8 @@ class NewFile {
     if (base::Status added = add(std::as_bytes(std::span(&checksum, 1))); !added) return added;
     if (base::Status flushed = flush(); !flushed) return flushed;
     if (::fsync(fd_.get()) != 0) return base::system_error(errno, base::cat("fsync ", name_));
-    if (::rename(name_.c_str(), target_.c_str()) != 0) return base::system_error(errno, base::cat("rename ", name_, " to ", target_.string()));
+    if (::rename(name_.c_str(), target_.c_str()) != 0)
+      return base::system_error(errno, base::cat("rename ", name_, " to ", target_.string()));
     fd_.reset();
     return base::ok();
   }
@@ -141,16 +146,19 @@ base::Result<SessionImage> read_session_image(std::span<const std::byte> bytes) 
   if (base::Status bad = check(h); !bad) return std::move(bad).error();
   // Below 2^27 together but for the cache, which is held against the file first: no sum wraps.
   if (h.cache_bytes > bytes.size())
-    return damaged("ends at byte " + std::to_string(bytes.size()) + "; its cache alone has " + std::to_string(h.cache_bytes));
-  const uint64_t end = sizeof h + padded(h.layout_bytes) + padded(h.n_tokens * sizeof(Token)) + padded(h.n_logits * sizeof(float)) +
-                       padded(h.cache_bytes);
+    return damaged("ends at byte " + std::to_string(bytes.size()) + "; its cache alone has " +
+                   std::to_string(h.cache_bytes));
+  const uint64_t end = sizeof h + padded(h.layout_bytes) + padded(h.n_tokens * sizeof(Token)) +
+                       padded(h.n_logits * sizeof(float)) + padded(h.cache_bytes);
   if (bytes.size() != end + sizeof(uint64_t))
-    return damaged("has " + std::to_string(bytes.size()) + " bytes where its header asks for " + std::to_string(end + sizeof(uint64_t)));
+    return damaged("has " + std::to_string(bytes.size()) + " bytes where its header asks for " +
+                   std::to_string(end + sizeof(uint64_t)));
   WordHash hash;
   hash.add(bytes.first(static_cast<size_t>(end)));
   uint64_t checksum;
   std::memcpy(&checksum, bytes.data() + end, sizeof checksum);
-  if (checksum != hash.value()) return damaged("is damaged: its checksum at byte " + std::to_string(end) + " does not hold");
+  if (checksum != hash.value())
+    return damaged("is damaged: its checksum at byte " + std::to_string(end) + " does not hold");
 
   SessionImage image;
   image.fingerprint = h.fingerprint;
@@ -168,13 +176,15 @@ base::Result<SessionImage> read_session_image(std::span<const std::byte> bytes) 
   image.cache = sections.take(h.cache_bytes);
   for (const Token token : image.tokens)
     if (token < 0 || token >= image.n_vocab)
-      return damaged("holds token id " + std::to_string(token) + ", which is not in a vocabulary of " + std::to_string(image.n_vocab));
+      return damaged("holds token id " + std::to_string(token) + ", which is not in a vocabulary of " +
+                     std::to_string(image.n_vocab));
   return image;
 }
 
 base::Status write_session_image(const std::filesystem::path& path, const SessionImage& image, uint64_t cache_bytes,
                                  const std::function<base::Status(const Cache::Sink&)>& write_cache) {
-  if (image.layout.size() > kMaxLayoutBytes) return base::invalid("The name of the cache's layout is too long to be stored.");
+  if (image.layout.size() > kMaxLayoutBytes)
+    return base::invalid("The name of the cache's layout is too long to be stored.");
   auto file = NewFile::create(path);
   if (!file) return std::move(file).error();
   Header h{};
@@ -193,7 +203,8 @@ base::Status write_session_image(const std::filesystem::path& path, const Sessio
     if (base::Status added = file->add(section); !added) return added;
     if (base::Status added = file->pad(); !added) return added;
   }
-  if (base::Status written = write_cache([&](std::span<const std::byte> piece) { return file->add(piece); }); !written) return written;
+  if (base::Status written = write_cache([&](std::span<const std::byte> piece) { return file->add(piece); }); !written)
+    return written;
   if (base::Status added = file->pad(); !added) return added;
   return file->commit();
 }

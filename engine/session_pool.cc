@@ -9,7 +9,8 @@ namespace {
 
 constexpr size_t kWorthSharing = 16;  // tokens; a shorter front costs less than a place in the pool
 constexpr size_t kCheapTail = 64;     // tokens after the shared front that may be lost: the length of an answer
-// Evaluating a token costs as much again for so many tokens before it: attention beside the weights, in small models early.
+// Evaluating a token costs as much again for so many tokens before it: attention beside the weights, in small models
+// early.
 constexpr double kAttentionTokens = 4096.0;
 
 size_t shared_front(std::span<const Token> a, std::span<const Token> b) {
@@ -24,7 +25,9 @@ SessionPool::Lease::~Lease() {
   if (pool_) pool_->give_back(*entry_);
 }
 
-Session& SessionPool::Lease::operator*() const { return *entry_->session; }
+Session& SessionPool::Lease::operator*() const {
+  return *entry_->session;
+}
 
 void SessionPool::Lease::pin(bool pinned) {
   const std::lock_guard guard(pool_->mutex_);
@@ -75,7 +78,8 @@ base::Result<SessionPool::Lease> SessionPool::take(std::span<const Token> prompt
   if (!worth) entry = nullptr;
   if (!entry && !made) {
     auto opened = engine_->open_session(limits_.n_ctx);
-    while (!opened && opened.error().code == base::ErrorCode::kExhausted && forget_one()) opened = engine_->open_session(limits_.n_ctx);
+    while (!opened && opened.error().code == base::ErrorCode::kExhausted && forget_one())
+      opened = engine_->open_session(limits_.n_ctx);
     if (!opened) return std::move(opened).error();
     made = std::move(*opened);
   }
@@ -89,7 +93,8 @@ base::Result<SessionPool::Lease> SessionPool::take(std::span<const Token> prompt
   return Lease(*this, *entry);
 }
 
-// What forgetting it costs, weighed by how soon it may be missed: the time to evaluate it anew, falling with the turns since.
+// What forgetting it costs, weighed by how soon it may be missed: the time to evaluate it anew, falling with the turns
+// since.
 double SessionPool::value(const Entry& entry) const {
   const auto n = static_cast<double>(entry.session->tokens().size());
   return n * (1.0 + n / kAttentionTokens) / static_cast<double>(1 + turn_ - entry.used);
@@ -118,7 +123,9 @@ bool SessionPool::too_much() const {
 bool SessionPool::forget_one() {
   auto least = entries_.end();
   for (auto it = entries_.begin(); it != entries_.end(); ++it)
-    if (!(*it)->leased && !(*it)->pinned && (*it)->used != turn_ && (least == entries_.end() || value(**it) < value(**least))) least = it;
+    if (!(*it)->leased && !(*it)->pinned && (*it)->used != turn_ &&
+        (least == entries_.end() || value(**it) < value(**least)))
+      least = it;
   if (least == entries_.end()) return false;
   entries_.erase(least);
   return true;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/session_pool.h: many timelines of one engine within a bound of memory: a prompt finds the timeline that already holds most
-// of it, and what is worth least is forgotten first.
+// engine/session_pool.h: many timelines of one engine within a bound of memory: a prompt finds the timeline that
+// already holds most of it, and what is worth least is forgotten first.
 //
 // Owns     The pool owns its sessions, and a Lease borrows one: leases end before their pool.
 // Threads  Any thread may take; a lease belongs to one thread at a time.
@@ -48,12 +48,13 @@ class SessionPool {
   SessionPool(std::shared_ptr<const Engine> engine, const SessionPoolLimits& limits);
   ~SessionPool();
 
-  // A session to be synced to `prompt`: the idle one that shares the longest front with it, itself where most of it is shared, else a
-  // fork of it that leaves it as it is; a new one where no front is worth it.
+  // A session to be synced to `prompt`: the idle one that shares the longest front with it, itself where most of it is
+  // shared, else a fork of it that leaves it as it is; a new one where no front is worth it.
   base::Result<Lease> take(std::span<const Token> prompt);
 
   size_t n_sessions() const;
-  // Of idle sessions, shared memory counted once. Above the bound only for pinned sessions and the one that was taken last.
+  // Of idle sessions, shared memory counted once. Above the bound only for pinned sessions and the one that was taken
+  // last.
   uint64_t memory_bytes() const;
 
  private:
@@ -73,7 +74,8 @@ class SessionPool {
   const std::shared_ptr<const Engine> engine_;
   const SessionPoolLimits limits_;
   mutable std::mutex mutex_;
-  std::vector<std::unique_ptr<Entry>> entries_;  // guarded by mutex_, as what follows; sessions on lease are their lease's
+  std::vector<std::unique_ptr<Entry>>
+      entries_;  // guarded by mutex_, as what follows; sessions on lease are their lease's
   uint64_t turn_ = 0;
 };
 

@@ -34,7 +34,9 @@ class WordHash {
   }
 
  private:
-  void step(uint64_t word) { state_ = std::rotl((state_ ^ word) * 0x9e3779b97f4a7c15U, 29); }  // 2^64 / golden ratio, odd
+  void step(uint64_t word) {
+    state_ = std::rotl((state_ ^ word) * 0x9e3779b97f4a7c15U, 29);
+  }  // 2^64 / golden ratio, odd
   void hold(std::byte b) {
     held_ |= static_cast<uint64_t>(b) << (8 * n_held_);
     if (++n_held_ < sizeof(uint64_t)) return;

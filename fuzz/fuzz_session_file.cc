@@ -16,8 +16,8 @@ void read(std::span<const std::byte> bytes) {
   if (image->n_ctx < 1 || image->tokens.size() > static_cast<size_t>(image->n_ctx)) std::abort();
   for (const engine::Token token : image->tokens)
     if (token < 0 || token >= image->n_vocab) std::abort();
-  if (!image->cache.empty() && (image->cache.data() < bytes.data() ||
-                                image->cache.data() + image->cache.size() > bytes.data() + bytes.size()))
+  if (!image->cache.empty() &&
+      (image->cache.data() < bytes.data() || image->cache.data() + image->cache.size() > bytes.data() + bytes.size()))
     std::abort();
 }
 

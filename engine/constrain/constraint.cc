@@ -125,11 +125,14 @@ Constraint::Made Constraint::from_identifiers(std::span<const std::string> names
                               });
 }
 
-Constraint::Made Constraint::from_unique_spans(std::string_view text, uint32_t max_lines, std::shared_ptr<const Vocabulary> vocabulary) {
-  return ConstraintCore::make(std::move(vocabulary), "unique spans", [&](ExprStore& store, Automaton&) -> base::Result<ExprId> {
-    if (text.size() > kMaxSpanText) return base::invalid(base::cat("The text has ", text.size(), " bytes; ", kMaxSpanText, " are the limit."));
-    return unique_spans(store, text, max_lines);
-  });
+Constraint::Made Constraint::from_unique_spans(std::string_view text, uint32_t max_lines,
+                                               std::shared_ptr<const Vocabulary> vocabulary) {
+  return ConstraintCore::make(
+      std::move(vocabulary), "unique spans", [&](ExprStore& store, Automaton&) -> base::Result<ExprId> {
+        if (text.size() > kMaxSpanText)
+          return base::invalid(base::cat("The text has ", text.size(), " bytes; ", kMaxSpanText, " are the limit."));
+        return unique_spans(store, text, max_lines);
+      });
 }
 
 ConstraintState::ConstraintState(std::shared_ptr<const Constraint> constraint)

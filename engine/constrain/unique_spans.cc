@@ -14,7 +14,8 @@ namespace {
 
 class UniqueSpans : public Unfolding {
  public:
-  UniqueSpans(std::string_view text, uint32_t max_lines, uint32_t family) : text_(text), max_lines_(max_lines), family_(family) {
+  UniqueSpans(std::string_view text, uint32_t max_lines, uint32_t family)
+      : text_(text), max_lines_(max_lines), family_(family) {
     lines_ = base::split_lines(text_);
     sort_starts();
     count_useful();
@@ -59,11 +60,13 @@ class UniqueSpans : public Unfolding {
   uint32_t n_lines() const { return static_cast<uint32_t>(lines_.size()); }
 
   void sort_starts() {
-    // Lines by their order with the line break, which no line holds: so the order of lines' numbers is the order of bytes.
+    // Lines by their order with the line break, which no line holds: so the order of lines' numbers is the order of
+    // bytes.
     const auto before = [](std::string_view a, std::string_view b) {
       const size_t n = std::min(a.size(), b.size());
       if (const int order = a.substr(0, n).compare(b.substr(0, n)); order != 0) return order < 0;
-      const int x = a.size() > n ? static_cast<unsigned char>(a[n]) : '\n', y = b.size() > n ? static_cast<unsigned char>(b[n]) : '\n';
+      const int x = a.size() > n ? static_cast<unsigned char>(a[n]) : '\n',
+                y = b.size() > n ? static_cast<unsigned char>(b[n]) : '\n';
       return x < y;
     };
     std::vector<std::string_view> sorted(lines_.begin(), lines_.end());
@@ -71,7 +74,8 @@ class UniqueSpans : public Unfolding {
     sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
     rank_.resize(lines_.size());
     for (size_t i = 0; i < lines_.size(); ++i)
-      rank_[i] = static_cast<uint32_t>(std::lower_bound(sorted.begin(), sorted.end(), lines_[i], before) - sorted.begin()) + 1;
+      rank_[i] =
+          static_cast<uint32_t>(std::lower_bound(sorted.begin(), sorted.end(), lines_[i], before) - sorted.begin()) + 1;
     number_ = rank_;
     starts_.resize(lines_.size());
     std::iota(starts_.begin(), starts_.end(), 0);
@@ -144,7 +148,8 @@ class UniqueSpans : public Unfolding {
   const std::string text_;
   const uint32_t max_lines_, family_;
   std::vector<std::string_view> lines_;
-  std::vector<uint32_t> number_, rank_, starts_;  // by line: equal lines have equal numbers; its place in starts_, from 1
+  std::vector<uint32_t> number_, rank_,
+      starts_;  // by line: equal lines have equal numbers; its place in starts_, from 1
   std::vector<uint32_t> n_useful_;
   std::vector<State> states_;
   std::map<State, uint32_t> ids_;

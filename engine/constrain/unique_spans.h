@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/constrain/unique_spans.h: the spans of whole lines that occur once in a text: what an edit may name as its place.
+// engine/constrain/unique_spans.h: the spans of whole lines that occur once in a text: what an edit may name as its
+// place.
 //
-// What     A span is some lines that follow each other, joined by "\n", without the line break after the last; it is not empty. It
+// What     A span is some lines that follow each other, joined by "\n", without the line break after the last; it is
+// not empty. It
 //          counts once for each line at which it starts as whole lines.
-// How      Starts are sorted by what follows them (a suffix array over lines); a state is a range of starts that agree in what
+// How      Starts are sorted by what follows them (a suffix array over lines); a state is a range of starts that agree
+// in what
 //          was read. A start is of use as long as it has a span within the limit that no other start shares.
 // Cost     O(n log^2 n) in the lines to build; a step is a binary search for each byte that may follow.
 // Source   Manber and Myers, Suffix Arrays, 1990; Kasai et al., Linear-Time Longest-Common-Prefix Computation, 2001.

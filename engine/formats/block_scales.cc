@@ -10,7 +10,8 @@ namespace engine {
 float block_scale(const TensorView& view, int64_t row, int64_t column) {
   const BlockScales& s = view.scales;
   if (s.data == nullptr) return 1.0f;
-  const std::byte* at = s.data + ((s.first_row + row) / s.block_rows * s.per_row + column / s.block_columns) * traits(s.type).block_bytes;
+  const std::byte* at =
+      s.data + ((s.first_row + row) / s.block_rows * s.per_row + column / s.block_columns) * traits(s.type).block_bytes;
   if (s.type == DType::kF8_E8M0) return e8m0_to_f32(std::to_integer<uint8_t>(*at));
   if (s.type == DType::kF32) {
     float value;

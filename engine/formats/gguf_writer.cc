@@ -28,28 +28,48 @@ constexpr uint32_t kF32Value = 6, kU32Value = 4, kI32Value = 5, kBoolValue = 7, 
 
 uint32_t ggml_type(DType type) {
   switch (type) {
-    case DType::kF16: return 1;
-    case DType::kQ4_0: return 2;
-    case DType::kQ4_1: return 3;
-    case DType::kQ5_0: return 6;
-    case DType::kQ5_1: return 7;
-    case DType::kQ8_0: return 8;
-    case DType::kQ2_K: return 10;
-    case DType::kQ3_K: return 11;
-    case DType::kQ4_K: return 12;
-    case DType::kQ5_K: return 13;
-    case DType::kQ6_K: return 14;
-    case DType::kIQ2_XXS: return 16;
-    case DType::kIQ3_XXS: return 18;
-    case DType::kIQ4_NL: return 20;
-    case DType::kIQ4_XS: return 23;
-    case DType::kBF16: return 30;
-    case DType::kMXFP4: return 39;
-    default: return 0;
+    case DType::kF16:
+      return 1;
+    case DType::kQ4_0:
+      return 2;
+    case DType::kQ4_1:
+      return 3;
+    case DType::kQ5_0:
+      return 6;
+    case DType::kQ5_1:
+      return 7;
+    case DType::kQ8_0:
+      return 8;
+    case DType::kQ2_K:
+      return 10;
+    case DType::kQ3_K:
+      return 11;
+    case DType::kQ4_K:
+      return 12;
+    case DType::kQ5_K:
+      return 13;
+    case DType::kQ6_K:
+      return 14;
+    case DType::kIQ2_XXS:
+      return 16;
+    case DType::kIQ3_XXS:
+      return 18;
+    case DType::kIQ4_NL:
+      return 20;
+    case DType::kIQ4_XS:
+      return 23;
+    case DType::kBF16:
+      return 30;
+    case DType::kMXFP4:
+      return 39;
+    default:
+      return 0;
   }
 }
 
-uint64_t aligned(uint64_t n) { return (n + kAlignment - 1) / kAlignment * kAlignment; }
+uint64_t aligned(uint64_t n) {
+  return (n + kAlignment - 1) / kAlignment * kAlignment;
+}
 
 template <typename T>
 void append(std::string& out, T value) {
@@ -91,7 +111,8 @@ std::string header_of(const GgufContent& content) {
   for (const GgufTensor& tensor : content.tensors) {
     append_text(out, tensor.name);
     append(out, static_cast<uint32_t>(tensor.shape.size()));
-    for (auto size = tensor.shape.rbegin(); size != tensor.shape.rend(); ++size) append(out, static_cast<uint64_t>(*size));
+    for (auto size = tensor.shape.rbegin(); size != tensor.shape.rend(); ++size)
+      append(out, static_cast<uint64_t>(*size));
     append(out, ggml_type(tensor.type));
     append(out, offset);
     offset += aligned(tensor.size_bytes());
@@ -107,13 +128,17 @@ class NewFile {
     NewFile file;
     file.path_ = path;
     file.temporary_ = path.string() + base::cat(".tmp-", ::getpid());
-    file.fd_ = base::UniqueFd(::open(file.temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
+    file.fd_ =
+        base::UniqueFd(::open(file.temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644));
     if (!file.fd_) return base::system_error(errno, base::cat("create ", file.temporary_));
     file.there_ = true;
     return file;
   }
   NewFile(NewFile&& other) noexcept
-      : path_(std::move(other.path_)), temporary_(std::move(other.temporary_)), fd_(std::move(other.fd_)), there_(std::exchange(other.there_, false)) {}
+      : path_(std::move(other.path_)),
+        temporary_(std::move(other.temporary_)),
+        fd_(std::move(other.fd_)),
+        there_(std::exchange(other.there_, false)) {}
   NewFile& operator=(NewFile&&) = delete;
   ~NewFile() {
     if (there_) ::unlink(temporary_.c_str());
@@ -147,7 +172,8 @@ class NewFile {
     const int number = errno;
     base::Error error = base::system_error(number, base::cat(doing, " ", temporary_));
     if (number == ENOSPC || number == EDQUOT)
-      error = {base::ErrorCode::kExhausted, base::cat("the disk of ", path_.string(), " is full; nothing was kept of the new file")};
+      error = {base::ErrorCode::kExhausted,
+               base::cat("the disk of ", path_.string(), " is full; nothing was kept of the new file")};
     return error;
   }
 
@@ -163,12 +189,13 @@ base::Status check_room(const std::filesystem::path& path, uint64_t bytes) {
   if (::statvfs(folder.c_str(), &disk) != 0) return base::system_error(errno, base::cat("look at ", folder.string()));
   const uint64_t room = static_cast<uint64_t>(disk.f_bavail) * disk.f_frsize;
   if (room < bytes)
-    return base::Error{base::ErrorCode::kExhausted,
-                       base::cat("the file takes ", bytes, " bytes, but the disk of ", folder.string(), " has room for ", room)};
+    return base::Error{base::ErrorCode::kExhausted, base::cat("the file takes ", bytes, " bytes, but the disk of ",
+                                                              folder.string(), " has room for ", room)};
   return base::ok();
 }
 
-base::Status write_tensor(const GgufTensor& tensor, NewFile& file, ThreadPool& pool, const GgufWriteOptions& options, uint64_t& done) {
+base::Status write_tensor(const GgufTensor& tensor, NewFile& file, ThreadPool& pool, const GgufWriteOptions& options,
+                          uint64_t& done) {
   const int64_t n_in = tensor.n_in(), n_rows = tensor.n_rows();
   const DTypeTraits type = traits(tensor.type);
   const int64_t row_bytes = n_in / type.block_values * type.block_bytes;
@@ -179,9 +206,7 @@ base::Status write_tensor(const GgufTensor& tensor, NewFile& file, ThreadPool& p
   for (int64_t first = 0; first < n_rows; first += step) {
     if (options.stop.stop_requested()) return base::cancelled();
     const int64_t n = std::min(step, n_rows - first);
-    const auto make = [&](int64_t i) {
-      tensor.row(first + i, {values.data() + i * n_in, static_cast<size_t>(n_in)});
-    };
+    const auto make = [&](int64_t i) { tensor.row(first + i, {values.data() + i * n_in, static_cast<size_t>(n_in)}); };
     if (!copied && !tensor.independent)
       for (int64_t i = 0; i < n; ++i) make(i);
     pool.run([&](const Worker& worker) {
@@ -205,7 +230,8 @@ base::Status write_tensor(const GgufTensor& tensor, NewFile& file, ThreadPool& p
   return file.write(padding.data(), padding.size());
 }
 
-GgufTensor tensor_of(std::string name, std::vector<TensorView> views, bool stacked, std::function<int64_t(int64_t)> order) {
+GgufTensor tensor_of(std::string name, std::vector<TensorView> views, bool stacked,
+                     std::function<int64_t(int64_t)> order) {
   GgufTensor tensor;
   tensor.name = std::move(name);
   tensor.stored = views.front().type;
@@ -241,19 +267,22 @@ uint64_t GgufTensor::size_bytes() const {
   return static_cast<uint64_t>(n_rows() * (n_in() / t.block_values * t.block_bytes));
 }
 
-void GgufContent::add(std::string name, std::vector<TensorView> views, bool stacked, std::function<int64_t(int64_t)> order) {
+void GgufContent::add(std::string name, std::vector<TensorView> views, bool stacked,
+                      std::function<int64_t(int64_t)> order) {
   if (views.empty() || !views.front()) return;
   tensors.push_back(tensor_of(std::move(name), std::move(views), stacked, std::move(order)));
   tensors.back().expert = stacked;
 }
 
-void GgufContent::add_exact(std::string name, std::vector<TensorView> views, bool stacked, std::function<int64_t(int64_t)> order) {
+void GgufContent::add_exact(std::string name, std::vector<TensorView> views, bool stacked,
+                            std::function<int64_t(int64_t)> order) {
   if (views.empty() || !views.front()) return;
   tensors.push_back(tensor_of(std::move(name), std::move(views), stacked, std::move(order)));
   tensors.back().exact = true;
 }
 
-base::Status write_gguf(const GgufContent& content, const std::filesystem::path& path, ThreadPool& pool, const GgufWriteOptions& options) {
+base::Status write_gguf(const GgufContent& content, const std::filesystem::path& path, ThreadPool& pool,
+                        const GgufWriteOptions& options) {
   std::error_code ignored;
   if (!options.replace && std::filesystem::exists(path, ignored))
     return base::Error{base::ErrorCode::kDenied, base::cat(path.string(), " is there already")};

@@ -2,9 +2,11 @@
 // engine/formats/gguf_writer.h: writes a GGUF file, version 3, row by row: no tensor is ever held as a whole.
 //
 // Owns     GgufContent borrows the weights that its rows are made from.
-// Threads  rows() of one tensor are asked for in order, from one thread, unless `independent`: then from several at once.
-// Errors   kDenied where the file is there and may not be replaced; kExhausted where the disk is full; kIo with the system's
-//          text; kCancelled. Whatever ends early leaves no file behind: it is written under another name and renamed at the end.
+// Threads  rows() of one tensor are asked for in order, from one thread, unless `independent`: then from several at
+// once. Errors   kDenied where the file is there and may not be replaced; kExhausted where the disk is full; kIo with
+// the system's
+//          text; kCancelled. Whatever ends early leaves no file behind: it is written under another name and renamed at
+//          the end.
 // Source   ggml project, docs/gguf.md
 #pragma once
 #include <cstdint>
@@ -50,7 +52,8 @@ struct GgufContent {
   void put(std::string key, GgufWritten value) { metadata.emplace_back(std::move(key), std::move(value)); }
   // A matrix or a stack of them as stored; row `r` of the tensor is row order(r) of the views, one after the other.
   void add(std::string name, std::vector<TensorView> views, bool stacked, std::function<int64_t(int64_t)> order = {});
-  void add_exact(std::string name, std::vector<TensorView> views, bool stacked, std::function<int64_t(int64_t)> order = {});
+  void add_exact(std::string name, std::vector<TensorView> views, bool stacked,
+                 std::function<int64_t(int64_t)> order = {});
 };
 
 struct GgufWriteOptions {
@@ -59,6 +62,7 @@ struct GgufWriteOptions {
   std::stop_token stop = {};
 };
 
-base::Status write_gguf(const GgufContent& content, const std::filesystem::path& path, ThreadPool& pool, const GgufWriteOptions& options);
+base::Status write_gguf(const GgufContent& content, const std::filesystem::path& path, ThreadPool& pool,
+                        const GgufWriteOptions& options);
 
 }  // namespace engine

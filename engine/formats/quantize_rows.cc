@@ -11,7 +11,9 @@
 namespace engine {
 namespace {
 
-uint8_t* bytes_of(std::byte* p) { return reinterpret_cast<uint8_t*>(p); }
+uint8_t* bytes_of(std::byte* p) {
+  return reinterpret_cast<uint8_t*>(p);
+}
 
 // Stores `value` as f16 and returns what a reader will find there.
 float put_f16(uint8_t* at, float value) {
@@ -20,11 +22,14 @@ float put_f16(uint8_t* at, float value) {
   return f16_to_f32(bits);
 }
 
-int to_level(float value, int least, int most) {  // anything may come: a scale of next to nothing has an infinite inverse
+int to_level(float value, int least,
+             int most) {  // anything may come: a scale of next to nothing has an infinite inverse
   if (!(value > static_cast<float>(least))) return least;
   return value >= static_cast<float>(most) ? most : static_cast<int>(std::lrint(value));
 }
-float inverse(float value) { return value == 0.0f ? 0.0f : 1.0f / value; }
+float inverse(float value) {
+  return value == 0.0f ? 0.0f : 1.0f / value;
+}
 
 // The value furthest from 0, with its sign.
 float furthest(const float* x, int n) {
@@ -34,8 +39,8 @@ float furthest(const float* x, int n) {
   return best;
 }
 
-// A scale s for levels in [-n_levels, n_levels - 1], so that sum x^2 (x - s q)^2 is small: the furthest value falls on or near
-// the lowest level; of 19 choices of where, the best, with the scale that fits its levels.
+// A scale s for levels in [-n_levels, n_levels - 1], so that sum x^2 (x - s q)^2 is small: the furthest value falls on
+// or near the lowest level; of 19 choices of where, the best, with the scale that fits its levels.
 float symmetric_scale(const float* x, int n, int n_levels) {
   const float far = furthest(x, n);
   if (far == 0.0f) return 0.0f;
@@ -131,7 +136,8 @@ void affine_block(const float* x, int n_levels, uint8_t* out) {
 int nearest(const int8_t (&sorted)[16], float value) {
   int best = 0;
   for (int i = 1; i < 16; ++i)
-    if (std::fabs(value - static_cast<float>(sorted[i])) < std::fabs(value - static_cast<float>(sorted[best]))) best = i;
+    if (std::fabs(value - static_cast<float>(sorted[i])) < std::fabs(value - static_cast<float>(sorted[best])))
+      best = i;
   return best;
 }
 constexpr int8_t kCurve[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};  // IQ4_NL
@@ -183,8 +189,10 @@ void q6_k(const float* x, uint8_t* out) {
   std::memset(out, 0, 192);
   for (int s = 0; s < 16; ++s) out[192 + s] = static_cast<uint8_t>(sub[s]);
   for (int i = 0; i < 256; ++i) {
-    const int q = to_level(x[i] * inverse(d * static_cast<float>(sub[i / 16])), -32, 31) + 32, part = i / 32, at = i % 32;
-    out[part / 4 * 64 + part % 2 * 32 + at] = static_cast<uint8_t>(out[part / 4 * 64 + part % 2 * 32 + at] | (q & 15) << part % 4 / 2 * 4);
+    const int q = to_level(x[i] * inverse(d * static_cast<float>(sub[i / 16])), -32, 31) + 32, part = i / 32,
+              at = i % 32;
+    out[part / 4 * 64 + part % 2 * 32 + at] =
+        static_cast<uint8_t>(out[part / 4 * 64 + part % 2 * 32 + at] | (q & 15) << part % 4 / 2 * 4);
     out[128 + part / 4 * 32 + at] = static_cast<uint8_t>(out[128 + part / 4 * 32 + at] | q >> 4 << part % 4 * 2);
   }
 }
@@ -207,7 +215,8 @@ void q3_k(const float* x, uint8_t* out) {
 
 // Parts with a scale and an offset each, whole numbers up to `most` times the two f16 at `at`.
 template <int kParts>
-void affine_parts(const float* x, int n_levels, int most, uint8_t* at, int (&scale)[kParts], int (&least)[kParts], int (&q)[256]) {
+void affine_parts(const float* x, int n_levels, int most, uint8_t* at, int (&scale)[kParts], int (&least)[kParts],
+                  int (&q)[256]) {
   constexpr int kValues = 256 / kParts;
   Affine parts[kParts];
   float top_scale = 0.0f, top_least = 0.0f;
@@ -216,7 +225,8 @@ void affine_parts(const float* x, int n_levels, int most, uint8_t* at, int (&sca
     top_scale = std::max(top_scale, parts[p].scale);
     top_least = std::max(top_least, parts[p].least);
   }
-  const float d = put_f16(at, top_scale / static_cast<float>(most)), m = put_f16(at + 2, top_least / static_cast<float>(most));
+  const float d = put_f16(at, top_scale / static_cast<float>(most)),
+              m = put_f16(at + 2, top_least / static_cast<float>(most));
   for (int p = 0; p < kParts; ++p) {
     scale[p] = to_level(parts[p].scale * inverse(d), 0, most);
     least[p] = to_level(parts[p].least * inverse(m), 0, most);
@@ -256,19 +266,32 @@ void q45_k(const float* x, bool five, uint8_t* out) {
 
 void quantize_block(DType type, const float* x, uint8_t* out) {
   switch (type) {
-    case DType::kQ8_0: return q8_0(x, out);
-    case DType::kQ4_0: return symmetric_block(x, 8, out);
-    case DType::kQ5_0: return symmetric_block(x, 16, out);
-    case DType::kQ4_1: return affine_block(x, 16, out);
-    case DType::kQ5_1: return affine_block(x, 32, out);
-    case DType::kIQ4_NL: return iq4_nl(x, out);
-    case DType::kMXFP4: return mxfp4(x, out);
-    case DType::kQ2_K: return q2_k(x, out);
-    case DType::kQ3_K: return q3_k(x, out);
-    case DType::kQ4_K: return q45_k(x, false, out);
-    case DType::kQ5_K: return q45_k(x, true, out);
-    case DType::kQ6_K: return q6_k(x, out);
-    default: return;  // can_quantize says no
+    case DType::kQ8_0:
+      return q8_0(x, out);
+    case DType::kQ4_0:
+      return symmetric_block(x, 8, out);
+    case DType::kQ5_0:
+      return symmetric_block(x, 16, out);
+    case DType::kQ4_1:
+      return affine_block(x, 16, out);
+    case DType::kQ5_1:
+      return affine_block(x, 32, out);
+    case DType::kIQ4_NL:
+      return iq4_nl(x, out);
+    case DType::kMXFP4:
+      return mxfp4(x, out);
+    case DType::kQ2_K:
+      return q2_k(x, out);
+    case DType::kQ3_K:
+      return q3_k(x, out);
+    case DType::kQ4_K:
+      return q45_k(x, false, out);
+    case DType::kQ5_K:
+      return q45_k(x, true, out);
+    case DType::kQ6_K:
+      return q6_k(x, out);
+    default:
+      return;  // can_quantize says no
   }
 }
 
@@ -298,8 +321,10 @@ bool can_quantize(DType type) {
     case DType::kF8_E4M3:
     case DType::kFP4:
     case DType::kF8_E8M0:
-    case DType::kU8: return false;
-    default: return true;
+    case DType::kU8:
+      return false;
+    default:
+      return true;
   }
 }
 

@@ -9,7 +9,9 @@
 namespace engine {
 namespace {
 
-float sigmoid(float x) { return 1.0f / (1.0f + std::exp(-x)); }
+float sigmoid(float x) {
+  return 1.0f / (1.0f + std::exp(-x));
+}
 
 void divide_by_sums(float* matrix, int n, int step_of_sum, int step_of_member, float eps) {
   for (int i = 0; i < n; ++i) {
@@ -21,7 +23,8 @@ void divide_by_sums(float* matrix, int n, int step_of_sum, int step_of_member, f
 
 }  // namespace
 
-void stream_mix(int n, int rounds, float eps, bool head, const float* mix, const float* scale, const float* base, StreamMix& out) {
+void stream_mix(int n, int rounds, float eps, bool head, const float* mix, const float* scale, const float* base,
+                StreamMix& out) {
   for (int j = 0; j < n; ++j) out.read[j] = sigmoid(mix[j] * scale[0] + base[j]) + eps;
   if (head) return;
   for (int k = 0; k < n; ++k) out.write[k] = 2.0f * sigmoid(mix[n + k] * scale[1] + base[n + k]);

@@ -45,33 +45,42 @@ std::string stem_of(const std::string& name) {
 }
 
 base::Error bad_tensor(const std::string& name, const StoredTensor& stored, std::string_view problem) {
-  return base::corrupt(base::cat(stored.file, ": tensor ", shown_name(name), " at byte ", stored.file_offset, " ", problem));
+  return base::corrupt(
+      base::cat(stored.file, ": tensor ", shown_name(name), " at byte ", stored.file_offset, " ", problem));
 }
 
 bool holds_scales(DType type) {
   return type == DType::kF32 || type == DType::kF16 || type == DType::kBF16 || type == DType::kF8_E8M0;
 }
 
-int64_t blocks_of(int64_t n, int64_t block) { return (n + block - 1) / block; }
+int64_t blocks_of(int64_t n, int64_t block) {
+  return (n + block - 1) / block;
+}
 
-base::Result<std::string> join_fp8(const std::string& name, StoredTensor& weight, const TensorTable& tensors, BlockSize blocks) {
+base::Result<std::string> join_fp8(const std::string& name, StoredTensor& weight, const TensorTable& tensors,
+                                   BlockSize blocks) {
   TensorView& view = weight.view;
   if (view.n_dims != 2)
-    return bad_tensor(name, weight, base::cat("is stored as F8_E4M3 with shape ", shape_text(view), "; Graft reads matrices of that type"));
+    return bad_tensor(
+        name, weight,
+        base::cat("is stored as F8_E4M3 with shape ", shape_text(view), "; Graft reads matrices of that type"));
   const std::string stem = stem_of(name), inverse = stem + ".weight_scale_inv", plain = stem + ".scale";
   auto found = tensors.find(inverse);
   if (found == tensors.end()) found = tensors.find(plain);
   if (found == tensors.end())
-    return bad_tensor(name, weight, base::cat("is stored as F8_E4M3, but its scales are missing: there is neither ", shown_name(inverse),
-                                              " nor ", shown_name(plain)));
+    return bad_tensor(name, weight,
+                      base::cat("is stored as F8_E4M3, but its scales are missing: there is neither ",
+                                shown_name(inverse), " nor ", shown_name(plain)));
   const TensorView& grid = found->second.view;
   if (!holds_scales(grid.type))
-    return bad_tensor(found->first, found->second, base::cat("is stored as ", traits(grid.type).name, ", which holds no scales"));
+    return bad_tensor(found->first, found->second,
+                      base::cat("is stored as ", traits(grid.type).name, ", which holds no scales"));
   const int64_t rows = blocks_of(view.shape[0], blocks.rows), columns = blocks_of(view.shape[1], blocks.columns);
   if (grid.n_dims != 2 || grid.shape[0] != rows || grid.shape[1] != columns)
-    return bad_tensor(found->first, found->second,
-                      base::cat("has shape ", shape_text(grid), "; a weight of shape ", shape_text(view), " with blocks of ", blocks.rows, " x ",
-                                blocks.columns, " has [", rows, ", ", columns, "] scales"));
+    return bad_tensor(
+        found->first, found->second,
+        base::cat("has shape ", shape_text(grid), "; a weight of shape ", shape_text(view), " with blocks of ",
+                  blocks.rows, " x ", blocks.columns, " has [", rows, ", ", columns, "] scales"));
   view.scales = {grid.data, grid.type, blocks.rows, blocks.columns, columns, 0};
   return found->first;
 }
@@ -86,8 +95,8 @@ base::Result<std::string> join_fp4(const std::string& name, StoredTensor& weight
   if (grid.type != DType::kF8_E8M0 || grid.n_dims != 2 || n_in % kFp4Block != 0 || grid.shape[0] != view.shape[0] ||
       grid.shape[1] != n_in / kFp4Block)
     return bad_tensor(found->first, found->second,
-                      base::cat("is ", traits(grid.type).name, " ", shape_text(grid), "; packed values of shape ", shape_text(view),
-                                " have F8_E8M0 scales, one for each 16 bytes of a row"));
+                      base::cat("is ", traits(grid.type).name, " ", shape_text(grid), "; packed values of shape ",
+                                shape_text(view), " have F8_E8M0 scales, one for each 16 bytes of a row"));
   view.type = DType::kFP4;
   view.shape[1] = n_in;
   view.scales = {grid.data, grid.type, 1, kFp4Block, n_in / kFp4Block, 0};
@@ -105,7 +114,8 @@ void check_quantization(ConfigMembers& m, const Json& config) {
                                                      "\"; Graft reads \"fp8\" and \"mxfp4\", and GGUF files"));
   if (method != "fp8") return;
   if (const std::string scheme = base::json_string(q, "activation_scheme", "dynamic"); scheme != "dynamic")
-    return m.refuse("quantization_config", base::cat("has \"activation_scheme\" \"", shown_name(scheme), "\"; Graft reads \"dynamic\""));
+    return m.refuse("quantization_config",
+                    base::cat("has \"activation_scheme\" \"", shown_name(scheme), "\"; Graft reads \"dynamic\""));
   if (const std::string format = base::json_string(q, "fmt", "e4m3"); format != "e4m3" && format != "float8_e4m3fn")
     m.refuse("quantization_config", base::cat("has \"fmt\" \"", shown_name(format), "\"; Graft reads \"e4m3\""));
 }
@@ -121,7 +131,8 @@ base::Status join_stored_scales(const Json& config, TensorTable& tensors) {
       if (!read) return std::move(read).error();
       blocks = *read;
     }
-    auto joined = stored.view.type == DType::kU8 ? join_fp4(name, stored, tensors) : join_fp8(name, stored, tensors, *blocks);
+    auto joined =
+        stored.view.type == DType::kU8 ? join_fp4(name, stored, tensors) : join_fp8(name, stored, tensors, *blocks);
     if (!joined) return std::move(joined).error();
     if (!joined->empty()) used.push_back(std::move(*joined));
   }

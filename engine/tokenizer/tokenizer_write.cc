@@ -20,8 +20,9 @@ std::string to_byte_level(std::string_view bytes) {
 
 // The name whose splits these are; that with the same treatment of whole pieces and of form C where several are.
 std::optional<std::string_view> name_of(const TokenizerParts& parts) {
-  constexpr std::string_view kNames[] = {"gpt-2",  "llama-bpe", "qwen2",     "qwen35",      "seed-coder",     "gpt-4o",
-                                         "tekken", "starcoder", "deepseek-v3", "deepseek-llm", "deepseek-coder"};
+  constexpr std::string_view kNames[] = {"gpt-2",       "llama-bpe",    "qwen2",         "qwen35",
+                                         "seed-coder",  "gpt-4o",       "tekken",        "starcoder",
+                                         "deepseek-v3", "deepseek-llm", "deepseek-coder"};
   for (const std::string_view name : kNames)
     if (const auto splits = splits_named(name); splits && *splits == parts.splits) return name;
   return std::nullopt;

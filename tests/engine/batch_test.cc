@@ -17,7 +17,8 @@ using namespace engine::test;
 
 TEST_CASE("batch: timelines of different lengths step together with the bits of single steps, in every family") {
   ThreadPool pool(2);
-  for (const char* name : {"deepseek_v3", "deepseek_v32", "llama", "llama_biased", "mistral", "qwen2", "qwen3", "qwen3_moe", "gpt_oss"}) {
+  for (const char* name :
+       {"deepseek_v3", "deepseek_v32", "llama", "llama_biased", "mistral", "qwen2", "qwen3", "qwen3_moe", "gpt_oss"}) {
     CAPTURE(std::string(name));
     const TinyModel model_data = read_model(name);
     const auto n_vocab = static_cast<size_t>(model_data.n_vocab);
@@ -31,14 +32,18 @@ TEST_CASE("batch: timelines of different lengths step together with the bits of 
           std::vector<std::vector<int32_t>> tokens;
           std::vector<std::vector<float>> want;
           for (size_t i = 0; i < n_timelines; ++i) {
-            // Lengths on both sides of a block's end and of the windows and indexers of these models; one timeline is empty.
+            // Lengths on both sides of a block's end and of the windows and indexers of these models; one timeline is
+            // empty.
             const int64_t past = i == 0 ? 0 : static_cast<int64_t>(i * 31 % 100);
-            tokens.push_back(tokens_from(static_cast<int>(i) * 11, static_cast<int>(past + kSteps), model_data.n_vocab));
+            tokens.push_back(
+                tokens_from(static_cast<int>(i) * 11, static_cast<int>(past + kSteps), model_data.n_vocab));
             caches.push_back(model->make_cache(past + kSteps));
-            want.push_back(logits_of(*model, *caches.back(), model_data.n_vocab, tokens.back(), 0, {static_cast<size_t>(past + kSteps)}));
+            want.push_back(logits_of(*model, *caches.back(), model_data.n_vocab, tokens.back(), 0,
+                                     {static_cast<size_t>(past + kSteps)}));
             caches.back() = model->make_cache(past + kSteps);
             if (past > 0)
-              logits_of(*model, *caches.back(), model_data.n_vocab, std::span(tokens.back()).first(static_cast<size_t>(past)), 0, {64});
+              logits_of(*model, *caches.back(), model_data.n_vocab,
+                        std::span(tokens.back()).first(static_cast<size_t>(past)), 0, {64});
           }
           bool same = true;
           for (int64_t s = 0; s < kSteps; ++s) {
@@ -57,8 +62,10 @@ TEST_CASE("batch: timelines of different lengths step together with the bits of 
             request.all_logits = true;
             REQUIRE(model->forward(request));
             for (size_t i = 0; i < n_timelines; ++i)
-              same &= std::equal(logits.begin() + static_cast<std::ptrdiff_t>(i * n_vocab), logits.begin() + static_cast<std::ptrdiff_t>((i + 1) * n_vocab),
-                                 want[i].begin() + static_cast<std::ptrdiff_t>(static_cast<size_t>(places[i].position) * n_vocab));
+              same &= std::equal(
+                  logits.begin() + static_cast<std::ptrdiff_t>(i * n_vocab),
+                  logits.begin() + static_cast<std::ptrdiff_t>((i + 1) * n_vocab),
+                  want[i].begin() + static_cast<std::ptrdiff_t>(static_cast<size_t>(places[i].position) * n_vocab));
           }
           CHECK_MESSAGE(same, kernels->name << ", " << n_timelines << " timelines");
         }

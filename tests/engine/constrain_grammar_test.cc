@@ -85,7 +85,8 @@ TEST_CASE("constrain grammar: deep nesting costs no more than its depth") {
 
 TEST_CASE("constrain grammar: what is wrong is named with its line") {
   CHECK(error_of("root ::= root \"a\" | \"b\"").find("line 1: rule root can begin with itself") != std::string::npos);
-  CHECK(error_of("root ::= x | \"b\"\nx ::= e root\ne ::= \"\" | \"c\"").find("can begin with itself") != std::string::npos);
+  CHECK(error_of("root ::= x | \"b\"\nx ::= e root\ne ::= \"\" | \"c\"").find("can begin with itself") !=
+        std::string::npos);
   CHECK(error_of("root ::= \"a\"\n\nother ::= missing").find("line 3: rule missing is used") != std::string::npos);
   CHECK(error_of("start ::= \"a\"").find("no rule named root") != std::string::npos);
   CHECK(error_of("root ::= \"a").find("not closed") != std::string::npos);

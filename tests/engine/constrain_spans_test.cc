@@ -31,7 +31,8 @@ std::set<std::string> unique_spans_of(std::string_view text, size_t max_lines) {
 
 TEST_CASE("constrain spans: every mask is what a list of all spans says") {
   const auto vocabulary = vocabulary_of({"a", "b", "\n", "a\n", "ab", "\n\n", "b\na"});
-  for (const char* text : {"a\nb\na\nab\n", "a\na\na", "ab\n\nab\nb\n\n", "a\nb\na\nb\na\nb", "b", "\n\na\n\n\na\n", "aa\na\naab\naa\na"})
+  for (const char* text :
+       {"a\nb\na\nab\n", "a\na\na", "ab\n\nab\nb\n\n", "a\nb\na\nb\na\nb", "b", "\n\na\n\n\na\n", "aa\na\naab\naa\na"})
     for (const uint32_t max_lines : {1u, 2u, 3u, 100u}) {
       CAPTURE(text);
       CAPTURE(max_lines);

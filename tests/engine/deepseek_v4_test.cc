@@ -64,7 +64,8 @@ TEST_CASE("deepseek_v4: timelines of different lengths share a step") {
   for (const size_t n : lengths) {
     caches.push_back(model->make_cache(75));
     logits_of(*model, *caches.back(), tiny.n_vocab, std::span(tiny.tokens).first(n), 0, {75});
-    const std::vector<float> one = logits_of(*model, *caches.back(), tiny.n_vocab, std::span(tiny.tokens).first(n + 1), n, {1});
+    const std::vector<float> one =
+        logits_of(*model, *caches.back(), tiny.n_vocab, std::span(tiny.tokens).first(n + 1), n, {1});
     alone.insert(alone.end(), one.begin(), one.end());
     REQUIRE(caches.back()->rewind(static_cast<int64_t>(n)) == static_cast<int64_t>(n));
     places.push_back({caches.back().get(), static_cast<int64_t>(n)});

@@ -35,7 +35,8 @@ struct Run {
   std::vector<Token> timeline;
 };
 
-Run run(const std::shared_ptr<const Engine>& engine, const std::vector<Token>& prompt, GenerateOptions options, int drafts) {
+Run run(const std::shared_ptr<const Engine>& engine, const std::vector<Token>& prompt, GenerateOptions options,
+        int drafts) {
   auto session = engine->open_session(256);
   REQUIRE(session);
   options.max_draft_tokens = drafts;
@@ -94,7 +95,8 @@ TEST_CASE("drafts: the same tokens, text, log-probabilities and timeline with an
   }
 }
 
-TEST_CASE("drafts: a stop in the middle of a draft, a full context and a cancelled run leave the timeline as it should be") {
+TEST_CASE(
+    "drafts: a stop in the middle of a draft, a full context and a cancelled run leave the timeline as it should be") {
   const auto engine = tiny("lite_f32.gguf");
   const std::vector<Token> prompt = repeated(7, 90);
   GenerateOptions options;

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The operators of DeepSeek-V4 (hyper_connection.h, compressor.h) against what they are defined by.
+#include "engine/kernels/hyper_connection.h"
+
 #include <doctest/doctest.h>
 
 #include <cmath>
 #include <vector>
 
 #include "engine/kernels/compressor.h"
-#include "engine/kernels/hyper_connection.h"
 #include "tests/engine/synthetic_model.h"
 
 using namespace engine;
@@ -16,7 +17,8 @@ TEST_CASE("stream_mix: reads lie in (0, 1), writes in (0, 2), and what is carrie
   std::mt19937 random(21);
   for (const int n : {1, 3, 4}) {
     const int size = (2 + n) * n;
-    const std::vector<float> mix = random_floats(random, size, 2.0f), base = random_floats(random, size), scale = {0.5f, 1.5f, 0.75f};
+    const std::vector<float> mix = random_floats(random, size, 2.0f), base = random_floats(random, size),
+                             scale = {0.5f, 1.5f, 0.75f};
     StreamMix out;
     stream_mix(n, 20, 1e-6f, false, mix.data(), scale.data(), base.data(), out);
     for (int j = 0; j < n; ++j) {

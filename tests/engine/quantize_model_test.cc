@@ -35,7 +35,8 @@ struct TemporaryFolder {
 };
 
 std::vector<float> decoded_row(DType type, std::span<const float> values) {
-  std::vector<std::byte> bytes(values.size() / static_cast<size_t>(traits(type).block_values) * static_cast<size_t>(traits(type).block_bytes));
+  std::vector<std::byte> bytes(values.size() / static_cast<size_t>(traits(type).block_values) *
+                               static_cast<size_t>(traits(type).block_bytes));
   quantize_row(type, values, bytes.data());
   std::vector<float> out(values.size());
   dequantize_row(view_of(bytes, type, {1, static_cast<int64_t>(values.size())}), 0, out);
@@ -112,9 +113,10 @@ TEST_CASE("quantize_row: the error of normally distributed rows is that of the r
     DType type;
     double most;  // Q4_0 to Q5_1, Q8_0, MXFP4: gguf-py's error on such values plus 3 %; the others: our own plus 3 %
   };
-  for (const Bound& b : {Bound{DType::kBF16, 0.0018}, Bound{DType::kF16, 0.00023}, Bound{DType::kQ8_0, 0.00553}, Bound{DType::kQ4_0, 0.0888},
-                         Bound{DType::kQ4_1, 0.0807}, Bound{DType::kQ5_0, 0.0442}, Bound{DType::kQ5_1, 0.0390}, Bound{DType::kMXFP4, 0.119},
-                         Bound{DType::kIQ4_NL, 0.0790}, Bound{DType::kQ6_K, 0.0185}, Bound{DType::kQ5_K, 0.0372}, Bound{DType::kQ4_K, 0.0739},
+  for (const Bound& b : {Bound{DType::kBF16, 0.0018}, Bound{DType::kF16, 0.00023}, Bound{DType::kQ8_0, 0.00553},
+                         Bound{DType::kQ4_0, 0.0888}, Bound{DType::kQ4_1, 0.0807}, Bound{DType::kQ5_0, 0.0442},
+                         Bound{DType::kQ5_1, 0.0390}, Bound{DType::kMXFP4, 0.119}, Bound{DType::kIQ4_NL, 0.0790},
+                         Bound{DType::kQ6_K, 0.0185}, Bound{DType::kQ5_K, 0.0372}, Bound{DType::kQ4_K, 0.0739},
                          Bound{DType::kQ3_K, 0.160}, Bound{DType::kQ2_K, 0.284}}) {
     CAPTURE(std::string(traits(b.type).name));
     const double error = error_of(b.type, values);
@@ -145,9 +147,10 @@ TEST_CASE("every family written as F32 gives its own logits again, and near ones
     const char* name;
     bool same_order;  // else sums run in another order: rows of heads were moved
   };
-  for (const Case& c : {Case{"deepseek_v3", false}, Case{"deepseek_v3_fp8", false}, Case{"llama", false}, Case{"llama_biased", false},
-                        Case{"mistral", false}, Case{"qwen3", true}, Case{"qwen3_fp8", true}, Case{"qwen3_moe_sparse", true},
-                        Case{"gpt_oss_limit_7", true}, Case{"gpt_oss_mxfp4", true}}) {
+  for (const Case& c :
+       {Case{"deepseek_v3", false}, Case{"deepseek_v3_fp8", false}, Case{"llama", false}, Case{"llama_biased", false},
+        Case{"mistral", false}, Case{"qwen3", true}, Case{"qwen3_fp8", true}, Case{"qwen3_moe_sparse", true},
+        Case{"gpt_oss_limit_7", true}, Case{"gpt_oss_mxfp4", true}}) {
     CAPTURE(std::string(c.name));
     const TinyModel tiny = read_model(c.name);
     const std::vector<float> want = reference_logits(*tiny.family, tiny);
@@ -157,7 +160,8 @@ TEST_CASE("every family written as F32 gives its own logits again, and near ones
     // In a tiny mixture 8 bits change which experts are chosen.
     ModelInfo info;
     tiny.family->describe(info);
-    if (info.n_experts == 0) CHECK(relative_error(logits_after(tiny, DType::kQ8_0, folder.path / "q8.gguf"), want) <= 5e-2);
+    if (info.n_experts == 0)
+      CHECK(relative_error(logits_after(tiny, DType::kQ8_0, folder.path / "q8.gguf"), want) <= 5e-2);
   }
 }
 
@@ -166,12 +170,14 @@ TEST_CASE("a GGUF file written from a GGUF file holds the same weights") {
   for (const char* name : {"deepseek_v3", "llama", "qwen3_moe_sparse", "gpt_oss_limit_7"}) {
     CAPTURE(std::string(name));
     const TinyModel tiny = read_model(name, Container::kGguf);
-    CHECK(relative_error(logits_after(tiny, DType::kF32, folder.path / "again.gguf"), reference_logits(*tiny.family, tiny)) <= 1e-6);
+    CHECK(relative_error(logits_after(tiny, DType::kF32, folder.path / "again.gguf"),
+                         reference_logits(*tiny.family, tiny)) <= 1e-6);
   }
 }
 
 TEST_CASE("to_gguf: what GGUF cannot say is refused") {
-  for (const auto& [name, part] : {std::pair{"qwen2", "window"}, std::pair{"qwen3_moe", "experts"}, std::pair{"gpt_oss", "limit"}, std::pair{"deepseek_v32", "indexer"}}) {
+  for (const auto& [name, part] : {std::pair{"qwen2", "window"}, std::pair{"qwen3_moe", "experts"},
+                                   std::pair{"gpt_oss", "limit"}, std::pair{"deepseek_v32", "indexer"}}) {
     const auto content = read_model(name).family->to_gguf();
     REQUIRE(!content);
     CHECK_MESSAGE(content.error().message.find(part) != std::string::npos, content.error().message);
@@ -181,7 +187,8 @@ TEST_CASE("to_gguf: what GGUF cannot say is refused") {
 TEST_CASE("quantize_model: tokenizer and special tokens come along, types are chosen and counted") {
   const TemporaryFolder folder;
   const fs::path data = fs::path(GRAFT_SOURCE_DIR) / "tests/data/engine";
-  const auto refused = quantize_model(data / "grouped", folder.path / "no.gguf", QuantizeOptions{"Q8_0", {}, false, 0, {}, {}});
+  const auto refused =
+      quantize_model(data / "grouped", folder.path / "no.gguf", QuantizeOptions{"Q8_0", {}, false, 0, {}, {}});
   REQUIRE(!refused);
   CHECK_MESSAGE(refused.error().message.find("mscale") != std::string::npos, refused.error().message);
   for (const char* name : {"lite", "plain"}) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sessions on disk: saved, restored, damaged.
+#include "engine/session_file.h"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
@@ -9,7 +11,6 @@
 
 #include "base/file.h"
 #include "engine/engine.h"
-#include "engine/session_file.h"
 #include "engine/word_hash.h"
 #include "tests/engine/session_kit.h"
 
@@ -41,12 +42,15 @@ std::string bytes_of(const std::filesystem::path& path) {
   return *bytes;
 }
 
-base::Result<SessionImage> read(std::string_view bytes) { return read_session_image(std::as_bytes(std::span(bytes))); }
+base::Result<SessionImage> read(std::string_view bytes) {
+  return read_session_image(std::as_bytes(std::span(bytes)));
+}
 
 }  // namespace
 
 TEST_CASE("session file: a restored session goes on with the same bits, in another engine too") {
-  for (const char* file : {"gguf/lite_f32.gguf", "gguf/grouped_q8_0.gguf", "families/llama", "families/gpt_oss", "families/deepseek_v32"})
+  for (const char* file :
+       {"gguf/lite_f32.gguf", "gguf/grouped_q8_0.gguf", "families/llama", "families/gpt_oss", "families/deepseek_v32"})
     for (const Numerics numerics : {Numerics::kFast, Numerics::kReference}) {
       CAPTURE(std::string(file));
       const Folder folder;
@@ -216,12 +220,13 @@ TEST_CASE("session file: impossible headers are refused whatever their checksum 
   CHECK(version.error().message.find("version 2") != std::string::npos);
   CHECK_FALSE(changed(12, 300, 4));
   for (const uint64_t n : {uint64_t{17}, uint64_t{1} << 62, ~uint64_t{0}}) CHECK_FALSE(changed(24, n, 8));  // tokens
-  for (const uint64_t n : {uint64_t{0}, uint64_t{25}, ~uint64_t{0}, ~uint64_t{7}}) CHECK_FALSE(changed(32, n, 8));  // cache
+  for (const uint64_t n : {uint64_t{0}, uint64_t{25}, ~uint64_t{0}, ~uint64_t{7}})
+    CHECK_FALSE(changed(32, n, 8));  // cache
   for (const uint64_t n : {0U, 1U, 0xffffffffU}) CHECK_FALSE(changed(40, n, 4));
   for (const uint64_t n : {0U, 4U, 0xffffffffU}) CHECK_FALSE(changed(44, n, 4));
   CHECK_FALSE(changed(48, 4, 4));
   CHECK_FALSE(changed(52, 1, 4));
-  CHECK_FALSE(changed(88, 5, 4));           // a token beyond the vocabulary
+  CHECK_FALSE(changed(88, 5, 4));            // a token beyond the vocabulary
   CHECK_FALSE(changed(88, 0xffffffffU, 4));  // and one below
 }
 
@@ -232,7 +237,8 @@ TEST_CASE("word hash: does not depend on the pieces, and tells lengths apart") {
   whole.add(bytes);
   for (size_t piece = 1; piece < 20; ++piece) {
     WordHash hash;
-    for (size_t i = 0; i < bytes.size(); i += piece) hash.add(std::span(bytes).subspan(i, std::min(piece, bytes.size() - i)));
+    for (size_t i = 0; i < bytes.size(); i += piece)
+      hash.add(std::span(bytes).subspan(i, std::min(piece, bytes.size() - i)));
     CHECK(hash.value() == whole.value());
   }
   WordHash none, zero, zeros;

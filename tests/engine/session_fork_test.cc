@@ -89,7 +89,8 @@ TEST_CASE("fork: the parent may end first, and several threads may go on at once
   for (size_t i = 0; i < kForks; ++i)
     threads.emplace_back([&, i] {
       const auto second = forks[i]->fork();  // taken and dropped while the others write
-      got[i] = second && forks[i]->append(tokens_from(20 + static_cast<int>(i), 40), {}, {}) ? copy(forks[i]->logits()) : std::vector<float>();
+      got[i] = second && forks[i]->append(tokens_from(20 + static_cast<int>(i), 40), {}, {}) ? copy(forks[i]->logits())
+                                                                                             : std::vector<float>();
     });
   for (std::thread& thread : threads) thread.join();
   for (size_t i = 0; i < kForks; ++i) CHECK(got[i] == want[i]);
@@ -121,7 +122,8 @@ TEST_CASE("fork: every family's cache is shared and copied where it is written")
     const TinyModel tiny_model = read_model(name);
     std::vector<std::unique_ptr<Model>> models;
     models.push_back(tiny_model.family->make_reference());
-    for (const FastKernels* kernels : all_kernels()) models.push_back(tiny_model.family->make_fast(*kernels, pool, true));
+    for (const FastKernels* kernels : all_kernels())
+      models.push_back(tiny_model.family->make_fast(*kernels, pool, true));
     for (const auto& model : models) {
       // Past a block's end, so that rows of several blocks are attended to.
       std::vector<int32_t> tokens;

@@ -12,12 +12,15 @@
 
 namespace engine::test {
 
-inline std::shared_ptr<const Engine> tiny(const std::string& file = "gguf/lite_f32.gguf", Numerics numerics = Numerics::kFast) {
+inline std::shared_ptr<const Engine> tiny(const std::string& file = "gguf/lite_f32.gguf",
+                                          Numerics numerics = Numerics::kFast) {
   auto engine = Engine::load(std::string(GRAFT_SOURCE_DIR) + "/tests/data/engine/" + file, {numerics, 2});
   REQUIRE_MESSAGE(engine, engine.error().message);
   return *engine;
 }
-inline std::shared_ptr<const Engine> tiny(Numerics numerics) { return tiny("gguf/lite_f32.gguf", numerics); }
+inline std::shared_ptr<const Engine> tiny(Numerics numerics) {
+  return tiny("gguf/lite_f32.gguf", numerics);
+}
 
 inline std::unique_ptr<Session> open(const std::shared_ptr<const Engine>& engine, int n_ctx) {
   auto session = engine->open_session(n_ctx);
@@ -32,6 +35,8 @@ inline std::vector<Token> tokens_from(int first, int n, int n_vocab = 255) {
   return tokens;
 }
 
-inline std::vector<float> copy(std::span<const float> values) { return {values.begin(), values.end()}; }
+inline std::vector<float> copy(std::span<const float> values) {
+  return {values.begin(), values.end()};
+}
 
 }  // namespace engine::test

@@ -1,19 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Many timelines within a bound of memory.
+#include "engine/session_pool.h"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <optional>
 #include <thread>
 
-#include "engine/session_pool.h"
-
 namespace {
 
 using namespace engine;
 
 std::shared_ptr<const Engine> tiny() {
-  auto engine = Engine::load(std::string(GRAFT_SOURCE_DIR) + "/tests/data/engine/gguf/lite_f32.gguf", {Numerics::kFast, 2});
+  auto engine =
+      Engine::load(std::string(GRAFT_SOURCE_DIR) + "/tests/data/engine/gguf/lite_f32.gguf", {Numerics::kFast, 2});
   REQUIRE_MESSAGE(engine, engine.error().message);
   return *engine;
 }
@@ -34,7 +35,8 @@ size_t read(SessionPool& pool, const std::vector<Token>& prompt, bool pin = fals
   auto lease = pool.take(prompt);
   REQUIRE(lease);
   const auto held = (*lease)->tokens();
-  const auto had = static_cast<size_t>(std::mismatch(prompt.begin(), prompt.end(), held.begin(), held.end()).first - prompt.begin());
+  const auto had =
+      static_cast<size_t>(std::mismatch(prompt.begin(), prompt.end(), held.begin(), held.end()).first - prompt.begin());
   REQUIRE((*lease)->sync(prompt, {}));
   if (pin) lease->pin();
   return had;
@@ -92,7 +94,8 @@ TEST_CASE("session pool: what is on lease is nobody else's") {
 TEST_CASE("session pool: what is worth least goes first, pinned timelines stay, and the bound holds") {
   const auto engine = tiny();
   SessionPool few(engine, {512, uint64_t{64} << 20, 3});
-  const std::vector<Token> longest = tokens_from(1, 300), brief = tokens_from(2, 20), medium = tokens_from(3, 100), last = tokens_from(4, 100);
+  const std::vector<Token> longest = tokens_from(1, 300), brief = tokens_from(2, 20), medium = tokens_from(3, 100),
+                           last = tokens_from(4, 100);
   read(few, longest);
   read(few, brief);
   read(few, medium);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// FP8 and FP4 matrices with scales beside them: their values, the products on every path, and checkpoints that are damaged.
+// FP8 and FP4 matrices with scales beside them: their values, the products on every path, and checkpoints that are
+// damaged.
 #include "engine/load/stored_scales.h"
 
 #include <doctest/doctest.h>
@@ -8,7 +9,6 @@
 #include <cstring>
 #include <filesystem>
 #include <functional>
-
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
@@ -25,7 +25,8 @@ using namespace engine::test;
 class Golden {
  public:
   Golden() {
-    auto read = base::read_file(std::filesystem::path(GRAFT_SOURCE_DIR) / "tests/data/engine/stored_scales.bin", 1 << 20);
+    auto read =
+        base::read_file(std::filesystem::path(GRAFT_SOURCE_DIR) / "tests/data/engine/stored_scales.bin", 1 << 20);
     REQUIRE(read);
     bytes_ = std::move(*read);
   }
@@ -100,7 +101,8 @@ TEST_CASE("E4M3, E8M0 and packed E2M1 decode to torch's values bit for bit") {
     std::memcpy(&values[0], e4m3 + 4 * i, 4);
     std::memcpy(&values[1], e8m0 + 4 * i, 4);
     const float got[2] = {e4m3_to_f32(static_cast<uint8_t>(i)), e8m0_to_f32(static_cast<uint8_t>(i))};
-    for (int k = 0; k < 2; ++k) CHECK((std::isnan(values[k]) ? std::isnan(got[k]) : std::memcmp(&got[k], &values[k], 4) == 0));
+    for (int k = 0; k < 2; ++k)
+      CHECK((std::isnan(values[k]) ? std::isnan(got[k]) : std::memcmp(&got[k], &values[k], 4) == 0));
   }
   const std::byte* values = golden.take(5 * 72);
   const std::byte* scales = golden.take(9 * 4);
@@ -120,7 +122,8 @@ TEST_CASE("products with F8_E4M3 and FP4 and their scales stay within the bound 
     int64_t first_row;
   };
   for (const FastKernels* kernels : all_kernels())
-    for (const Case& c : {Case{DType::kF8_E4M3, 40, 200, 32, 64, 5}, Case{DType::kF8_E4M3, 17, 45, 128, 128, 0}, Case{DType::kFP4, 33, 96, 1, 32, 2}})
+    for (const Case& c : {Case{DType::kF8_E4M3, 40, 200, 32, 64, 5}, Case{DType::kF8_E4M3, 17, 45, 128, 128, 0},
+                          Case{DType::kFP4, 33, 96, 1, 32, 2}})
       for (const int64_t n_tokens : {1, 3, 7}) {
         CAPTURE(std::string(kernels->name));
         CAPTURE(std::string(traits(c.type).name));
@@ -134,7 +137,8 @@ TEST_CASE("products with F8_E4M3 and FP4 and their scales stay within the bound 
         std::vector<std::byte> scales(static_cast<size_t>((c.first_row + c.n_out) * per_row));
         for (std::byte& s : scales) s = static_cast<std::byte>(118 + random() % 6);
         const TensorView view =
-            matrix_of(c.type, c.n_out, c.n_in, bytes.data(), {scales.data(), DType::kF8_E8M0, c.block_rows, c.block_columns, per_row, c.first_row});
+            matrix_of(c.type, c.n_out, c.n_in, bytes.data(),
+                      {scales.data(), DType::kF8_E8M0, c.block_rows, c.block_columns, per_row, c.first_row});
         PackedMatrix m;
         m.type = c.type, m.n_out = c.n_out, m.n_in = c.n_in, m.source = view;
         const std::vector<float> x = random_floats(random, n_tokens * c.n_in);
@@ -176,7 +180,8 @@ TEST_CASE("gpt-oss with packed experts, as it was released, gives the logits of 
   };
   CHECK(relative_error(logits(*tiny.family->make_reference()), tiny.logits) <= 1e-4);
   // 8-bit activations: one in 254 of a block's largest, over two layers.
-  for (const FastKernels* kernels : all_kernels()) CHECK(relative_error(logits(*tiny.family->make_fast(*kernels, pool, true)), tiny.logits) <= 3e-2);
+  for (const FastKernels* kernels : all_kernels())
+    CHECK(relative_error(logits(*tiny.family->make_fast(*kernels, pool, true)), tiny.logits) <= 3e-2);
   ModelInfo info;
   tiny.family->describe(info);
   CHECK(std::find(info.weight_types.begin(), info.weight_types.end(), "MXFP4") != info.weight_types.end());
@@ -209,7 +214,13 @@ TEST_CASE("join_stored_scales: missing and misshapen scales are refused by name"
   check_has(fault_after([](Table& t) { t.add("b.scale", DType::kF8_E8M0, 3, 1); }), "tensor b.scale at byte 777");
   check_has(fault_after([](Table& t) { t.add("b.scale", DType::kF32, 3, 2); }), "F8_E8M0");
   check_has(fault_after([](Table& t) { t.config.erase("quantization_config"); }), "quantization_config");
-  check_has(fault_after([](Table& t) { t.config["quantization_config"]["weight_block_size"] = {2U, 0U}; }), "weight_block_size");
-  check_has(fault_after([](Table& t) { t.config["quantization_config"]["weight_block_size"] = {2U, 40U}; }), "multiples of 32");
+  check_has(fault_after([](Table& t) {
+              t.config["quantization_config"]["weight_block_size"] = {2U, 0U};
+            }),
+            "weight_block_size");
+  check_has(fault_after([](Table& t) {
+              t.config["quantization_config"]["weight_block_size"] = {2U, 40U};
+            }),
+            "multiples of 32");
   check_has(fault_after([](Table& t) { t.tensors.at("a.weight").view.n_dims = 3; }), "a.weight");
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/families/deepseek_v2/write_gguf.h"
-#include "engine/families/gguf_parts.h"
 
 #include "base/strings.h"
+#include "engine/families/gguf_parts.h"
 #include "engine/formats/dequantize.h"
 
 namespace engine {
@@ -72,12 +72,15 @@ void add_key_and_value(const DeepseekV2Config& c, const DeepseekV2Layer& l, cons
       head->index = row / latent;
       head->rows.resize(static_cast<size_t>(nope * latent));
       for (int64_t i = 0; i < nope; ++i)
-        dequantize_row(view, head->index * (nope + dv) + i, {head->rows.data() + i * latent, static_cast<size_t>(latent)});
+        dequantize_row(view, head->index * (nope + dv) + i,
+                       {head->rows.data() + i * latent, static_cast<size_t>(latent)});
     }
-    for (int64_t i = 0; i < nope; ++i) values[static_cast<size_t>(i)] = head->rows[static_cast<size_t>(i * latent + row % latent)];
+    for (int64_t i = 0; i < nope; ++i)
+      values[static_cast<size_t>(i)] = head->rows[static_cast<size_t>(i * latent + row % latent)];
   };
   out.tensors.push_back(std::move(keys));
-  out.add(p + "attn_v_b.weight", {l.kv_b}, false, [nope, dv](int64_t row) { return row / dv * (nope + dv) + nope + row % dv; });
+  out.add(p + "attn_v_b.weight", {l.kv_b}, false,
+          [nope, dv](int64_t row) { return row / dv * (nope + dv) + nope + row % dv; });
   out.tensors.back().shape = {h, dv, latent};
 }
 

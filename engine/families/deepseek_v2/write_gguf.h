@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/families/deepseek_v2/write_gguf.h: the family's weights and configuration as a GGUF file of llama.cpp's names and layouts.
+// engine/families/deepseek_v2/write_gguf.h: the family's weights and configuration as a GGUF file of llama.cpp's names
+// and layouts.
 //
 // Owns     Nothing: the rows are made from `weights`, which must outlive the content.
 // Errors   kInvalidArgument for what GGUF's keys cannot say.

@@ -41,13 +41,16 @@ constexpr std::pair<std::string_view, std::string_view> kParts[] = {
 
 V4Connection bind_connection(TensorBinder& b, const DeepseekV4Config& c, const std::string& prefix, bool head) {
   const int64_t s = c.n_streams, rows = head ? s : (2 + s) * s;
-  return {b.norm(prefix + "fn", {rows, s * c.hidden_size}), b.norm(prefix + "base", rows), b.norm(prefix + "scale", head ? 1 : 3)};
+  return {b.norm(prefix + "fn", {rows, s * c.hidden_size}), b.norm(prefix + "base", rows),
+          b.norm(prefix + "scale", head ? 1 : 3)};
 }
 
-V4Compressor bind_compressor(TensorBinder& b, const DeepseekV4Config& c, const std::string& prefix, int layer, int64_t width) {
+V4Compressor bind_compressor(TensorBinder& b, const DeepseekV4Config& c, const std::string& prefix, int layer,
+                             int64_t width) {
   const int64_t all = (c.sparse(layer) ? 2 : 1) * width;
-  return {b.matrix(prefix + "wkv.weight", {all, c.hidden_size}), b.matrix(prefix + "wgate.weight", {all, c.hidden_size}),
-          b.norm(prefix + "ape", {c.ratio(layer), all}), b.norm(prefix + "norm.weight", width)};
+  return {b.matrix(prefix + "wkv.weight", {all, c.hidden_size}),
+          b.matrix(prefix + "wgate.weight", {all, c.hidden_size}), b.norm(prefix + "ape", {c.ratio(layer), all}),
+          b.norm(prefix + "norm.weight", width)};
 }
 
 void bind_attention(TensorBinder& b, const DeepseekV4Config& c, const std::string& a, int l, DeepseekV4Layer& layer) {
@@ -67,7 +70,8 @@ void bind_attention(TensorBinder& b, const DeepseekV4Config& c, const std::strin
   layer.index_entries = bind_compressor(b, c, a + "indexer.compressor.", l, c.index_head_dim);
 }
 
-void bind_feed_forward(TensorBinder& b, const DeepseekV4Config& c, const std::string& f, bool by_token, FeedForwardViews& ff) {
+void bind_feed_forward(TensorBinder& b, const DeepseekV4Config& c, const std::string& f, bool by_token,
+                       FeedForwardViews& ff) {
   const int64_t d = c.hidden_size, width = c.expert_intermediate, n = c.n_experts, shared = c.n_shared_experts * width;
   ff.router = b.matrix(f + "gate.weight", {n, d});
   if (by_token)
@@ -112,7 +116,8 @@ base::Result<DeepseekV4Weights> deepseek_v4_weights_from_hf(const DeepseekV4Conf
   for (const auto& [name, stored] : tensors)
     if (const auto [place, fresh] = published.emplace(deepseek_v4_name(name), stored); !fresh)
       return base::corrupt(base::cat(stored.file, ": tensor ", shown_name(name), " at byte ", stored.file_offset,
-                                     " is there once more, as ", shown_name(place->first), " or under another of its names"));
+                                     " is there once more, as ", shown_name(place->first),
+                                     " or under another of its names"));
   TensorBinder b(published, "DeepSeek-V4");
   DeepseekV4Weights weights;
   weights.embedding = b.matrix("embed.weight", {c.n_vocab, c.hidden_size});

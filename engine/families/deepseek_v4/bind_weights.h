@@ -2,9 +2,10 @@
 // engine/families/deepseek_v4/bind_weights.h: gives every tensor of a checkpoint its place in DeepseekV4Weights.
 //
 // Names    As DeepSeek publishes them (embed.weight, layers.N.attn.wq_a.weight); those of transformers' modules
-//          (model.layers.N.self_attn.q_a_proj.weight) and the mixture that its save_pretrained writes are turned into them
-//          first. Errors name the published ones.
-// Errors   kCorrupt naming the tensor and its byte: missing, of another shape or type than the configuration asks, there
+//          (model.layers.N.self_attn.q_a_proj.weight) and the mixture that its save_pretrained writes are turned into
+//          them first. Errors name the published ones.
+// Errors   kCorrupt naming the tensor and its byte: missing, of another shape or type than the configuration asks,
+// there
 //          under two names, or not used by the family at all.
 #pragma once
 #include <string>

@@ -24,7 +24,9 @@ LayerSizes layer_sizes(const DeepseekV4Config& c, const V4Cache::Shape& shape, i
   return sizes;
 }
 
-uint64_t area(int64_t rows, int64_t width) { return static_cast<uint64_t>(rows) * static_cast<uint64_t>(width); }
+uint64_t area(int64_t rows, int64_t width) {
+  return static_cast<uint64_t>(rows) * static_cast<uint64_t>(width);
+}
 
 }  // namespace
 
@@ -38,7 +40,8 @@ uint64_t V4Cache::bytes(const DeepseekV4Config& config, const Shape& shape) {
   return values * sizeof(float);
 }
 
-V4Cache::V4Cache(const DeepseekV4Config& config, const Shape& shape) : config_(config), shape_(shape), layers_(static_cast<size_t>(config.n_layers)) {
+V4Cache::V4Cache(const DeepseekV4Config& config, const Shape& shape)
+    : config_(config), shape_(shape), layers_(static_cast<size_t>(config.n_layers)) {
   const auto ring = [](int64_t rows, int64_t width) {
     Entries::Ring made;
     made.n_rows = rows;

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/families/deepseek_v4/cache.h: what a timeline keeps: the keys of the last tokens, all entries, and the last tokens'
-// parts of entries that are not complete.
+// engine/families/deepseek_v4/cache.h: what a timeline keeps: the keys of the last tokens, all entries, and the last
+// tokens' parts of entries that are not complete.
 //
-// Shapes   Per layer. keys: a ring of window + slack rows [d]. Where the layer has entries: [n_ctx / m, d] and a ring of
-//          c m + slack rows [values | gates] (c w each). In sparse layers the same once more for the indexer, at its width.
-//          f32; rows are padded with zeros to 16 values where a pass asks for it.
-// Rewind   To any of the last `slack` positions that were written, or to the start: a ring no longer holds what a place further
-//          back would need. Entries depend on the tokens before them alone and are written anew before they are seen again.
+// Shapes   Per layer. keys: a ring of window + slack rows [d]. Where the layer has entries: [n_ctx / m, d] and a ring
+// of
+//          c m + slack rows [values | gates] (c w each). In sparse layers the same once more for the indexer, at its
+//          width. f32; rows are padded with zeros to 16 values where a pass asks for it.
+// Rewind   To any of the last `slack` positions that were written, or to the start: a ring no longer holds what a place
+// further
+//          back would need. Entries depend on the tokens before them alone and are written anew before they are seen
+//          again.
 // Bounds   A pass evaluates at most `slack` tokens at once.
 #pragma once
 #include <memory>

@@ -35,7 +35,8 @@ base::Status check_config(const DeepseekV4Config& c) {
   if (c.rope_dim % 2 != 0) return bad("rope dimension is ", c.rope_dim, ", must be even");
   if (c.n_heads % c.o_groups != 0) return bad(c.n_heads, " heads cannot form ", c.o_groups, " equal groups");
   const auto layers = static_cast<size_t>(c.n_layers);
-  if (c.kinds.size() != layers || c.by_token.size() != layers) return bad("the kinds of ", c.n_layers, " layers are not all given");
+  if (c.kinds.size() != layers || c.by_token.size() != layers)
+    return bad("the kinds of ", c.n_layers, " layers are not all given");
   bool any_sparse = false;
   for (int l = 0; l < c.n_layers; ++l) any_sparse |= c.sparse(l);
   if (any_sparse) {

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // engine/families/deepseek_v4/deepseek_v4.h: configuration and weights of DeepSeek-V4-Flash and V4-Pro.
 //
-// Shapes   D hidden, H heads of width d (one key head, whose rows are keys and values), S residual streams, G output groups of
-//          rank R, m tokens to an entry, c series of a compressor (2 where entries overlap, else 1), Hi and Di heads and width
-//          of the indexer, E experts of width F. Linear layers are [n_out, n_in].
+// Shapes   D hidden, H heads of width d (one key head, whose rows are keys and values), S residual streams, G output
+// groups of
+//          rank R, m tokens to an entry, c series of a compressor (2 where entries overlap, else 1), Hi and Di heads
+//          and width of the indexer, E experts of width F. Linear layers are [n_out, n_in].
 // Layers   Every token sees the last `window` tokens. A sparse layer also sees index_topk of the entries that sum up m
 //          tokens each and the m before; a heavy layer sees all entries of m tokens.
-// Left out The blocks for drafts (MTP, DSpark: tensors "mtp.*") are not read. DeepSeek's own program rounds keys and entries
+// Left out The blocks for drafts (MTP, DSpark: tensors "mtp.*") are not read. DeepSeek's own program rounds keys and
+// entries
 //          to FP8, index queries and keys (after a Hadamard turn) to FP4, and activations to FP8, because the model was
 //          trained to bear it; here they stay as they are, as in transformers, which this family is held against.
-// Errors   The readers return only configurations and weights that passed every check: shapes agree with the configuration,
-//          all sizes are in range, every tensor lies in its file, tables name experts there are. Later code relies on that.
+// Errors   The readers return only configurations and weights that passed every check: shapes agree with the
+// configuration,
+//          all sizes are in range, every tensor lies in its file, tables name experts there are. Later code relies on
+//          that.
 // Source   DeepSeek-V4, arXiv:2606.19348; Hugging Face transformers `deepseek_v4`
 #pragma once
 #include <cstdint>
@@ -30,8 +34,8 @@ struct DeepseekV4Config {
   int n_layers = 0, hidden_size = 0, n_heads = 0, head_dim = 0, n_vocab = 0, n_ctx_train = 0;
   int rope_dim = 0;  // the last ones of a head, and of an index head
   int q_lora_rank = 0, o_groups = 0, o_lora_rank = 0;
-  int window = 0;  // tokens
-  std::vector<V4LayerKind> kinds;  // [n_layers]
+  int window = 0;                           // tokens
+  std::vector<V4LayerKind> kinds;           // [n_layers]
   int sparse_ratio = 4, heavy_ratio = 128;  // tokens to an entry
   int index_heads = 0, index_head_dim = 0, index_topk = 0;
   int n_experts = 0, n_experts_used = 0, n_shared_experts = 0, expert_intermediate = 0;
@@ -75,13 +79,13 @@ struct V4Compressor {
 
 struct DeepseekV4Layer {
   V4Connection attn_connection, ff_connection;
-  TensorView attn_norm;           // [D]
-  TensorView q_a, q_a_norm, q_b;  // [q_lora, D], [q_lora], [H d, q_lora]
-  TensorView kv, kv_norm;         // [d, D], [d]
-  TensorView sinks;               // [H]
-  TensorView o_a, o_b;            // [G R, H d / G]: group g reads its own heads; [D, G R]
-  V4Compressor entries;           // where the layer has some
-  V4Compressor index_entries;     // sparse layers
+  TensorView attn_norm;               // [D]
+  TensorView q_a, q_a_norm, q_b;      // [q_lora, D], [q_lora], [H d, q_lora]
+  TensorView kv, kv_norm;             // [d, D], [d]
+  TensorView sinks;                   // [H]
+  TensorView o_a, o_b;                // [G R, H d / G]: group g reads its own heads; [D, G R]
+  V4Compressor entries;               // where the layer has some
+  V4Compressor index_entries;         // sparse layers
   TensorView index_q, index_weights;  // [Hi Di, q_lora], [Hi, D]
   FeedForwardViews ff;
 };
@@ -90,8 +94,8 @@ struct DeepseekV4Weights {
   TensorView embedding;  // [V, D]
   std::vector<DeepseekV4Layer> layers;
   V4Connection head_connection;
-  TensorView norm;       // [D]
-  TensorView head;       // [V, D]
+  TensorView norm;  // [D]
+  TensorView head;  // [V, D]
 };
 
 }  // namespace engine

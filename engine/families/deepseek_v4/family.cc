@@ -15,22 +15,34 @@ namespace engine {
 namespace {
 
 std::vector<const TensorView*> attention_matrices(const DeepseekV4Layer& l) {
-  return {&l.q_a, &l.q_b, &l.kv, &l.o_a, &l.o_b, &l.entries.values, &l.entries.gate, &l.index_entries.values,
-          &l.index_entries.gate, &l.index_q, &l.index_weights, &l.attn_connection.mix, &l.ff_connection.mix};
+  return {&l.q_a,
+          &l.q_b,
+          &l.kv,
+          &l.o_a,
+          &l.o_b,
+          &l.entries.values,
+          &l.entries.gate,
+          &l.index_entries.values,
+          &l.index_entries.gate,
+          &l.index_q,
+          &l.index_weights,
+          &l.attn_connection.mix,
+          &l.ff_connection.mix};
 }
 
 void count_layer(const DeepseekV4Layer& l, int n_experts_used, WeightSizes& sizes) {
   for (const TensorView* view : attention_matrices(l)) sizes.always(*view);
-  for (const TensorView* view : {&l.attn_norm, &l.q_a_norm, &l.kv_norm, &l.sinks, &l.attn_connection.base, &l.attn_connection.scale,
-                                 &l.ff_connection.base, &l.ff_connection.scale, &l.entries.place, &l.entries.norm,
-                                 &l.index_entries.place, &l.index_entries.norm})
+  for (const TensorView* view : {&l.attn_norm, &l.q_a_norm, &l.kv_norm, &l.sinks, &l.attn_connection.base,
+                                 &l.attn_connection.scale, &l.ff_connection.base, &l.ff_connection.scale,
+                                 &l.entries.place, &l.entries.norm, &l.index_entries.place, &l.index_entries.norm})
     sizes.always(*view);
   l.ff.count(n_experts_used, sizes);
 }
 
 class DeepseekV4Family : public Family {
  public:
-  DeepseekV4Family(DeepseekV4Config config, DeepseekV4Weights weights) : config_(std::move(config)), weights_(std::move(weights)) {}
+  DeepseekV4Family(DeepseekV4Config config, DeepseekV4Weights weights)
+      : config_(std::move(config)), weights_(std::move(weights)) {}
 
   void describe(ModelInfo& info) const override {
     info.family = "deepseek_v4";
@@ -42,7 +54,8 @@ class DeepseekV4Family : public Family {
     info.kv_bytes_per_token = values * sizeof(float);
     WeightSizes sizes;
     for (const DeepseekV4Layer& layer : weights_.layers) count_layer(layer, config_.n_experts_used, sizes);
-    for (const TensorView* view : {&weights_.norm, &weights_.head_connection.mix, &weights_.head_connection.base, &weights_.head_connection.scale})
+    for (const TensorView* view : {&weights_.norm, &weights_.head_connection.mix, &weights_.head_connection.base,
+                                   &weights_.head_connection.scale})
       sizes.always(*view);
     sizes.ends(weights_.embedding, weights_.head);
     sizes.report(info);
@@ -72,7 +85,8 @@ class DeepseekV4Family : public Family {
 
 }  // namespace
 
-base::Result<std::unique_ptr<const Family>> deepseek_v4_family_from_hf(const nlohmann::json& config_json, const TensorTable& tensors) {
+base::Result<std::unique_ptr<const Family>> deepseek_v4_family_from_hf(const nlohmann::json& config_json,
+                                                                       const TensorTable& tensors) {
   auto config = deepseek_v4_from_json(config_json);
   if (!config) return std::move(config).error();
   auto weights = deepseek_v4_weights_from_hf(*config, tensors);

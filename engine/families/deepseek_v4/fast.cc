@@ -9,19 +9,29 @@
 namespace engine {
 namespace {
 
-int64_t shared_width(const DeepseekV4Config& c) { return std::max<int64_t>(1, int64_t{c.n_shared_experts} * c.expert_intermediate); }
-int64_t mix_rows(const DeepseekV4Config& c) { return int64_t{2 + c.n_streams} * c.n_streams; }
-size_t chunk_of(int64_t width) { return static_cast<size_t>(FastPass::kChunk * width); }
+int64_t shared_width(const DeepseekV4Config& c) {
+  return std::max<int64_t>(1, int64_t{c.n_shared_experts} * c.expert_intermediate);
+}
+int64_t mix_rows(const DeepseekV4Config& c) {
+  return int64_t{2 + c.n_streams} * c.n_streams;
+}
+size_t chunk_of(int64_t width) {
+  return static_cast<size_t>(FastPass::kChunk * width);
+}
 
 PassShape pass_shape(const DeepseekV4Config& c) {
-  return {c.n_layers, c.hidden_size, c.n_vocab, c.rms_eps, std::max<int64_t>(c.q_lora_rank, int64_t{c.o_groups} * c.o_lora_rank),
+  return {c.n_layers,
+          c.hidden_size,
+          c.n_vocab,
+          c.rms_eps,
+          std::max<int64_t>(c.q_lora_rank, int64_t{c.o_groups} * c.o_lora_rank),
           std::max<int64_t>(shared_width(c), c.expert_intermediate)};
 }
 
 }  // namespace
 
-DeepseekV4Fast::DeepseekV4Fast(const DeepseekV4Config& config, const DeepseekV4Weights& weights, const FastKernels& kernels,
-                               ThreadPool& pool, bool pack)
+DeepseekV4Fast::DeepseekV4Fast(const DeepseekV4Config& config, const DeepseekV4Weights& weights,
+                               const FastKernels& kernels, ThreadPool& pool, bool pack)
     : FastPass(pass_shape(config), kernels, pool),
       config_(config),
       window_rope_(config.rope_table(false)),
@@ -29,8 +39,10 @@ DeepseekV4Fast::DeepseekV4Fast(const DeepseekV4Config& config, const DeepseekV4W
       key_width_(round_up(config.head_dim, 16)),
       index_width_(round_up(config.index_head_dim, 16)),
       group_stride_(round_up(config.group_width(), kBlockValues)),
-      ones_(static_cast<size_t>(std::max(int64_t{config.n_streams} * config.hidden_size, int64_t{config.head_dim})), 1.0f),
-      feed_forward_(*this, config.router(), config.gate, config.hidden_size, shared_width(config), config.expert_intermediate, pool.size()),
+      ones_(static_cast<size_t>(std::max(int64_t{config.n_streams} * config.hidden_size, int64_t{config.head_dim})),
+            1.0f),
+      feed_forward_(*this, config.router(), config.gate, config.hidden_size, shared_width(config),
+                    config.expert_intermediate, pool.size()),
       streams_(kChunk, int64_t{config.n_streams} * config.hidden_size),
       normed_streams_(kChunk, int64_t{config.n_streams} * config.hidden_size),
       mixes_(kChunk),
@@ -72,8 +84,9 @@ DeepseekV4Fast::DeepseekV4Fast(const DeepseekV4Config& config, const DeepseekV4W
   head_connection_ = connection(weights.head_connection);
   std::vector<PackedMatrix*> matrices = {&head_connection_.mix};
   for (Layer& l : layers_) {
-    matrices.insert(matrices.end(), {&l.attn_connection.mix, &l.ff_connection.mix, &l.q_a, &l.q_b, &l.kv, &l.index_q, &l.index_weights, &l.o_b,
-                                     &l.entries.values, &l.entries.gate, &l.index_entries.values, &l.index_entries.gate});
+    matrices.insert(matrices.end(),
+                    {&l.attn_connection.mix, &l.ff_connection.mix, &l.q_a, &l.q_b, &l.kv, &l.index_q, &l.index_weights,
+                     &l.o_b, &l.entries.values, &l.entries.gate, &l.index_entries.values, &l.index_entries.gate});
     for (PackedMatrix& group : l.o_a) matrices.push_back(&group);
     l.ff.list(matrices);
   }
@@ -118,20 +131,23 @@ bool DeepseekV4Fast::layer(const Worker& worker, int l, const ForwardRequest& re
 void DeepseekV4Fast::start_streams(const Worker& worker) {
   const auto [first, last] = worker.split(n_tokens());
   for (int64_t t = first; t < last; ++t)
-    for (int j = 0; j < config_.n_streams; ++j) std::copy_n(hidden(t), config_.hidden_size, streams_.row(t) + j * int64_t{config_.hidden_size});
+    for (int j = 0; j < config_.n_streams; ++j)
+      std::copy_n(hidden(t), config_.hidden_size, streams_.row(t) + j * int64_t{config_.hidden_size});
   worker.barrier();
 }
 
 void DeepseekV4Fast::gather(const Worker& worker, const Connection& c, bool head) {
   const int64_t width = int64_t{config_.n_streams} * config_.hidden_size, rows = c.mix.n_out;
   const auto [first, last] = worker.split(n_tokens());
-  for (int64_t t = first; t < last; ++t) kernels().rms_norm(streams_.row(t), ones_.data(), width, config_.rms_eps, normed_streams_.row(t));
+  for (int64_t t = first; t < last; ++t)
+    kernels().rms_norm(streams_.row(t), ones_.data(), width, config_.rms_eps, normed_streams_.row(t));
   worker.barrier();
   multiply_share(worker, c.mix, normed_streams_.from(0), n_tokens(), mix_.data(), rows);
   worker.barrier();
   for (int64_t t = first; t < last; ++t) {
     StreamMix& mix = mixes_[static_cast<size_t>(t)];
-    stream_mix(config_.n_streams, config_.sinkhorn_rounds, config_.stream_eps, head, mix_.data() + t * rows, c.scale.data(), c.base.data(), mix);
+    stream_mix(config_.n_streams, config_.sinkhorn_rounds, config_.stream_eps, head, mix_.data() + t * rows,
+               c.scale.data(), c.base.data(), mix);
     gather_streams(mix, config_.n_streams, config_.hidden_size, streams_.row(t), hidden(t));
   }
   worker.barrier();

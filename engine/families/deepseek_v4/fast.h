@@ -17,9 +17,12 @@ namespace engine {
 
 class DeepseekV4Fast : public FastPass {
  public:
-  DeepseekV4Fast(const DeepseekV4Config& config, const DeepseekV4Weights& weights, const FastKernels& kernels, ThreadPool& pool, bool pack);
+  DeepseekV4Fast(const DeepseekV4Config& config, const DeepseekV4Weights& weights, const FastKernels& kernels,
+                 ThreadPool& pool, bool pack);
 
-  std::unique_ptr<Cache> make_cache(int64_t n_ctx) const override { return std::make_unique<V4Cache>(config_, shape(n_ctx)); }
+  std::unique_ptr<Cache> make_cache(int64_t n_ctx) const override {
+    return std::make_unique<V4Cache>(config_, shape(n_ctx));
+  }
   uint64_t cache_bytes(int64_t n_ctx) const override { return V4Cache::bytes(config_, shape(n_ctx)); }
 
  private:
@@ -43,7 +46,9 @@ class DeepseekV4Fast : public FastPass {
   struct Place {
     const ForwardRequest& request;
     int64_t layer;
-    V4Cache& cache(int64_t token) const { return static_cast<V4Cache&>(*request.cache_of(token)); }  // in a batch each its own
+    V4Cache& cache(int64_t token) const {
+      return static_cast<V4Cache&>(*request.cache_of(token));
+    }  // in a batch each its own
     int64_t position(int64_t token) const { return request.position_of(token); }
   };
 
@@ -61,17 +66,19 @@ class DeepseekV4Fast : public FastPass {
   // fast_attention.cc: the hidden state to the hidden state; ends with a barrier. False where stopped.
   bool attention(const Worker& worker, const Layer& layer, const Place& place);
   void project(const Worker& worker, const Layer& layer, const Activations& x);
-  void store_parts(const Compressor& c, const Buffer<float>& values, const Buffer<float>& gates, int64_t t, const Place& place,
-                   V4Cache::Entries& to) const;
+  void store_parts(const Compressor& c, const Buffer<float>& values, const Buffer<float>& gates, int64_t t,
+                   const Place& place, V4Cache::Entries& to) const;
   void finish_entry(const Worker& worker, const Compressor& c, int64_t t, const Place& place, V4Cache::Entries& to);
   void choose_entries(const Worker& worker, int64_t t, const Place& place);
-  void attend(const Worker& worker, const Layer& layer, int64_t t, int64_t first_head, int64_t last_head, const Place& place);
+  void attend(const Worker& worker, const Layer& layer, int64_t t, int64_t first_head, int64_t last_head,
+              const Place& place);
   void project_out(const Worker& worker, const Layer& layer);
 
   // A pass may go back by as much as it takes at once, and by as much again.
   V4Cache::Shape shape(int64_t n_ctx) const { return {n_ctx, 2 * kChunk, key_width_, index_width_}; }
   const RopeTable::Turn* turns(int64_t layer, int64_t t) const {
-    return (config_.ratio(static_cast<int>(layer)) == 0 ? window_turns_ : entry_turns_).data() + t * window_rope_.n_pairs();
+    return (config_.ratio(static_cast<int>(layer)) == 0 ? window_turns_ : entry_turns_).data() +
+           t * window_rope_.n_pairs();
   }
 
   const DeepseekV4Config config_;
@@ -87,7 +94,7 @@ class DeepseekV4Fast : public FastPass {
   ActivationBuffer streams_, normed_streams_;  // [S D]
   std::vector<StreamMix> mixes_;
   Buffer<float> mix_;
-  ActivationBuffer q_low_, heads_, low_;       // heads [G group_stride_]; low [G R]
+  ActivationBuffer q_low_, heads_, low_;  // heads [G group_stride_]; low [G R]
   Buffer<float> q_, kv_, index_q_, index_weights_;
   Buffer<float> values_, gates_, index_values_, index_gates_;
   std::vector<RopeTable::Turn> window_turns_, entry_turns_;

@@ -25,12 +25,14 @@ bool DeepseekV4Fast::attention(const Worker& worker, const Layer& layer, const P
   for (int64_t t = first; t < last; ++t) {
     float* low = q_low_.row(t);
     kernels().rms_norm(low, layer.q_a_norm.data(), config_.q_lora_rank, config_.rms_eps, low);
-    if (is_quantized(layer.q_b.type) || (layer.index_q && is_quantized(layer.index_q.type))) q_low_.quantize(kernels(), t, 0, config_.q_lora_rank);
+    if (is_quantized(layer.q_b.type) || (layer.index_q && is_quantized(layer.index_q.type)))
+      q_low_.quantize(kernels(), t, 0, config_.q_lora_rank);
     float* key = place.cache(t).key(l, place.position(t));
     kernels().rms_norm(kv_.data() + t * config_.head_dim, layer.kv_norm.data(), config_.head_dim, config_.rms_eps, key);
     rope_interleaved(turns(l, t), window_rope_.n_pairs(), key + config_.head_dim - config_.rope_dim);
     if (config_.ratio(l) != 0) store_parts(layer.entries, values_, gates_, t, place, place.cache(t).entries(l));
-    if (config_.sparse(l)) store_parts(layer.index_entries, index_values_, index_gates_, t, place, place.cache(t).index_entries(l));
+    if (config_.sparse(l))
+      store_parts(layer.index_entries, index_values_, index_gates_, t, place, place.cache(t).index_entries(l));
   }
   worker.barrier();
   multiply_share(worker, layer.q_b, q_low_.from(0), n, q_.data(), layer.q_b.n_out);
@@ -67,8 +69,8 @@ void DeepseekV4Fast::project(const Worker& worker, const Layer& layer, const Act
   multiply_all(layer.index_weights, index_weights_);
 }
 
-void DeepseekV4Fast::store_parts(const Compressor& c, const Buffer<float>& values, const Buffer<float>& gates, int64_t t, const Place& place,
-                                 V4Cache::Entries& to) const {
+void DeepseekV4Fast::store_parts(const Compressor& c, const Buffer<float>& values, const Buffer<float>& gates,
+                                 int64_t t, const Place& place, V4Cache::Entries& to) const {
   const int64_t all = c.values.n_out, position = place.position(t);
   const float* bias = c.place.data() + position % config_.ratio(static_cast<int>(place.layer)) * all;
   float* part = to.part(position);
@@ -77,9 +79,11 @@ void DeepseekV4Fast::store_parts(const Compressor& c, const Buffer<float>& value
 }
 
 // The entry that token t completes.
-void DeepseekV4Fast::finish_entry(const Worker& worker, const Compressor& c, int64_t t, const Place& place, V4Cache::Entries& to) {
+void DeepseekV4Fast::finish_entry(const Worker& worker, const Compressor& c, int64_t t, const Place& place,
+                                  V4Cache::Entries& to) {
   const int l = static_cast<int>(place.layer);
-  const int64_t m = config_.ratio(l), width = static_cast<int64_t>(c.norm.size()), all = c.values.n_out, e = place.position(t) / m;
+  const int64_t m = config_.ratio(l), width = static_cast<int64_t>(c.norm.size()), all = c.values.n_out,
+                e = place.position(t) / m;
   Own& own = own_[static_cast<size_t>(worker.index)];
   own.parts.clear(), own.weights.clear();
   for (int64_t s = config_.sparse(l) ? std::max<int64_t>(0, (e - 1) * m) : e * m; s < (e + 1) * m; ++s) {
@@ -101,7 +105,8 @@ void DeepseekV4Fast::choose_entries(const Worker& worker, int64_t t, const Place
   Own& own = own_[static_cast<size_t>(worker.index)];
   own.chosen.clear();
   if (config_.ratio(l) == 0) return;
-  const int64_t n = (place.position(t) + 1) / config_.ratio(l), heads = config_.index_heads, width = config_.index_head_dim;
+  const int64_t n = (place.position(t) + 1) / config_.ratio(l), heads = config_.index_heads,
+                width = config_.index_head_dim;
   if (!config_.sparse(l) || n <= config_.index_topk) return select_rows(nullptr, n, n, own.chosen);
   own.index_queries.assign(static_cast<size_t>(heads * index_width_), 0.0f);
   own.index_weights.resize(static_cast<size_t>(heads));
@@ -114,19 +119,21 @@ void DeepseekV4Fast::choose_entries(const Worker& worker, int64_t t, const Place
     own.index_weights[static_cast<size_t>(h)] = index_weights_.data()[t * heads + h] * scale;
   }
   V4Cache::Entries& keys = place.cache(t).index_entries(l);
-  kernels().index_scores({own.index_queries.data(), own.index_weights.data(), config_.index_heads, index_width_, keys.entry(0), keys.width, n,
-                          own.scores.data()});
+  kernels().index_scores({own.index_queries.data(), own.index_weights.data(), config_.index_heads, index_width_,
+                          keys.entry(0), keys.width, n, own.scores.data()});
   select_rows(own.scores.data(), n, config_.index_topk, own.chosen);
 }
 
 // Heads [first_head, last_head) of token t, from queries to their place in heads_.
-void DeepseekV4Fast::attend(const Worker& worker, const Layer& layer, int64_t t, int64_t first_head, int64_t last_head, const Place& place) {
+void DeepseekV4Fast::attend(const Worker& worker, const Layer& layer, int64_t t, int64_t first_head, int64_t last_head,
+                            const Place& place) {
   const int l = static_cast<int>(place.layer);
   const int64_t d = config_.head_dim, position = place.position(t), per_group = config_.n_heads / config_.o_groups;
   Own& own = own_[static_cast<size_t>(worker.index)];
   choose_entries(worker, t, place);
   own.list.clear();
-  for (int64_t s = std::max<int64_t>(0, position + 1 - config_.window); s <= position; ++s) own.list.push_back(place.cache(t).key(l, s));
+  for (int64_t s = std::max<int64_t>(0, position + 1 - config_.window); s <= position; ++s)
+    own.list.push_back(place.cache(t).key(l, s));
   for (const int64_t e : own.chosen) own.list.push_back(place.cache(t).entries(l).entry(e));
 
   const float scale = 1.0f / std::sqrt(static_cast<float>(d));
@@ -156,7 +163,8 @@ void DeepseekV4Fast::attend(const Worker& worker, const Layer& layer, int64_t t,
     for (int64_t r = 0; r < n_rows; ++r) {
       float* to = heads_.row(t) + (h + r) / per_group * group_stride_ + (h + r) % per_group * d;
       std::copy_n(own.results.data() + r * key_width_, d, to);
-      rope_interleaved(back.data(), window_rope_.n_pairs(), to + d - config_.rope_dim);  // values carry their keys' rotation
+      rope_interleaved(back.data(), window_rope_.n_pairs(),
+                       to + d - config_.rope_dim);  // values carry their keys' rotation
     }
   }
 }

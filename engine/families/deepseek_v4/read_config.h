@@ -3,9 +3,10 @@
 // (compress_ratios, num_hash_layers, qk_rope_head_dim, rope_scaling) or as transformers writes it (layer_types,
 // mlp_layer_types, partial_rotary_factor, rope_parameters).
 //
-// Errors   kCorrupt naming the key where a value is missing, of the wrong type or out of range; kInvalidArgument naming the
-//          key where the model asks for something that Graft does not compute. Nothing is guessed for a key that changes
-//          results.
+// Errors   kCorrupt naming the key where a value is missing, of the wrong type or out of range; kInvalidArgument naming
+// the
+//          key where the model asks for something that Graft does not compute. Nothing is guessed for a key that
+//          changes results.
 #pragma once
 #include <nlohmann/json_fwd.hpp>
 

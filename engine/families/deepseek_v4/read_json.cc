@@ -45,7 +45,8 @@ void read_kinds(ConfigMembers& m, const Json& config, DeepseekV4Config& c) {
     const Json* list = list_of_layers(m, config, "layer_types", c.n_layers, true);
     for (int l = 0; list && l < c.n_layers; ++l) {
       const Json& kind = (*list)[static_cast<size_t>(l)];
-      if (kind != "sliding_attention" && kind != "compressed_sparse_attention" && kind != "heavily_compressed_attention")
+      if (kind != "sliding_attention" && kind != "compressed_sparse_attention" &&
+          kind != "heavily_compressed_attention")
         m.refuse("layer_types", base::cat("names ", base::dump_json(kind)));
       c.kinds.push_back(kind == "compressed_sparse_attention"    ? V4LayerKind::kSparse
                         : kind == "heavily_compressed_attention" ? V4LayerKind::kHeavy
@@ -68,9 +69,13 @@ void read_kinds(ConfigMembers& m, const Json& config, DeepseekV4Config& c) {
     if (!ratio.is_number_unsigned() || ratio.get<uint64_t>() > static_cast<uint64_t>(kMaxContext))
       return m.fail("compress_ratios", "must hold whole numbers");
     const int tokens = ratio.get<int>();
-    c.kinds.push_back(tokens == 0 ? V4LayerKind::kSliding : tokens == kSparseRatio ? V4LayerKind::kSparse : V4LayerKind::kHeavy);
+    c.kinds.push_back(tokens == 0              ? V4LayerKind::kSliding
+                      : tokens == kSparseRatio ? V4LayerKind::kSparse
+                                               : V4LayerKind::kHeavy);
     if (c.kinds.back() != V4LayerKind::kHeavy) continue;
-    if (heavy != 0 && heavy != tokens) return m.refuse("compress_ratios", base::cat("holds ", heavy, " and ", tokens, "; one number beside 0 and 4 is supported"));
+    if (heavy != 0 && heavy != tokens)
+      return m.refuse("compress_ratios",
+                      base::cat("holds ", heavy, " and ", tokens, "; one number beside 0 and 4 is supported"));
     heavy = tokens;
   }
   c.sparse_ratio = kSparseRatio;
@@ -89,7 +94,8 @@ void read_routing(ConfigMembers& m, const Json& config, DeepseekV4Config& c) {
   else if (scoring == "sigmoid")
     c.scoring = Scoring::kSigmoid;
   else if (scoring != "sqrtsoftplus")
-    m.refuse("scoring_func", base::cat("is \"", scoring, "\"; Graft computes \"sqrtsoftplus\", \"softmax\" and \"sigmoid\""));
+    m.refuse("scoring_func",
+             base::cat("is \"", scoring, "\"; Graft computes \"sqrtsoftplus\", \"softmax\" and \"sigmoid\""));
   if (const float limit = m.real("swiglu_limit"); limit > 0.0f) c.gate.limit = limit;
   if (m.has("mlp_layer_types")) {
     const Json* list = list_of_layers(m, config, "mlp_layer_types", c.n_layers, true);
@@ -109,12 +115,14 @@ void read_rotation(ConfigMembers& m, const Json& config, DeepseekV4Config& c) {
     c.rope_dim = m.integer("qk_rope_head_dim");
   } else {
     const float wanted = m.real("partial_rotary_factor") * static_cast<float>(c.head_dim);
-    if (!(wanted >= 0.0f && wanted <= static_cast<float>(c.head_dim))) return m.fail("partial_rotary_factor", "must lie in 0..1");
+    if (!(wanted >= 0.0f && wanted <= static_cast<float>(c.head_dim)))
+      return m.fail("partial_rotary_factor", "must lie in 0..1");
     c.rope_dim = static_cast<int>(wanted);
   }
   // Both of transformers' parts in turn, each as if it were a whole configuration.
   Json plain = {{"rope_theta", config.value("rope_theta", Json(10000.0))}}, scaled = config;
-  if (m.has("rope_parameters") && config["rope_parameters"].is_object() && config["rope_parameters"].contains("compress")) {
+  if (m.has("rope_parameters") && config["rope_parameters"].is_object() &&
+      config["rope_parameters"].contains("compress")) {
     const Json& both = config["rope_parameters"];
     plain = {{"rope_parameters", both.value("main", Json())}};
     scaled = {{"rope_parameters", both["compress"]}};
@@ -126,17 +134,20 @@ void read_rotation(ConfigMembers& m, const Json& config, DeepseekV4Config& c) {
   const auto read = [&](const Json& part) {
     ConfigMembers members(part, "config.json");
     const RopeMembers rope = read_rope(members, part, c.n_ctx_train, 0.0f);
-    if (rope.llama3.factor != 1.0f) members.refuse("rope_parameters", "asks for \"llama3\", which no model of this family has");
+    if (rope.llama3.factor != 1.0f)
+      members.refuse("rope_parameters", "asks for \"llama3\", which no model of this family has");
     if (members.error()) m.take(*members.error());
     return rope;
   };
   const RopeMembers window = read(plain), entries = read(scaled);
-  if (window.yarn.factor != 1.0f) m.refuse("rope_parameters", "scales the layers without entries, which is not supported");
+  if (window.yarn.factor != 1.0f)
+    m.refuse("rope_parameters", "scales the layers without entries, which is not supported");
   c.rope_theta = window.theta;
   c.compress_rope_theta = entries.theta;
   c.yarn = entries.yarn;
   // The scores are not made larger as in V2: cosines and sines keep their size.
-  const bool stated = scaled.contains("rope_parameters") && scaled["rope_parameters"].is_object() && scaled["rope_parameters"].contains("attention_factor");
+  const bool stated = scaled.contains("rope_parameters") && scaled["rope_parameters"].is_object() &&
+                      scaled["rope_parameters"].contains("attention_factor");
   if (stated && scaled["rope_parameters"]["attention_factor"] != 1.0)
     m.refuse("attention_factor", "is not 1, which no model of this family has");
   c.yarn.mscale = c.yarn.mscale_all_dim = 0.0f;

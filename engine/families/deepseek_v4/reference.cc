@@ -34,10 +34,15 @@ Values row_of(const TensorView& view, int64_t row = 0) {
 class Reference : public Model {
  public:
   Reference(const DeepseekV4Config& config, const DeepseekV4Weights& weights)
-      : config_(config), weights_(weights), window_rope_(config.rope_table(false)), entry_rope_(config.rope_table(true)) {}
+      : config_(config),
+        weights_(weights),
+        window_rope_(config.rope_table(false)),
+        entry_rope_(config.rope_table(true)) {}
 
   int max_tokens() const override { return kChunk; }
-  std::unique_ptr<Cache> make_cache(int64_t n_ctx) const override { return std::make_unique<V4Cache>(config_, shape(n_ctx)); }
+  std::unique_ptr<Cache> make_cache(int64_t n_ctx) const override {
+    return std::make_unique<V4Cache>(config_, shape(n_ctx));
+  }
   uint64_t cache_bytes(int64_t n_ctx) const override { return V4Cache::bytes(config_, shape(n_ctx)); }
 
   bool forward(const ForwardRequest& request) override {
@@ -46,7 +51,8 @@ class Reference : public Model {
     const Values embedded = plain::embed(weights_.embedding, request.tokens);
     Values streams;  // [n, S, D]
     for (int64_t t = 0; t < n; ++t)
-      for (int64_t j = 0; j < s; ++j) streams.insert(streams.end(), embedded.begin() + t * d, embedded.begin() + (t + 1) * d);
+      for (int64_t j = 0; j < s; ++j)
+        streams.insert(streams.end(), embedded.begin() + t * d, embedded.begin() + (t + 1) * d);
     for (int l = 0; l < config_.n_layers; ++l) {
       if (request.stop.stop_requested()) return false;
       const DeepseekV4Layer& layer = weights_.layers[at(l)];
@@ -79,8 +85,8 @@ class Reference : public Model {
     const Values mixed = matmul(c.mix, normed);
     std::vector<StreamMix> mixes(streams.size() / at(width));
     for (size_t t = 0; t < mixes.size(); ++t)
-      stream_mix(config_.n_streams, config_.sinkhorn_rounds, config_.stream_eps, head, mixed.data() + t * base.size(), scale.data(),
-                 base.data(), mixes[t]);
+      stream_mix(config_.n_streams, config_.sinkhorn_rounds, config_.stream_eps, head, mixed.data() + t * base.size(),
+                 scale.data(), base.data(), mixes[t]);
     return mixes;
   }
   Values gather(const std::vector<StreamMix>& mixes, const Values& streams) const {
@@ -97,7 +103,8 @@ class Reference : public Model {
   }
 
   // The last channels of each row of `width` turned to the place of its token; `rows` to a token.
-  void rotate(const RopeTable& rope, Values& x, int64_t width, int64_t rows, int64_t position, bool back = false) const {
+  void rotate(const RopeTable& rope, Values& x, int64_t width, int64_t rows, int64_t position,
+              bool back = false) const {
     std::vector<RopeTable::Turn> turns(at(rope.n_pairs()));
     for (int64_t r = 0; r < static_cast<int64_t>(x.size()) / width; ++r) {
       rope.angles(position + r / rows, turns.data());
@@ -131,8 +138,8 @@ class Reference : public Model {
         seen.insert(seen.end(), cache.entries(l).entry(e), cache.entries(l).entry(e) + d);
       for (int64_t h = 0; h < heads; ++h)
         attention_cpu_reference(q.data() + (t * heads + h) * d, seen.data(), d, d, seen.data(), d, d, 0,
-                                static_cast<int64_t>(seen.size()) / d, 1.0f / std::sqrt(static_cast<float>(d)), &sinks[at(h)],
-                                out.data() + (t * heads + h) * d);
+                                static_cast<int64_t>(seen.size()) / d, 1.0f / std::sqrt(static_cast<float>(d)),
+                                &sinks[at(h)], out.data() + (t * heads + h) * d);
     }
     rotate(rope, out, d, heads, request.position, true);  // values carry their keys' rotation
     return project_out(layer, out);
@@ -152,7 +159,8 @@ class Reference : public Model {
   // Keeps the tokens' parts, and makes the entries that they complete.
   void compress(const V4Compressor& w, int l, const Values& x, int64_t position, V4Cache::Entries& to) const {
     const Values values = matmul(w.values, x), gates = matmul(w.gate, x);
-    const int64_t m = config_.ratio(l), all = w.values.n_rows(), width = w.norm.n_in(), n = static_cast<int64_t>(values.size()) / all;
+    const int64_t m = config_.ratio(l), all = w.values.n_rows(), width = w.norm.n_in(),
+                  n = static_cast<int64_t>(values.size()) / all;
     for (int64_t t = 0; t < n; ++t) {
       const int64_t place = position + t;
       const Values bias = row_of(w.place, place % m);
@@ -163,7 +171,8 @@ class Reference : public Model {
       std::vector<const float*> parts, weights;
       const int64_t first = place + 1 - m;
       for (int64_t s = config_.sparse(l) ? std::max<int64_t>(0, first - m) : first; s <= place; ++s) {
-        const int64_t series = config_.sparse(l) && s >= first ? width : 0;  // a token's first part is for the next entry
+        const int64_t series =
+            config_.sparse(l) && s >= first ? width : 0;  // a token's first part is for the next entry
         parts.push_back(to.part(s) + series);
         weights.push_back(to.part(s) + all + series);
       }
@@ -176,10 +185,11 @@ class Reference : public Model {
   }
 
   // The entries that each token attends to: those complete by then, or the best of them by the indexer.
-  std::vector<std::vector<int32_t>> choose_entries(const DeepseekV4Layer& layer, int l, const Values& x, const Values& q_low,
-                                                   const ForwardRequest& request) const {
+  std::vector<std::vector<int32_t>> choose_entries(const DeepseekV4Layer& layer, int l, const Values& x,
+                                                   const Values& q_low, const ForwardRequest& request) const {
     V4Cache& cache = static_cast<V4Cache&>(*request.cache);
-    const int64_t n = static_cast<int64_t>(request.tokens.size()), heads = config_.index_heads, width = config_.index_head_dim;
+    const int64_t n = static_cast<int64_t>(request.tokens.size()), heads = config_.index_heads,
+                  width = config_.index_head_dim;
     std::vector<std::vector<int32_t>> chosen(at(n));
     if (config_.ratio(l) == 0) return chosen;
     const auto complete = [&](int64_t t) { return (request.position + t + 1) / config_.ratio(l); };
@@ -194,8 +204,8 @@ class Reference : public Model {
     for (float& w : weights) w /= std::sqrt(static_cast<float>(heads) * static_cast<float>(width));
     for (int64_t t = 0; t < n; ++t) {
       Values scores(at(complete(t)));
-      index_scores_cpu_reference({queries.data() + t * heads * width, weights.data() + t * heads, config_.index_heads, width,
-                                  keys.entry(0), keys.width, complete(t), scores.data()});
+      index_scores_cpu_reference({queries.data() + t * heads * width, weights.data() + t * heads, config_.index_heads,
+                                  width, keys.entry(0), keys.width, complete(t), scores.data()});
       select_rows(scores.data(), complete(t), config_.index_topk, chosen[at(t)]);
     }
     return chosen;

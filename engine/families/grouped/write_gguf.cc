@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/families/grouped/write_gguf.h"
-#include "engine/families/gguf_parts.h"
 
 #include <cmath>
 
 #include "base/strings.h"
+#include "engine/families/gguf_parts.h"
 
 namespace engine {
 namespace {
 
-base::Error cannot(std::string_view what) { return base::invalid(base::cat("GGUF cannot say that ", what)); }
+base::Error cannot(std::string_view what) {
+  return base::invalid(base::cat("GGUF cannot say that ", what));
+}
 
 base::Status check_sayable(const GroupedConfig& c) {
   const bool oss = c.family == "gpt_oss";
@@ -19,8 +21,10 @@ base::Status check_sayable(const GroupedConfig& c) {
       return cannot(base::cat("layer ", l, " sees a window of ", c.window[l], " tokens"));
     if (c.sparse[l] != (c.n_experts > 0)) return cannot("some layers have experts and others have none");
   }
-  if (oss && (c.gate.limit != 7.0f || c.gate.alpha != 1.702f)) return cannot("the gate of gpt-oss has another limit than 7");
-  if (!oss && c.n_experts > 0 && !c.normalize_expert_weights) return cannot("the weights of the chosen experts do not sum to 1");
+  if (oss && (c.gate.limit != 7.0f || c.gate.alpha != 1.702f))
+    return cannot("the gate of gpt-oss has another limit than 7");
+  if (!oss && c.n_experts > 0 && !c.normalize_expert_weights)
+    return cannot("the weights of the chosen experts do not sum to 1");
   return base::ok();
 }
 
@@ -60,7 +64,8 @@ GgufTensor rope_factors(const GroupedConfig& c) {
   tensor.shape = {c.head_dim / 2};
   tensor.exact = true;
   tensor.row = [scaled, plain](int64_t, std::span<float> out) {
-    for (size_t i = 0; i < out.size(); ++i) out[i] = static_cast<float>(plain.frequencies()[i] / scaled.frequencies()[i]);
+    for (size_t i = 0; i < out.size(); ++i)
+      out[i] = static_cast<float>(plain.frequencies()[i] / scaled.frequencies()[i]);
   };
   return tensor;
 }
@@ -68,8 +73,7 @@ GgufTensor rope_factors(const GroupedConfig& c) {
 void add_layer(const GroupedConfig& c, const GroupedLayer& l, const std::string& p, bool turn, GgufContent& out) {
   // Half-split pairs (i, i + d/2) of each head become neighbours (2i, 2i + 1), which "llama" files hold.
   std::function<int64_t(int64_t)> order;
-  if (turn)
-    order = [d = int64_t{c.head_dim}](int64_t row) { return row / d * d + row % d / 2 + row % 2 * (d / 2); };
+  if (turn) order = [d = int64_t{c.head_dim}](int64_t row) { return row / d * d + row % d / 2 + row % 2 * (d / 2); };
   // A bias is one row: its values move as the rows of its matrix do.
   const auto add_bias = [&](const std::string& name, const TensorView& bias, bool ordered) {
     out.add_exact(name, {bias}, false);
@@ -79,7 +83,8 @@ void add_layer(const GroupedConfig& c, const GroupedLayer& l, const std::string&
     tensor.row = [row = std::move(tensor.row), order](int64_t, std::span<float> values) {
       std::vector<float> stored(values.size());
       row(0, stored);
-      for (size_t i = 0; i < values.size(); ++i) values[i] = stored[static_cast<size_t>(order(static_cast<int64_t>(i)))];
+      for (size_t i = 0; i < values.size(); ++i)
+        values[i] = stored[static_cast<size_t>(order(static_cast<int64_t>(i)))];
     };
   };
   out.add_exact(p + "attn_norm.weight", {l.attn_norm}, false);
@@ -103,7 +108,10 @@ void add_layer(const GroupedConfig& c, const GroupedLayer& l, const std::string&
 base::Result<GgufContent> grouped_to_gguf(const GroupedConfig& c, const GroupedWeights& w) {
   if (base::Status sayable = check_sayable(c); !sayable) return std::move(sayable).error();
   GgufContent out;
-  out.architecture = c.family == "gpt_oss" ? "gpt-oss" : c.family == "qwen3_moe" ? "qwen3moe" : c.family == "mistral" ? "llama" : c.family;
+  out.architecture = c.family == "gpt_oss"     ? "gpt-oss"
+                     : c.family == "qwen3_moe" ? "qwen3moe"
+                     : c.family == "mistral"   ? "llama"
+                                               : c.family;
   put_config(c, out);
   add_ends(w.embedding, w.norm, w.head, out);
   if (w.rope_factors)

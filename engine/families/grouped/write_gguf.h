@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/families/grouped/write_gguf.h: the family's weights and configuration as a GGUF file of llama.cpp's names and layouts.
+// engine/families/grouped/write_gguf.h: the family's weights and configuration as a GGUF file of llama.cpp's names and
+// layouts.
 //
 // Owns     Nothing: the rows are made from `weights`, which must outlive the content.
 // Errors   kInvalidArgument for what GGUF's keys cannot say.
