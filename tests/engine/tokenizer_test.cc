@@ -86,6 +86,9 @@ TEST_CASE("form C: bytes that are not UTF-8 stay, and marks without end are put 
   CHECK(engine::to_nfc("e\xCC") == "e\xCC");
   CHECK(engine::to_nfc("e\xCC\x81\xFF\xCC\x81") == "\xC3\xA9\xFF\xCC\x81");
   CHECK(engine::to_nfc("") == "");
+  // U+0305 keeps U+0301, of its class, from the letter; U+0323 below does not.
+  CHECK(engine::to_nfc("a\xCC\x85\xCC\x81") == "a\xCC\x85\xCC\x81");
+  CHECK(engine::to_nfc("q\xCC\xA3\xCC\x81 a\xCC\xA5\xCC\x81") == "q\xCC\xA3\xCC\x81 \xE1\xB8\x81\xCC\x81");
   std::string marks = "e";
   for (int i = 0; i < 50000; ++i) marks += "\xCC\x82\xCC\xA3";  // U+0302 above, U+0323 below
   const std::string once = engine::to_nfc(marks);
