@@ -70,6 +70,7 @@ void print_json(const engine::ModelInfo& info, const engine::SpecialTokens& spec
                              {"container", info.container},
                              {"weight_types", info.weight_types},
                              {"capabilities", info.capabilities},
+                             {"has_tokenizer", info.has_tokenizer},
                              {"n_layers", info.n_layers},
                              {"hidden_size", info.hidden_size},
                              {"n_heads", info.n_heads},
@@ -102,7 +103,7 @@ void print_table(const engine::ModelInfo& info) {
   row("capabilities", joined(info.capabilities));
   row("layers", base::cat(info.n_layers, ", hidden size ", info.hidden_size, ", ", info.n_heads, " heads"));
   if (info.n_experts > 0) row("experts", base::cat(info.n_experts, ", ", info.n_experts_used, " per token"));
-  row("vocabulary", base::cat(info.n_vocab, " tokens"));
+  row("vocabulary", base::cat(info.n_vocab, " tokens", info.has_tokenizer ? "" : ", no tokenizer"));
   row("context", base::cat(info.n_ctx_train, " tokens"));
   char millions[64];
   std::snprintf(millions, sizeof millions, "%.2f million, %.2f million per token",
@@ -163,6 +164,8 @@ void tokenize_chat(const engine::ModelFile& model, const std::filesystem::path& 
 }
 
 void tokenize(const engine::ModelFile& model, const ModelOptions& options, Context& context) {
+  if (!model.info().has_tokenizer)
+    return context.fail(base::invalid("The model " + model.info().name + " came without a tokenizer (tokenizer.json)."));
   if (!options.chat.empty()) return tokenize_chat(model, context.folder / options.chat, context);
   if (!options.decode) {
     std::string line = base::dump_json(base::Json(model.tokenize(read_stdin(), options.special)));

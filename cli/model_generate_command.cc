@@ -59,6 +59,8 @@ base::Status generate(const Options& options, const Context& context) {
   if (!prompt) return std::move(prompt).error();
   auto model = engine::Engine::load(context.folder / options.model, {});
   if (!model) return std::move(model).error();
+  if (!(*model)->info().has_tokenizer)
+    return base::invalid("The model " + (*model)->info().name + " came without a tokenizer (tokenizer.json).");
   auto constraint = read_constraint(options, context, **model);
   if (!constraint) return std::move(constraint).error();
   std::vector<engine::Token> tokens = (*model)->tokenize(*prompt);

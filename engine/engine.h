@@ -47,6 +47,7 @@ struct ModelInfo {
   std::string container;                  // "gguf", "safetensors"
   std::vector<std::string> weight_types;  // "Q8_0", "F32", most bytes first
   std::vector<std::string> capabilities;  // "fim", "line_edit", "tools", "thinking"
+  bool has_tokenizer = true;              // false: token ids alone go in and come out; text is no tokens, and has none
   int n_layers = 0, hidden_size = 0, n_heads = 0, n_vocab = 0;
   int n_experts = 0, n_experts_used = 0;
   int n_ctx_train = 0;  // tokens

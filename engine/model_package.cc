@@ -70,7 +70,8 @@ DeclaredTokens declared_in_folder(const Tokenizer& tokenizer, const Json& config
 // The text of a chat template: in tokenizer_config.json, one or several by name, or in a file beside it.
 base::Result<std::string> template_text(const std::filesystem::path& folder, const Json& tokenizer_config) {
   std::string text = base::json_string(tokenizer_config, "chat_template");
-  if (tokenizer_config.is_object() && tokenizer_config.contains("chat_template") && tokenizer_config["chat_template"].is_array())
+  if (tokenizer_config.is_object() && tokenizer_config.contains("chat_template") &&
+      tokenizer_config["chat_template"].is_array())
     for (const Json& named : tokenizer_config["chat_template"]) text += base::json_string(named, "template");
   auto file = base::read_file(folder / "chat_template.jinja", kMaxConfigBytes);
   if (!file && file.error().code != base::ErrorCode::kNotFound) return std::move(file).error();
@@ -83,6 +84,30 @@ base::Result<Json> json_file(const std::filesystem::path& path, uint64_t max_byt
   auto json = base::parse_json(*text);
   if (!json) return std::move(json).error().in(path.filename().string());
   return json;
+}
+
+// The tokenizer and what is said of its tokens. A model may come without: one for tests, or for a caller with a
+// tokenizer of its own.
+base::Status read_tokenizer(const std::filesystem::path& folder, const Json& config, ModelPackage& package) {
+  auto text = base::read_file(folder / "tokenizer.json", kMaxTokenizerBytes);
+  package.info.has_tokenizer = static_cast<bool>(text);
+  if (!text)
+    return text.error().code == base::ErrorCode::kNotFound ? base::ok() : base::Status(std::move(text).error());
+  auto tokenizer = tokenizer_from_json(*text);
+  if (!tokenizer) return std::move(tokenizer).error();
+  package.tokenizer = std::move(*tokenizer);
+
+  auto tokenizer_config = json_file(folder / "tokenizer_config.json", kMaxTokenizerBytes);
+  if (!tokenizer_config && tokenizer_config.error().code != base::ErrorCode::kNotFound)
+    return std::move(tokenizer_config).error();
+  const Json no_config;
+  const Json& about_tokens = tokenizer_config ? *tokenizer_config : no_config;
+  DeclaredTokens declared = declared_in_folder(package.tokenizer, config, about_tokens);
+  declared.architecture = base::json_string(config, "model_type");
+  auto chat_template = template_text(folder, about_tokens);
+  if (!chat_template) return std::move(chat_template).error();
+  declared.chat_template = std::move(*chat_template);
+  return fill_special_tokens(declared, package);
 }
 
 base::Result<ModelPackage> load_folder(const std::filesystem::path& folder) {
@@ -104,23 +129,7 @@ base::Result<ModelPackage> load_folder(const std::filesystem::path& folder) {
   if (!family) return std::move(family).error();
   package.family = std::move(*family);
 
-  auto tokenizer_text = base::read_file(folder / "tokenizer.json", kMaxTokenizerBytes);
-  if (!tokenizer_text) return std::move(tokenizer_text).error();
-  auto tokenizer = tokenizer_from_json(*tokenizer_text);
-  if (!tokenizer) return std::move(tokenizer).error();
-  package.tokenizer = std::move(*tokenizer);
-
-  auto tokenizer_config = json_file(folder / "tokenizer_config.json", kMaxTokenizerBytes);
-  if (!tokenizer_config && tokenizer_config.error().code != base::ErrorCode::kNotFound)
-    return std::move(tokenizer_config).error();
-  const Json no_config;
-  const Json& about_tokens = tokenizer_config ? *tokenizer_config : no_config;
-  DeclaredTokens declared = declared_in_folder(package.tokenizer, *config, about_tokens);
-  declared.architecture = base::json_string(*config, "model_type");
-  auto chat_template = template_text(folder, about_tokens);
-  if (!chat_template) return std::move(chat_template).error();
-  declared.chat_template = std::move(*chat_template);
-  if (base::Status filled = fill_special_tokens(declared, package); !filled) return std::move(filled).error();
+  if (base::Status read = read_tokenizer(folder, *config, package); !read) return std::move(read).error();
   package.info.container = "safetensors";
   const std::filesystem::path normal = (folder / "").lexically_normal().parent_path();
   package.info.name = normal.filename().string();
@@ -172,15 +181,19 @@ base::Result<ModelPackage> load_gguf(const std::filesystem::path& path) {
   package.family = std::move(*family);
   package.tensors = std::move(gguf->tensors);
   std::span<const std::byte> head = package.files.front().bytes();
-  for (const auto& [name, tensor] : package.tensors) head = head.first(std::min<size_t>(head.size(), tensor.file_offset));
+  for (const auto& [name, tensor] : package.tensors)
+    head = head.first(std::min<size_t>(head.size(), tensor.file_offset));
   WordHash config_hash;
   config_hash.add(head);
   package.config_hash = config_hash.value();
-  auto tokenizer = tokenizer_from_gguf(*gguf);
-  if (!tokenizer) return std::move(tokenizer).error();
-  package.tokenizer = std::move(*tokenizer);
-  if (base::Status filled = fill_special_tokens(declared_in_gguf(*gguf), package); !filled)
-    return std::move(filled).error();
+  package.info.has_tokenizer = gguf->metadata.contains("tokenizer.ggml.model");
+  if (package.info.has_tokenizer) {
+    auto tokenizer = tokenizer_from_gguf(*gguf);
+    if (!tokenizer) return std::move(tokenizer).error();
+    package.tokenizer = std::move(*tokenizer);
+    if (base::Status filled = fill_special_tokens(declared_in_gguf(*gguf), package); !filled)
+      return std::move(filled).error();
+  }
   package.info.container = "gguf";
   const auto* name = metadata<std::string_view>(*gguf, "general.name");
   package.info.name = name != nullptr ? shown_name(*name) : path.stem().string();

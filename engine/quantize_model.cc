@@ -106,9 +106,11 @@ base::Result<QuantizeReport> quantize_model(const std::filesystem::path& model, 
   if (!content) return std::move(content).error();
   content->put("general.name", package->info.name);
   content->put("general.quantization_version", uint32_t{2});
-  if (base::Status written = tokenizer_to_gguf(package->tokenizer, package->info.n_vocab, *content); !written)
-    return std::move(written).error();
-  put_special_tokens(*package, *content);
+  if (package->info.has_tokenizer) {
+    if (base::Status written = tokenizer_to_gguf(package->tokenizer, package->info.n_vocab, *content); !written)
+      return std::move(written).error();
+    put_special_tokens(*package, *content);
+  }
 
   QuantizeReport report;
   report.stored_bytes = package->info.weight_bytes;

@@ -105,6 +105,7 @@ void Tokenizer::split_off_added(const Trie& trie, std::string_view text, bool pa
 
 std::vector<Token> Tokenizer::encode(std::string_view text, bool parse_special) const {
   std::vector<Token> out;
+  if (parts_.entries.empty()) return out;  // made by nobody: text is no tokens
   split_off_added(first_pass_, text, parse_special, out, [&](std::string_view between) {
     parts_.nfc ? encode_second_pass(to_nfc(between), parse_special, out)
                : encode_second_pass(between, parse_special, out);

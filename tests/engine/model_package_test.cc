@@ -9,7 +9,9 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/strings.h"
+#include "engine/engine.h"
 #include "engine/model_file.h"
+#include "engine/quantize_model.h"
 #include "tests/support/temp_dir.h"
 
 namespace {
@@ -57,6 +59,37 @@ TEST_CASE("model package: parameters are counted once, and experts not used are 
   CHECK(p.info.decode_bytes_per_token == (p.info.n_active_parameters + 32) * 4);
   const auto tied = load(kData / "plain");
   CHECK(tied.info.n_parameters - tied.info.n_active_parameters == 2 * (8 - 3) * expert);
+}
+
+TEST_CASE("model package: a model without a tokenizer takes token ids, as a folder and as the GGUF file written from it") {
+  const test::TempDir dir;
+  std::filesystem::copy(kData / "lite", dir.path());
+  const auto whole = engine::Engine::load(dir.path(), {});
+  REQUIRE(whole);
+  CHECK((*whole)->info().has_tokenizer);
+  std::filesystem::remove(dir.path() / "tokenizer.json");
+  const auto gguf = dir.path() / "one.gguf";
+  engine::QuantizeOptions to_f32;
+  to_f32.type = "F32";
+  REQUIRE(engine::quantize_model(dir.path(), gguf, to_f32));
+  const std::vector<engine::Token> ids{3, 1, 4, 1, 5};
+  std::vector<float> want((*whole)->info().n_vocab * ids.size()), got(want.size());
+  REQUIRE((*(*whole)->open_session(8))->append(ids, want, {}));
+  for (const auto& path : {dir.path(), gguf}) {
+    CAPTURE(path.string());
+    const auto model = engine::Engine::load(path, {});
+    REQUIRE_MESSAGE(model, (model ? "" : model.error().message));
+    CHECK_FALSE((*model)->info().has_tokenizer);
+    CHECK((*model)->info().capabilities.empty());
+    CHECK((*model)->tokenize("some text", false).empty());
+    CHECK((*model)->detokenize(ids).empty());
+    CHECK_FALSE((*model)->fim_prompt({"a", "b", ""}));
+    REQUIRE((*(*model)->open_session(8))->append(ids, got, {}));
+    for (size_t i = 0; i < want.size(); ++i) REQUIRE(got[i] == doctest::Approx(want[i]).epsilon(1e-3));
+  }
+  // One that is there must be whole.
+  REQUIRE(base::write_file_atomic(dir.path() / "tokenizer.json", "{"));
+  CHECK_FALSE(engine::Engine::load(dir.path(), {}));
 }
 
 TEST_CASE("model package: the chat format is found in a model's files, and text that spells its markers stays text") {
