@@ -15,6 +15,7 @@
 #include "base/strings.h"
 #include "bench/engine_bench.h"
 #include "cli/commands.h"
+#include "cli/model_option.h"
 #include "engine/engine.h"
 
 namespace cli {
@@ -127,7 +128,7 @@ void add_model_bench_command(CLI::App& app, Context& context) {
   const auto add = [&](const char* name, const char* help, base::Status (*action)(const Options&, const Context&)) {
     CLI::App* sub = model->add_subcommand(name, help);
     sub->fallthrough();
-    sub->add_option("MODEL", options->model, "A GGUF file, or a folder with config.json, *.safetensors and tokenizer.json");
+    add_model_option(*sub, options->model);
     sub->add_option("--backend", options->backend, "Where to compute; auto: on the GPU where there is one and the model is worth it")
         ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
         ->capture_default_str();

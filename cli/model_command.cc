@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "base/strings.h"
 #include "cli/commands.h"
+#include "cli/model_option.h"
 #include "engine/model_file.h"
 #include "engine/prompts.h"
 
@@ -224,9 +225,7 @@ void add_model_command(CLI::App& app, Context& context) {
   const auto add = [&](const char* name, const char* help, std::function<void()> action) {
     CLI::App* sub = command->add_subcommand(name, help);
     sub->fallthrough();
-    sub->add_option("MODEL", options->model,
-                    "A GGUF file, or a folder with config.json, *.safetensors and tokenizer.json")
-        ->required();
+    add_model_option(*sub, options->model)->required();
     sub->callback(std::move(action));
     return sub;
   };

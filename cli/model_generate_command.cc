@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/strings.h"
 #include "cli/commands.h"
+#include "cli/model_option.h"
 #include "engine/constrain.h"
 #include "engine/engine.h"
 
@@ -99,10 +100,7 @@ void add_model_generate_command(CLI::App& app, Context& context) {
       app.get_subcommand("model")->add_subcommand("generate", "Text after a prompt, freely or under a constraint");
   command->fallthrough();
   const auto options = std::make_shared<Options>();
-  command
-      ->add_option("MODEL", options->model,
-                   "A GGUF file, or a folder with config.json, *.safetensors and tokenizer.json")
-      ->required();
+  add_model_option(*command, options->model)->required();
   command->add_option("--prompt", options->prompt, "A file with the text before")->required();
   CLI::Option_group* constraints = command->add_option_group("constraint", "What the text must be");
   constraints->add_option("--schema", options->schema, "A JSON Schema (docs/constrained-decoding.md says which)");

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/strings.h"
 #include "cli/commands.h"
+#include "cli/model_option.h"
 #include "engine/quantize_model.h"
 
 namespace cli {
@@ -65,10 +66,7 @@ void add_model_quantize_command(CLI::App& app, Context& context) {
       app.get_subcommand("model")->add_subcommand("quantize", "Write a model as a GGUF file in another type");
   command->fallthrough();
   const auto options = std::make_shared<Options>();
-  command
-      ->add_option("MODEL", options->model,
-                   "A GGUF file, or a folder with config.json, *.safetensors and tokenizer.json")
-      ->required();
+  add_model_option(*command, options->model)->required();
   command->add_option("--type", options->engine.type, "Type of the matrices; norms, biases and routers stay F32")
       ->required()
       ->check(CLI::IsMember(engine::quantize_types()));

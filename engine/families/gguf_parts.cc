@@ -3,6 +3,15 @@
 
 namespace engine {
 
+void put_yarn(const YarnScaling& yarn, GgufContent& out) {
+  if (yarn.factor == 1.0f) return;
+  out.put(".rope.scaling.type", std::string("yarn"));
+  out.put(".rope.scaling.factor", yarn.factor);
+  out.put(".rope.scaling.original_context_length", static_cast<uint32_t>(yarn.original_context));
+  out.put(".rope.scaling.yarn_beta_fast", yarn.beta_fast);
+  out.put(".rope.scaling.yarn_beta_slow", yarn.beta_slow);
+}
+
 void add_ends(const TensorView& embedding, const TensorView& norm, const TensorView& head, GgufContent& out) {
   out.add("token_embd.weight", {embedding}, false);
   out.add_exact("output_norm.weight", {norm}, false);

@@ -7,9 +7,12 @@
 
 #include "engine/feed_forward_views.h"
 #include "engine/formats/gguf_writer.h"
+#include "engine/kernels/rope.h"
 
 namespace engine {
 
+// Nothing where there is no scaling.
+void put_yarn(const YarnScaling& yarn, GgufContent& out);
 // Embedding, last norm and head; a head tied to the embedding is left out.
 void add_ends(const TensorView& embedding, const TensorView& norm, const TensorView& head, GgufContent& out);
 // All but the norm, whose name differs. `prefix`: "blk.N.".

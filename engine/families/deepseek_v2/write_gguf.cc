@@ -27,14 +27,8 @@ void put_config(const DeepseekV2Config& c, GgufContent& out) {
   out.put(".attention.value_length_mla", n(c.v_head_dim));
   out.put(".rope.dimension_count", n(c.qk_rope_dim));
   out.put(".rope.freq_base", c.rope_theta);
-  if (c.yarn.factor != 1.0f) {
-    out.put(".rope.scaling.type", std::string("yarn"));
-    out.put(".rope.scaling.factor", c.yarn.factor);
-    out.put(".rope.scaling.original_context_length", n(c.yarn.original_context));
-    out.put(".rope.scaling.yarn_beta_fast", c.yarn.beta_fast);
-    out.put(".rope.scaling.yarn_beta_slow", c.yarn.beta_slow);
-    out.put(".rope.scaling.yarn_log_multiplier", 0.1f * c.yarn.mscale_all_dim);
-  }
+  put_yarn(c.yarn, out);
+  if (c.yarn.factor != 1.0f) out.put(".rope.scaling.yarn_log_multiplier", 0.1f * c.yarn.mscale_all_dim);
   out.put(".leading_dense_block_count", n(c.n_dense_layers));
   if (c.n_experts == 0) return;
   out.put(".expert_count", n(c.n_experts));

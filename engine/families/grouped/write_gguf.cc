@@ -43,13 +43,7 @@ void put_config(const GroupedConfig& c, GgufContent& out) {
   out.put(".rope.dimension_count", n(c.head_dim));
   out.put(".rope.freq_base", c.rope_theta);
   out.put(".vocab_size", n(c.n_vocab));
-  if (c.yarn.factor != 1.0f) {
-    out.put(".rope.scaling.type", std::string("yarn"));
-    out.put(".rope.scaling.factor", c.yarn.factor);
-    out.put(".rope.scaling.original_context_length", n(c.yarn.original_context));
-    out.put(".rope.scaling.yarn_beta_fast", c.yarn.beta_fast);
-    out.put(".rope.scaling.yarn_beta_slow", c.yarn.beta_slow);
-  }
+  put_yarn(c.yarn, out);
   if (c.n_experts == 0) return;
   out.put(".expert_count", n(c.n_experts));
   out.put(".expert_used_count", n(c.n_experts_used));
