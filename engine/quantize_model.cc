@@ -47,9 +47,11 @@ DType kept_type(const GgufTensor& tensor) {
 }
 
 void choose_type(GgufTensor& tensor, DType wanted, bool tied, const QuantizeOptions& options, QuantizeReport& report) {
-  if (tensor.exact) return void(tensor.type = DType::kF32);
+  if (tensor.exact) return void(tensor.type = tensor.exact_type());
   for (const std::string& pattern : options.keep)
     if (::fnmatch(pattern.c_str(), tensor.name.c_str(), 0) == 0) return void(tensor.type = kept_type(tensor));
+  if (tensor.fine && is_quantized(wanted))
+    return void(tensor.type = is_quantized(tensor.stored) ? DType::kBF16 : kept_type(tensor));
   if (is_quantized(wanted)) {
     if (tensor.name == "output.weight" || (tied && tensor.name == "token_embd.weight"))
       wanted = wanted == DType::kQ8_0 || wanted == DType::kMXFP4 ? DType::kQ8_0 : DType::kQ6_K;

@@ -22,10 +22,10 @@ enum class DType : uint8_t {
   kMXFP4,
   kF8_E4M3,                             // with BlockScales beside it, or none
   kFP4,                                 // E2M1, two to a byte, the first in the low half; always with BlockScales
-  kF8_E8M0, kU8, kI64,                  // parts of weights: scales, packed bytes, tables. No operator takes them
+  kF8_E8M0, kU8, kI64, kI32,            // parts of weights: scales, packed bytes, tables. No operator takes them
 };
 inline constexpr int kDTypes = static_cast<int>(DType::kF8_E4M3) + 1;  // those that need nothing beside them
-constexpr bool is_part(DType type) { return type == DType::kF8_E8M0 || type == DType::kU8 || type == DType::kI64; }
+constexpr bool is_part(DType type) { return type == DType::kF8_E8M0 || type == DType::kU8 || type == DType::kI64 || type == DType::kI32; }
 
 struct DTypeTraits {
   std::string_view name;
@@ -57,6 +57,7 @@ constexpr DTypeTraits traits(DType type) {
     case DType::kF8_E8M0: return {"F8_E8M0", 1, 1};
     case DType::kU8: return {"U8", 1, 1};
     case DType::kI64: return {"I64", 1, 8};
+    case DType::kI32: return {"I32", 1, 4};
   }
   return {"?", 1, 1};
 }

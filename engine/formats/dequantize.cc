@@ -96,6 +96,9 @@ void dequantize_row(const TensorView& tensor, int64_t row, std::span<float> out)
     case DType::kI64:
       for (size_t i = 0; i < n; ++i) out[i] = static_cast<float>(load<int64_t>(from + 8 * i));
       break;
+    case DType::kI32:
+      for (size_t i = 0; i < n; ++i) out[i] = static_cast<float>(load<int32_t>(from + 4 * i));
+      break;
     default: dequantize_blocks(tensor.type, from, n / static_cast<size_t>(traits(tensor.type).block_values), out.data());
   }
 }

@@ -156,6 +156,7 @@ std::optional<DType> dtype_of(uint32_t ggml_type) {
     case 18: return DType::kIQ3_XXS;
     case 20: return DType::kIQ4_NL;
     case 23: return DType::kIQ4_XS;
+    case 26: return DType::kI32;
     case 30: return DType::kBF16;
     case 39: return DType::kMXFP4;
     default: return std::nullopt;
@@ -277,6 +278,15 @@ std::optional<std::vector<std::string_view>> string_elements(const GgufArray& ar
   Reader reader(array.bytes, "");
   for (uint64_t i = 0; i < array.size; ++i) strings.push_back(reader.string());
   return strings;
+}
+
+std::optional<std::vector<double>> real_elements(const GgufArray& array) {
+  std::vector<double> numbers;
+  Reader reader(array.bytes, "");
+  if (array.element != GgufType::kF32 && array.element != GgufType::kF64) return std::nullopt;
+  numbers.reserve(array.size);
+  for (uint64_t i = 0; i < array.size; ++i) numbers.push_back(std::get<double>(read_value(reader, array.element)));
+  return numbers;
 }
 
 std::optional<std::vector<int64_t>> integer_elements(const GgufArray& array) {

@@ -55,8 +55,9 @@ struct GgufFile {
 
 base::Result<GgufFile> read_gguf(std::span<const std::byte> bytes, std::string_view file);
 
-// The elements of an array of strings, or of whole numbers; nothing where it holds something else.
+// The elements of an array of strings, of floating-point or of whole numbers; nothing where it holds something else.
 std::optional<std::vector<std::string_view>> string_elements(const GgufArray& array);
+std::optional<std::vector<double>> real_elements(const GgufArray& array);
 std::optional<std::vector<int64_t>> integer_elements(const GgufArray& array);
 
 }  // namespace engine

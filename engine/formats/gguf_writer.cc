@@ -58,6 +58,8 @@ uint32_t ggml_type(DType type) {
       return 20;
     case DType::kIQ4_XS:
       return 23;
+    case DType::kI32:
+      return 26;
     case DType::kBF16:
       return 30;
     case DType::kMXFP4:
@@ -93,6 +95,10 @@ struct AppendValue {
   void operator()(const std::vector<int32_t>& v) const {
     append(out, kArrayValue), append(out, kI32Value), append(out, static_cast<uint64_t>(v.size()));
     for (const int32_t item : v) append(out, item);
+  }
+  void operator()(const std::vector<float>& v) const {
+    append(out, kArrayValue), append(out, kF32Value), append(out, static_cast<uint64_t>(v.size()));
+    for (const float item : v) append(out, item);
   }
 };
 
@@ -279,6 +285,22 @@ void GgufContent::add_exact(std::string name, std::vector<TensorView> views, boo
   if (views.empty() || !views.front()) return;
   tensors.push_back(tensor_of(std::move(name), std::move(views), stacked, std::move(order)));
   tensors.back().exact = true;
+}
+
+void GgufContent::add_fine(std::string name, const TensorView& view) {
+  if (!view) return;
+  tensors.push_back(tensor_of(std::move(name), {view}, false, {}));
+  tensors.back().fine = true;
+}
+
+void GgufContent::add_numbers(std::string name, int64_t rows, const std::vector<int32_t>& numbers) {
+  if (numbers.empty()) return;
+  TensorView table;
+  table.type = DType::kI32;
+  table.n_dims = 2;
+  table.shape = {rows, static_cast<int64_t>(numbers.size()) / rows, 0, 0};
+  table.data = std::as_bytes(std::span(numbers)).data();
+  add_exact(std::move(name), {table}, false);
 }
 
 base::Status write_gguf(const GgufContent& content, const std::filesystem::path& path, ThreadPool& pool,

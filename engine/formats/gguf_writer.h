@@ -25,12 +25,14 @@
 
 namespace engine {
 
-using GgufWritten = std::variant<uint32_t, float, bool, std::string, std::vector<std::string>, std::vector<int32_t>>;
+using GgufWritten = std::variant<uint32_t, float, bool, std::string, std::vector<std::string>, std::vector<int32_t>,
+                                 std::vector<float>>;
 
 struct GgufTensor {
   std::string name;
   std::vector<int64_t> shape;  // slowest first
-  bool exact = false;          // stays f32: norms, biases, routers
+  bool exact = false;          // stays f32: norms, biases, routers; or I32: tables
+  bool fine = false;           // is never quantised, but may be halved
   bool expert = false;         // of a mixture
   DType stored = DType::kF32;  // in the model's own file
   bool independent = true;
@@ -39,6 +41,7 @@ struct GgufTensor {
 
   DType type = DType::kF32;  // to be written as; set before writing
 
+  DType exact_type() const { return stored == DType::kI32 ? DType::kI32 : DType::kF32; }
   int64_t n_in() const { return shape.back(); }
   int64_t n_rows() const;
   uint64_t size_bytes() const;
@@ -54,6 +57,9 @@ struct GgufContent {
   void add(std::string name, std::vector<TensorView> views, bool stacked, std::function<int64_t(int64_t)> order = {});
   void add_exact(std::string name, std::vector<TensorView> views, bool stacked,
                  std::function<int64_t(int64_t)> order = {});
+  void add_fine(std::string name, const TensorView& view);
+  // A table of whole numbers, row-major [rows, numbers.size() / rows]; `numbers` is borrowed. Nothing where it is empty.
+  void add_numbers(std::string name, int64_t rows, const std::vector<int32_t>& numbers);
 };
 
 struct GgufWriteOptions {

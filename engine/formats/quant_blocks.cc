@@ -224,7 +224,8 @@ void decode_block(DType type, const std::byte* block, int part, QuantBlock& out)
     case DType::kF32:
     case DType::kF16:
     case DType::kBF16:
-    case DType::kI64: return;
+    case DType::kI64:
+    case DType::kI32: return;
   }
 }
 

@@ -38,7 +38,8 @@ enum class PanelForm { kF32, kF16, kBF16, kQ8_0, kQ4_0, kBytes, kBytesOffset, kH
 inline constexpr int kPanelForms = static_cast<int>(PanelForm::kF8) + 1;
 constexpr PanelForm panel_form(DType type) {
   switch (type) {
-    case DType::kI64:  // no weights
+    case DType::kI64:
+    case DType::kI32:  // no weights
     case DType::kF32: return PanelForm::kF32;
     case DType::kF16: return PanelForm::kF16;
     case DType::kBF16: return PanelForm::kBF16;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/strings.h"
 #include "engine/formats/gguf.h"
@@ -51,6 +52,44 @@ class GgufKeys {
     const auto* value = std::get_if<std::string_view>(&found->value);
     if (value == nullptr) fail(key, "must be a string");
     return value == nullptr ? std::string() : std::string(*value);
+  }
+
+  // An array of at least `n` whole numbers, of which the first `n` count; empty after a fault.
+  std::vector<int> integers(const std::string& key, int n) {
+    const GgufEntry* found = find(key, false);
+    if (found == nullptr) return {};
+    const auto* array = std::get_if<GgufArray>(&found->value);
+    const auto all = array == nullptr ? std::nullopt : integer_elements(*array);
+    if (!all || n < 0 || all->size() < static_cast<size_t>(n)) {
+      fail(key, base::cat("must be an array of at least ", n, " whole numbers"));
+      return {};
+    }
+    std::vector<int> numbers;
+    for (size_t i = 0; i < static_cast<size_t>(n); ++i) {
+      const int64_t value = (*all)[i];
+      if (value < 0 || value > INT32_MAX) fail(key, base::cat("holds ", value, "; must be whole numbers in 0..", INT32_MAX));
+      numbers.push_back(error_ ? 0 : static_cast<int>(value));
+    }
+    return numbers;
+  }
+
+  // The one number of a key that has one for all layers, or an array of at least `n` of them: those must be the same.
+  float real_of_layers(const std::string& key, int n, std::optional<float> fallback = std::nullopt) {
+    const GgufEntry* found = find(key, fallback.has_value());
+    if (found == nullptr) return fallback.value_or(0.0f);
+    const auto* array = std::get_if<GgufArray>(&found->value);
+    if (array == nullptr) return real(key);
+    const auto all = real_elements(*array);
+    if (!all || n < 1 || all->size() < static_cast<size_t>(n)) {
+      fail(key, base::cat("must be a floating-point number, or an array of at least ", n));
+      return 0.0f;
+    }
+    for (size_t i = 0; i < static_cast<size_t>(n); ++i)
+      if ((*all)[i] != all->front()) {
+        fail(key, base::cat("differs between layers, which is not supported"), base::ErrorCode::kInvalidArgument);
+        return 0.0f;
+      }
+    return static_cast<float>(all->front());
   }
 
   bool has(const std::string& key) { return find(key, true) != nullptr; }

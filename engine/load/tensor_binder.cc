@@ -21,14 +21,19 @@ std::vector<int32_t> TensorBinder::numbers(const std::string& name, std::initial
   const TensorView view = part(name, shape);
   if (!view) return {};
   const StoredTensor& stored = tensors_.find(name)->second;
-  if (view.type != DType::kI64) {
-    fail(stored, name, base::cat("is stored as ", traits(view.type).name, "; I64 is asked for"));
+  if (view.type != DType::kI64 && view.type != DType::kI32) {
+    fail(stored, name, base::cat("is stored as ", traits(view.type).name, "; I64 or I32 is asked for"));
     return {};
   }
   std::vector<int32_t> values(static_cast<size_t>(view.n_rows() * view.n_in()));
   for (size_t i = 0; i < values.size(); ++i) {
     int64_t value = 0;
-    std::memcpy(&value, view.data + i * sizeof value, sizeof value);
+    if (int32_t narrow = 0; view.type == DType::kI32) {
+      std::memcpy(&narrow, view.data + i * sizeof narrow, sizeof narrow);
+      value = narrow;
+    } else {
+      std::memcpy(&value, view.data + i * sizeof value, sizeof value);
+    }
     if (value < 0 || value >= below) {
       fail(stored, name, base::cat("holds ", value, " at place ", i, ", must lie in 0..", below - 1));
       return {};

@@ -3,14 +3,15 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstring>
 #include <filesystem>
 
 #include "base/file.h"
 #include "base/strings.h"
-#include "engine/formats/gguf.h"
+#include "engine/families/deepseek_v2/bind_weights.h"
 #include "engine/families/deepseek_v2/read_config.h"
 #include "engine/family.h"
-#include "engine/families/deepseek_v2/bind_weights.h"
+#include "engine/formats/gguf.h"
 #include "tests/engine/gguf_bytes.h"
 
 using engine::test::GgufBytes;
@@ -28,8 +29,8 @@ void check_mentions(const std::string& message, std::initializer_list<std::strin
   for (const std::string_view part : parts) CHECK_MESSAGE(message.find(part) != std::string::npos, message);
 }
 
-std::string golden(const char* name) {
-  auto bytes = base::read_file(std::filesystem::path(GRAFT_SOURCE_DIR) / "tests/data/engine/gguf" / name, 1 << 20);
+std::string golden(const char* name, const char* folder = "gguf") {
+  auto bytes = base::read_file(std::filesystem::path(GRAFT_SOURCE_DIR) / "tests/data/engine" / folder / name, 1 << 20);
   REQUIRE(bytes);
   return *bytes;
 }
@@ -183,4 +184,95 @@ TEST_CASE("weights: a missing, misshaped, mistyped or unknown tensor is named") 
   tensors = gguf->tensors;
   tensors["output_norm.weight"].view.type = engine::DType::kQ8_0;
   check_mentions(error_of_table(tensors), {"output_norm.weight", "Q8_0"});
+}
+
+TEST_CASE("DeepSeek-V4 in GGUF: each missing, mistyped or impossible key is named") {
+  const std::string whole = golden("model.gguf", "families/deepseek_v4");
+  const auto gguf = engine::read_gguf(std::as_bytes(std::span(whole)), "whole");
+  REQUIRE(gguf);
+  const auto error_with = [&](const std::string& key, std::optional<engine::GgufValue> value) {
+    engine::GgufFile changed = *gguf;
+    changed.metadata.erase("deepseek4." + key);
+    if (value) changed.metadata.insert({"deepseek4." + key, {*value, 77}});
+    const auto family = engine::family_from_gguf(changed);
+    return family ? std::string() : family.error().message;
+  };
+  for (const auto& [key, entry] : gguf->metadata) {
+    if (!key.starts_with("deepseek4.")) continue;
+    const std::string name = key.substr(10);
+    CAPTURE(name);
+    check_mentions(error_with(name, engine::GgufValue(std::string_view("x"))), {name});
+    const bool optional = name == "attention.head_count_kv" || name == "attention.value_length" ||
+                          name == "vocab_size" || name.starts_with("rope.scaling.yarn_beta");
+    const std::string without = error_with(name, std::nullopt);
+    CHECK(without.empty() == optional);
+    if (!optional) CHECK_MESSAGE(without.size() > 20, without);
+  }
+  const auto number = [](uint64_t n) { return engine::GgufValue(n); };
+  check_mentions(error_with("block_count", number(5000)), {"block_count", "1..1024"});
+  check_mentions(error_with("block_count", number(1)), {"blk.1", "not part of"});
+  check_mentions(error_with("nextn_predict_layers", number(7)), {"nextn_predict_layers", "byte 77"});
+  check_mentions(error_with("attention.head_count_kv", number(2)), {"head_count_kv", "must be 1"});
+  check_mentions(error_with("attention.value_length", number(16)), {"value_length"});
+  check_mentions(error_with("attention.compress_ratios", number(4)), {"compress_ratios", "at least 5"});
+  check_mentions(error_with("expert_gating_func", number(3)), {"expert_gating_func", "is 3"});
+  check_mentions(error_with("expert_weights_norm", engine::GgufValue(false)), {"expert_weights_norm"});
+  check_mentions(error_with("swiglu_clamp_shexp", engine::GgufValue(0.25)), {"swiglu_clamp_shexp"});
+  check_mentions(error_with("rope.scaling.type", engine::GgufValue(std::string_view("linear"))), {"linear"});
+  check_mentions(error_with("hash_layer_count", number(1)), {"exp_probs_b", "missing"});
+  check_mentions(error_with("expert_used_count", number(9)), {"1..8"});
+  // Arrays.
+  const int32_t two_heavy[] = {0, 4, 16, 4, 32}, negative[] = {0, 4, 16, -4, 16};
+  const float limits[] = {0.5f, 0.5f, 0.5f, 0.5f, 0.25f};
+  const auto array = [](engine::GgufType type, auto& values) {
+    return engine::GgufValue(engine::GgufArray{type, std::size(values), std::as_bytes(std::span(values))});
+  };
+  check_mentions(error_with("attention.compress_ratios", array(engine::GgufType::kI32, two_heavy)), {"16 and 32"});
+  check_mentions(error_with("attention.compress_ratios", array(engine::GgufType::kI32, negative)), {"-4"});
+  check_mentions(error_with("swiglu_clamp_exp", array(engine::GgufType::kF32, limits)),
+                 {"swiglu_clamp_exp", "differs"});
+}
+
+TEST_CASE(
+    "DeepSeek-V4 in GGUF: a missing, misshaped, mistyped or unknown tensor is named; a block counted but not held is a "
+    "layer") {
+  const std::string whole = golden("model.gguf", "families/deepseek_v4");
+  const auto gguf = engine::read_gguf(std::as_bytes(std::span(whole)), "model.gguf");
+  REQUIRE(gguf);
+  const auto error_of_file = [&](const engine::GgufFile& file) {
+    const auto family = engine::family_from_gguf(file);
+    return family ? std::string() : family.error().message;
+  };
+  CHECK(error_of_file(*gguf) == "");
+  for (const auto& [name, tensor] : gguf->tensors) {
+    if (name.starts_with("blk.5.")) continue;  // for drafts, not read
+    CAPTURE(name);
+    engine::GgufFile changed = *gguf;
+    changed.tensors.erase(name);
+    check_mentions(error_of_file(changed), {name, "missing"});
+    changed = *gguf;
+    changed.tensors[name].view.shape[0] += 1;
+    check_mentions(error_of_file(changed), {name, "shape", base::cat("byte ", tensor.file_offset)});
+  }
+  engine::GgufFile changed = *gguf;
+  changed.tensors["blk.0.attn_q_a.bias"] = changed.tensors["blk.0.attn_norm.weight"];
+  check_mentions(error_of_file(changed), {"blk.0.attn_q_a.bias", "not part of"});
+  changed = *gguf;
+  changed.tensors["blk.1.hc_attn_fn.weight"].view.type = engine::DType::kQ8_0;
+  check_mentions(error_of_file(changed), {"blk.1.hc_attn_fn.weight", "Q8_0"});
+  changed = *gguf;
+  changed.tensors["blk.0.ffn_gate_tid2eid.weight"].view.type = engine::DType::kF32;
+  check_mentions(error_of_file(changed), {"blk.0.ffn_gate_tid2eid.weight", "F32", "I32"});
+  std::string outside = whole;  // an expert that is not there, in the table
+  const int32_t nine = 8;
+  std::memcpy(outside.data() + changed.tensors["blk.1.ffn_gate_tid2eid.weight"].file_offset + 8, &nine, 4);
+  const auto table = engine::read_gguf(std::as_bytes(std::span(outside)), "model.gguf");
+  REQUIRE(table);
+  check_mentions(error_of_file(*table), {"blk.1.ffn_gate_tid2eid.weight", "holds 8 at place 2"});
+
+  changed = *gguf;  // without a block for drafts, yet counted
+  changed.tensors.erase("blk.5.nextn.enorm.weight");
+  CHECK(error_of_file(changed) == "");
+  changed.metadata.insert_or_assign("deepseek4.block_count", engine::GgufEntry{engine::GgufValue(uint64_t{5}), 1});
+  CHECK(error_of_file(changed) == "");
 }

@@ -71,7 +71,7 @@ TEST_CASE("families: logits, greedy text, chunks and rewinding are exact in ever
 
 TEST_CASE("families: a GGUF file with llama.cpp's names gives the same logits") {
   ThreadPool pool(2);
-  for (const char* name : {"deepseek_v3", "llama", "qwen3_moe_sparse", "gpt_oss_limit_7"}) {
+  for (const char* name : {"deepseek_v3", "deepseek_v4", "llama", "qwen3_moe_sparse", "gpt_oss_limit_7"}) {
     CAPTURE(std::string(name));
     const TinyModel tiny = read_model(name, Container::kGguf);
     check_model(*tiny.family->make_reference(), tiny);

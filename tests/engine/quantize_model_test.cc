@@ -4,11 +4,13 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 
+#include "engine/families/deepseek_v4/write_gguf.h"
 #include "engine/formats/dequantize.h"
 #include "engine/formats/quantize_rows.h"
 #include "engine/kernels/matmul.h"
@@ -67,7 +69,7 @@ std::vector<float> logits_after(const TinyModel& tiny, DType type, const fs::pat
   REQUIRE_MESSAGE(content, content.error().message);
   for (GgufTensor& tensor : content->tensors) {
     const bool fits = tensor.n_in() % traits(type).block_values == 0;
-    tensor.type = tensor.exact ? DType::kF32 : fits ? type : DType::kF16;
+    tensor.type = tensor.exact ? tensor.exact_type() : fits ? type : DType::kF16;
   }
   ThreadPool pool(2);
   GgufWriteOptions options;
@@ -147,10 +149,10 @@ TEST_CASE("every family written as F32 gives its own logits again, and near ones
     const char* name;
     bool same_order;  // else sums run in another order: rows of heads were moved
   };
-  for (const Case& c :
-       {Case{"deepseek_v3", false}, Case{"deepseek_v3_fp8", false}, Case{"llama", false}, Case{"llama_biased", false},
-        Case{"mistral", false}, Case{"qwen3", true}, Case{"qwen3_fp8", true}, Case{"qwen3_moe_sparse", true},
-        Case{"gpt_oss_limit_7", true}, Case{"gpt_oss_mxfp4", true}}) {
+  for (const Case& c : {Case{"deepseek_v3", false}, Case{"deepseek_v3_fp8", false}, Case{"deepseek_v4", true},
+                        Case{"deepseek_v4_renamed", true}, Case{"llama", false}, Case{"llama_biased", false},
+                        Case{"mistral", false}, Case{"qwen3", true}, Case{"qwen3_fp8", true},
+                        Case{"qwen3_moe_sparse", true}, Case{"gpt_oss_limit_7", true}, Case{"gpt_oss_mxfp4", true}}) {
     CAPTURE(std::string(c.name));
     const TinyModel tiny = read_model(c.name);
     const std::vector<float> want = reference_logits(*tiny.family, tiny);
@@ -167,7 +169,7 @@ TEST_CASE("every family written as F32 gives its own logits again, and near ones
 
 TEST_CASE("a GGUF file written from a GGUF file holds the same weights") {
   const TemporaryFolder folder;
-  for (const char* name : {"deepseek_v3", "llama", "qwen3_moe_sparse", "gpt_oss_limit_7"}) {
+  for (const char* name : {"deepseek_v3", "deepseek_v4", "llama", "qwen3_moe_sparse", "gpt_oss_limit_7"}) {
     CAPTURE(std::string(name));
     const TinyModel tiny = read_model(name, Container::kGguf);
     CHECK(relative_error(logits_after(tiny, DType::kF32, folder.path / "again.gguf"),
@@ -175,7 +177,57 @@ TEST_CASE("a GGUF file written from a GGUF file holds the same weights") {
   }
 }
 
+TEST_CASE("DeepSeek-V4 in GGUF: 8-bit weights and MXFP4 experts stay near the checkpoint's logits") {
+  const TemporaryFolder folder;
+  const TinyModel tiny = read_model("deepseek_v4");
+  const std::vector<float> want = reference_logits(*tiny.family, tiny);
+  const auto row = [&](const std::vector<float>& all, size_t t) {
+    return std::span(all).subspan(t * static_cast<size_t>(tiny.n_vocab), static_cast<size_t>(tiny.n_vocab));
+  };
+  struct Bound {
+    const char* type;
+    double median;  // of the tokens' relative errors: where a router turns, some are far off
+  };
+  for (const Bound& b : {Bound{"Q8_0", 0.03}, Bound{"MXFP4", 0.1}}) {
+    CAPTURE(std::string(b.type));
+    const fs::path out = folder.path / (std::string(b.type) + ".gguf");
+    QuantizeOptions options;
+    options.type = b.type;
+    const auto report =
+        quantize_model(fs::path(GRAFT_SOURCE_DIR) / "tests/data/engine/families/deepseek_v4", out, options);
+    REQUIRE_MESSAGE(report, report.error().message);
+    CHECK(report->tensors_by_type.at("I32") == 2);
+    const auto package = load_model_package(out);
+    REQUIRE_MESSAGE(package, package.error().message);
+    const auto type_of = [&](const char* tensor) { return package->tensors.at(tensor).view.type; };
+    CHECK(traits(type_of("blk.2.ffn_gate_exps.weight")).name == b.type);
+    CHECK(type_of("blk.2.attn_q_a.weight") == DType::kQ8_0);
+    CHECK(type_of("blk.1.indexer.proj.weight") == DType::kBF16);
+    CHECK(type_of("blk.1.attn_compressor_kv.weight") == DType::kBF16);
+    CHECK(type_of("blk.1.hc_attn_fn.weight") == DType::kF32);
+    const std::vector<float> got = reference_logits(*package->family, tiny);
+    std::vector<double> errors;
+    for (size_t t = 0; t < tiny.tokens.size(); ++t) errors.push_back(relative_error(row(got, t), row(want, t)));
+    std::sort(errors.begin(), errors.end());
+    CHECK(errors[errors.size() / 2] <= b.median);
+    CHECK(errors.front() > 0.0);
+  }
+}
+
 TEST_CASE("to_gguf: what GGUF cannot say is refused") {
+  DeepseekV4Config v4;
+  v4.n_layers = 2;
+  v4.kinds = {V4LayerKind::kSparse, V4LayerKind::kHeavy};
+  v4.by_token = {false, true};
+  const auto refusal = [&] {
+    const auto content = deepseek_v4_to_gguf(v4, {});
+    return content ? std::string() : content.error().message;
+  };
+  CHECK(refusal().find("by the token's id") != std::string::npos);
+  v4.by_token = {true, false};
+  CHECK(refusal() == "");
+  v4.sparse_ratio = 8;
+  CHECK(refusal().find("8 tokens") != std::string::npos);
   for (const auto& [name, part] : {std::pair{"qwen2", "window"}, std::pair{"qwen3_moe", "experts"},
                                    std::pair{"gpt_oss", "limit"}, std::pair{"deepseek_v32", "indexer"}}) {
     const auto content = read_model(name).family->to_gguf();

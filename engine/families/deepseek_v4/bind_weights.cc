@@ -39,63 +39,150 @@ constexpr std::pair<std::string_view, std::string_view> kParts[] = {
     {".shared_experts.up_proj.", ".shared_experts.w3."},
 };
 
-V4Connection bind_connection(TensorBinder& b, const DeepseekV4Config& c, const std::string& prefix, bool head) {
+// From the published names, behind "layers.N.", to llama.cpp's behind "blk.N.". Stacked experts have none published.
+constexpr std::pair<std::string_view, std::string_view> kGguf[] = {
+    {"hc_attn_fn", "hc_attn_fn.weight"},
+    {"hc_attn_base", "hc_attn_base.weight"},
+    {"hc_attn_scale", "hc_attn_scale.weight"},
+    {"hc_ffn_fn", "hc_ffn_fn.weight"},
+    {"hc_ffn_base", "hc_ffn_base.weight"},
+    {"hc_ffn_scale", "hc_ffn_scale.weight"},
+    {"attn_norm.weight", "attn_norm.weight"},
+    {"attn.wq_a.weight", "attn_q_a.weight"},
+    {"attn.q_norm.weight", "attn_q_a_norm.weight"},
+    {"attn.wq_b.weight", "attn_q_b.weight"},
+    {"attn.wkv.weight", "attn_kv.weight"},
+    {"attn.kv_norm.weight", "attn_kv_a_norm.weight"},
+    {"attn.attn_sink", "attn_sinks.weight"},
+    {"attn.wo_a.weight", "attn_output_a.weight"},
+    {"attn.wo_b.weight", "attn_output_b.weight"},
+    {"attn.compressor.wkv.weight", "attn_compressor_kv.weight"},
+    {"attn.compressor.wgate.weight", "attn_compressor_gate.weight"},
+    {"attn.compressor.ape", "attn_compressor_ape.weight"},
+    {"attn.compressor.norm.weight", "attn_compressor_norm.weight"},
+    {"attn.indexer.wq_b.weight", "indexer.attn_q_b.weight"},
+    {"attn.indexer.weights_proj.weight", "indexer.proj.weight"},
+    {"attn.indexer.compressor.wkv.weight", "indexer_compressor_kv.weight"},
+    {"attn.indexer.compressor.wgate.weight", "indexer_compressor_gate.weight"},
+    {"attn.indexer.compressor.ape", "indexer_compressor_ape.weight"},
+    {"attn.indexer.compressor.norm.weight", "indexer_compressor_norm.weight"},
+    {"ffn_norm.weight", "ffn_norm.weight"},
+    {"ffn.gate.weight", "ffn_gate_inp.weight"},
+    {"ffn.gate.tid2eid", "ffn_gate_tid2eid.weight"},
+    {"ffn.gate.bias", "exp_probs_b.bias"},
+    {"ffn.shared_experts.w1.weight", "ffn_gate_shexp.weight"},
+    {"ffn.shared_experts.w2.weight", "ffn_down_shexp.weight"},
+    {"ffn.shared_experts.w3.weight", "ffn_up_shexp.weight"},
+};
+
+// Takes tensors by their published names out of either container.
+class Tensors {
+ public:
+  Tensors(const TensorTable& tensors, bool gguf) : b(tensors, "DeepSeek-V4"), gguf_(gguf) {}
+
+  // Names that follow begin so.
+  void enter_layer(int layer) { prefix_ = base::cat(gguf_ ? "blk." : "layers.", layer, "."); }
+  std::string name(const std::string& published) const {
+    if (!gguf_) return prefix_ + published;
+    for (const auto& [theirs, ours] : kGguf)
+      if (theirs == published) return base::cat(prefix_, ours);
+    return prefix_ + published;
+  }
+  TensorView matrix(const std::string& published, std::initializer_list<int64_t> shape) {
+    return b.matrix(name(published), shape);
+  }
+  TensorView norm(const std::string& published, std::initializer_list<int64_t> shape) {
+    return b.norm(name(published), shape);
+  }
+
+  TensorBinder b;
+
+ private:
+  const bool gguf_;
+  std::string prefix_;
+};
+
+// `names`: of mix, base and scale.
+V4Connection bind_connection(Tensors& t, const DeepseekV4Config& c, const std::string (&names)[3], bool head) {
   const int64_t s = c.n_streams, rows = head ? s : (2 + s) * s;
-  return {b.norm(prefix + "fn", {rows, s * c.hidden_size}), b.norm(prefix + "base", rows),
-          b.norm(prefix + "scale", head ? 1 : 3)};
+  return {t.norm(names[0], {rows, s * c.hidden_size}), t.norm(names[1], {rows}), t.norm(names[2], {head ? 1 : 3})};
 }
 
-V4Compressor bind_compressor(TensorBinder& b, const DeepseekV4Config& c, const std::string& prefix, int layer,
+V4Compressor bind_compressor(Tensors& t, const DeepseekV4Config& c, const std::string& prefix, int layer,
                              int64_t width) {
   const int64_t all = (c.sparse(layer) ? 2 : 1) * width;
-  return {b.matrix(prefix + "wkv.weight", {all, c.hidden_size}),
-          b.matrix(prefix + "wgate.weight", {all, c.hidden_size}), b.norm(prefix + "ape", {c.ratio(layer), all}),
-          b.norm(prefix + "norm.weight", width)};
+  return {t.matrix(prefix + "wkv.weight", {all, c.hidden_size}),
+          t.matrix(prefix + "wgate.weight", {all, c.hidden_size}), t.norm(prefix + "ape", {c.ratio(layer), all}),
+          t.norm(prefix + "norm.weight", {width})};
 }
 
-void bind_attention(TensorBinder& b, const DeepseekV4Config& c, const std::string& a, int l, DeepseekV4Layer& layer) {
+void bind_attention(Tensors& t, const DeepseekV4Config& c, int l, DeepseekV4Layer& layer) {
   const int64_t d = c.hidden_size, heads = int64_t{c.n_heads} * c.head_dim;
-  layer.q_a = b.matrix(a + "wq_a.weight", {c.q_lora_rank, d});
-  layer.q_a_norm = b.norm(a + "q_norm.weight", c.q_lora_rank);
-  layer.q_b = b.matrix(a + "wq_b.weight", {heads, c.q_lora_rank});
-  layer.kv = b.matrix(a + "wkv.weight", {c.head_dim, d});
-  layer.kv_norm = b.norm(a + "kv_norm.weight", c.head_dim);
-  layer.sinks = b.norm(a + "attn_sink", c.n_heads);
-  layer.o_a = b.matrix(a + "wo_a.weight", {int64_t{c.o_groups} * c.o_lora_rank, c.group_width()});
-  layer.o_b = b.matrix(a + "wo_b.weight", {d, int64_t{c.o_groups} * c.o_lora_rank});
-  if (c.ratio(l) != 0) layer.entries = bind_compressor(b, c, a + "compressor.", l, c.head_dim);
+  layer.q_a = t.matrix("attn.wq_a.weight", {c.q_lora_rank, d});
+  layer.q_a_norm = t.norm("attn.q_norm.weight", {c.q_lora_rank});
+  layer.q_b = t.matrix("attn.wq_b.weight", {heads, c.q_lora_rank});
+  layer.kv = t.matrix("attn.wkv.weight", {c.head_dim, d});
+  layer.kv_norm = t.norm("attn.kv_norm.weight", {c.head_dim});
+  layer.sinks = t.norm("attn.attn_sink", {c.n_heads});
+  layer.o_a = t.matrix("attn.wo_a.weight", {int64_t{c.o_groups} * c.o_lora_rank, c.group_width()});
+  layer.o_b = t.matrix("attn.wo_b.weight", {d, int64_t{c.o_groups} * c.o_lora_rank});
+  if (c.ratio(l) != 0) layer.entries = bind_compressor(t, c, "attn.compressor.", l, c.head_dim);
   if (!c.sparse(l)) return;
-  layer.index_q = b.matrix(a + "indexer.wq_b.weight", {int64_t{c.index_heads} * c.index_head_dim, c.q_lora_rank});
-  layer.index_weights = b.matrix(a + "indexer.weights_proj.weight", {c.index_heads, d});
-  layer.index_entries = bind_compressor(b, c, a + "indexer.compressor.", l, c.index_head_dim);
+  layer.index_q = t.matrix("attn.indexer.wq_b.weight", {int64_t{c.index_heads} * c.index_head_dim, c.q_lora_rank});
+  layer.index_weights = t.matrix("attn.indexer.weights_proj.weight", {c.index_heads, d});
+  layer.index_entries = bind_compressor(t, c, "attn.indexer.compressor.", l, c.index_head_dim);
 }
 
-void bind_feed_forward(TensorBinder& b, const DeepseekV4Config& c, const std::string& f, bool by_token,
-                       FeedForwardViews& ff) {
-  const int64_t d = c.hidden_size, width = c.expert_intermediate, n = c.n_experts, shared = c.n_shared_experts * width;
-  ff.router = b.matrix(f + "gate.weight", {n, d});
+// All but the routed experts.
+void bind_routing(Tensors& t, const DeepseekV4Config& c, bool by_token, FeedForwardViews& ff) {
+  const int64_t d = c.hidden_size, shared = c.n_shared_experts * int64_t{c.expert_intermediate};
+  ff.norm = t.norm("ffn_norm.weight", {d});
+  ff.router = t.matrix("ffn.gate.weight", {c.n_experts, d});
   if (by_token)
-    ff.experts_of = b.numbers(f + "gate.tid2eid", {c.n_vocab, c.n_experts_used}, c.n_experts);
+    ff.experts_of = t.b.numbers(t.name("ffn.gate.tid2eid"), {c.n_vocab, c.n_experts_used}, c.n_experts);
   else
-    ff.selection_bias = b.norm(f + "gate.bias", n);
-  if (shared > 0) {
-    ff.shared_gate = b.matrix(f + "shared_experts.w1.weight", {shared, d});
-    ff.shared_down = b.matrix(f + "shared_experts.w2.weight", {d, shared});
-    ff.shared_up = b.matrix(f + "shared_experts.w3.weight", {shared, d});
-  }
-  if (b.has(f + "experts.gate_up_proj")) {  // transformers' own: all experts in one, gate rows first
-    for (const TensorView& both : slices(b.matrix(f + "experts.gate_up_proj", {n, 2 * width, d}), c.n_experts)) {
+    ff.selection_bias = t.norm("ffn.gate.bias", {c.n_experts});
+  if (shared == 0) return;
+  ff.shared_gate = t.matrix("ffn.shared_experts.w1.weight", {shared, d});
+  ff.shared_down = t.matrix("ffn.shared_experts.w2.weight", {d, shared});
+  ff.shared_up = t.matrix("ffn.shared_experts.w3.weight", {shared, d});
+}
+
+void bind_hf_experts(Tensors& t, const DeepseekV4Config& c, FeedForwardViews& ff) {
+  const int64_t d = c.hidden_size, width = c.expert_intermediate, n = c.n_experts;
+  if (t.b.has(t.name("ffn.experts.gate_up_proj"))) {  // transformers' own: all experts in one, gate rows first
+    for (const TensorView& both : slices(t.matrix("ffn.experts.gate_up_proj", {n, 2 * width, d}), c.n_experts)) {
       ff.expert_gate.push_back(rows_of(both, 0, width));
       ff.expert_up.push_back(rows_of(both, width, width));
     }
-    ff.expert_down = slices(b.matrix(f + "experts.down_proj", {n, d, width}), c.n_experts);
+    ff.expert_down = slices(t.matrix("ffn.experts.down_proj", {n, d, width}), c.n_experts);
     return;
   }
   for (int e = 0; e < c.n_experts; ++e) {
-    const std::string expert = base::cat(f, "experts.", e, ".");
-    ff.expert_gate.push_back(b.matrix(expert + "w1.weight", {width, d}));
-    ff.expert_down.push_back(b.matrix(expert + "w2.weight", {d, width}));
-    ff.expert_up.push_back(b.matrix(expert + "w3.weight", {width, d}));
+    const std::string expert = base::cat("ffn.experts.", e, ".");
+    ff.expert_gate.push_back(t.matrix(expert + "w1.weight", {width, d}));
+    ff.expert_down.push_back(t.matrix(expert + "w2.weight", {d, width}));
+    ff.expert_up.push_back(t.matrix(expert + "w3.weight", {width, d}));
+  }
+}
+
+void bind_gguf_experts(Tensors& t, const DeepseekV4Config& c, FeedForwardViews& ff) {
+  const int64_t d = c.hidden_size, width = c.expert_intermediate, n = c.n_experts;
+  ff.expert_gate = slices(t.matrix("ffn_gate_exps.weight", {n, width, d}), c.n_experts);
+  ff.expert_up = slices(t.matrix("ffn_up_exps.weight", {n, width, d}), c.n_experts);
+  ff.expert_down = slices(t.matrix("ffn_down_exps.weight", {n, d, width}), c.n_experts);
+}
+
+void bind_layers(Tensors& t, const DeepseekV4Config& c, bool gguf, DeepseekV4Weights& weights) {
+  for (int l = 0; l < c.n_layers; ++l) {
+    DeepseekV4Layer& layer = weights.layers.emplace_back();
+    t.enter_layer(l);
+    layer.attn_connection = bind_connection(t, c, {"hc_attn_fn", "hc_attn_base", "hc_attn_scale"}, false);
+    layer.ff_connection = bind_connection(t, c, {"hc_ffn_fn", "hc_ffn_base", "hc_ffn_scale"}, false);
+    layer.attn_norm = t.norm("attn_norm.weight", {c.hidden_size});
+    bind_attention(t, c, l, layer);
+    bind_routing(t, c, c.by_token[static_cast<size_t>(l)], layer.ff);
+    gguf ? bind_gguf_experts(t, c, layer.ff) : bind_hf_experts(t, c, layer.ff);
   }
 }
 
@@ -118,24 +205,30 @@ base::Result<DeepseekV4Weights> deepseek_v4_weights_from_hf(const DeepseekV4Conf
       return base::corrupt(base::cat(stored.file, ": tensor ", shown_name(name), " at byte ", stored.file_offset,
                                      " is there once more, as ", shown_name(place->first),
                                      " or under another of its names"));
-  TensorBinder b(published, "DeepSeek-V4");
+  Tensors t(published, false);
   DeepseekV4Weights weights;
-  weights.embedding = b.matrix("embed.weight", {c.n_vocab, c.hidden_size});
-  weights.norm = b.norm("norm.weight", c.hidden_size);
-  weights.head = b.matrix("head.weight", {c.n_vocab, c.hidden_size});
-  weights.head_connection = bind_connection(b, c, "hc_head_", true);
-  b.ignore_from("mtp.");  // blocks that make drafts
-  for (int l = 0; l < c.n_layers; ++l) {
-    DeepseekV4Layer& layer = weights.layers.emplace_back();
-    const std::string p = base::cat("layers.", l, ".");
-    layer.attn_connection = bind_connection(b, c, p + "hc_attn_", false);
-    layer.ff_connection = bind_connection(b, c, p + "hc_ffn_", false);
-    layer.attn_norm = b.norm(p + "attn_norm.weight", c.hidden_size);
-    layer.ff.norm = b.norm(p + "ffn_norm.weight", c.hidden_size);
-    bind_attention(b, c, p + "attn.", l, layer);
-    bind_feed_forward(b, c, p + "ffn.", c.by_token[static_cast<size_t>(l)], layer.ff);
-  }
-  if (auto error = b.finish()) return *std::move(error);
+  weights.embedding = t.matrix("embed.weight", {c.n_vocab, c.hidden_size});
+  weights.norm = t.norm("norm.weight", {c.hidden_size});
+  weights.head = t.matrix("head.weight", {c.n_vocab, c.hidden_size});
+  weights.head_connection = bind_connection(t, c, {"hc_head_fn", "hc_head_base", "hc_head_scale"}, true);
+  t.b.ignore_from("mtp.");  // blocks that make drafts
+  bind_layers(t, c, false, weights);
+  if (auto error = t.b.finish()) return *std::move(error);
+  return weights;
+}
+
+base::Result<DeepseekV4Weights> deepseek_v4_weights_from_gguf(const DeepseekV4Gguf& model, const TensorTable& tensors) {
+  const DeepseekV4Config& c = model.config;
+  Tensors t(tensors, true);
+  DeepseekV4Weights weights;
+  weights.embedding = t.matrix("token_embd.weight", {c.n_vocab, c.hidden_size});
+  weights.norm = t.norm("output_norm.weight", {c.hidden_size});
+  weights.head = t.matrix("output.weight", {c.n_vocab, c.hidden_size});
+  weights.head_connection =
+      bind_connection(t, c, {"output_hc_fn.weight", "output_hc_base.weight", "output_hc_scale.weight"}, true);
+  for (int block = c.n_layers; block < model.n_blocks; ++block) t.b.ignore_from(base::cat("blk.", block, "."));
+  bind_layers(t, c, true, weights);
+  if (auto error = t.b.finish()) return *std::move(error);
   return weights;
 }
 

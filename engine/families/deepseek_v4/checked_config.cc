@@ -7,6 +7,24 @@
 
 namespace engine {
 
+std::string set_kinds(const std::vector<int>& ratios, DeepseekV4Config& c) {
+  constexpr int kSparseRatio = 4;  // the number alone says which kind a layer is
+  c.kinds.clear();
+  int heavy = 0;
+  for (const int tokens : ratios) {
+    c.kinds.push_back(tokens == 0              ? V4LayerKind::kSliding
+                      : tokens == kSparseRatio ? V4LayerKind::kSparse
+                                               : V4LayerKind::kHeavy);
+    if (c.kinds.back() != V4LayerKind::kHeavy) continue;
+    if (heavy != 0 && heavy != tokens)
+      return base::cat("holds ", heavy, " and ", tokens, "; one number beside 0 and 4 is supported");
+    heavy = tokens;
+  }
+  c.sparse_ratio = kSparseRatio;
+  if (heavy != 0) c.heavy_ratio = heavy;
+  return {};
+}
+
 base::Status check_config(const DeepseekV4Config& c) {
   const auto bad = [](auto... parts) { return base::corrupt(base::cat("configuration: ", parts...)); };
   base::Status sizes = check_ints({

@@ -7,6 +7,7 @@
 #include "engine/families/deepseek_v4/cache.h"
 #include "engine/families/deepseek_v4/make_models.h"
 #include "engine/families/deepseek_v4/read_config.h"
+#include "engine/families/deepseek_v4/write_gguf.h"
 #include "engine/families/describe_shape.h"
 #include "engine/kernels/matmul.h"
 #include "engine/load/weight_sizes.h"
@@ -74,6 +75,7 @@ class DeepseekV4Family : public Family {
     }
     return total;
   }
+  base::Result<GgufContent> to_gguf() const override { return deepseek_v4_to_gguf(config_, weights_); }
   base::Result<std::unique_ptr<Model>> make_accelerated(Accelerator&, const UploadOptions&) const override {
     return base::invalid("the CUDA backend does not have DeepSeek-V4 yet");
   }
@@ -92,6 +94,15 @@ base::Result<std::unique_ptr<const Family>> deepseek_v4_family_from_hf(const nlo
   auto weights = deepseek_v4_weights_from_hf(*config, tensors);
   if (!weights) return std::move(weights).error();
   return std::unique_ptr<const Family>(std::make_unique<DeepseekV4Family>(*std::move(config), *std::move(weights)));
+}
+
+base::Result<std::unique_ptr<const Family>> deepseek_v4_family_from_gguf(const GgufFile& gguf) {
+  auto model = deepseek_v4_from_gguf(gguf);
+  if (!model) return std::move(model).error();
+  auto weights = deepseek_v4_weights_from_gguf(*model, gguf.tensors);
+  if (!weights) return std::move(weights).error();
+  return std::unique_ptr<const Family>(
+      std::make_unique<DeepseekV4Family>(std::move(model->config), *std::move(weights)));
 }
 
 }  // namespace engine

@@ -8,5 +8,6 @@ namespace engine {
 
 base::Result<std::unique_ptr<const Family>> deepseek_v4_family_from_hf(const nlohmann::json& config,
                                                                        const TensorTable& tensors);
+base::Result<std::unique_ptr<const Family>> deepseek_v4_family_from_gguf(const GgufFile& gguf);
 
 }  // namespace engine

@@ -17,8 +17,6 @@ namespace {
 
 using base::Json;
 
-constexpr int kSparseRatio = 4;  // in compress_ratios the number alone says which kind a layer is
-
 void refuse_unsupported(ConfigMembers& m, const Json& config) {
   if (const std::string act = m.text("hidden_act", "silu"); act != "silu")
     m.refuse("hidden_act", base::cat("is \"", act, "\"; only \"silu\" is supported"));
@@ -63,23 +61,14 @@ void read_kinds(ConfigMembers& m, const Json& config, DeepseekV4Config& c) {
   }
   if (!m.has("compress_ratios")) return m.fail("compress_ratios", "is missing, and so is \"layer_types\"");
   const Json* list = list_of_layers(m, config, "compress_ratios", c.n_layers, true);
-  int heavy = 0;
+  std::vector<int> ratios;
   for (int l = 0; list && l < c.n_layers; ++l) {
     const Json& ratio = (*list)[static_cast<size_t>(l)];
     if (!ratio.is_number_unsigned() || ratio.get<uint64_t>() > static_cast<uint64_t>(kMaxContext))
       return m.fail("compress_ratios", "must hold whole numbers");
-    const int tokens = ratio.get<int>();
-    c.kinds.push_back(tokens == 0              ? V4LayerKind::kSliding
-                      : tokens == kSparseRatio ? V4LayerKind::kSparse
-                                               : V4LayerKind::kHeavy);
-    if (c.kinds.back() != V4LayerKind::kHeavy) continue;
-    if (heavy != 0 && heavy != tokens)
-      return m.refuse("compress_ratios",
-                      base::cat("holds ", heavy, " and ", tokens, "; one number beside 0 and 4 is supported"));
-    heavy = tokens;
+    ratios.push_back(ratio.get<int>());
   }
-  c.sparse_ratio = kSparseRatio;
-  if (heavy != 0) c.heavy_ratio = heavy;
+  if (const std::string problem = set_kinds(ratios, c); !problem.empty()) m.refuse("compress_ratios", problem);
 }
 
 void read_routing(ConfigMembers& m, const Json& config, DeepseekV4Config& c) {

@@ -146,6 +146,100 @@ GGUF_NAMES = {
     "mlp.shared_experts.up_proj": "ffn_up_shexp", "mlp.shared_experts.down_proj": "ffn_down_shexp"}
 
 
+V4_GGUF_NAMES = {  # of a layer; longer names first where one begins with another
+    "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm", "self_attn.sinks": "attn_sinks.weight",
+    "self_attn.q_a_proj": "attn_q_a", "self_attn.q_a_norm": "attn_q_a_norm", "self_attn.q_b_proj": "attn_q_b",
+    "self_attn.kv_proj": "attn_kv", "self_attn.kv_norm": "attn_kv_a_norm", "self_attn.o_a_proj": "attn_output_a",
+    "self_attn.o_b_proj": "attn_output_b", "self_attn.compressor.indexer.q_b_proj": "indexer.attn_q_b",
+    "self_attn.compressor.indexer.scorer.weights_proj": "indexer.proj", "mlp.gate": "ffn_gate_inp",
+    "mlp.gate.tid2eid": "ffn_gate_tid2eid.weight", "mlp.gate.e_score_correction_bias": "exp_probs_b.bias",
+    "mlp.shared_experts.gate_proj": "ffn_gate_shexp", "mlp.shared_experts.up_proj": "ffn_up_shexp",
+    "mlp.shared_experts.down_proj": "ffn_down_shexp",
+    **{f"{half}_hc.{part}": f"hc_{half}_{part}.weight" for half in ("attn", "ffn") for part in ("fn", "base", "scale")},
+    **{f"self_attn.compressor.{theirs}{part}": f"{ours}_compressor_{name}"
+       for theirs, ours in (("", "attn"), ("indexer.", "indexer"))
+       for part, name in (("kv_proj", "kv"), ("gate_proj", "gate"), ("position_bias", "ape.weight"), ("kv_norm", "norm"))}}
+
+
+def v4_gguf_tensors(config, state):
+    """By llama.cpp's names; with a block for drafts, not read."""
+    out = {"token_embd.weight": state["model.embed_tokens.weight"], "output_norm.weight": state["model.norm.weight"],
+           "output.weight": state["lm_head.weight"]}
+    out.update({f"output_hc_{part}.weight": state[f"model.hc_head.hc_{part}"] for part in ("fn", "base", "scale")})
+    for name, value in state.items():
+        if not name.startswith("model.layers."):
+            continue
+        layer, rest = name.removeprefix("model.layers.").split(".", 1)
+        if rest == "mlp.experts.gate_up_proj":
+            half = value.shape[1] // 2
+            out[f"blk.{layer}.ffn_gate_exps.weight"] = np.ascontiguousarray(value[:, :half])
+            out[f"blk.{layer}.ffn_up_exps.weight"] = np.ascontiguousarray(value[:, half:])
+            continue
+        if rest == "mlp.experts.down_proj":
+            out[f"blk.{layer}.ffn_down_exps.weight"] = value
+            continue
+        theirs = max((t for t in V4_GGUF_NAMES if rest == t or rest.startswith(t + ".")), key=len)
+        out[f"blk.{layer}." + V4_GGUF_NAMES[theirs] + rest[len(theirs):]] = value
+    out[f"blk.{config.num_hidden_layers}.nextn.enorm.weight"] = np.ones(config.hidden_size, np.float32)
+    return out
+
+
+def add_v4_keys(w, config):
+    """What write_gguf leaves out, by llama.cpp's keys."""
+    def put(key, value):
+        {bool: w.add_bool, int: w.add_uint32, float: w.add_float32, str: w.add_string, list: w.add_array}[type(value)](
+            "deepseek4." + key, value)
+    kinds = {SLIDING: 0, SPARSE: config.compress_rates[SPARSE], HEAVY: config.compress_rates[HEAVY]}
+    rope = config.rope_parameters["compress"]
+    for key, value in {
+            "vocab_size": config.vocab_size, "nextn_predict_layers": 1, "attention.key_length": config.head_dim,
+            "attention.value_length": config.head_dim, "attention.q_lora_rank": config.q_lora_rank,
+            "attention.output_group_count": config.o_groups, "attention.output_lora_rank": config.o_lora_rank,
+            "attention.sliding_window": config.sliding_window, "attention.indexer.head_count": config.index_n_heads,
+            "attention.indexer.key_length": config.index_head_dim, "attention.indexer.top_k": config.index_topk,
+            "attention.compress_ratios": [kinds[k] for k in config.layer_types] + [0],
+            "attention.compress_rope_freq_base": rope["rope_theta"],
+            "rope.dimension_count": int(config.head_dim * rope["partial_rotary_factor"]),
+            "rope.scaling.type": "yarn", "rope.scaling.factor": rope["factor"],
+            "rope.scaling.original_context_length": rope["original_max_position_embeddings"],
+            "rope.scaling.yarn_beta_fast": rope["beta_fast"], "rope.scaling.yarn_beta_slow": rope["beta_slow"],
+            "hyper_connection.count": config.hc_mult, "hyper_connection.sinkhorn_iterations": config.hc_sinkhorn_iters,
+            "hyper_connection.epsilon": config.hc_eps, "expert_count": config.n_routed_experts,
+            "expert_used_count": config.num_experts_per_tok, "expert_shared_count": config.n_shared_experts,
+            "expert_feed_forward_length": config.moe_intermediate_size, "expert_weights_norm": True,
+            "expert_weights_scale": config.routed_scaling_factor, "expert_gating_func": 4,  # sqrtsoftplus
+            "hash_layer_count": config.mlp_layer_types.count("hash_moe"),
+            "swiglu_clamp_exp": [config.swiglu_limit] * (config.num_hidden_layers + 1)}.items():
+        put(key, value)
+
+
+def write_v4_gguf(path, name, config, state):
+    w = gguf.GGUFWriter(path, "deepseek4")
+    w.add_name(name)
+    w.add_block_count(config.num_hidden_layers + 1)
+    w.add_context_length(config.max_position_embeddings)
+    w.add_embedding_length(config.hidden_size)
+    w.add_head_count(config.num_attention_heads)
+    w.add_head_count_kv(1)
+    w.add_layer_norm_rms_eps(config.rms_norm_eps)
+    w.add_rope_freq_base(config.rope_parameters["main"]["rope_theta"])
+    add_v4_keys(w, config)
+    write_tensors(w, v4_gguf_tensors(config, state))
+
+
+def write_tensors(w, tensors):
+    for tensor, value in tensors.items():
+        if "tid2eid" in tensor:
+            w.add_tensor(tensor, value.astype(np.int32))
+            continue
+        kind = gguf.GGMLQuantizationType.F32 if value.ndim == 1 else gguf.GGMLQuantizationType.BF16
+        w.add_tensor(tensor, gguf.quants.quantize(value, kind), raw_dtype=kind)
+    w.write_header_to_file()
+    w.write_kv_data_to_file()
+    w.write_tensors_to_file()
+    w.close()
+
+
 def gguf_tensors(config, state):
     """By llama.cpp's names and layouts."""
     out = {"token_embd.weight": state["model.embed_tokens.weight"], "output_norm.weight": state["model.norm.weight"]}
@@ -228,13 +322,7 @@ def write_gguf(path, name, config, state):
         w.add_expert_feed_forward_length(getattr(config, "moe_intermediate_size", config.intermediate_size))
     if arch == "gpt-oss":
         w.add_sliding_window(config.sliding_window)
-    for tensor, value in tensors.items():
-        kind = gguf.GGMLQuantizationType.F32 if value.ndim == 1 else gguf.GGMLQuantizationType.BF16
-        w.add_tensor(tensor, gguf.quants.quantize(value, kind), raw_dtype=kind)
-    w.write_header_to_file()
-    w.write_kv_data_to_file()
-    w.write_tensors_to_file()
-    w.close()
+    write_tensors(w, tensors)
 
 
 def publish_v4(folder):
@@ -258,7 +346,7 @@ def publish_v4(folder):
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
-IN_GGUF = ("deepseek_v3", "llama", "qwen3_moe_sparse", "gpt_oss_limit_7")
+IN_GGUF = ("deepseek_v3", "deepseek_v4", "llama", "qwen3_moe_sparse", "gpt_oss_limit_7")
 
 
 def clear_model(name, config, tokens, change=lambda model: None):
@@ -297,7 +385,7 @@ def make(name):
     elif name == "deepseek_v4_renamed":
         safetensors.torch.save_file(model.state_dict(), folder / "model.safetensors", metadata=dict(format="pt"))
     if name in IN_GGUF:
-        write_gguf(folder / "model.gguf", name, config, state)
+        (write_v4_gguf if config.model_type == "deepseek_v4" else write_gguf)(folder / "model.gguf", name, config, state)
     (folder / "generation_config.json").unlink(missing_ok=True)
     for file in folder.glob("*.safetensors"):
         file.chmod(0o644)
