@@ -10,57 +10,14 @@ exact matches with a 95 % Wilson interval, precision among the surest third and 
 figure in the third, seconds a completion.
 """
 import argparse
-import collections
-import json
-import math
 import pathlib
-import random
-import subprocess
 import sys
 import time
 
-ENDINGS = {".py": "python", ".c": "c", ".h": "cpp", ".cc": "cpp", ".cpp": "cpp", ".hpp": "cpp", ".js": "javascript", ".ts": "typescript",
-           ".rs": "rust", ".go": "go", ".java": "java", ".sh": "bash"}
-NOT_CODE = ("#", "//", "/*", "*", '"""', ">>>", "...")
+from rest_of_line import complete, files_of, places
 
-
-def files_of(path):
-    if path.is_file():
-        return [(f["lang"], f["text"]) for f in map(json.loads, path.open())]
-    return [(ENDINGS[p.suffix], p.read_text()) for p in sorted(path.rglob("*")) if p.suffix in ENDINGS and p.is_file()]
-
-
-def places(files, count, seed):
-    """-> {language: [(prefix, rest of the line, suffix)]}, `count` each; comments, short and very long lines are left out."""
-    by_language = collections.defaultdict(list)
-    for language, text in files:
-        if len(text) < 200_000:
-            by_language[language].append(text)
-    chosen = {}
-    for language, texts in sorted(by_language.items()):
-        rng, found = random.Random(f"{seed} {language}"), []
-        for _ in range(200 * count):
-            if len(found) == count:
-                break
-            text = rng.choice(texts)
-            lines = text.split("\n")
-            at = rng.randrange(len(lines))
-            line = lines[at].rstrip()
-            code = line.strip()
-            if not 6 <= len(code) <= 90 or code.startswith(NOT_CODE) or sum(c.isalpha() for c in code) < 3:
-                continue
-            start = len(line) - len(line.lstrip())
-            cut = rng.randint(start + 1, len(line) - 2)
-            before = "\n".join(lines[:at] + [line[:cut]])
-            found.append((before, line[cut:], "\n" + "\n".join(lines[at + 1:])))
-        chosen[language] = found
-    return chosen
-
-
-def wilson(hits, n, z=1.96):
-    p, d = hits / n, 1 + z * z / n
-    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-    return (p + z * z / (2 * n) - half) / d, (p + z * z / (2 * n) + half) / d
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "models" / "eval"))
+from intervals import wilson
 
 
 def main():
@@ -78,16 +35,12 @@ def main():
     for language, found in places(files_of(args.path), args.count, args.seed).items():
         if not found:
             continue
-        lines = [json.dumps({"id": i, "prefix": p, "suffix": s, "language": language, "stop": ["\n"]}) for i, (p, _, s) in enumerate(found)]
         start = time.monotonic()
-        done = subprocess.run(command, input="\n".join(lines) + "\n", capture_output=True, text=True, check=True)
+        answers = complete(command, found, language)
         seconds = (time.monotonic() - start) / len(found)
-        rows = []
-        for answer, (prefix, rest, _) in zip(map(json.loads, done.stdout.splitlines()), found):
-            best = answer["completions"][0] if answer.get("completions") else {"text": "", "logprob": -99.0, "tokens": 1}
-            rows.append((best["logprob"] / math.sqrt(max(1, best["tokens"])), best["text"].rstrip() == rest))
-            if len(rows) <= args.show:
-                print(f"{prefix.splitlines()[-1]}[{best['text']}] wanted [{rest}] {rows[-1]}", file=sys.stderr)
+        for (prefix, rest, _), answer in list(zip(found, answers))[: args.show]:
+            print(f"{prefix.splitlines()[-1]}[{answer[2]}] wanted [{rest}] {answer[:2]}", file=sys.stderr)
+        rows = [answer[:2] for answer in answers]
         everything += rows
         report(language, rows, seconds)
     report("all", everything, float("nan"))

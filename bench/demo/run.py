@@ -13,14 +13,11 @@ work tree that graft was given is unchanged, byte for byte. Exit code 0 when the
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import os
 import platform
 import shutil
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -34,11 +31,11 @@ from collection import (
     Bug,
     apply_patch,
     copy_program,
-    environment,
     git,
     load_bugs,
     run_shell,
 )
+from proof import run_graft, snapshot
 
 BUILD_SECONDS = 600
 VERIFY_SECONDS = 300
@@ -75,21 +72,6 @@ def find_graft() -> Path | None:
     return Path(found) if found else None
 
 
-def snapshot(folder: Path) -> dict[str, str]:
-    """Every file with its mode and content, .git included: graft may change none of it."""
-    states = {}
-    for path in sorted(folder.rglob("*")):
-        info = path.lstat()
-        if path.is_symlink():
-            content = os.readlink(path)
-        elif path.is_file():
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
-        else:
-            content = "folder"
-        states[str(path.relative_to(folder))] = f"{info.st_mode:o} {content}"
-    return states
-
-
 def make_scratch(folder: Path, template: Path, bug: Bug, with_git: bool) -> None:
     """The program with the bug in it. The history, where there is one, knows only that state."""
     shutil.copytree(template, folder)  # keeps file times, so that the template's objects stay valid
@@ -108,26 +90,6 @@ def make_scratch(folder: Path, template: Path, bug: Bug, with_git: bool) -> None
         result = git(folder, *arguments)
         if result.returncode != 0:
             sys.exit(f"git {arguments[0]} failed in {folder}: {result.stderr.strip()}")
-
-
-def run_graft(command: list[str], limit: float) -> tuple[int | None, str, str]:
-    """Exit code (None: killed at the limit), stdout, stderr. Ctrl-C reaches graft as well."""
-    process = subprocess.Popen(
-        command,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        errors="replace",
-    )
-    try:
-        out, err = process.communicate(timeout=limit)
-        return process.returncode, out, err
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        out, err = process.communicate()
-        return None, out, err
 
 
 def judge(result: Result, bug: Bug, scratch: Path, template: Path, patch: str) -> None:

@@ -1,0 +1,404 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""models/eval: loaders, scorers and judges on small made-up sets in the published formats; no network, no graft."""
+
+import csv
+import gzip
+import io
+import json
+import math
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from array import array
+from contextlib import redirect_stderr
+from pathlib import Path
+
+EVAL = Path(__file__).resolve().parents[2] / "models" / "eval"
+sys.path.insert(0, str(EVAL))
+
+from measure import Figure, Item, Kit, Measure, Results, run_items  # noqa: E402  first: says where modules of other folders are
+
+import byte_model  # noqa: E402
+import compile_errors  # noqa: E402
+import completions  # noqa: E402
+import corruptions  # noqa: E402
+import infilling  # noqa: E402
+import intervals  # noqa: E402
+import mutants  # noqa: E402
+import overlap  # noqa: E402
+import repair_task  # noqa: E402
+import repairs  # noqa: E402
+import sets  # noqa: E402
+import table  # noqa: E402
+import trainer  # noqa: E402
+
+CLAMP = {
+    "task_id": "Python/7",
+    "prompt": 'def clamp(x, low, high):\n    """ Into the range.\n    >>> clamp(5, 0, 3)\n    3\n    """\n',
+    "declaration": "def clamp(x, low, high):\n",
+    "canonical_solution": "    if x < low:\n        return low\n    return min(x, high)\n",
+    "buggy_solution": "    if x < low:\n        return low\n    return max(x, high)\n",
+    "test": "def check(clamp):\n    assert clamp(5, 0, 3) == 3\n    assert clamp(-1, 0, 3) == 0\n    assert clamp(2, 0, 3) == 2\n\ncheck(clamp)\n",
+    "example_test": "def check(clamp):\n    assert clamp(5, 0, 3) == 3\ncheck(clamp)\n",
+    "entry_point": "clamp",
+    "bug_type": "function misuse",
+}
+
+
+class Scratch(unittest.TestCase):
+    def setUp(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="eval-test-"))
+        self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def kit(self, graft=None, **more):
+        scratch = self.folder / "scratch"
+        scratch.mkdir(exist_ok=True)
+        return Kit(graft or self.folder / "no-graft", self.folder / "sets", scratch, **more)
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+
+class Intervals(unittest.TestCase):
+    def test_wilson_has_the_published_values(self):
+        for hits, n, low, high in ((0, 10, 0.0, 0.278), (5, 10, 0.237, 0.763), (81, 263, 0.255, 0.366)):
+            got = intervals.wilson(hits, n)
+            self.assertAlmostEqual(got[0], low, 3)
+            self.assertAlmostEqual(got[1], high, 3)
+        self.assertEqual(intervals.wilson(0, 0), (0.0, 1.0))
+
+    def test_the_bootstrap_surrounds_the_ratio(self):
+        rng = random.Random(4)
+        parts = [(rng.gauss(2, 0.5) * n, n) for n in (rng.randrange(50, 150) for _ in range(60))]
+        ratio = sum(a for a, _ in parts) / sum(b for _, b in parts)
+        low, high = intervals.bootstrap_ratio(parts)
+        self.assertTrue(low < ratio < high)
+        self.assertTrue(0.1 < high - low < 0.5, (low, high))
+        self.assertEqual(intervals.bootstrap_ratio(parts), (low, high))
+        self.assertEqual(intervals.bootstrap_ratio([(4, 2), (2, 1)]), (2.0, 2.0))
+        self.assertTrue(math.isnan(intervals.bootstrap_ratio([(1, 1)])[0]))
+
+
+class ByteModel(unittest.TestCase):
+    def test_probabilities_of_the_next_byte_sum_to_one(self):
+        text = b"abab abba abab"
+        before = byte_model.text_bits(text)
+        total = sum(2 ** (before - byte_model.text_bits(text + bytes([b]))) for b in range(256))
+        self.assertAlmostEqual(total, 1.0, 9)
+
+    def test_it_learns_what_repeats(self):
+        self.assertAlmostEqual(byte_model.text_bits(b"x"), 8.0)
+        line = b"def one_of_many(argument):\n"
+        self.assertLess(byte_model.text_bits(line * 10), 1.5 * byte_model.text_bits(line))
+
+
+class Sets(Scratch):
+    def test_a_line_that_is_not_as_published_is_named(self):
+        path = self.write("x.jsonl", json.dumps(CLAMP) + "\n{\n")
+        with self.assertRaisesRegex(SystemExit, r"x\.jsonl:2: no JSON"):
+            sets.read_json_lines(path, sets.PACK_FIELDS)
+        path = self.write("y.jsonl", json.dumps({**CLAMP, "test": None}) + "\n")
+        with self.assertRaisesRegex(SystemExit, r"y\.jsonl:1: no text under test"):
+            sets.read_json_lines(path, sets.PACK_FIELDS)
+        with self.assertRaisesRegex(SystemExit, r":1: no text under"):
+            sets.read_json_lines(self.write("z.jsonl", "[1]\n"), sets.PACK_FIELDS)
+
+    def test_what_is_missing_is_said_with_how_to_get_it(self):
+        sentence = sets.INFILLING.missing(self.folder)[0]
+        self.assertIn("git clone https://github.com/openai/human-eval-infilling", sentence)
+        self.assertIn(str(self.folder), sentence)
+
+    def test_packed_lines_are_read(self):
+        path = self.folder / sets.INFILLING.probe
+        path.parent.mkdir(parents=True)
+        row = {"task_id": "SingleLineInfilling/HumanEval/7/L0", "entry_point": "f", "prompt": "é\n", "suffix": "", "canonical_solution": "x", "test": "t"}
+        path.write_bytes(gzip.compress((json.dumps(row) + "\n").encode()))
+        self.assertEqual(sets.infilling(self.folder), [row])
+        self.assertEqual(sets.INFILLING.missing(self.folder), [])
+
+
+class Doubling(Measure):
+    name = title = "doubling"
+
+    def __init__(self):
+        self.ran = []
+
+    def items(self, kit):
+        return [Item(str(i), i) for i in range(4)]
+
+    def run(self, kit, item):
+        self.ran.append(item.key)
+        return {"twice": 2 * item.thing}
+
+
+class Resuming(Scratch):
+    def run_quietly(self, measure, results, deadline=math.inf):
+        with redirect_stderr(io.StringIO()):
+            return run_items(self.kit(), measure, results, 2, deadline)
+
+    def test_a_run_goes_on_where_the_last_one_stopped(self):
+        path = self.folder / "results.jsonl"
+        Results(path, self.kit()).add("doubling", "1", {"twice": 2})
+        with path.open("a") as stream:
+            stream.write('{"measure": "doubling", "key": "2", "resu')  # stopped while writing
+        measure, results = Doubling(), Results(path, self.kit())
+        self.assertEqual(self.run_quietly(measure, results), {str(i): {"twice": 2 * i} for i in range(4)})
+        self.assertEqual(sorted(measure.ran), ["0", "2", "3"])
+        again = Doubling()
+        self.run_quietly(again, Results(path, self.kit()))
+        self.assertEqual(again.ran, [])
+
+    def test_results_of_another_program_are_refused(self):
+        path = self.folder / "results.jsonl"
+        Results(path, self.kit())
+        graft = self.write("graft", "other")
+        with self.assertRaisesRegex(SystemExit, "another graft"):
+            Results(path, self.kit(graft))
+        with self.assertRaisesRegex(SystemExit, "another budget"):
+            Results(path, self.kit(budget=3))
+
+    def test_no_item_begins_after_the_deadline(self):
+        measure = Doubling()
+        self.assertEqual(self.run_quietly(measure, Results(None, self.kit()), time.monotonic() - 1), {})
+        self.assertEqual(measure.ran, [])
+
+
+class Completions(unittest.TestCase):
+    def test_the_baseline_copies_after_the_longest_match(self):
+        prefix = "alpha = 1\nfirst(alpha, beta)\nother(alpha, gamma)\nfirst(al"
+        self.assertEqual(completions.copied(prefix, "\n"), "pha, beta)")
+        self.assertEqual(completions.copied("x\nsecond(", "\n) = second(delta)\n"), "delta)")
+        self.assertEqual(completions.copied("nothing alike", "\nzzz"), "")
+
+
+class Infilling(unittest.TestCase):
+    row = {"prompt": "def f(x):\n    a = x\n", "suffix": "    b = 2\n    return a", "entry_point": "f", "test": "def check(f):\n    assert f(3) == 6"}
+
+    def test_nearest_lines_come_first_and_once(self):
+        self.assertEqual(infilling.nearest_lines(self.row, 3), ["    a = x", "    b = 2", "def f(x):"])
+
+    def test_programs_are_put_together_as_the_set_means(self):
+        text = infilling.program(self.row, "    a *= 2", infilling.hidden_test(self.row))
+        exec(compile(text, "t", "exec"), {})
+        with self.assertRaises(AssertionError):
+            exec(compile(infilling.program(self.row, "", infilling.hidden_test(self.row)), "t", "exec"), {})
+
+    def test_what_passes_the_examples_first_is_shown(self):
+        self.assertEqual(infilling.first_verified(["a", "b", "c"], {"a": False, "b": True, "c": True}), "b")
+        self.assertIsNone(infilling.first_verified(["a"], {"a": False}))
+
+
+class JudgePrograms(Scratch):
+    def test_only_a_program_that_reaches_its_end_passes(self):
+        programs = ["x = 1", "assert False", "while True: pass", "import sys; sys.exit(0)", "import os; os._exit(0)", "def f(:", "print('noise')"]
+        path = self.write("programs.json", json.dumps(programs))
+        done = subprocess.run([sys.executable, EVAL / "judge_programs.py", path, "1"], capture_output=True, text=True, check=True)
+        self.assertEqual(json.loads(done.stdout), [True, False, False, False, False, False, True])
+
+
+class Corruptions(unittest.TestCase):
+    text = '"""Module (text)."""\nimport os\n\n\ndef join(parts, last):\n    # comment (here)\n    whole = [os.path.join(p, last) for p in parts]\n    return {"whole": whole}\n'
+
+    def test_one_line_of_code_changes(self):
+        rng, families = random.Random(2), set()
+        for _ in range(300):
+            corruption = corruptions.corrupt(self.text, "python", rng)
+            if corruption is None:
+                continue
+            families.add(corruption.family)
+            changed = [i for i, (a, b) in enumerate(zip(self.text.split("\n"), corruption.text.split("\n")), 1) if a != b]
+            self.assertEqual(changed, [corruption.line])
+            self.assertNotIn(corruption.line, (1, 6))  # text and comment
+        self.assertEqual(len(families), 7)
+
+    def test_includes_are_lost_in_c_alone(self):
+        text, rng = "#include <a.h>\n#include <b.h>\nint twice(int value) { return 2 * value; }\n", random.Random(1)
+        found = [c for c in (corruptions.corrupt(text, "c", rng) for _ in range(200)) if c and c.family == "drop include"]
+        self.assertEqual({c.text.count("#include") for c in found}, {1})
+        self.assertEqual({c.line for c in found}, {1, 2})
+
+
+class Mutants(Scratch):
+    source = CLAMP["prompt"] + CLAMP["canonical_solution"] + "\n\ndef other():\n    return 1 < 2\n"
+
+    def test_each_changes_the_function_alone(self):
+        found = mutants.mutants(self.source, "clamp", 100, 1)
+        self.assertGreaterEqual(len(found), 5)
+        self.assertEqual(len(set(found)), len(found))
+        for text in found:
+            self.assertIn("1 < 2", text)
+            self.assertIn("Into the range.", text)
+            compile(text, "mutant", "exec")
+        self.assertEqual(len(mutants.mutants(self.source, "clamp", 3, 1)), 3)
+        self.assertEqual(mutants.mutants(self.source, "absent", 3, 1), [])
+
+    @unittest.skipUnless(shutil.which("pytest"), "needs pytest")
+    def test_a_good_test_kills_what_a_poor_one_lets_live(self):
+        programs = self.write("programs.json", json.dumps([self.source, *mutants.mutants(self.source, "clamp", 100, 1)]))
+        survivors = {}
+        for name, body in (("good", CLAMP["test"]), ("poor", "assert clamp(2, 0, 3) == 2")):
+            test = self.write("test_solution.py", "from solution import clamp\n\n\ndef test_it():\n" + "\n".join("    " + line for line in body.splitlines()))
+            done = subprocess.run([sys.executable, EVAL / "judge_mutants.py", programs, test, "60"], capture_output=True, text=True, check=True)
+            passed = json.loads(done.stdout)
+            self.assertTrue(passed[0], name)
+            survivors[name] = sum(passed[1:])
+        self.assertLess(survivors["good"], survivors["poor"])
+
+
+# Answers as graft does: the patch and the status in answer.json beside it; "touch" also writes into the work tree.
+FAKE_GRAFT = """#!{python}
+import json, pathlib, sys
+answer = json.loads(pathlib.Path(__file__).with_name("answer.json").read_text())
+if answer.pop("touch", False):
+    pathlib.Path(sys.argv[sys.argv.index("-C") + 1], "left_behind").write_text("x")
+print(json.dumps(answer))
+sys.exit(0 if answer["status"] in ("verified", "already_passes") else 1)
+"""
+
+
+class Repair(Scratch):
+    def answer(self, **answer):
+        graft = self.write("graft", FAKE_GRAFT.format(python=sys.executable))
+        graft.chmod(0o755)
+        self.write("answer.json", json.dumps(answer))
+        return repair_task.repair(self.kit(graft), repairs.pack_task(CLAMP, "python"), True)
+
+    def patch(self, old, new, path="solution.py"):
+        text = repairs.pack_task(CLAMP, "python").broken[path].splitlines()
+        at = text.index(old)
+        after = [" " + line for line in text[at + 1 : at + 3]]
+        lines = [" " + text[at - 1], f"-{old}", f"+{new}", *after]
+        count = 2 + len(after)
+        return f"diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n@@ -{at},{count} +{at},{count} @@\n" + "\n".join(lines) + "\n"
+
+    def test_a_true_repair_counts(self):
+        patch = self.patch("    return max(x, high)", "    return min(x, high)")
+        result = self.answer(status="verified", patch=patch, checks=3, candidates=9, proposer="p")
+        self.assertEqual((result["fixed"], result["restored"], result["problems"]), (True, True, []))
+        other = self.patch("    return max(x, high)", "    return min(high, x)")
+        result = self.answer(status="verified", patch=other, checks=3)
+        self.assertEqual((result["fixed"], result["restored"]), (True, False))
+
+    def test_a_promise_that_does_not_hold_is_seen(self):
+        wrong = self.patch("    return max(x, high)", "    return high")
+        self.assertEqual(self.answer(status="verified", patch=wrong)["problems"], ["the check fails with the patch"])
+        tests = self.patch("    assert clamp(5, 0, 3) == 3", "    assert True", "test_solution.py")
+        self.assertEqual(self.answer(status="verified", patch=tests)["problems"], ["the patch edits the tests"])
+        self.assertIn("the patch does not apply", self.answer(status="verified", patch="nonsense")["problems"][0])
+        true = self.patch("    return max(x, high)", "    return min(x, high)")
+        self.assertEqual(self.answer(status="verified", patch=true, touch=True)["problems"], ["the work tree was changed"])
+        self.assertEqual(self.answer(status="verified", patch=true, checks=61)["problems"], ["61 checks are over the budget"])
+
+    def test_an_honest_no_is_no_problem(self):
+        result = self.answer(status="none", checks=60)
+        self.assertEqual((result["fixed"], result["problems"]), (False, []))
+        self.assertTrue(self.answer(status="already_passes")["unusable"])
+
+
+class Tasks(Scratch):
+    def test_a_correct_program_passes_and_another_is_left_out(self):
+        task = repairs.pack_task(CLAMP, "python")
+        self.assertEqual(repair_task.usable(task, self.folder), "")
+        never = repairs.pack_task({**CLAMP, "canonical_solution": CLAMP["buggy_solution"]}, "python")
+        self.assertIn("fails its check here", repair_task.usable(never, self.folder))
+
+    @unittest.skipUnless(shutil.which("node"), "needs node")
+    def test_javascript_fails_where_console_assert_would_print(self):
+        row = {**CLAMP, "prompt": "const clamp = (x, low, high) => {\n", "canonical_solution": "  return Math.max(low, Math.min(x, high))\n}\n",
+               "buggy_solution": "  return Math.max(low, x)\n}\n", "test": "console.assert(clamp(5, 0, 3) === 3)\n"}
+        task = repairs.pack_task(row, "js")
+        self.assertEqual(repair_task.usable(task, self.folder), "")
+        broken = repair_task.RepairTask("b", task.broken, {}, task.check)
+        self.assertIn("fails its check here", repair_task.usable(broken, self.folder))
+
+    def test_go_tests_need_no_module_from_elsewhere(self):
+        text = repairs.go_test({"test": "func TestX(t *testing.T) {\n    assert := assert.New(t)\n    assert.Equal(1, X())\n}\n"})
+        self.assertNotIn("testify", text)
+        self.assertIn("assert := equal{t}\n    assert.Equal(1, X())", text)
+
+    def test_quixbugs_gives_neither_the_corrected_program_nor_other_programs(self):
+        for path in ("python_programs/gcd.py", "python_programs/lis.py", "correct_python_programs/gcd.py", "correct_python_programs/lis.py",
+                     "python_testcases/test_gcd.py", "python_testcases/test_lis.py", "python_testcases/load_testdata.py", "conftest.py", "json_testcases/gcd.json"):
+            self.write(f"sets/quixbugs/{path}", f"# {path}\n")
+        self.assertEqual(sets.quixbugs_names(self.folder / "sets"), ["gcd", "lis"])
+        task = repairs.quixbugs_task(self.kit(), "gcd")
+        self.assertEqual(sorted(task.broken), ["conftest.py", "json_testcases/gcd.json", "python_programs/gcd.py", "python_testcases/load_testdata.py", "python_testcases/test_gcd.py"])
+        self.assertEqual(task.correct, {"python_programs/gcd.py": "# correct_python_programs/gcd.py\n"})
+
+    def test_figures_count_the_usable_and_name_the_rest(self):
+        fixed, missed = {"fixed": True, "restored": False, "checks": 4, "seconds": 2.0}, {"fixed": False, "restored": False, "checks": 60, "seconds": 9.0}
+        results = {"a model": fixed, "a no-model": missed, "b model": missed, "b no-model": missed, "c model": {"unusable": "no compiler"}}
+        passes, published = repairs.QuixBugs().figures(self.kit(), results)
+        self.assertEqual((passes.n, passes.value, passes.baseline_value), (2, 0.5, 0.0))
+        self.assertEqual(published.value, 0.0)
+        self.assertIn("1 left out: no compiler", passes.note)
+        results["b model"] = {**missed, "problems": ["the work tree was changed"]}
+        self.assertIn("PROMISES BROKEN: b (model): the work tree was changed", repairs.QuixBugs().figures(self.kit(), results)[0].note)
+
+    def test_the_same_mistake_is_made_for_both_ways(self):
+        text = "import os\n\n\ndef join(parts, last):\n    return [os.path.join(p, last) for p in parts]\n" * 4
+        self.write("sets/heldout/heldout_packages.jsonl", json.dumps({"package": "p", "path": "a/b.py", "lang": "python", "text": text}) + "\n")
+        measure = compile_errors.CompileErrors(compile_errors.SUITES[0], 5)
+        graft = self.write("graft", FAKE_GRAFT.format(python=sys.executable))
+        graft.chmod(0o755)
+        self.write("answer.json", json.dumps({"status": "none", "checks": 8}))
+        kit = self.kit(graft)
+        items = measure.items(kit)
+        self.assertEqual([i.key for i in items], ["p/a/b.py model", "p/a/b.py no-model"])
+        first, second = (measure.run(kit, item) for item in items)
+        self.assertEqual((first["family"], first["line"]), (second["family"], second["line"]))
+        self.assertEqual((first["fixed"], first["problems"]), (False, []))
+
+
+class Overlap(Scratch):
+    def test_runs_of_13_words(self):
+        words = " ".join(f"w{i}" for i in range(20))
+        self.assertEqual(len(overlap.runs(words)), 8)
+        self.assertEqual(overlap.runs("too short"), set())
+        self.assertTrue(overlap.runs("before\n" + words.replace(" ", "   ")) & overlap.runs(words))
+
+    def test_training_text_is_searched(self):
+        shared = "def one(a, b):\n    return [a + i * b for i in range(10) if i != a]\n"
+        self.write("sets/heldout/heldout_packages.jsonl", "".join(json.dumps({"package": "p", "path": n, "lang": "python", "text": t}) + "\n" for n, t in
+                   (("a.py", shared), ("b.py", "def two(x):\n    while x > 3 and not x % 2:\n        x = x // 2\n    return x\n"))))
+        corpus = self.write("train.jsonl", json.dumps({"text": "import os\n" + shared}) + "\n")
+        measure = overlap.Overlap()
+        kit = self.kit(corpus=corpus)
+        results = {item.key: measure.run(kit, item) for item in measure.items(kit)}
+        self.assertEqual(results["runs of 13 words"]["held-out packages"], {"items": 2, "touched": 1, "half": 1})
+        self.assertEqual(results["archives"]["shared"], 0)
+
+    def test_archives_by_role(self):
+        path = self.write("m.tsv", "")
+        with path.open("w") as stream:
+            writer = csv.writer(stream, delimiter="\t", lineterminator="\n")
+            writer.writerows([["archive", "sha256", "role"], ["a", "1", "train"], ["b", "2", "heldout"]])
+        self.assertEqual(overlap.archives(path, "heldout"), {("b", "2")})
+
+
+class Trainer(unittest.TestCase):
+    def test_largest_difference_and_equal_choices(self):
+        ours, theirs = array("f", [1, 2, 0, 5, 1, 1]), array("f", [1, 2.5, 0, 1, 1, 3])
+        self.assertEqual(trainer.differences(ours, theirs, 3), {"largest": 4.0, "same": 1, "positions": 2})
+
+
+class Table(unittest.TestCase):
+    def test_a_row(self):
+        row = table.cells(Figure("m", "s", 40, 0.425, 0.28, 0.58, baseline="no model", baseline_value=0.4, good=0.28, excellent=0.4))
+        self.assertEqual(row, ["m", "s", "40", "42.5 %", "28 to 58", "no model 40.0 %", "28.0 % / 40.0 %", ""])
+        row = table.cells(Figure("m", "s", 0, None, note="not measured: no go"))
+        self.assertEqual(row, ["m", "s", "-", "-", "-", "-", "-", "not measured: no go"])
+        self.assertIn("| a \\| b |", table.markdown([Figure("a | b", "s", 1, 1.7777, unit="bits")]))
+        self.assertIn("1.778 bits", table.text([Figure("a", "s", 1, 1.7777, unit="bits")]))
+
+
+if __name__ == "__main__":
+    unittest.main()
