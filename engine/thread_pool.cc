@@ -79,7 +79,10 @@ void ThreadPool::meet() {
 bool TeamChoice::alone() {
   constexpr int kFirstSamples = 3;
   const bool better = seconds_[1] < seconds_[0];
-  if (probe_left_ > 0) {
+  if (team_step_ > kLongStep) {
+    alone_ = false;
+    counts_ = true;
+  } else if (probe_left_ > 0) {
     --probe_left_;  // the second step of a probe; in the first the others had to wake up
     counts_ = true;
   } else if (samples_[0] < kFirstSamples || samples_[1] < kFirstSamples) {
@@ -96,7 +99,9 @@ bool TeamChoice::alone() {
   return alone_;
 }
 
-void TeamChoice::took(double seconds) {
+void TeamChoice::took(double seconds, int64_t n_tokens) {
+  if (!alone_) team_step_ = seconds;
+  seconds /= static_cast<double>(n_tokens);
   if (!counts_) return;
   const size_t kind = alone_ ? 1 : 0;
   const double weight = samples_[kind] == 0 ? 1.0 : 0.25;

@@ -68,16 +68,19 @@ class ThreadPool {
 
 // Learns by measurement whether the team or one thread alone is faster. On a machine whose cores are busy with other work
 // (a build, a test run) a meeting waits until the system schedules the last member, and one thread alone wins by far; so it
-// does on models whose layers take less time than a meeting.
+// does on models whose layers take less time than a meeting. In a long step meetings are rare and the team always wins: one
+// thread is never tried there, as a try would cost a user seconds.
 class TeamChoice {
  public:
   bool alone();
-  // How long the step took that the last alone() was asked for.
-  void took(double seconds);
+  // How long the step took that the last alone() was asked for, and how many tokens it was for.
+  void took(double seconds, int64_t n_tokens);
 
  private:
+  static constexpr double kLongStep = 0.02;  // seconds
   static constexpr int kProbeEvery = 64;  // steps; a probe costs two steps of the slower kind, so at most a few percent
-  double seconds_[2] = {0.0, 0.0};        // moving averages: team, alone
+  double team_step_ = 0.0;                // seconds of the last step of the team
+  double seconds_[2] = {0.0, 0.0};        // moving averages per token: team, alone
   int samples_[2] = {0, 0};
   int step_ = 0, probe_left_ = 0;
   bool alone_ = false, counts_ = true;

@@ -162,13 +162,11 @@ void iq3_xxs(const Bytes& b, int part, QuantBlock& out) {
 void look_up(const int8_t (&values)[16], QuantBlock& out) {
   for (int8_t& q : out.quants) q = values[q];
 }
-constexpr int8_t kNonLinear[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
-constexpr int8_t kE2m1Doubled[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
 void iq4_nl(const Bytes& b, QuantBlock& out) {
   both(out.scale, b.f16(0));
   split_halves(b, 2, out, 0);
-  look_up(kNonLinear, out);
+  look_up(kIq4Values, out);
 }
 
 // d, upper bits of the scales, lower halves of the scales, quants.
@@ -176,7 +174,7 @@ void iq4_xs(const Bytes& b, int part, QuantBlock& out) {
   const int low = b.u8(4 + part / 2) >> part % 2 * 4 & 15, high = (b.u8(2) | b.u8(3) << 8) >> 2 * part & 3;
   both(out.scale, b.f16(0) * static_cast<float>((low | high << 4) - 32));
   split_halves(b, 8 + part * 16, out, 0);
-  look_up(kNonLinear, out);
+  look_up(kIq4Values, out);
 }
 
 // An exponent byte, then E2M1 values: the numbers are doubled, so the scale is half.
@@ -184,15 +182,15 @@ void mxfp4(const Bytes& b, QuantBlock& out) {
   const auto e = static_cast<uint32_t>(b.u8(0));
   both(out.scale, std::bit_cast<float>(e < 2 ? uint32_t{0x00200000} << e : (e - 1) << 23));
   split_halves(b, 1, out, 0);
-  look_up(kE2m1Doubled, out);
+  look_up(kFp4Values, out);
 }
 
 // E2M1 values in their order; the scale stands apart, so that here it is the half that undoes the doubling.
 void fp4(const Bytes& b, QuantBlock& out) {
   both(out.scale, 0.5f);
   for (int i = 0; i < 16; ++i) {
-    out.quants[2 * i] = kE2m1Doubled[b.u8(i) & 15];
-    out.quants[2 * i + 1] = kE2m1Doubled[b.u8(i) >> 4];
+    out.quants[2 * i] = kFp4Values[b.u8(i) & 15];
+    out.quants[2 * i + 1] = kFp4Values[b.u8(i) >> 4];
   }
 }
 

@@ -13,6 +13,10 @@
 
 namespace engine {
 
+// The values that the 4-bit codes of IQ4_NL and IQ4_XS stand for, and twice those of E2M1 (MXFP4, FP4).
+inline constexpr int8_t kIq4Values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+inline constexpr int8_t kFp4Values[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+
 struct QuantBlock {
   int8_t quants[32];
   float scale[2];

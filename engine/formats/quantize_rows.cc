@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "engine/formats/dequantize.h"
+#include "engine/formats/quant_blocks.h"
 
 namespace engine {
 namespace {
@@ -140,8 +141,6 @@ int nearest(const int8_t (&sorted)[16], float value) {
       best = i;
   return best;
 }
-constexpr int8_t kCurve[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};  // IQ4_NL
-constexpr int8_t kE2m1Doubled[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
 void iq4_nl(const float* x, uint8_t* out) {
   const float far = furthest(x, 32);
@@ -150,7 +149,7 @@ void iq4_nl(const float* x, uint8_t* out) {
     const float turn = (static_cast<float>(step) - 127.0f) / far;
     float xq = 0.0f, qq = 0.0f;
     for (int i = 0; i < 32; ++i) {
-      const auto q = static_cast<float>(kCurve[nearest(kCurve, turn * x[i])]);
+      const auto q = static_cast<float>(kIq4Values[nearest(kIq4Values, turn * x[i])]);
       xq += x[i] * x[i] * x[i] * q;
       qq += x[i] * x[i] * q * q;
     }
@@ -158,7 +157,7 @@ void iq4_nl(const float* x, uint8_t* out) {
   }
   const float turn = inverse(put_f16(out, scale));
   int q[32];
-  for (int i = 0; i < 32; ++i) q[i] = nearest(kCurve, turn * x[i]);
+  for (int i = 0; i < 32; ++i) q[i] = nearest(kIq4Values, turn * x[i]);
   put_nibbles(out + 2, q);
 }
 
@@ -168,7 +167,7 @@ void mxfp4(const float* x, uint8_t* out) {
   const int e = far == 0.0f ? 0 : std::clamp(std::ilogb(far) - 2 + 127, 0, 254);
   out[0] = static_cast<uint8_t>(e);
   int q[32];
-  for (int i = 0; i < 32; ++i) q[i] = nearest(kE2m1Doubled, std::ldexp(x[i], 128 - e));
+  for (int i = 0; i < 32; ++i) q[i] = nearest(kFp4Values, std::ldexp(x[i], 128 - e));
   put_nibbles(out + 1, q);
 }
 

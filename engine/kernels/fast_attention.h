@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // engine/kernels/fast_attention.h: attention.h over the vector steps `V`.
 //
-// Four queries by two cache rows share their loads in registers; a block of 64 rows is read from memory once for all
-// queries of the call, first for the scores and then, from cache, for the values.
+// A tile of queries by cache rows (for values: by columns) shares its loads in registers; a block of 64 rows is read from
+// memory once for all queries of the call, first for the scores and then, from cache, for the values.
 #pragma once
 #include "engine/kernels/fast_elementwise.h"
 #include "engine/kernels/attention.h"
@@ -27,45 +27,50 @@ struct FastAttention {
     const float* operator[](int s) const { return rows[s] + offset; }
   };
 
-  // scores[r * kBlock + s] for R queries and S cache rows from row `from` of the block on.
-  template <int R, int S, class Rows>
-  static void dot_tile(const float* q, int64_t width, const Rows& rows, int from, float* scores) {
+  // scores[r * kBlock + s] for R queries and as many cache rows as a tile takes, from row `from` of the block on; beyond the
+  // block's last row they are anything.
+  template <int R, class Rows>
+  static void dot_tile(const float* q, int64_t width, const Rows& rows, int from, int n_keys, float* scores) {
+    constexpr int S = V::kDotTile / R;
     const float* k[S];
-    for (int s = 0; s < S; ++s) k[s] = rows[from + s];
-    F acc[R][S];
-    for (int r = 0; r < R; ++r)
-      for (int s = 0; s < S; ++s) acc[r][s] = V::zero();
+    for (int s = 0; s < S; ++s) k[s] = rows[from + s < n_keys ? from + s : n_keys - 1];
+    F acc[R * S];
+    for (F& sum : acc) sum = V::zero();
     for (int64_t i = 0; i < width; i += V::kWidth) {
-      F key[S];
-      for (int s = 0; s < S; ++s) key[s] = V::load(k[s] + i);
-      for (int r = 0; r < R; ++r) {
-        const F query = V::load(q + r * width + i);
-        for (int s = 0; s < S; ++s) acc[r][s] = V::fma(query, key[s], acc[r][s]);
+      F query[R];
+      for (int r = 0; r < R; ++r) query[r] = V::load(q + r * width + i);
+#pragma GCC unroll 16
+      for (int s = 0; s < S; ++s) {
+        const F key = V::load(k[s] + i);
+#pragma GCC unroll 4
+        for (int r = 0; r < R; ++r) acc[r * S + s] = V::fma(query[r], key, acc[r * S + s]);
       }
     }
+    float sums[V::kDotTile];
+    V::sums(acc, sums);
     for (int r = 0; r < R; ++r)
-      for (int s = 0; s < S; ++s) scores[r * kBlock + from + s] = V::sum(acc[r][s]);
+      for (int s = 0; s < S; ++s) scores[r * kBlock + from + s] = sums[r * S + s];
   }
 
-  // z[r] = z[r] * keep[r] + sum_s p[r, s] * value row s, for R queries.
-  template <int R, class Rows>
-  static void add_values(const float* p, const float* keep, const Rows& values, int n_keys, float* z, int64_t value_width) {
-    constexpr int kD = 16 / V::kWidth;
-    for (int64_t d = 0; d < value_width; d += 16) {
-      F acc[R][kD];
-      for (int r = 0; r < R; ++r)
-        for (int v = 0; v < kD; ++v) acc[r][v] = V::mul(V::load(z + r * value_width + d + v * V::kWidth), V::set1(keep[r]));
-      for (int s = 0; s < n_keys; ++s) {
-        F value[kD];
-        for (int v = 0; v < kD; ++v) value[v] = V::load(values[s] + d + v * V::kWidth);
-        for (int r = 0; r < R; ++r) {
-          const F weight = V::set1(p[r * kBlock + s]);
-          for (int v = 0; v < kD; ++v) acc[r][v] = V::fma(weight, value[v], acc[r][v]);
-        }
+  // z[r] = z[r] * keep[r] + sum_s p[r, s] * value row s, for R queries and columns [d, d + N vectors).
+  template <int R, int N, class Rows>
+  static void value_tile(const float* p, const float* keep, const Rows& values, int n_keys, float* z, int64_t value_width, int64_t d) {
+    F acc[R][N];
+    for (int r = 0; r < R; ++r)
+      for (int v = 0; v < N; ++v) acc[r][v] = V::mul(V::load(z + r * value_width + d + v * V::kWidth), V::set1(keep[r]));
+    for (int s = 0; s < n_keys; ++s) {
+      const float* row = values[s] + d;
+      F weight[R];
+      for (int r = 0; r < R; ++r) weight[r] = V::set1(p[r * kBlock + s]);
+#pragma GCC unroll 4
+      for (int v = 0; v < N; ++v) {
+        const F value = V::load(row + v * V::kWidth);
+#pragma GCC unroll 4
+        for (int r = 0; r < R; ++r) acc[r][v] = V::fma(weight[r], value, acc[r][v]);
       }
-      for (int r = 0; r < R; ++r)
-        for (int v = 0; v < kD; ++v) V::store(z + r * value_width + d + v * V::kWidth, acc[r][v]);
     }
+    for (int r = 0; r < R; ++r)
+      for (int v = 0; v < N; ++v) V::store(z + r * value_width + d + v * V::kWidth, acc[r][v]);
   }
 
   // Turns the scores of one query into weights; rows the query does not see weigh exactly 0, which leaves its sums as if
@@ -121,6 +126,7 @@ struct FastAttention {
     float keep[kMaxAttentionRows];
     int r = 0;
     for (; r + 4 <= a.n_rows; r += 4) scores_of<4>(a.queries + r * a.width, a.width, keys, n, scores + r * kBlock);
+    for (; r + 2 <= a.n_rows; r += 2) scores_of<2>(a.queries + r * a.width, a.width, keys, n, scores + r * kBlock);
     for (; r < a.n_rows; ++r) scores_of<1>(a.queries + r * a.width, a.width, keys, n, scores + r * kBlock);
     for (r = 0; r < a.n_rows; ++r) {
       const int seen = a.n_visible[r] - first < kBlock ? a.n_visible[r] - first : kBlock;
@@ -134,15 +140,23 @@ struct FastAttention {
     }
     for (r = 0; r + 4 <= a.n_rows; r += 4)
       add_values<4>(scores + r * kBlock, keep + r, values, n, a.out + r * a.value_width, a.value_width);
+    for (; r + 2 <= a.n_rows; r += 2)
+      add_values<2>(scores + r * kBlock, keep + r, values, n, a.out + r * a.value_width, a.value_width);
     for (; r < a.n_rows; ++r)
       add_values<1>(scores + r * kBlock, keep + r, values, n, a.out + r * a.value_width, a.value_width);
   }
 
   template <int R, class Rows>
   static void scores_of(const float* q, int64_t width, const Rows& keys, int n_keys, float* scores) {
-    int s = 0;
-    for (; s + 2 <= n_keys; s += 2) dot_tile<R, 2>(q, width, keys, s, scores);
-    for (; s < n_keys; ++s) dot_tile<R, 1>(q, width, keys, s, scores);
+    for (int s = 0; s < n_keys; s += V::kDotTile / R) dot_tile<R>(q, width, keys, s, n_keys, scores);
+  }
+
+  template <int R, class Rows>
+  static void add_values(const float* p, const float* keep, const Rows& values, int n_keys, float* z, int64_t value_width) {
+    constexpr int64_t kWide = V::kValueTile * V::kWidth, kNarrow = 16;
+    int64_t d = 0;
+    for (; d + kWide <= value_width; d += kWide) value_tile<R, V::kValueTile>(p, keep, values, n_keys, z, value_width, d);
+    for (; d < value_width; d += kNarrow) value_tile<R, kNarrow / V::kWidth>(p, keep, values, n_keys, z, value_width, d);
   }
 };
 

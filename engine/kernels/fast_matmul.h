@@ -2,9 +2,13 @@
 // engine/kernels/fast_matmul.h: matmul.h on panels, written once over the vector steps `V` (simd_*.h).
 //
 // A tile is T tokens by NV vectors of rows with all sums in registers. With many tokens a weight vector is loaded (and its
-// 4-bit halves are split) once for T tokens; with one token a tile spans more rows instead, to keep enough independent
-// chains of additions in flight. The order of additions within one sum is the same in every tile shape.
+// 4-bit halves are split) once for T tokens, and four inputs once for NV vectors; with one token a tile spans more rows
+// instead, to keep enough independent chains of additions in flight. The order of additions within one sum is the same in
+// every tile shape.
 #pragma once
+#include <type_traits>
+
+#include "engine/formats/quant_blocks.h"
 #include "engine/kernels/matmul.h"
 
 namespace engine {
@@ -14,7 +18,6 @@ template <class V>
 struct FastMatmul {
   using F = typename V::F;
   static constexpr int kVectors = kPanelRows / V::kWidth;  // vectors per panel
-  static constexpr int kTokens = 4;                        // of a quantised tile
 
   template <int T>
   struct Rows {  // the T input rows of a tile
@@ -35,179 +38,193 @@ struct FastMatmul {
     }
   };
 
-  // --- Q8_0 ----------------------------------------------------------------------------------------------------------
-  template <int T, int NV>
-  static void q8_tile(const uint8_t* panel, int vector, int64_t n_blocks, const Rows<T>& rows) {
-    F acc[T][NV];
-    for (int t = 0; t < T; ++t)
-      for (int v = 0; v < NV; ++v) acc[t][v] = V::zero();
-    for (int64_t b = 0; b < n_blocks; ++b) {
-      const uint8_t* block = panel + b * (kPanelRows * 34);
-      const uint8_t* weights = block + kPanelRows * 2 + vector * V::kWidth * 4;
-      typename V::Sum8 sum[T][NV];
-      for (int t = 0; t < T; ++t)
-        for (int v = 0; v < NV; ++v) sum[t][v] = V::start8(rows.sums[t][2 * b] + rows.sums[t][2 * b + 1]);
-#pragma GCC unroll 8
-      for (int g = 0; g < 8; ++g) {
-        typename V::W8 w[NV];
-        for (int v = 0; v < NV; ++v) w[v] = V::load_w8(weights + g * 64 + v * V::kWidth * 4);
-#pragma GCC unroll 8
-        for (int t = 0; t < T; ++t) {
-          const typename V::X4 x = V::repeat4(rows.quants[t] + b * kBlockValues + g * 4);
-          for (int v = 0; v < NV; ++v) sum[t][v] = V::dot8(sum[t][v], w[v], x);
-        }
-      }
-      for (int v = 0; v < NV; ++v) {
-        const F scale = V::load_f16(block + (vector + v) * V::kWidth * 2);
-        for (int t = 0; t < T; ++t)
-          acc[t][v] = V::fma(V::finish8(sum[t][v]), V::mul(scale, V::set1(rows.scales[t][b])), acc[t][v]);
-      }
-    }
-    for (int t = 0; t < T; ++t)
-      for (int v = 0; v < NV; ++v) V::store(rows.y[t] + (vector + v) * V::kWidth, acc[t][v]);
-  }
+  // --- the quantised types -------------------------------------------------------------------------------------------
+  // A form's block of 32 inputs and one panel: scales, offsets where it has some, then the whole numbers.
+  template <PanelForm kForm>
+  struct Form {
+    static constexpr bool kFile = kForm == PanelForm::kQ8_0 || kForm == PanelForm::kQ4_0;  // laid out as in the file: f16 scales
+    static constexpr bool kNibbles = kForm == PanelForm::kQ4_0 || kForm == PanelForm::kNibblesOffset;
+    static constexpr bool kCodes = kForm == PanelForm::kFp4Codes || kForm == PanelForm::kIq4Codes;
+    static constexpr bool kOffset =
+        kForm == PanelForm::kNibblesOffset || kForm == PanelForm::kBytesOffset || kForm == PanelForm::kHalvesBytesOffset;
+    static constexpr int kScales = kForm == PanelForm::kHalvesBytes || kForm == PanelForm::kHalvesBytesOffset ? 2 : 1;
+    static constexpr int kHeadBytes = kFile ? kPanelRows * 2 : kPanelRows * 4 * kScales * (kOffset ? 2 : 1);
+    static constexpr int kBlockBytes = kHeadBytes + kPanelRows * (kNibbles || kCodes ? 16 : 32);
 
-  // --- Q4_0 ----------------------------------------------------------------------------------------------------------
-  template <int T, int NV>
-  static void q4_tile(const uint8_t* panel, int vector, int64_t n_blocks, const Rows<T>& rows) {
-    F acc[T][NV];
-    for (int t = 0; t < T; ++t)
-      for (int v = 0; v < NV; ++v) acc[t][v] = V::zero();
-    for (int64_t b = 0; b < n_blocks; ++b) {
-      const uint8_t* block = panel + b * (kPanelRows * 18);
-      const uint8_t* weights = block + kPanelRows * 2 + vector * V::kWidth * 4;
-      typename V::Sum4 sum[T][NV];
-      for (int t = 0; t < T; ++t)
-        for (int v = 0; v < NV; ++v) sum[t][v] = V::start4(rows.sums[t][2 * b] + rows.sums[t][2 * b + 1]);
-#pragma GCC unroll 4
-      for (int g = 0; g < 4; ++g) {
-        typename V::W4 w[NV];
-        for (int v = 0; v < NV; ++v) w[v] = V::load_w4(weights + g * 64 + v * V::kWidth * 4);
-#pragma GCC unroll 8
-        for (int t = 0; t < T; ++t) {
-          const int8_t* q = rows.quants[t] + b * kBlockValues + g * 4;
-          const typename V::X4 low = V::repeat4(q), high = V::repeat4(q + 16);
-          for (int v = 0; v < NV; ++v) sum[t][v] = V::dot4(V::dot4(sum[t][v], w[v].low, low), w[v].high, high);
-        }
-      }
-      for (int v = 0; v < NV; ++v) {
-        const F scale = V::load_f16(block + (vector + v) * V::kWidth * 2);
-        for (int t = 0; t < T; ++t) {
-          const F whole = V::finish4(sum[t][v], rows.sums[t][2 * b] + rows.sums[t][2 * b + 1]);
-          acc[t][v] = V::fma(whole, V::mul(scale, V::set1(rows.scales[t][b])), acc[t][v]);
-        }
-      }
+    static F scale(const uint8_t* block, int h, int lane) {
+      if constexpr (kForm == PanelForm::kQ4_0)
+        return V::mul(V::load_f16(block + lane * 2), V::set1(V::kNibbleUnit));
+      else if constexpr (kFile)
+        return V::load_f16(block + lane * 2);
+      else
+        return V::load(reinterpret_cast<const float*>(block) + h * kPanelRows + lane);
     }
-    for (int t = 0; t < T; ++t)
-      for (int v = 0; v < NV; ++v) V::store(rows.y[t] + (vector + v) * V::kWidth, acc[t][v]);
-  }
+    static F offset(const uint8_t* block, int h, int lane) {
+      return V::load(reinterpret_cast<const float*>(block) + (kScales + h) * kPanelRows + lane);
+    }
+  };
 
-  // --- the types laid out anew ---------------------------------------------------------------------------------------
+  // Rows of vectors [first, first + NV), counted over all panels.
   template <PanelForm kForm, int T, int NV>
-  static void block_tile(const uint8_t* panel, int vector, int64_t n_blocks, const Rows<T>& rows) {
-    constexpr bool kNibbles = kForm == PanelForm::kNibblesOffset;
-    constexpr bool kOffset = kNibbles || kForm == PanelForm::kBytesOffset || kForm == PanelForm::kHalvesBytesOffset;
-    constexpr int kScales = kForm == PanelForm::kHalvesBytes || kForm == PanelForm::kHalvesBytesOffset ? 2 : 1;
-    constexpr int kHeadBytes = kPanelRows * 4 * kScales * (kOffset ? 2 : 1);
+  static void tile(const uint8_t* panels, int64_t panel_bytes, int first, int64_t n_blocks, const Rows<T>& rows) {
+    using Block = Form<kForm>;
+    const uint8_t* block[NV];
+    int lane[NV];
+    for (int v = 0; v < NV; ++v) {
+      block[v] = panels + (first + v) / kVectors * panel_bytes;
+      lane[v] = (first + v) % kVectors * V::kWidth;
+    }
     F acc[T][NV];
     for (int t = 0; t < T; ++t)
       for (int v = 0; v < NV; ++v) acc[t][v] = V::zero();
     for (int64_t b = 0; b < n_blocks; ++b) {
-      const uint8_t* block = panel + b * block_panel_bytes(kForm);
-      const float* head = reinterpret_cast<const float*>(block) + vector * V::kWidth;
-      const uint8_t* weights = block + kHeadBytes + vector * V::kWidth * 4;
-      for (int h = 0; h < kScales; ++h) {
-        int32_t x_sum[T];
-        for (int t = 0; t < T; ++t) x_sum[t] = kScales == 2 ? rows.sums[t][2 * b + h] : rows.sums[t][2 * b] + rows.sums[t][2 * b + 1];
+      const uint8_t* weights[NV];
+      for (int v = 0; v < NV; ++v) weights[v] = block[v] + Block::kHeadBytes + lane[v] * 4;
+#pragma GCC unroll 2
+      for (int h = 0; h < Block::kScales; ++h) {
         F whole[T][NV];
-        if constexpr (kNibbles)
-          nibble_sums<T, NV>(weights, b, rows, whole);
+        if constexpr (Block::kNibbles)
+          nibble_sums<!Block::kOffset, T, NV>(weights, b, rows, whole);
+        else if constexpr (Block::kCodes)
+          code_sums<kForm == PanelForm::kFp4Codes, T, NV>(weights, b, rows, whole);
         else
-          byte_sums<T, NV, 8 / kScales>(weights + h * 4 * 64, b * kBlockValues + h * kHalfBlock, x_sum, rows, whole);
-        for (int v = 0; v < NV; ++v) {
-          const F scale = V::load(head + h * kPanelRows + v * V::kWidth);
-          for (int t = 0; t < T; ++t) acc[t][v] = V::fma(whole[t][v], V::mul(scale, V::set1(rows.scales[t][b])), acc[t][v]);
-          if constexpr (kOffset) {
-            const F offset = V::load(head + (kScales + h) * kPanelRows + v * V::kWidth);
-            for (int t = 0; t < T; ++t)
-              acc[t][v] = V::fma(offset, V::set1(rows.scales[t][b] * static_cast<float>(x_sum[t])), acc[t][v]);
+          byte_sums<Block::kScales == 1, T, NV>(weights, b, h, rows, whole);
+        F scale[NV];
+        for (int v = 0; v < NV; ++v) scale[v] = Block::scale(block[v], h, lane[v]);
+#pragma GCC unroll 8
+        for (int t = 0; t < T; ++t) {
+          const F x_scale = V::set1(rows.scales[t][b]);
+          for (int v = 0; v < NV; ++v) acc[t][v] = V::fma(whole[t][v], V::mul(scale[v], x_scale), acc[t][v]);
+        }
+        if constexpr (Block::kOffset) {
+          for (int v = 0; v < NV; ++v) scale[v] = Block::offset(block[v], h, lane[v]);
+#pragma GCC unroll 8
+          for (int t = 0; t < T; ++t) {
+            const int32_t* sums = rows.sums[t] + 2 * b;
+            const F x_sum = V::set1(rows.scales[t][b] * static_cast<float>(Block::kScales == 2 ? sums[h] : sums[0] + sums[1]));
+            for (int v = 0; v < NV; ++v) acc[t][v] = V::fma(scale[v], x_sum, acc[t][v]);
           }
         }
       }
+      for (int v = 0; v < NV; ++v) block[v] += Block::kBlockBytes;
     }
     for (int t = 0; t < T; ++t)
-      for (int v = 0; v < NV; ++v) V::store(rows.y[t] + (vector + v) * V::kWidth, acc[t][v]);
+      for (int v = 0; v < NV; ++v) V::store(rows.y[t] + (first + v) * V::kWidth, acc[t][v]);
   }
 
-  // Products of `G` groups of four inputs from input `first` on.
-  template <int T, int NV, int G>
-  static void byte_sums(const uint8_t* weights, int64_t first, const int32_t* x_sum, const Rows<T>& rows, F (&whole)[T][NV]) {
+  // Products of a block's inputs with signed bytes: of all 32, or of half `h`.
+  template <bool kWhole, int T, int NV>
+  static void byte_sums(const uint8_t* const* weights, int64_t b, int h, const Rows<T>& rows, F (&whole)[T][NV]) {
+    constexpr int kGroups = kWhole ? 8 : 4;
     typename V::Sum8 sum[T][NV];
-    for (int t = 0; t < T; ++t)
-      for (int v = 0; v < NV; ++v) sum[t][v] = V::start8(x_sum[t]);
 #pragma GCC unroll 8
-    for (int g = 0; g < G; ++g) {
+    for (int t = 0; t < T; ++t) {
+      const int32_t* sums = rows.sums[t] + 2 * b;
+      for (int v = 0; v < NV; ++v) sum[t][v] = kWhole ? V::start8(sums[0] + sums[1]) : V::start8(sums[h]);
+    }
+#pragma GCC unroll 8
+    for (int g = 0; g < kGroups; ++g) {
       typename V::W8 w[NV];
-      for (int v = 0; v < NV; ++v) w[v] = V::load_w8(weights + g * 64 + v * V::kWidth * 4);
+      for (int v = 0; v < NV; ++v) w[v] = V::load_w8(weights[v] + (h * 4 + g) * 64);
 #pragma GCC unroll 8
       for (int t = 0; t < T; ++t) {
-        const typename V::X4 x = V::repeat4(rows.quants[t] + first + g * 4);
+        const typename V::X4 x = V::repeat4(rows.quants[t] + b * kBlockValues + h * kHalfBlock + g * 4);
         for (int v = 0; v < NV; ++v) sum[t][v] = V::dot8(sum[t][v], w[v], x);
       }
     }
+#pragma GCC unroll 8
     for (int t = 0; t < T; ++t)
       for (int v = 0; v < NV; ++v) whole[t][v] = V::finish8(sum[t][v]);
   }
 
-  // Products of a block's 32 inputs with numbers of 0 to 15.
-  template <int T, int NV>
-  static void nibble_sums(const uint8_t* weights, int64_t b, const Rows<T>& rows, F (&whole)[T][NV]) {
+  // With numbers of 0 to 15, from which 8 is taken where `kSigned`; results in units of 1 / V::kNibbleUnit then.
+  template <bool kSigned, int T, int NV>
+  static void nibble_sums(const uint8_t* const* weights, int64_t b, const Rows<T>& rows, F (&whole)[T][NV]) {
     typename V::Sum4 sum[T][NV];
-    for (int t = 0; t < T; ++t)
-      for (int v = 0; v < NV; ++v) sum[t][v] = V::start4(0);
+#pragma GCC unroll 8
+    for (int t = 0; t < T; ++t) {
+      const int32_t* sums = rows.sums[t] + 2 * b;
+      for (int v = 0; v < NV; ++v) sum[t][v] = V::start4(kSigned ? sums[0] + sums[1] : 0);
+    }
 #pragma GCC unroll 4
     for (int g = 0; g < 4; ++g) {
       typename V::W4 w[NV];
-      for (int v = 0; v < NV; ++v) w[v] = V::load_w4(weights + g * 64 + v * V::kWidth * 4);
+      for (int v = 0; v < NV; ++v) w[v] = V::load_w4(weights[v] + g * 64);
 #pragma GCC unroll 8
       for (int t = 0; t < T; ++t) {
         const int8_t* q = rows.quants[t] + b * kBlockValues + g * 4;
         const typename V::X4 low = V::repeat4(q), high = V::repeat4(q + 16);
-        for (int v = 0; v < NV; ++v) sum[t][v] = V::dot4(V::dot4(sum[t][v], w[v].low, low), w[v].high, high);
+        for (int v = 0; v < NV; ++v) sum[t][v] = V::dot4(sum[t][v], w[v].low, low);
+        for (int v = 0; v < NV; ++v) sum[t][v] = V::dot4(sum[t][v], w[v].high, high);
       }
     }
-    for (int t = 0; t < T; ++t)
-      for (int v = 0; v < NV; ++v) whole[t][v] = V::finish4(sum[t][v], 0);
+#pragma GCC unroll 8
+    for (int t = 0; t < T; ++t) {
+      const int32_t* sums = rows.sums[t] + 2 * b;
+      for (int v = 0; v < NV; ++v) whole[t][v] = V::finish4(sum[t][v], kSigned ? sums[0] + sums[1] : 0);
+    }
   }
 
-  template <PanelForm kForm, int T, int NV>
-  static void tile(const uint8_t* panel, int vector, int64_t n_blocks, const Rows<T>& rows) {
-    if constexpr (kForm == PanelForm::kQ8_0)
-      q8_tile<T, NV>(panel, vector, n_blocks, rows);
-    else if constexpr (kForm == PanelForm::kQ4_0)
-      q4_tile<T, NV>(panel, vector, n_blocks, rows);
-    else
-      block_tile<kForm, T, NV>(panel, vector, n_blocks, rows);
+  // With the values that the halves of bytes stand for.
+  template <bool kFp4, int T, int NV>
+  static void code_sums(const uint8_t* const* weights, int64_t b, const Rows<T>& rows, F (&whole)[T][NV]) {
+    const typename V::Codes codes = V::codes(kFp4 ? kFp4Values : kIq4Values);
+    typename V::Sum8 sum[T][NV];
+#pragma GCC unroll 8
+    for (int t = 0; t < T; ++t) {
+      const int32_t* sums = rows.sums[t] + 2 * b;
+      for (int v = 0; v < NV; ++v) sum[t][v] = V::start8(sums[0] + sums[1]);
+    }
+#pragma GCC unroll 4
+    for (int g = 0; g < 4; ++g) {
+      typename V::W8 low[NV], high[NV];
+      for (int v = 0; v < NV; ++v) V::load_codes(weights[v] + g * 64, codes, low[v], high[v]);
+#pragma GCC unroll 8
+      for (int t = 0; t < T; ++t) {
+        const int8_t* q = rows.quants[t] + b * kBlockValues + g * 4;
+        const typename V::X4 x_low = V::repeat4(q), x_high = V::repeat4(q + 16);
+        for (int v = 0; v < NV; ++v) sum[t][v] = V::dot8(sum[t][v], low[v], x_low);
+        for (int v = 0; v < NV; ++v) sum[t][v] = V::dot8(sum[t][v], high[v], x_high);
+      }
+    }
+#pragma GCC unroll 8
+    for (int t = 0; t < T; ++t)
+      for (int v = 0; v < NV; ++v) whole[t][v] = V::finish8(sum[t][v]);
+  }
+
+  // All tokens for NV vectors of rows: as many at once as a tile takes, then the rest in one tile.
+  template <PanelForm kForm, int NV>
+  static void token_tiles(const uint8_t* panels, int64_t panel_bytes, int first, int64_t n_blocks, const Activations& x, int64_t t,
+                          int64_t end, float* y, int64_t y_stride) {
+    for (; t + V::kTileTokens <= end; t += V::kTileTokens)
+      tile<kForm, V::kTileTokens, NV>(panels, panel_bytes, first, n_blocks, Rows<V::kTileTokens>(x, t, y, y_stride));
+    const auto rest = [&]<int T>(std::integral_constant<int, T>) {
+      if constexpr (T < V::kTileTokens) tile<kForm, T, NV>(panels, panel_bytes, first, n_blocks, Rows<T>(x, t, y, y_stride));
+    };
+    switch (end - t) {
+      case 1: return rest(std::integral_constant<int, 1>());
+      case 2: return rest(std::integral_constant<int, 2>());
+      case 3: return rest(std::integral_constant<int, 3>());
+      case 4: return rest(std::integral_constant<int, 4>());
+      case 5: return rest(std::integral_constant<int, 5>());
+      default: return;
+    }
   }
 
   template <PanelForm kForm>
   static void tiled(const uint8_t* panels, int64_t n_panels, int64_t n_in, const Activations& x, int64_t first_token,
                     int64_t n_tokens, float* y, int64_t y_stride) {
-    constexpr int64_t kBlockBytes = kForm == PanelForm::kQ8_0   ? kPanelRows * 34
-                                    : kForm == PanelForm::kQ4_0 ? kPanelRows * 18
-                                                                : block_panel_bytes(kForm);
-    const int64_t n_blocks = n_in / kBlockValues;
-    for (int64_t p = 0; p < n_panels; ++p) {
-      const uint8_t* panel = panels + p * n_blocks * kBlockBytes;
-      float* out = y + p * kPanelRows;
-      int64_t t = first_token;
-      const int64_t end = first_token + n_tokens;
-      for (; t + kTokens <= end; t += kTokens) {
-        const Rows<kTokens> rows(x, t, out, y_stride);
-        for (int v = 0; v < kVectors; ++v) tile<kForm, kTokens, 1>(panel, v, n_blocks, rows);
-      }
-      for (; t < end; ++t) tile<kForm, 1, kVectors>(panel, 0, n_blocks, Rows<1>(x, t, out, y_stride));
+    const int64_t n_blocks = n_in / kBlockValues, panel_bytes = n_blocks * Form<kForm>::kBlockBytes;
+    const int64_t end = first_token + n_tokens;
+    const int n_vectors = static_cast<int>(n_panels * kVectors);
+    int v = 0;
+    if (n_tokens == 1) {
+      const Rows<1> rows(x, first_token, y, y_stride);
+      for (; v + V::kRowVectors <= n_vectors; v += V::kRowVectors) tile<kForm, 1, V::kRowVectors>(panels, panel_bytes, v, n_blocks, rows);
     }
+    for (; v + V::kTileVectors <= n_vectors; v += V::kTileVectors)
+      token_tiles<kForm, V::kTileVectors>(panels, panel_bytes, v, n_blocks, x, first_token, end, y, y_stride);
+    for (; v < n_vectors; ++v) token_tiles<kForm, 1>(panels, panel_bytes, v, n_blocks, x, first_token, end, y, y_stride);
   }
 
   // --- F8_E4M3 -------------------------------------------------------------------------------------------------------

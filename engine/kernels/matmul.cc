@@ -44,7 +44,8 @@ void pack_blocks(const TensorView& w, int64_t index, uint8_t* out) {
   const int64_t first = index * kPanelRows, n_rows = std::min<int64_t>(kPanelRows, w.n_rows() - first);
   const int64_t n_parts = w.n_in() / kBlockValues, part_bytes = block_panel_bytes(form);
   const int parts_per_block = type.block_values / kBlockValues, n_scales = has_half_scales(w.type) ? 2 : 1;
-  const bool nibbles = form == PanelForm::kNibblesOffset;
+  const int8_t* const values = form == PanelForm::kFp4Codes ? kFp4Values : form == PanelForm::kIq4Codes ? kIq4Values : nullptr;
+  const bool nibbles = values || form == PanelForm::kNibblesOffset;
   if (n_rows < kPanelRows) std::memset(out, 0, static_cast<size_t>(n_parts * part_bytes));
   QuantBlock block;
   for (int64_t r = 0; r < n_rows; ++r) {
@@ -59,6 +60,8 @@ void pack_blocks(const TensorView& w, int64_t index, uint8_t* out) {
       uint8_t* at = to;
       for (int h = 0; h < n_scales; ++h, at += kPanelRows * 4) std::memcpy(at + r * 4, &block.scale[h], 4);
       for (int h = 0; has_offsets(w.type) && h < n_scales; ++h, at += kPanelRows * 4) std::memcpy(at + r * 4, &block.offset[h], 4);
+      if (values)
+        for (int8_t& q : block.quants) q = static_cast<int8_t>(std::find(values, values + 16, q) - values);
       if (nibbles)
         for (int i = 0; i < 16; ++i)
           at[i / 4 * 64 + r * 4 + i % 4] = static_cast<uint8_t>(block.quants[i] | block.quants[i + 16] << 4);

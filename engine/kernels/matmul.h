@@ -11,7 +11,7 @@
 //            F8_E4M3          per 32 inputs (the last may have fewer): 16 f32 scales, then per input 16 values
 //            the others       per block: 16 f32 scales (twice, where halves of 32 values have their own), as many offsets
 //                             where the type has some, then the whole numbers of formats/quant_blocks.h: Q4_1 and Q4_K as
-//                             Q4_0's halves, the rest as Q8_0's bytes
+//                             Q4_0's halves, likewise the codes of MXFP4, FP4, IQ4_NL and IQ4_XS, the rest as Q8_0's bytes
 //          A last panel with fewer rows is filled with zeros. F32 to Q4_0 take as many bytes as in the file, the others more:
 //          F8_E4M3 an eighth.
 // Bounds   n_in is a whole number of the type's blocks, anything from 1 for floats. Blocks of F8_E4M3 that share a scale are a
@@ -34,7 +34,7 @@ inline constexpr int kHalfBlock = 16;
 constexpr int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
 // How a type's panels are laid out, and by which of FastKernels::matmul they are multiplied.
-enum class PanelForm { kF32, kF16, kBF16, kQ8_0, kQ4_0, kBytes, kBytesOffset, kHalvesBytes, kHalvesBytesOffset, kNibblesOffset, kF8 };
+enum class PanelForm { kF32, kF16, kBF16, kQ8_0, kQ4_0, kBytes, kBytesOffset, kHalvesBytes, kHalvesBytesOffset, kNibblesOffset, kFp4Codes, kIq4Codes, kF8 };
 inline constexpr int kPanelForms = static_cast<int>(PanelForm::kF8) + 1;
 constexpr PanelForm panel_form(DType type) {
   switch (type) {
@@ -54,11 +54,11 @@ constexpr PanelForm panel_form(DType type) {
     case DType::kQ6_K: return PanelForm::kHalvesBytes;
     case DType::kQ5_0:
     case DType::kIQ2_XXS:
-    case DType::kIQ3_XXS:
+    case DType::kIQ3_XXS: return PanelForm::kBytes;
     case DType::kIQ4_NL:
-    case DType::kIQ4_XS:
+    case DType::kIQ4_XS: return PanelForm::kIq4Codes;
     case DType::kMXFP4:
-    case DType::kFP4: return PanelForm::kBytes;
+    case DType::kFP4: return PanelForm::kFp4Codes;
     case DType::kF8_E4M3: return PanelForm::kF8;
     case DType::kF8_E8M0:
     case DType::kU8: break;  // never a matrix
@@ -73,6 +73,8 @@ constexpr int64_t block_panel_bytes(PanelForm form) {
     case PanelForm::kHalvesBytes: return kPanelRows * (8 + 32);
     case PanelForm::kHalvesBytesOffset: return kPanelRows * (16 + 32);
     case PanelForm::kNibblesOffset: return kPanelRows * (8 + 16);
+    case PanelForm::kFp4Codes:
+    case PanelForm::kIq4Codes: return kPanelRows * (4 + 16);
     default: return 0;
   }
 }

@@ -14,6 +14,7 @@ namespace {
 
 struct Avx2 {
   static constexpr int kWidth = 8;
+  static constexpr int kTileTokens = 4, kTileVectors = 1, kRowVectors = 2;  // of quantised products (fast_matmul.h)
   using F = __m256;
 
   static F zero() { return _mm256_setzero_ps(); }
@@ -51,6 +52,10 @@ struct Avx2 {
     __m128 s = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
     s = _mm_add_ps(s, _mm_movehl_ps(s, s));
     return _mm_cvtss_f32(_mm_add_ss(s, _mm_shuffle_ps(s, s, 1)));
+  }
+  static constexpr int kDotTile = 8, kValueTile = 2;  // of attention (fast_attention.h)
+  static void sums(const F (&a)[kDotTile], float* out) {
+    for (int i = 0; i < kDotTile; ++i) out[i] = sum(a[i]);
   }
   static float max_of(F a) {
     __m128 s = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
@@ -100,11 +105,22 @@ struct Avx2 {
   }
   static F finish8(Sum8 sum) { return _mm256_cvtepi32_ps(sum); }
 
+  using Codes = __m256i;
+  static Codes codes(const int8_t* values) { return _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(values))); }
+  static void load_codes(const uint8_t* p, Codes codes, W8& low, W8& high) {
+    const __m256i w = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), mask = _mm256_set1_epi8(15);
+    low.value = _mm256_shuffle_epi8(codes, _mm256_and_si256(w, mask));
+    high.value = _mm256_shuffle_epi8(codes, _mm256_and_si256(_mm256_srli_epi16(w, 4), mask));
+    low.magnitude = _mm256_abs_epi8(low.value);
+    high.magnitude = _mm256_abs_epi8(high.value);
+  }
+
   // Unsigned 4-bit weights. A whole block of 32 fits 16 bits (8 * 2 * 15 * 127 = 30,480), so widening waits for its end.
   struct W4 {
     __m256i low, high;
   };
   using Sum4 = __m256i;
+  static constexpr float kNibbleUnit = 1.0f;
   static W4 load_w4(const uint8_t* p) {
     const __m256i w = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), mask = _mm256_set1_epi8(15);
     return {_mm256_and_si256(w, mask), _mm256_and_si256(_mm256_srli_epi16(w, 4), mask)};

@@ -13,6 +13,7 @@ namespace {
 
 struct Avx512 {
   static constexpr int kWidth = 16;
+  static constexpr int kTileTokens = 6, kTileVectors = 2, kRowVectors = 1;  // of quantised products (fast_matmul.h)
   using F = __m512;
 
   static F zero() { return _mm512_setzero_ps(); }
@@ -45,7 +46,23 @@ struct Avx512 {
   static F zero_below(F value, F x, F limit) {
     return _mm512_mask_mov_ps(value, _mm512_cmp_ps_mask(x, limit, _CMP_LT_OQ), _mm512_setzero_ps());
   }
-  static float sum(F a) { return _mm512_reduce_add_ps(a); }
+  // Pairs that are 8, 4, 2 and 1 lanes apart, in this order; sums() does the same for 16 vectors in a fifth of the steps.
+  static float sum(F a) {
+    const __m256 y = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
+    const __m128 x = _mm_add_ps(_mm256_castps256_ps128(y), _mm256_extractf128_ps(y, 1));
+    const __m128 w = _mm_add_ps(x, _mm_movehl_ps(x, x));
+    return _mm_cvtss_f32(_mm_add_ss(w, _mm_shuffle_ps(w, w, 1)));
+  }
+  static constexpr int kDotTile = 16, kValueTile = 4;  // of attention (fast_attention.h)
+  static void sums(const F (&a)[kDotTile], float* out) {
+    const auto eight = [](F p, F q) { return _mm512_add_ps(_mm512_shuffle_f32x4(p, q, 0x44), _mm512_shuffle_f32x4(p, q, 0xEE)); };
+    const auto four = [](F p, F q) { return _mm512_add_ps(_mm512_shuffle_f32x4(p, q, 0x88), _mm512_shuffle_f32x4(p, q, 0xDD)); };
+    const auto two = [](F p, F q) { return _mm512_add_ps(_mm512_shuffle_ps(p, q, 0x44), _mm512_shuffle_ps(p, q, 0xEE)); };
+    const auto one = [](F p, F q) { return _mm512_add_ps(_mm512_shuffle_ps(p, q, 0x88), _mm512_shuffle_ps(p, q, 0xDD)); };
+    F column[4];  // vectors j, j + 4, j + 8, j + 12, a quarter each
+    for (int j = 0; j < 4; ++j) column[j] = four(eight(a[j], a[j + 4]), eight(a[j + 8], a[j + 12]));
+    _mm512_storeu_ps(out, one(two(column[0], column[1]), two(column[2], column[3])));
+  }
   static float max_of(F a) { return _mm512_reduce_max_ps(a); }
   static void store_int8(int8_t* p, F x, int32_t& total) {
     const __m512i i = _mm512_cvtps_epi32(x);
@@ -72,6 +89,7 @@ struct Avx512 {
     __m512i low, high;
   };
   using Sum4 = __m512i;
+  static constexpr float kNibbleUnit = 1.0f;
   static W4 load_w4(const uint8_t* p) {
     const __m512i w = _mm512_loadu_si512(p), mask = _mm512_set1_epi8(15);
     return {_mm512_and_si512(w, mask), _mm512_and_si512(_mm512_srli_epi16(w, 4), mask)};
@@ -79,6 +97,16 @@ struct Avx512 {
   static Sum4 start4(int32_t block_sum) { return _mm512_set1_epi32(-8 * block_sum); }
   static Sum4 dot4(Sum4 sum, __m512i w, X4 x) { return _mm512_dpbusd_epi32(sum, w, x); }
   static F finish4(Sum4 sum, int32_t) { return _mm512_cvtepi32_ps(sum); }
+
+  using Codes = __m512i;
+  static Codes codes(const int8_t* values) {
+    return _mm512_xor_si512(_mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(values))), _mm512_set1_epi8(-128));
+  }
+  static void load_codes(const uint8_t* p, Codes codes, W8& low, W8& high) {
+    const W4 w = load_w4(p);
+    low = _mm512_shuffle_epi8(codes, w.low);
+    high = _mm512_shuffle_epi8(codes, w.high);
+  }
 };
 
 }  // namespace

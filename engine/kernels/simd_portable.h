@@ -13,6 +13,7 @@ namespace {
 
 struct Portable {
   static constexpr int kWidth = 16;
+  static constexpr int kTileTokens = 4, kTileVectors = 1, kRowVectors = 1;  // of quantised products (fast_matmul.h)
   struct F {
     float v[kWidth];
   };
@@ -62,6 +63,10 @@ struct Portable {
     for (const float x : a.v) total += x;
     return total;
   }
+  static constexpr int kDotTile = 8, kValueTile = 1;  // of attention (fast_attention.h)
+  static void sums(const F (&a)[kDotTile], float* out) {
+    for (int i = 0; i < kDotTile; ++i) out[i] = sum(a[i]);
+  }
   static float max_of(const F& a) {
     float top = a.v[0];
     for (const float x : a.v) top = x > top ? x : top;
@@ -79,12 +84,26 @@ struct Portable {
   struct Sum8 {
     int32_t v[kWidth];
   };
-  using W8 = const int8_t*;
-  static W8 load_w8(const uint8_t* p) { return reinterpret_cast<const int8_t*>(p); }
+  struct W8 {
+    int8_t v[4 * kWidth];
+  };
+  static W8 load_w8(const uint8_t* p) {
+    W8 w;
+    std::memcpy(w.v, p, sizeof w.v);
+    return w;
+  }
+  using Codes = const int8_t*;
+  static Codes codes(const int8_t* values) { return values; }
+  static void load_codes(const uint8_t* p, Codes values, W8& low, W8& high) {
+    for (int i = 0; i < 4 * kWidth; ++i) {
+      low.v[i] = values[p[i] & 15];
+      high.v[i] = values[p[i] >> 4];
+    }
+  }
   static Sum8 start8(int32_t) { return Sum8{}; }
-  static Sum8 dot8(Sum8 sum, W8 w, X4 x) {
+  static Sum8 dot8(Sum8 sum, const W8& w, X4 x) {
     for (int i = 0; i < kWidth; ++i)
-      sum.v[i] += w[4 * i] * x[0] + w[4 * i + 1] * x[1] + w[4 * i + 2] * x[2] + w[4 * i + 3] * x[3];
+      sum.v[i] += w.v[4 * i] * x[0] + w.v[4 * i + 1] * x[1] + w.v[4 * i + 2] * x[2] + w.v[4 * i + 3] * x[3];
     return sum;
   }
   static F finish8(const Sum8& sum) { return each([&](int i) { return static_cast<float>(sum.v[i]); }); }
@@ -96,6 +115,7 @@ struct Portable {
     Half4 low, high;
   };
   using Sum4 = Sum8;
+  static constexpr float kNibbleUnit = 1.0f;
   static W4 load_w4(const uint8_t* p) {
     W4 w;
     for (int i = 0; i < 4 * kWidth; ++i) {
