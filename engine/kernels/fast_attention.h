@@ -14,26 +14,34 @@ template <class V>
 struct FastAttention {
   using F = typename V::F;
   static constexpr int kBlock = kAttentionBlock;
+  static constexpr int kFetchRows = 16;  // more queries are those of a prefill, which finds the rows in the cache
 
-  // Where the rows of a block lie.
+  // Where the rows of a block lie, and those of the block after it, which are fetched into the second-level cache meanwhile:
+  // the hardware does not see that one block follows another, nor that keys lie between values.
   struct Strided {
-    const float* first;
+    const float *first, *next;
     int64_t stride;
     const float* operator[](int s) const { return first + s * stride; }
+    const float* ahead(int s) const { return next + s * stride; }
   };
   struct Listed {
-    const float* const* rows;
+    const float* const *rows, *const *next;
     int64_t offset;
     const float* operator[](int s) const { return rows[s] + offset; }
+    const float* ahead(int s) const { return next[s] + offset; }
   };
 
   // scores[r * kBlock + s] for R queries and as many cache rows as a tile takes, from row `from` of the block on; beyond the
   // block's last row they are anything.
-  template <int R, class Rows>
+  template <int R, bool kFetch, class Rows>
   static void dot_tile(const float* q, int64_t width, const Rows& rows, int from, int n_keys, float* scores) {
     constexpr int S = V::kDotTile / R;
-    const float* k[S];
-    for (int s = 0; s < S; ++s) k[s] = rows[from + s < n_keys ? from + s : n_keys - 1];
+    const float *k[S], *ahead[S];
+    for (int s = 0; s < S; ++s) {
+      const int row = from + s < n_keys ? from + s : n_keys - 1;
+      k[s] = rows[row];
+      ahead[s] = rows.ahead(row);
+    }
     F acc[R * S];
     for (F& sum : acc) sum = V::zero();
     for (int64_t i = 0; i < width; i += V::kWidth) {
@@ -42,6 +50,7 @@ struct FastAttention {
 #pragma GCC unroll 16
       for (int s = 0; s < S; ++s) {
         const F key = V::load(k[s] + i);
+        if constexpr (kFetch) __builtin_prefetch(ahead[s] + i, 0, 2);
 #pragma GCC unroll 4
         for (int r = 0; r < R; ++r) acc[r * S + s] = V::fma(query[r], key, acc[r * S + s]);
       }
@@ -53,13 +62,17 @@ struct FastAttention {
   }
 
   // z[r] = z[r] * keep[r] + sum_s p[r, s] * value row s, for R queries and columns [d, d + N vectors).
-  template <int R, int N, class Rows>
+  template <int R, int N, bool kFetch, class Rows>
   static void value_tile(const float* p, const float* keep, const Rows& values, int n_keys, float* z, int64_t value_width, int64_t d) {
     F acc[R][N];
     for (int r = 0; r < R; ++r)
       for (int v = 0; v < N; ++v) acc[r][v] = V::mul(V::load(z + r * value_width + d + v * V::kWidth), V::set1(keep[r]));
     for (int s = 0; s < n_keys; ++s) {
       const float* row = values[s] + d;
+      if constexpr (kFetch) {
+        const float* ahead = values.ahead(s) + d;
+        for (int i = 0; i < N * V::kWidth; i += 16) __builtin_prefetch(ahead + i, 0, 2);
+      }
       F weight[R];
       for (int r = 0; r < R; ++r) weight[r] = V::set1(p[r * kBlock + s]);
 #pragma GCC unroll 4
@@ -106,12 +119,13 @@ struct FastAttention {
     for (int64_t i = 0; i < a.n_rows * a.value_width; ++i) a.out[i] = 0.0f;
     for (int first = first_key / kBlock * kBlock; first < n_keys; first += kBlock) {
       const int n = n_keys - first < kBlock ? n_keys - first : kBlock;
+      const int next = first + 2 * kBlock <= n_keys ? first + kBlock : first;  // a whole block, or again this one
       if (a.list) {
-        block(a, first, n, Listed{a.list + first, 0}, Listed{a.list + first, a.values - a.keys}, scores, top, total);
+        const int64_t apart = a.values - a.keys;
+        block(a, first, n, Listed{a.list + first, a.list + next, 0}, Listed{a.list + first, a.list + next, apart}, scores, top, total);
       } else {
-        const float* keys = a.blocks ? a.blocks[first / kBlock] + a.block_offset : a.keys + first * a.key_stride;
-        const float* values = a.blocks ? keys + (a.values - a.keys) : a.values + first * a.value_stride;
-        block(a, first, n, Strided{keys, a.key_stride}, Strided{values, a.value_stride}, scores, top, total);
+        block(a, first, n, Strided{keys_of(a, first), keys_of(a, next), a.key_stride},
+              Strided{values_of(a, first), values_of(a, next), a.value_stride}, scores, top, total);
       }
     }
     for (int r = 0; r < a.n_rows; ++r)
@@ -120,15 +134,32 @@ struct FastAttention {
   }
 
  private:
+  static const float* keys_of(const AttentionRows& a, int row) {
+    return a.blocks ? a.blocks[row / kBlock] + a.block_offset : a.keys + row * a.key_stride;
+  }
+  static const float* values_of(const AttentionRows& a, int row) {
+    return a.blocks ? keys_of(a, row) + (a.values - a.keys) : a.values + row * a.value_stride;
+  }
+
   template <class Rows>
   static void block(const AttentionRows& a, int first, int n, const Rows& keys, const Rows& values, float* scores, float* top,
                     float* total) {
     float keep[kMaxAttentionRows];
-    int r = 0;
-    for (; r + 4 <= a.n_rows; r += 4) scores_of<4>(a.queries + r * a.width, a.width, keys, n, scores + r * kBlock);
-    for (; r + 2 <= a.n_rows; r += 2) scores_of<2>(a.queries + r * a.width, a.width, keys, n, scores + r * kBlock);
-    for (; r < a.n_rows; ++r) scores_of<1>(a.queries + r * a.width, a.width, keys, n, scores + r * kBlock);
-    for (r = 0; r < a.n_rows; ++r) {
+    const auto in_tiles = [&a](auto&& tile) {  // (queries, first of them), the first tile fetching
+      int r = 0;
+      if (a.n_rows > kFetchRows) tile(Tile<4, false>(), 0), r = 4;
+      else if (a.n_rows >= 4) tile(Tile<4, true>(), 0), r = 4;
+      else if (a.n_rows >= 2) tile(Tile<2, true>(), 0), r = 2;
+      else tile(Tile<1, true>(), 0), r = 1;
+      for (; r + 4 <= a.n_rows; r += 4) tile(Tile<4, false>(), r);
+      for (; r + 2 <= a.n_rows; r += 2) tile(Tile<2, false>(), r);
+      for (; r < a.n_rows; ++r) tile(Tile<1, false>(), r);
+    };
+    in_tiles([&]<int R, bool kFetch>(Tile<R, kFetch>, int r) {
+      for (int s = 0; s < n; s += V::kDotTile / R)
+        dot_tile<R, kFetch>(a.queries + r * a.width, a.width, keys, s, n, scores + r * kBlock);
+    });
+    for (int r = 0; r < a.n_rows; ++r) {
       const int seen = a.n_visible[r] - first < kBlock ? a.n_visible[r] - first : kBlock;
       const int unseen = a.first_visible && a.first_visible[r] > first ? a.first_visible[r] - first : 0;
       if (seen <= unseen) {  // all weights 0
@@ -138,26 +169,26 @@ struct FastAttention {
         keep[r] = weigh(scores + r * kBlock, unseen, seen, top[r], total[r]);
       }
     }
-    for (r = 0; r + 4 <= a.n_rows; r += 4)
-      add_values<4>(scores + r * kBlock, keep + r, values, n, a.out + r * a.value_width, a.value_width);
-    for (; r + 2 <= a.n_rows; r += 2)
-      add_values<2>(scores + r * kBlock, keep + r, values, n, a.out + r * a.value_width, a.value_width);
-    for (; r < a.n_rows; ++r)
-      add_values<1>(scores + r * kBlock, keep + r, values, n, a.out + r * a.value_width, a.value_width);
+    const bool apart = a.values != a.keys;  // else the next block's values are on their way already
+    in_tiles([&]<int R, bool kFetch>(Tile<R, kFetch>, int r) {
+      float* z = a.out + r * a.value_width;
+      if (kFetch && apart)
+        add_values<R, true>(scores + r * kBlock, keep + r, values, n, z, a.value_width);
+      else
+        add_values<R, false>(scores + r * kBlock, keep + r, values, n, z, a.value_width);
+    });
   }
 
-  template <int R, class Rows>
-  static void scores_of(const float* q, int64_t width, const Rows& keys, int n_keys, float* scores) {
-    for (int s = 0; s < n_keys; s += V::kDotTile / R) dot_tile<R>(q, width, keys, s, n_keys, scores);
-  }
-
-  template <int R, class Rows>
+  template <int R, bool kFetch, class Rows>
   static void add_values(const float* p, const float* keep, const Rows& values, int n_keys, float* z, int64_t value_width) {
     constexpr int64_t kWide = V::kValueTile * V::kWidth, kNarrow = 16;
     int64_t d = 0;
-    for (; d + kWide <= value_width; d += kWide) value_tile<R, V::kValueTile>(p, keep, values, n_keys, z, value_width, d);
-    for (; d < value_width; d += kNarrow) value_tile<R, kNarrow / V::kWidth>(p, keep, values, n_keys, z, value_width, d);
+    for (; d + kWide <= value_width; d += kWide) value_tile<R, V::kValueTile, kFetch>(p, keep, values, n_keys, z, value_width, d);
+    for (; d < value_width; d += kNarrow) value_tile<R, kNarrow / V::kWidth, kFetch>(p, keep, values, n_keys, z, value_width, d);
   }
+
+  template <int R, bool kFetch>
+  struct Tile {};
 };
 
 }  // namespace
