@@ -7,6 +7,8 @@
 
 #include <cerrno>
 #include <cstring>
+#include <map>
+#include <mutex>
 #include <random>
 
 #include "base/strings.h"
@@ -79,6 +81,20 @@ Status write_file_atomic(const std::filesystem::path& path, std::string_view byt
   return ok();
 }
 
+namespace {
+
+// All mappings of this process: forgetting pages of any other memory would destroy them.
+struct Mappings {
+  std::mutex mutex;
+  std::map<const std::byte*, size_t> sizes;
+};
+Mappings& mappings() {
+  static Mappings* const all = new Mappings;  // never destroyed: mappings may be closed while the process ends
+  return *all;
+}
+
+}  // namespace
+
 Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
   struct stat info {};
   auto fd = open_regular(path, info);
@@ -87,7 +103,21 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
   if (size_bytes == 0) return MappedFile(nullptr, 0);
   void* data = ::mmap(nullptr, size_bytes, PROT_READ, MAP_SHARED, fd->get(), 0);
   if (data == MAP_FAILED) return system_error(errno, cat("map ", path.string()));
+  const std::lock_guard lock(mappings().mutex);
+  mappings().sizes[static_cast<const std::byte*>(data)] = size_bytes;
   return MappedFile(static_cast<const std::byte*>(data), size_bytes);
+}
+
+void MappedFile::forget(std::span<const std::byte> part) {
+  const std::lock_guard lock(mappings().mutex);
+  auto at = mappings().sizes.upper_bound(part.data());
+  if (part.empty() || at == mappings().sizes.begin()) return;
+  --at;
+  const auto offset = static_cast<size_t>(part.data() - at->first);
+  if (offset >= at->second || part.size() > at->second - offset) return;
+  const auto page = static_cast<size_t>(::sysconf(_SC_PAGESIZE));
+  const size_t first = (offset + page - 1) / page * page, last = (offset + part.size()) / page * page;
+  if (first < last) ::madvise(const_cast<std::byte*>(at->first) + first, last - first, MADV_DONTNEED);
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
@@ -100,7 +130,10 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 }
 
 MappedFile::~MappedFile() {
-  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_bytes_);
+  if (data_ == nullptr) return;
+  const std::lock_guard lock(mappings().mutex);  // held over munmap: the address may be another mapping's next
+  mappings().sizes.erase(data_);
+  ::munmap(const_cast<std::byte*>(data_), size_bytes_);
 }
 
 }  // namespace base

@@ -34,6 +34,10 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return {data_, size_bytes_}; }
 
+  // `part` was read and is not needed soon: its whole pages no longer count as this process's memory. Read again they come
+  // back, from the system's cache or the file. Does nothing for memory that no MappedFile holds. Any thread.
+  static void forget(std::span<const std::byte> part);
+
  private:
   MappedFile(const std::byte* data, size_t size_bytes) : data_(data), size_bytes_(size_bytes) {}
   const std::byte* data_ = nullptr;

@@ -51,8 +51,9 @@ class PackagedEngine : public Engine {
       shared_.accelerated = true;
     } else if (options.numerics == Numerics::kFast) {
       shared_.pool = std::make_unique<ThreadPool>(options.n_threads > 0 ? options.n_threads : available_cores());
-      // The packed copy is worth its memory as long as it leaves the editor and its tools more than it takes.
-      const bool pack = package_.family->packed_bytes() < available_memory() / 2;
+      // The packed copy is worth its memory as long as it leaves the editor and its tools, and the session's cache, a quarter.
+      // The file's own pages are given back while it is made.
+      const bool pack = package_.family->packed_bytes() < available_memory() / 4 * 3;
       shared_.model = package_.family->make_fast(best_kernels(), *shared_.pool, pack);
       compute_.kernels = best_kernels().name;
       compute_.threads = shared_.pool->size();

@@ -3,12 +3,24 @@
 
 #include <algorithm>
 
+#include "base/file.h"
 #include "engine/formats/dequantize.h"
 
 namespace engine {
 namespace {
 
 int64_t aligned_bytes(const PackedMatrix& m) { return round_up(m.n_panels() * m.panel_bytes(), 64); }
+
+// Packs panels [first, last).
+void pack_panels(const PackedMatrix& m, int64_t first, int64_t last, uint8_t* to) {
+  constexpr int64_t kStep = 64;  // panels between two calls of the system: about a megabyte
+  for (int64_t p = first; p < last; p += kStep) {
+    const int64_t end = std::min(p + kStep, last);
+    for (int64_t i = p; i < end; ++i, to += m.panel_bytes()) pack_panel(m.source, i, to);
+    const int64_t row = p * kPanelRows, n_rows = std::min(end * kPanelRows, m.n_out) - row;
+    base::MappedFile::forget({m.source.data + row * m.source.row_bytes(), static_cast<size_t>(n_rows * m.source.row_bytes())});
+  }
+}
 
 }  // namespace
 
@@ -63,11 +75,10 @@ void PanelStore::pack(ThreadPool& pool, const std::vector<PackedMatrix*>& matric
     // Parts by bytes: a worker packs the panels that begin in its part.
     const auto [first, last] = worker.split(starts.back());
     for (size_t i = 0; i < all.size(); ++i) {
-      if (starts[i + 1] <= first || starts[i] >= last) continue;
-      for (int64_t p = 0; p < all[i]->n_panels(); ++p) {
-        const int64_t offset = starts[i] + p * all[i]->panel_bytes();
-        if (offset >= first && offset < last) pack_panel(all[i]->source, p, panels_.data() + offset);
-      }
+      const int64_t size = all[i]->panel_bytes(), n = all[i]->n_panels();
+      const auto panel_at = [&](int64_t offset) { return std::clamp<int64_t>((offset - starts[i] + size - 1) / size, 0, n); };
+      const int64_t from = panel_at(first), to = panel_at(last);
+      if (from < to) pack_panels(*all[i], from, to, panels_.data() + starts[i] + from * size);
     }
   });
   for (size_t i = 0; i < all.size(); ++i) all[i]->panels = panels_.data() + starts[i];

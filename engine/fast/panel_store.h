@@ -26,7 +26,8 @@ class PanelStore {
   // A matrix whose rows the store keeps until they are packed, or for good where they are not.
   PackedMatrix own_matrix(DType type, int64_t n_out, int64_t n_in, Buffer<std::byte> rows);
 
-  // Lays out all panels of `matrices` (empty ones are left alone) with the pool's threads.
+  // Lays out all panels of `matrices` (empty ones are left alone) with the pool's threads. Pages of mapped files are given back
+  // as soon as they are copied, so that weights are never in this process's memory twice.
   void pack(ThreadPool& pool, const std::vector<PackedMatrix*>& matrices);
 
   int64_t largest_panel_bytes() const { return largest_panel_bytes_; }
