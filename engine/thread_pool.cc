@@ -77,8 +77,9 @@ void ThreadPool::meet() {
 }
 
 bool TeamChoice::alone() {
-  constexpr int kFirstSamples = 3;
-  const bool better = seconds_[1] < seconds_[0];
+  constexpr int kFirstSamples = 4;
+  // On a free machine the two can lie close together for long; the team's good moments are then the better ones.
+  const bool better = seconds_[1] < 0.85 * seconds_[0];
   if (team_step_ > kLongStep) {
     alone_ = false;
     counts_ = true;
@@ -103,10 +104,11 @@ void TeamChoice::took(double seconds, int64_t n_tokens) {
   if (!alone_) team_step_ = seconds;
   seconds /= static_cast<double>(n_tokens);
   if (!counts_) return;
+  // The first step of each kind meets cold caches and does not count; the next few count alike.
   const size_t kind = alone_ ? 1 : 0;
-  const double weight = samples_[kind] == 0 ? 1.0 : 0.25;
-  seconds_[kind] += weight * (seconds - seconds_[kind]);
-  ++samples_[kind];
+  const int n = samples_[kind]++;
+  if (n <= 1) seconds_[kind] = seconds;
+  else seconds_[kind] += (n < 4 ? 1.0 / n : 0.25) * (seconds - seconds_[kind]);
 }
 
 int available_cores() {
