@@ -87,12 +87,12 @@ class Quantised(Measure):
         return sets.HELD_OUT.missing(kit.sets)
 
     def items(self, kit: Kit) -> list[Item]:
-        return [Item("bf16 q4_0", None)]
+        return [Item("BF16 Q4_0", None)]
 
     def run(self, kit: Kit, item: Item) -> dict[str, Any]:
         texts = [text for group in sample(kit, "heldout_packages").values() for text in group]
         bits: dict[str, list[list[float]]] = {}
-        for kind in ("bf16", "q4_0"):
+        for kind in ("BF16", "Q4_0"):
             path = kit.scratch / f"{kind}.gguf"
             command = [kit.graft, "model", "quantize", kit.model_file(), "--type", kind, "--out", path, "--force"]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -103,8 +103,8 @@ class Quantised(Measure):
 
     def figures(self, kit: Kit, results: dict[str, dict[str, Any]]) -> list[Figure]:
         r = next(iter(results.values()))
-        gap = [(four[0] - sixteen[0], sixteen[1]) for four, sixteen in zip(r["q4_0"], r["bf16"])]
+        gap = [(four[0] - sixteen[0], sixteen[1]) for four, sixteen in zip(r["Q4_0"], r["BF16"])]
         size = sum(n for _, n in gap)
-        return [Figure("bits per byte lost by four bits (q4_0)", self.of_set, len(gap), sum(a for a, _ in gap) / size, *bootstrap_ratio(gap), unit="bits",
-                       baseline="bf16", baseline_value=sum(a for a, _ in r["bf16"]) / size, good=0.015, excellent=0.006,
+        return [Figure("bits per byte lost by four bits (Q4_0)", self.of_set, len(gap), sum(a for a, _ in gap) / size, *bootstrap_ratio(gap), unit="bits",
+                       baseline="bf16", baseline_value=sum(a for a, _ in r["BF16"]) / size, good=0.015, excellent=0.006,
                        note="both made from the shipped Q8_0 file; files paired")]

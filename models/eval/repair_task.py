@@ -7,6 +7,7 @@ graft, no protected file was edited, and the folder that graft was given is unch
 
 from __future__ import annotations
 
+import ast
 import json
 import shutil
 import tempfile
@@ -50,6 +51,28 @@ def usable(task: RepairTask, scratch: Path) -> str:
     outcome = run_shell(task.check, folder, 4 * task.check_seconds)
     shutil.rmtree(folder, ignore_errors=True)
     return "" if outcome.code == 0 else "the correct program fails its check here"
+
+
+def same_program(path: str, ours: str, theirs: str) -> bool:
+    """Whether two texts say the same: to the byte, or, of Python, the same syntax tree without texts that stand for comments."""
+    if ours == theirs or not path.endswith(".py"):
+        return ours == theirs
+    try:
+        return _code(ours) == _code(theirs)
+    except SyntaxError:
+        return False
+
+
+def _code(text: str) -> str:
+    """QuixBugs' corrections leave out the texts below the broken programs, and say other ones."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        for field_name in ("body", "orelse", "finalbody"):
+            statements = getattr(node, field_name, None)
+            if isinstance(statements, list):
+                kept = [s for s in statements if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant) and isinstance(s.value.value, str))]
+                setattr(node, field_name, kept)
+    return ast.dump(tree)
 
 
 def fix_command(kit: Kit, task: RepairTask, folder: Path, with_model: bool) -> list[str]:
@@ -114,7 +137,7 @@ def judge(task: RepairTask, folder: Path, result: dict[str, Any]) -> None:
     if any(name.startswith(task.protected) for name in changed if task.protected):
         result["problems"].append("the patch edits the tests")
         return
-    result["restored"] = all(texts.get(name) == text for name, text in task.correct.items())
+    result["restored"] = all(same_program(name, texts.get(name, ""), text) for name, text in task.correct.items())
     if run_shell(task.check, copy, 4 * task.check_seconds).code != 0:
         result["problems"].append("the check fails with the patch")
         return

@@ -61,7 +61,7 @@ class WrittenTests(Measure):
         folder = Path(tempfile.mkdtemp(prefix="tests-", dir=kit.scratch))
         try:
             (folder / "solution.py").write_text(source)
-            command = [kit.graft, "test", f"solution.py:{row['entry_point']}", "--json", "-C", folder, "--timeout", str(SECONDS)]
+            command = [kit.graft, "test", f"solution.py:{row['entry_point']}", "--json", "-C", folder, "--timeout", str(min(SECONDS, kit.timeout))]
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=10 * SECONDS)
             try:
                 report = json.loads(done.stdout)

@@ -303,6 +303,16 @@ class Repair(Scratch):
         self.assertTrue(self.answer(status="already_passes")["unusable"])
 
 
+class SameProgram(unittest.TestCase):
+    def test_texts_that_stand_for_comments_do_not_count(self):
+        ours, theirs = 'def f(x):\n    """ What it does. """\n    return  x\n\n"""\nMore\n"""\n', "def f(x):\n    return x\n"
+        self.assertTrue(repair_task.same_program("a.py", ours, theirs))
+        self.assertFalse(repair_task.same_program("a.py", ours, "def f(x):\n    return -x\n"))
+        self.assertFalse(repair_task.same_program("a.py", "def f(x):\n    return 'a'\n", "def f(x):\n    return 'b'\n"))
+        self.assertFalse(repair_task.same_program("a.py", "def f(:", theirs))
+        self.assertFalse(repair_task.same_program("a.c", "int x;", "int  x;"))
+
+
 class Tasks(Scratch):
     def test_a_correct_program_passes_and_another_is_left_out(self):
         task = repairs.pack_task(CLAMP, "python")
