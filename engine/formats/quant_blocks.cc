@@ -14,7 +14,8 @@ struct Bytes {
   const std::byte* at;
   int u8(int i) const { return std::to_integer<int>(at[i]); }
   int i8(int i) const { return static_cast<int8_t>(at[i]); }
-  float f16(int i) const { return f16_to_f32(static_cast<uint16_t>(u8(i) | u8(i + 1) << 8)); }
+  uint16_t u16(int i) const { return static_cast<uint16_t>(u8(i) | u8(i + 1) << 8); }
+  float f16(int i) const { return f16_to_f32(u16(i)); }
   uint32_t u32(int i) const {
     uint32_t value;
     std::memcpy(&value, at + i, 4);
@@ -23,6 +24,16 @@ struct Bytes {
 };
 
 void both(float (&pair)[2], float value) { pair[0] = pair[1] = value; }
+
+void scale_of(QuantBlock& out, int half, int step) {
+  out.step[half] = static_cast<int8_t>(step);
+  out.scale[half] = f16_to_f32(out.unit) * static_cast<float>(step);
+}
+
+void offset_of(QuantBlock& out, int half, int least) {
+  out.least[half] = static_cast<int8_t>(least);
+  out.offset[half] = -(f16_to_f32(out.least_unit) * static_cast<float>(least));
+}
 
 // 16 bytes: value i in the low half of byte i, value i + 16 in its high half.
 void split_halves(const Bytes& b, int first, QuantBlock& out, int less) {
@@ -73,22 +84,23 @@ void q8_0(const Bytes& b, QuantBlock& out) {
 
 // 16 bytes of scales (low half) and minima (high half), 64 of quants, d, dmin.
 void q2_k(const Bytes& b, int part, QuantBlock& out) {
-  const float d = b.f16(80), least = b.f16(82);
+  out.unit = b.u16(80);
+  out.least_unit = b.u16(82);
   for (int half = 0; half < 2; ++half) {
     const int scales = b.u8(part * 2 + half);
-    out.scale[half] = d * static_cast<float>(scales & 15);
-    out.offset[half] = -(least * static_cast<float>(scales >> 4));
+    scale_of(out, half, scales & 15);
+    offset_of(out, half, scales >> 4);
   }
   for (int i = 0; i < 32; ++i) out.quants[i] = static_cast<int8_t>(b.u8(16 + part / 4 * 32 + i) >> part % 4 * 2 & 3);
 }
 
 // 32 bytes of third bits (set: nothing comes off), 64 of quants, 12 of 6-bit scales, d.
 void q3_k(const Bytes& b, int part, QuantBlock& out) {
-  const float d = b.f16(108);
+  out.unit = b.u16(108);
   for (int half = 0; half < 2; ++half) {
     const int s = part * 2 + half;
     const int low = b.u8(96 + s % 8) >> s / 8 * 4 & 15, high = b.u8(104 + s % 4) >> s / 4 * 2 & 3;
-    out.scale[half] = d * static_cast<float>((low | high << 4) - 32);
+    scale_of(out, half, (low | high << 4) - 32);
   }
   for (int i = 0; i < 32; ++i) {
     const int low = b.u8(32 + part / 4 * 32 + i) >> part % 4 * 2 & 3;
@@ -100,8 +112,12 @@ void q3_k(const Bytes& b, int part, QuantBlock& out) {
 void scale_and_least(const Bytes& b, int part, QuantBlock& out) {
   const int j = part % 4, d = b.u8(4 + j), m = b.u8(8 + j), high = b.u8(12 + j);
   const int scale = part < 4 ? d & 63 : (high & 15) | (d >> 2 & 48), least = part < 4 ? m & 63 : high >> 4 | (m >> 2 & 48);
-  both(out.scale, b.f16(0) * static_cast<float>(scale));
-  both(out.offset, -(b.f16(2) * static_cast<float>(least)));
+  out.unit = b.u16(0);
+  out.least_unit = b.u16(2);
+  for (int half = 0; half < 2; ++half) {
+    scale_of(out, half, scale);
+    offset_of(out, half, least);
+  }
 }
 
 void q4_k(const Bytes& b, int part, QuantBlock& out) {
@@ -117,8 +133,8 @@ void q5_k(const Bytes& b, int part, QuantBlock& out) {
 
 // 128 bytes of low halves, 64 of upper bits, 16 scales of 8 bits, d.
 void q6_k(const Bytes& b, int part, QuantBlock& out) {
-  const float d = b.f16(208);
-  for (int half = 0; half < 2; ++half) out.scale[half] = d * static_cast<float>(b.i8(192 + part * 2 + half));
+  out.unit = b.u16(208);
+  for (int half = 0; half < 2; ++half) scale_of(out, half, b.i8(192 + part * 2 + half));
   for (int i = 0; i < 32; ++i) {
     const int low = b.u8(part / 4 * 64 + part % 2 * 32 + i) >> part % 4 / 2 * 4 & 15;
     const int high = b.u8(128 + part / 4 * 32 + i) >> part % 4 * 2 & 3;

@@ -21,6 +21,10 @@ struct QuantBlock {
   int8_t quants[32];
   float scale[2];
   float offset[2];
+  // Of types with steps: scale = unit * step, offset = -(least_unit * least), each half's; the units (f16) are those of the
+  // whole block.
+  int8_t step[2], least[2];
+  uint16_t unit, least_unit;
 };
 
 // Part `part` (32 values) of the block at `block`; parts run over the block's values. `type` is quantised; scales that stand beside a
@@ -29,6 +33,10 @@ void decode_block(DType type, const std::byte* block, int part, QuantBlock& out)
 
 constexpr bool has_offsets(DType type) {
   return type == DType::kQ4_1 || type == DType::kQ5_1 || type == DType::kQ2_K || type == DType::kQ4_K || type == DType::kQ5_K;
+}
+// Scales are whole numbers of a unit that 256 values share.
+constexpr bool has_steps(DType type) {
+  return type == DType::kQ2_K || type == DType::kQ3_K || type == DType::kQ4_K || type == DType::kQ5_K || type == DType::kQ6_K;
 }
 // The halves of 32 values have scales of their own.
 constexpr bool has_half_scales(DType type) { return type == DType::kQ2_K || type == DType::kQ3_K || type == DType::kQ6_K; }

@@ -43,24 +43,31 @@ struct FastMatmul {
   template <PanelForm kForm>
   struct Form {
     static constexpr bool kFile = kForm == PanelForm::kQ8_0 || kForm == PanelForm::kQ4_0;  // laid out as in the file: f16 scales
-    static constexpr bool kNibbles = kForm == PanelForm::kQ4_0 || kForm == PanelForm::kNibblesOffset;
+    static constexpr bool kNibbles =
+        kForm == PanelForm::kQ4_0 || kForm == PanelForm::kNibblesOffset || kForm == PanelForm::kStepsNibbles;
     static constexpr bool kCodes = kForm == PanelForm::kFp4Codes || kForm == PanelForm::kIq4Codes;
-    static constexpr bool kOffset =
-        kForm == PanelForm::kNibblesOffset || kForm == PanelForm::kBytesOffset || kForm == PanelForm::kHalvesBytesOffset;
-    static constexpr int kScales = kForm == PanelForm::kHalvesBytes || kForm == PanelForm::kHalvesBytesOffset ? 2 : 1;
-    static constexpr int kHeadBytes = kFile ? kPanelRows * 2 : kPanelRows * 4 * kScales * (kOffset ? 2 : 1);
+    static constexpr int kUnitBytes = static_cast<int>(unit_panel_bytes(kForm));
+    static constexpr bool kSteps = kUnitBytes > 0;
+    static constexpr bool kOffset = kForm == PanelForm::kNibblesOffset || kForm == PanelForm::kBytesOffset ||
+                                    kForm == PanelForm::kStepsNibbles || kForm == PanelForm::kStepsBytes || kForm == PanelForm::kHalfStepsOffset;
+    static constexpr int kScales = kForm == PanelForm::kHalfSteps || kForm == PanelForm::kHalfStepsOffset ? 2 : 1;
+    static constexpr int kScaleBytes = kFile ? 2 : kSteps ? 1 : 4;
+    static constexpr int kHeadBytes = kPanelRows * kScaleBytes * kScales * (kOffset ? 2 : 1);
     static constexpr int kBlockBytes = kHeadBytes + kPanelRows * (kNibbles || kCodes ? 16 : 32);
 
-    static F scale(const uint8_t* block, int h, int lane) {
-      if constexpr (kForm == PanelForm::kQ4_0)
-        return V::mul(V::load_f16(block + lane * 2), V::set1(V::kNibbleUnit));
-      else if constexpr (kFile)
+    static F scale(const uint8_t* units, const uint8_t* block, int h, int lane) {
+      if constexpr (kFile)
         return V::load_f16(block + lane * 2);
+      else if constexpr (kSteps)
+        return V::mul(V::load_i8(block + h * kPanelRows + lane), V::load_f16(units + lane * 2));
       else
-        return V::load(reinterpret_cast<const float*>(block) + h * kPanelRows + lane);
+        return V::load(reinterpret_cast<const float*>(block) + lane);
     }
-    static F offset(const uint8_t* block, int h, int lane) {
-      return V::load(reinterpret_cast<const float*>(block) + (kScales + h) * kPanelRows + lane);
+    static F offset(const uint8_t* units, const uint8_t* block, int h, int lane) {
+      if constexpr (kSteps)
+        return V::sub(V::zero(), V::mul(V::load_i8(block + (kScales + h) * kPanelRows + lane), V::load_f16(units + (kPanelRows + lane) * 2)));
+      else
+        return V::load(reinterpret_cast<const float*>(block) + kPanelRows + lane);
     }
   };
 
@@ -68,16 +75,21 @@ struct FastMatmul {
   template <PanelForm kForm, int T, int NV>
   static void tile(const uint8_t* panels, int64_t panel_bytes, int first, int64_t n_blocks, const Rows<T>& rows) {
     using Block = Form<kForm>;
-    const uint8_t* block[NV];
+    const uint8_t *block[NV], *units[NV];
     int lane[NV];
     for (int v = 0; v < NV; ++v) {
-      block[v] = panels + (first + v) / kVectors * panel_bytes;
+      units[v] = block[v] = panels + (first + v) / kVectors * panel_bytes;
       lane[v] = (first + v) % kVectors * V::kWidth;
     }
     F acc[T][NV];
     for (int t = 0; t < T; ++t)
       for (int v = 0; v < NV; ++v) acc[t][v] = V::zero();
     for (int64_t b = 0; b < n_blocks; ++b) {
+      if constexpr (Block::kSteps)
+        for (int v = 0; v < NV && b % 8 == 0; ++v) {
+          units[v] = block[v];
+          block[v] += Block::kUnitBytes;
+        }
       const uint8_t* weights[NV];
       for (int v = 0; v < NV; ++v) weights[v] = block[v] + Block::kHeadBytes + lane[v] * 4;
 #pragma GCC unroll 2
@@ -90,14 +102,14 @@ struct FastMatmul {
         else
           byte_sums<Block::kScales == 1, T, NV>(weights, b, h, rows, whole);
         F scale[NV];
-        for (int v = 0; v < NV; ++v) scale[v] = Block::scale(block[v], h, lane[v]);
+        for (int v = 0; v < NV; ++v) scale[v] = Block::scale(units[v], block[v], h, lane[v]);
 #pragma GCC unroll 8
         for (int t = 0; t < T; ++t) {
           const F x_scale = V::set1(rows.scales[t][b]);
           for (int v = 0; v < NV; ++v) acc[t][v] = V::fma(whole[t][v], V::mul(scale[v], x_scale), acc[t][v]);
         }
         if constexpr (Block::kOffset) {
-          for (int v = 0; v < NV; ++v) scale[v] = Block::offset(block[v], h, lane[v]);
+          for (int v = 0; v < NV; ++v) scale[v] = Block::offset(units[v], block[v], h, lane[v]);
 #pragma GCC unroll 8
           for (int t = 0; t < T; ++t) {
             const int32_t* sums = rows.sums[t] + 2 * b;
@@ -137,7 +149,7 @@ struct FastMatmul {
       for (int v = 0; v < NV; ++v) whole[t][v] = V::finish8(sum[t][v]);
   }
 
-  // With numbers of 0 to 15, from which 8 is taken where `kSigned`; results in units of 1 / V::kNibbleUnit then.
+  // With numbers of 0 to 15, from which 8 is taken where `kSigned`.
   template <bool kSigned, int T, int NV>
   static void nibble_sums(const uint8_t* const* weights, int64_t b, const Rows<T>& rows, F (&whole)[T][NV]) {
     typename V::Sum4 sum[T][NV];
@@ -214,7 +226,7 @@ struct FastMatmul {
   template <PanelForm kForm>
   static void tiled(const uint8_t* panels, int64_t n_panels, int64_t n_in, const Activations& x, int64_t first_token,
                     int64_t n_tokens, float* y, int64_t y_stride) {
-    const int64_t n_blocks = n_in / kBlockValues, panel_bytes = n_blocks * Form<kForm>::kBlockBytes;
+    const int64_t n_blocks = n_in / kBlockValues, panel_bytes = n_blocks * Form<kForm>::kBlockBytes + n_blocks / 8 * Form<kForm>::kUnitBytes;
     const int64_t end = first_token + n_tokens;
     const int n_vectors = static_cast<int>(n_panels * kVectors);
     int v = 0;

@@ -45,8 +45,9 @@ void pack_blocks(const TensorView& w, int64_t index, uint8_t* out) {
   const int64_t n_parts = w.n_in() / kBlockValues, part_bytes = block_panel_bytes(form);
   const int parts_per_block = type.block_values / kBlockValues, n_scales = has_half_scales(w.type) ? 2 : 1;
   const int8_t* const values = form == PanelForm::kFp4Codes ? kFp4Values : form == PanelForm::kIq4Codes ? kIq4Values : nullptr;
-  const bool nibbles = values || form == PanelForm::kNibblesOffset;
-  if (n_rows < kPanelRows) std::memset(out, 0, static_cast<size_t>(n_parts * part_bytes));
+  const bool nibbles = values || form == PanelForm::kNibblesOffset || form == PanelForm::kStepsNibbles;
+  const bool steps = has_steps(w.type), offsets = has_offsets(w.type);
+  if (n_rows < kPanelRows) std::memset(out, 0, static_cast<size_t>(panel_bytes(w.type, w.n_in())));
   QuantBlock block;
   for (int64_t r = 0; r < n_rows; ++r) {
     const std::byte* from = row_of(w, first + r);
@@ -57,9 +58,18 @@ void pack_blocks(const TensorView& w, int64_t index, uint8_t* out) {
         const float beside = block_scale(w, first + r, p * kBlockValues);
         for (float& scale : block.scale) scale *= beside;
       }
+      if (steps && p % parts_per_block == 0) {
+        std::memcpy(to + r * 2, &block.unit, 2);
+        if (offsets) std::memcpy(to + kPanelRows * 2 + r * 2, &block.least_unit, 2);
+        to += unit_panel_bytes(form);
+      }
       uint8_t* at = to;
-      for (int h = 0; h < n_scales; ++h, at += kPanelRows * 4) std::memcpy(at + r * 4, &block.scale[h], 4);
-      for (int h = 0; has_offsets(w.type) && h < n_scales; ++h, at += kPanelRows * 4) std::memcpy(at + r * 4, &block.offset[h], 4);
+      const auto put = [&](const void* value, int64_t n_bytes) {
+        std::memcpy(at + r * n_bytes, value, static_cast<size_t>(n_bytes));
+        at += kPanelRows * n_bytes;
+      };
+      for (int h = 0; h < n_scales; ++h) steps ? put(&block.step[h], 1) : put(&block.scale[h], 4);
+      for (int h = 0; offsets && h < n_scales; ++h) steps ? put(&block.least[h], 1) : put(&block.offset[h], 4);
       if (values)
         for (int8_t& q : block.quants) q = static_cast<int8_t>(std::find(values, values + 16, q) - values);
       if (nibbles)

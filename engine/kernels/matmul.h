@@ -9,8 +9,10 @@
 //            Q4_0             per block: 16 f16 scales, then 4 groups of [16 rows][4 bytes]; group g holds inputs 4g..4g+3
 //                             in the low halves and 16+4g.. in the high ones
 //            F8_E4M3          per 32 inputs (the last may have fewer): 16 f32 scales, then per input 16 values
-//            the others       per block: 16 f32 scales (twice, where halves of 32 values have their own), as many offsets
-//                             where the type has some, then the whole numbers of formats/quant_blocks.h: Q4_1 and Q4_K as
+//            Q2_K to Q6_K     per 256 inputs: 16 f16 units, as many of offsets where the type has some; then per block: 16 steps
+//                             of 8 bits (twice, where halves of 32 values have their own), likewise of offsets, and the whole
+//                             numbers of formats/quant_blocks.h: Q4_K's as Q4_0's halves, the others' as Q8_0's bytes
+//            the others       per block: 16 f32 scales, as many offsets where the type has some, then the whole numbers: Q4_1's as
 //                             Q4_0's halves, likewise the codes of MXFP4, FP4, IQ4_NL and IQ4_XS, the rest as Q8_0's bytes
 //          A last panel with fewer rows is filled with zeros. F32 to Q4_0 take as many bytes as in the file, the others more:
 //          F8_E4M3 an eighth.
@@ -34,7 +36,7 @@ inline constexpr int kHalfBlock = 16;
 constexpr int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
 // How a type's panels are laid out, and by which of FastKernels::matmul they are multiplied.
-enum class PanelForm { kF32, kF16, kBF16, kQ8_0, kQ4_0, kBytes, kBytesOffset, kHalvesBytes, kHalvesBytesOffset, kNibblesOffset, kFp4Codes, kIq4Codes, kF8 };
+enum class PanelForm { kF32, kF16, kBF16, kQ8_0, kQ4_0, kBytes, kBytesOffset, kNibblesOffset, kFp4Codes, kIq4Codes, kStepsNibbles, kStepsBytes, kHalfSteps, kHalfStepsOffset, kF8 };
 inline constexpr int kPanelForms = static_cast<int>(PanelForm::kF8) + 1;
 constexpr PanelForm panel_form(DType type) {
   switch (type) {
@@ -45,13 +47,13 @@ constexpr PanelForm panel_form(DType type) {
     case DType::kBF16: return PanelForm::kBF16;
     case DType::kQ8_0: return PanelForm::kQ8_0;
     case DType::kQ4_0: return PanelForm::kQ4_0;
-    case DType::kQ4_1:
-    case DType::kQ4_K: return PanelForm::kNibblesOffset;
-    case DType::kQ5_1:
-    case DType::kQ5_K: return PanelForm::kBytesOffset;
-    case DType::kQ2_K: return PanelForm::kHalvesBytesOffset;
+    case DType::kQ4_1: return PanelForm::kNibblesOffset;
+    case DType::kQ5_1: return PanelForm::kBytesOffset;
+    case DType::kQ4_K: return PanelForm::kStepsNibbles;
+    case DType::kQ5_K: return PanelForm::kStepsBytes;
     case DType::kQ3_K:
-    case DType::kQ6_K: return PanelForm::kHalvesBytes;
+    case DType::kQ6_K: return PanelForm::kHalfSteps;
+    case DType::kQ2_K: return PanelForm::kHalfStepsOffset;
     case DType::kQ5_0:
     case DType::kIQ2_XXS:
     case DType::kIQ3_XXS: return PanelForm::kBytes;
@@ -70,18 +72,31 @@ constexpr int64_t block_panel_bytes(PanelForm form) {
   switch (form) {
     case PanelForm::kBytes: return kPanelRows * (4 + 32);
     case PanelForm::kBytesOffset: return kPanelRows * (8 + 32);
-    case PanelForm::kHalvesBytes: return kPanelRows * (8 + 32);
-    case PanelForm::kHalvesBytesOffset: return kPanelRows * (16 + 32);
     case PanelForm::kNibblesOffset: return kPanelRows * (8 + 16);
     case PanelForm::kFp4Codes:
     case PanelForm::kIq4Codes: return kPanelRows * (4 + 16);
+    case PanelForm::kStepsNibbles: return kPanelRows * (2 + 16);
+    case PanelForm::kStepsBytes: return kPanelRows * (2 + 32);
+    case PanelForm::kHalfSteps: return kPanelRows * (2 + 32);
+    case PanelForm::kHalfStepsOffset: return kPanelRows * (4 + 32);
+    default: return 0;
+  }
+}
+// Bytes of units before every eight blocks.
+constexpr int64_t unit_panel_bytes(PanelForm form) {
+  switch (form) {
+    case PanelForm::kStepsNibbles:
+    case PanelForm::kStepsBytes:
+    case PanelForm::kHalfStepsOffset: return kPanelRows * 4;
+    case PanelForm::kHalfSteps: return kPanelRows * 2;
     default: return 0;
   }
 }
 constexpr int64_t panel_bytes(DType type, int64_t n_in) {
   if (panel_form(type) == PanelForm::kF8) return kPanelRows * (n_in + (n_in + kBlockValues - 1) / kBlockValues * 4);
   const int64_t anew = block_panel_bytes(panel_form(type));
-  return anew > 0 ? n_in / kBlockValues * anew : kPanelRows * (n_in / traits(type).block_values * traits(type).block_bytes);
+  return anew > 0 ? n_in / kBlockValues * anew + n_in / 256 * unit_panel_bytes(panel_form(type))
+                  : kPanelRows * (n_in / traits(type).block_values * traits(type).block_bytes);
 }
 // Bytes of all panels of a stored matrix, stacked ones included.
 inline uint64_t packed_bytes(const TensorView& view) {

@@ -29,6 +29,7 @@ struct Portable {
   static F load(const float* p) { return each([&](int i) { return p[i]; }); }
   static void store(float* p, const F& x) { std::memcpy(p, x.v, sizeof x.v); }
   static F load_f16(const uint8_t* p) { return each([&](int i) { return f16_to_f32(half_at(p, i)); }); }
+  static F load_i8(const uint8_t* p) { return each([&](int i) { return static_cast<float>(static_cast<int8_t>(p[i])); }); }
   static F load_bf16(const uint8_t* p) { return each([&](int i) { return bf16_to_f32(half_at(p, i)); }); }
   // E4M3 as an f16 with the same bits, whose exponent counts from 8 less: a 256th of the value, subnormals included. The code
   // of NaN becomes a number.
@@ -115,7 +116,6 @@ struct Portable {
     Half4 low, high;
   };
   using Sum4 = Sum8;
-  static constexpr float kNibbleUnit = 1.0f;
   static W4 load_w4(const uint8_t* p) {
     W4 w;
     for (int i = 0; i < 4 * kWidth; ++i) {
