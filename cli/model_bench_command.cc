@@ -27,7 +27,7 @@ constexpr uint64_t kMaxTokensFileBytes = 256 << 20;
 constexpr size_t kTokensAtOnce = 64;  // logits of a large vocabulary take half a megabyte per token
 
 struct Options {
-  std::filesystem::path model, tokens, out;
+  std::filesystem::path model, tokens, out, lora;
   std::string backend = "auto";
   bool reference = false;
   bench::EngineBenchOptions bench;
@@ -35,6 +35,11 @@ struct Options {
 
 engine::Backend backend_of(const std::string& name) {
   return name == "cuda" ? engine::Backend::kCuda : name == "cpu" ? engine::Backend::kCpu : engine::Backend::kAuto;
+}
+
+// An adapter is computed on the CPU; who asks for the GPU beside it is told so by the engine.
+engine::Backend cpu_for_adapter(const std::string& name) {
+  return name == "auto" ? engine::Backend::kCpu : backend_of(name);
 }
 
 // Bytes on their way to the GPU, where somebody looks on.
@@ -84,9 +89,10 @@ base::Status logits(const Options& options, const Context& context) {
   if (!tokens) return std::move(tokens).error();
   auto engine = engine::Engine::load(context.folder / options.model,
                                      {options.reference ? engine::Numerics::kReference : engine::Numerics::kFast, 0,
-                                      backend_of(options.backend), upload_progress()});
+                                      options.lora.empty() ? backend_of(options.backend) : cpu_for_adapter(options.backend), upload_progress()});
   if (!engine) return std::move(engine).error();
-  auto session = (*engine)->open_session(static_cast<int>(std::min<size_t>(tokens->size(), INT32_MAX)));
+  auto session = open_session(**engine, static_cast<int>(std::min<size_t>(tokens->size(), INT32_MAX)),
+                              options.lora.empty() ? options.lora : context.folder / options.lora);
   if (!session) return std::move(session).error();
   // Beside the target first: an unfinished run leaves no file that looks whole.
   const std::filesystem::path target = context.folder / options.out, unfinished = target.string() + ".part";
@@ -141,6 +147,7 @@ void add_model_bench_command(CLI::App& app, Context& context) {
   run->get_option("MODEL")->required();
   run->add_option("--tokens", options->tokens, "A JSON array of token ids")->required()->type_name("FILE.json");
   run->add_option("--out", options->out, "float32, little-endian, [n_tokens, vocabulary]")->required()->type_name("FILE.f32");
+  add_lora_option(*run, options->lora);
   run->add_flag("--reference", options->reference, "Take the plain operators that define the result; on a GPU: f32 throughout");
   CLI::App* measure = add("bench", "Measure prefill and decode", bench_model);
   measure->add_option("--prompt", options->bench.prompt, "Tokens of prefill")->check(CLI::NonNegativeNumber)->capture_default_str();

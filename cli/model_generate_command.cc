@@ -21,7 +21,7 @@ namespace {
 constexpr uint64_t kMaxFileBytes = 64 << 20;
 
 struct Options {
-  std::filesystem::path model, prompt, schema, grammar;
+  std::filesystem::path model, prompt, schema, grammar, lora;
   std::string regex;
   engine::GenerateOptions generate;
 };
@@ -58,7 +58,9 @@ const char* name_of(engine::StopReason reason) {
 base::Status generate(const Options& options, const Context& context) {
   auto prompt = base::read_file(context.folder / options.prompt, kMaxFileBytes);
   if (!prompt) return std::move(prompt).error();
-  auto model = engine::Engine::load(context.folder / options.model, {});
+  engine::LoadOptions load;
+  if (!options.lora.empty()) load.backend = engine::Backend::kCpu;
+  auto model = engine::Engine::load(context.folder / options.model, load);
   if (!model) return std::move(model).error();
   if (!(*model)->info().has_tokenizer)
     return base::invalid("The model " + (*model)->info().name + " came without a tokenizer (tokenizer.json).");
@@ -67,7 +69,7 @@ base::Status generate(const Options& options, const Context& context) {
   std::vector<engine::Token> tokens = (*model)->tokenize(*prompt);
   if (tokens.empty() && (*model)->special_tokens().bos) tokens = {*(*model)->special_tokens().bos};
   const auto n_ctx = static_cast<int>(tokens.size()) + std::max(1, options.generate.max_tokens);
-  auto session = (*model)->open_session(n_ctx);
+  auto session = open_session(**model, n_ctx, options.lora.empty() ? options.lora : context.folder / options.lora);
   if (!session) return std::move(session).error();
   engine::GenerateOptions run = options.generate;
   std::optional<engine::ConstraintState> state;
@@ -102,6 +104,7 @@ void add_model_generate_command(CLI::App& app, Context& context) {
   const auto options = std::make_shared<Options>();
   add_model_option(*command, options->model)->required();
   command->add_option("--prompt", options->prompt, "A file with the text before")->required();
+  add_lora_option(*command, options->lora);
   CLI::Option_group* constraints = command->add_option_group("constraint", "What the text must be");
   constraints->add_option("--schema", options->schema, "A JSON Schema (docs/constrained-decoding.md says which)");
   constraints->add_option("--regex", options->regex, "A regular expression, matched from end to end");

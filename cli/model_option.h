@@ -1,13 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-// cli/model_option.h: the MODEL that `graft model ...` commands work with.
+// cli/model_option.h: the MODEL that `graft model ...` commands work with, and its adapter.
 #pragma once
 #include <CLI/CLI.hpp>
 #include <filesystem>
+#include <memory>
+
+#include "engine/engine.h"
 
 namespace cli {
 
 inline CLI::Option* add_model_option(CLI::App& command, std::filesystem::path& model) {
   return command.add_option("MODEL", model, "A GGUF file, or a folder with config.json, *.safetensors and, for text, tokenizer.json");
+}
+
+inline CLI::Option* add_lora_option(CLI::App& command, std::filesystem::path& lora) {
+  return command.add_option("--lora", lora, "A LoRA adapter: a folder as PEFT saves it (docs/lora.md); computed on the CPU");
+}
+
+// A session of `n_ctx` tokens under the adapter in `lora`, or under none where it is empty.
+inline base::Result<std::unique_ptr<engine::Session>> open_session(const engine::Engine& model, int n_ctx, const std::filesystem::path& lora) {
+  if (lora.empty()) return model.open_session(n_ctx);
+  auto adapter = model.load_adapter(lora);
+  if (!adapter) return std::move(adapter).error();
+  return model.open_session_with(n_ctx, {std::move(*adapter)});
 }
 
 }  // namespace cli

@@ -11,6 +11,7 @@
 #include "engine/constrain/vocabulary.h"
 #include "engine/families/shapes.h"
 #include "engine/fim.h"
+#include "engine/lora/adapter.h"
 #include "engine/model_fingerprint.h"
 #include "engine/model_package.h"
 #include "engine/session.h"
@@ -111,7 +112,27 @@ class PackagedEngine : public Engine {
   uint64_t session_bytes(int n_ctx) const override { return engine::session_bytes(shared_, n_ctx); }
 
   base::Result<std::unique_ptr<Session>> open_session(int n_ctx) const override {
-    return checked(n_ctx, [&] { return make_session(shared_from_this(), shared_, n_ctx); });
+    return open_session_with(n_ctx, {});
+  }
+
+  base::Result<std::shared_ptr<const Adapter>> load_adapter(const std::filesystem::path& folder) const override {
+    if (shared_.accelerated)
+      return base::invalid("Adapters are computed on the CPU alone, and this model is on a GPU. Load it with --backend cpu.");
+    const std::vector<LinearModule> modules = package_.family->linear_modules();
+    if (modules.empty()) return base::invalid("Models of the family " + package_.info.family + " take no adapters yet.");
+    try {
+      auto read = read_peft_adapter(folder, modules);
+      if (!read) return std::move(read).error();
+      return std::shared_ptr<const Adapter>(std::make_shared<LoraAdapter>(std::move(*read), folder.filename().string(), this));
+    } catch (const std::bad_alloc&) {
+      return base::Error{base::ErrorCode::kExhausted, folder.string() + ": There is not enough memory to load this adapter."};
+    }
+  }
+
+  base::Result<std::unique_ptr<Session>> open_session_with(int n_ctx, const SessionOptions& options) const override {
+    auto own = own_adapter(options.adapter);
+    if (!own) return std::move(own).error();
+    return checked(n_ctx, [&] { return make_session(shared_from_this(), shared_, n_ctx, std::move(*own)); });
   }
 
   base::Status step(std::span<Session* const> sessions, std::span<const Token> tokens, std::stop_token stop) const override {
@@ -120,7 +141,8 @@ class PackagedEngine : public Engine {
     return step_sessions(shared_, sessions, tokens, stop);
   }
 
-  base::Result<std::unique_ptr<Session>> restore_session(const std::filesystem::path& path, int n_ctx) const override {
+  base::Result<std::unique_ptr<Session>> restore_session(const std::filesystem::path& path, int n_ctx,
+                                                         const SessionOptions& options) const override {
     auto restored = [&]() -> base::Result<std::unique_ptr<Session>> {
       const auto file = base::MappedFile::open(path);
       if (!file) return file.error();
@@ -128,17 +150,31 @@ class PackagedEngine : public Engine {
       if (!image) return std::move(image).error();
       if (image->fingerprint != shared_.fingerprint() || image->n_vocab != shared_.n_vocab)
         return base::invalid("The session belongs to another model than " + package_.info.name + ".");
+      auto own = own_adapter(options.adapter);
+      if (!own) return std::move(own).error();
+      const uint64_t wanted = *own ? (*own)->fingerprint() : 0;
+      if (image->adapter != wanted)
+        return base::invalid(wanted == 0 ? "The session was held under an adapter. Load that adapter and restore the session with it."
+                             : image->adapter == 0 ? "The session was held without an adapter. Restore it without one."
+                                                   : "The session was held under another adapter than " + (*own)->info().name + ".");
       const int room = n_ctx == 0 ? image->n_ctx : n_ctx;
       if (room > 0 && image->tokens.size() > static_cast<size_t>(room))
         return base::invalid("The session has " + std::to_string(image->tokens.size()) + " tokens; " + std::to_string(room) +
                              " do not hold it.");
-      return checked(room, [&] { return make_session(shared_from_this(), shared_, room, std::move(*image)); });
+      return checked(room, [&] { return make_session(shared_from_this(), shared_, room, std::move(*own), std::move(*image)); });
     }();
     if (!restored) return std::move(restored).error().in("restore session " + path.string());
     return restored;
   }
 
  private:
+  // An adapter that this engine loaded, or null for null.
+  base::Result<std::shared_ptr<const LoraAdapter>> own_adapter(const std::shared_ptr<const Adapter>& adapter) const {
+    auto own = std::dynamic_pointer_cast<const LoraAdapter>(adapter);
+    if (adapter && (!own || own->model() != this)) return base::invalid("The adapter was loaded for another engine.");
+    return own;
+  }
+
   // What `make` returns for a session of `n_ctx` tokens; its failures as errors.
   template <typename Make>
   base::Result<std::unique_ptr<Session>> checked(int n_ctx, const Make& make) const {

@@ -76,6 +76,24 @@ struct ComputeInfo {
   std::string reason;   // why a GPU that was looked for is not used; else empty
 };
 
+// Low-rank changes (LoRA) of a model's linear layers, for the sessions that are opened with it. Constant; made by
+// Engine::load_adapter() for that engine's sessions.
+struct AdapterInfo {
+  std::string name;  // of its folder
+  int n_modules = 0, max_rank = 0;
+  uint64_t size_bytes = 0;  // in memory
+};
+class Adapter {
+ public:
+  virtual ~Adapter() = default;
+  virtual const AdapterInfo& info() const = 0;
+};
+
+// How a session is opened, beside its size.
+struct SessionOptions {
+  std::shared_ptr<const Adapter> adapter = nullptr;  // the model as it changes it; so are the session's forks. Null: as it is
+};
+
 class ConstraintState;
 class Session;
 class Vocabulary;
@@ -123,14 +141,23 @@ class Engine : public std::enable_shared_from_this<Engine> {
 
   virtual uint64_t session_bytes(int n_ctx) const = 0;
   virtual base::Result<std::unique_ptr<Session>> open_session(int n_ctx) const = 0;
+  // An adapter in PEFT's layout (docs/lora.md): a folder with adapter_config.json and adapter_model.safetensors. kInvalidArgument for
+  // what Graft does not compute, a module that the model has not, and a model that takes no adapters: one on a GPU, or of DeepSeek V4.
+  virtual base::Result<std::shared_ptr<const Adapter>> load_adapter(const std::filesystem::path& folder) const {
+    static_cast<void>(folder);
+    return base::invalid("This model takes no adapters.");
+  }
+  // As open_session(). Sessions with different adapters live side by side and step together.
+  virtual inline base::Result<std::unique_ptr<Session>> open_session_with(int n_ctx, const SessionOptions& options) const;
   // Takes each of `sessions`, which are this engine's and all different, one token further, as append() of its token would, with the same
   // bits. On a CPU the weights are read once for all of them. All or none: after an error no session holds its token, and none has
   // logits. kExhausted where one is full.
   virtual inline base::Status step(std::span<Session* const> sessions, std::span<const Token> tokens, std::stop_token stop) const;
   // A session that Session::save() wrote, exactly as it was: its tokens, its logits, and what comes after are the same bits. `n_ctx` 0:
-  // as large as it was. kCorrupt: damaged; kInvalidArgument: of another model, another way of computing (docs/session-files.md),
-  // or larger than `n_ctx`; kNotFound, kDenied, kIo.
-  virtual inline base::Result<std::unique_ptr<Session>> restore_session(const std::filesystem::path& path, int n_ctx = 0) const;
+  // as large as it was. `options`: as the session had been opened, its adapter loaded again. kCorrupt: damaged; kInvalidArgument: of another model or adapter,
+  // another way of computing (docs/session-files.md), or larger than `n_ctx`; kNotFound, kDenied, kIo.
+  virtual inline base::Result<std::unique_ptr<Session>> restore_session(const std::filesystem::path& path, int n_ctx = 0,
+                                                                        const SessionOptions& options = {}) const;
 };
 
 class Session {
@@ -140,6 +167,7 @@ class Session {
   virtual const Engine& engine() const = 0;
   virtual int n_ctx() const = 0;
   virtual std::span<const Token> tokens() const = 0;
+  virtual std::shared_ptr<const Adapter> adapter() const { return nullptr; }
 
   // Makes the timeline equal to `tokens`: keeps the longest shared front, evaluates the rest.
   virtual base::Status sync(std::span<const Token> tokens, std::stop_token stop) = 0;
@@ -175,7 +203,12 @@ inline base::Status Engine::step(std::span<Session* const>, std::span<const Toke
   return base::invalid("This engine takes one session at a time.");
 }
 
-inline base::Result<std::unique_ptr<Session>> Engine::restore_session(const std::filesystem::path&, int) const {
+inline base::Result<std::unique_ptr<Session>> Engine::open_session_with(int n_ctx, const SessionOptions& options) const {
+  if (options.adapter) return base::invalid("This model takes no adapters.");
+  return open_session(n_ctx);
+}
+
+inline base::Result<std::unique_ptr<Session>> Engine::restore_session(const std::filesystem::path&, int, const SessionOptions&) const {
   return base::invalid("Sessions of this model cannot be restored.");
 }
 

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
+#include <vector>
 
 #include "base/result.h"
 #include "engine/accelerator.h"
@@ -20,6 +21,7 @@
 #include "engine/formats/gguf_writer.h"
 #include "engine/formats/tensor_table.h"
 #include "engine/kernels/fast_kernels.h"
+#include "engine/lora/linear_modules.h"
 #include "engine/model.h"
 #include "engine/thread_pool.h"
 
@@ -38,6 +40,8 @@ class Family {
   // which costs time but no memory. `pool` is borrowed.
   virtual std::unique_ptr<Model> make_fast(const FastKernels& kernels, ThreadPool& pool, bool pack) const = 0;
   virtual uint64_t packed_bytes() const = 0;
+  // The layers that adapters may change, which both passes then heed in ForwardRequest::adapter; none: they heed none.
+  virtual std::vector<LinearModule> linear_modules() const { return {}; }
   // What a GGUF file of the model holds, by llama.cpp's keys, names and layouts; kInvalidArgument where GGUF cannot say what
   // the model computes. Rows are made while they are written.
   virtual base::Result<GgufContent> to_gguf() const {

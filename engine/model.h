@@ -50,10 +50,13 @@ class Cache {
   virtual void read(int64_t n, std::span<const std::byte> stored) { static_cast<void>(n), static_cast<void>(stored); }
 };
 
+class AdapterWeights;
+
 // Where a token of a batch goes: the cache holds all before `position`, which is within its n_ctx.
 struct BatchPlace {
   Cache* cache = nullptr;
   int64_t position = 0;
+  const AdapterWeights* adapter = nullptr;
 };
 
 struct ForwardRequest {
@@ -63,7 +66,8 @@ struct ForwardRequest {
   float* logits = nullptr;          // [n_vocab] of the last token, or [tokens, n_vocab]; null: none wanted
   bool all_logits = false;
   std::stop_token stop;             // looked at between layers
-  // Empty, or a place for each token in a timeline of its own; then `position` and `cache` mean nothing. No two places share a
+  const AdapterWeights* adapter = nullptr;  // low-rank changes of the model's weights (engine/lora); a model without linear_modules() takes none
+  // Empty, or a place for each token in a timeline of its own; then `position`, `cache` and `adapter` mean nothing. No two places share a
   // cache, there are at most max_batch(), and `all_logits` is set.
   std::span<const BatchPlace> batch = {};
 

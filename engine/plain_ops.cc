@@ -17,10 +17,12 @@ Values embed(const TensorView& table, std::span<const int32_t> tokens) {
   return hidden;
 }
 
-Values matmul(const TensorView& w, const Values& x) {
+Values matmul(const TensorView& w, const Values& x, const AdapterWeights* adapter) {
   const int64_t n = static_cast<int64_t>(x.size()) / w.n_in();
   Values y(at(n * w.n_rows()));
   matmul_cpu_reference(w, x.data(), n, y.data());
+  const LowRank* product = adapter ? adapter->find(w.data) : nullptr;
+  if (product) add_low_rank_cpu_reference(*product, x.data(), n, y.data());
   return y;
 }
 
@@ -59,12 +61,12 @@ namespace {
 
 // down . gated(gate . x, up . x)
 Values gated(const GateForm& form, const TensorView& gate, const TensorView& gate_bias, const TensorView& up, const TensorView& up_bias,
-             const TensorView& down, const TensorView& down_bias, const Values& x) {
-  Values g = matmul(gate, x), u = matmul(up, x);
+             const TensorView& down, const TensorView& down_bias, const Values& x, const AdapterWeights* adapter) {
+  Values g = matmul(gate, x, adapter), u = matmul(up, x, adapter);
   add_bias(g, gate_bias);
   add_bias(u, up_bias);
   silu_gate_cpu_reference(form, g.data(), u.data(), static_cast<int64_t>(g.size()), g.data());
-  Values y = matmul(down, g);
+  Values y = matmul(down, g, adapter);
   add_bias(y, down_bias);
   return y;
 }
@@ -72,11 +74,11 @@ Values gated(const GateForm& form, const TensorView& gate, const TensorView& gat
 }  // namespace
 
 Values feed_forward(const FeedForwardViews& w, const RouterSettings& router, const GateForm& form, const Values& x,
-                    std::span<const int32_t> tokens) {
-  if (!w.router) return gated(form, w.gate, {}, w.up, {}, w.down, {}, x);
+                    std::span<const int32_t> tokens, const AdapterWeights* adapter) {
+  if (!w.router) return gated(form, w.gate, {}, w.up, {}, w.down, {}, x, adapter);
   const int64_t d = w.router.n_in(), n_experts = router.n_experts, k = router.n_experts_used;
-  Values y = w.shared_gate ? gated(form, w.shared_gate, {}, w.shared_up, {}, w.shared_down, {}, x) : Values(x.size());
-  Values logits = matmul(w.router, x), bias(at(w.selection_bias ? n_experts : 0)), scratch(at(2 * n_experts)), chosen(at(k));
+  Values y = w.shared_gate ? gated(form, w.shared_gate, {}, w.shared_up, {}, w.shared_down, {}, x, adapter) : Values(x.size());
+  Values logits = matmul(w.router, x, adapter), bias(at(w.selection_bias ? n_experts : 0)), scratch(at(2 * n_experts)), chosen(at(k));
   add_bias(logits, w.router_bias);
   if (w.selection_bias) dequantize_row(w.selection_bias, 0, bias);
   std::vector<int32_t> ids(at(k));
@@ -92,7 +94,7 @@ Values feed_forward(const FeedForwardViews& w, const RouterSettings& router, con
     for (int64_t i = 0; i < k; ++i) {
       const size_t e = at(ids[at(i)]);
       const Values out = gated(form, w.expert_gate[e], one(w.expert_gate_bias, e), w.expert_up[e], one(w.expert_up_bias, e),
-                               w.expert_down[e], one(w.expert_down_bias, e), token);
+                               w.expert_down[e], one(w.expert_down_bias, e), token, adapter);
       for (int64_t j = 0; j < d; ++j) y[at(t * d + j)] += chosen[at(i)] * out[at(j)];
     }
   }

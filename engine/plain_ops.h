@@ -11,6 +11,7 @@
 #include "engine/feed_forward_views.h"
 #include "engine/kernels/moe_router.h"
 #include "engine/kernels/silu_gate.h"
+#include "engine/lora/low_rank.h"
 #include "engine/tensor.h"
 
 namespace engine::plain {
@@ -21,8 +22,8 @@ constexpr size_t at(int64_t i) { return static_cast<size_t>(i); }
 
 Values embed(const TensorView& table, std::span<const int32_t> tokens);
 
-// x . W^T for every token.
-Values matmul(const TensorView& w, const Values& x);
+// x . W^T for every token, with what the adapter (may be null) adds to it.
+Values matmul(const TensorView& w, const Values& x, const AdapterWeights* adapter = nullptr);
 
 void add(Values& to, const Values& values);
 
@@ -38,6 +39,6 @@ void add_bias(Values& to, const TensorView& bias);
 // The feed-forward half of a layer of normed tokens, dense or mixture: what is added to the hidden state. `tokens`: their ids,
 // where the layer chooses experts by them.
 Values feed_forward(const FeedForwardViews& weights, const RouterSettings& router, const GateForm& form, const Values& x,
-                    std::span<const int32_t> tokens = {});
+                    std::span<const int32_t> tokens = {}, const AdapterWeights* adapter = nullptr);
 
 }  // namespace engine::plain

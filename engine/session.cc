@@ -29,14 +29,15 @@ base::Status forward(SharedModel& shared, const ForwardRequest& request) {
 
 class TimelineSession : public Session {
  public:
-  TimelineSession(std::shared_ptr<const Engine> engine, SharedModel& shared, int n_ctx, std::unique_ptr<Cache> cache)
-      : engine_(std::move(engine)), shared_(shared), n_ctx_(n_ctx), cache_(std::move(cache)), logits_(static_cast<size_t>(shared.n_vocab)) {
+  TimelineSession(std::shared_ptr<const Engine> engine, SharedModel& shared, int n_ctx, std::shared_ptr<const LoraAdapter> adapter,
+                  std::unique_ptr<Cache> cache)
+      : engine_(std::move(engine)), shared_(shared), n_ctx_(n_ctx), adapter_(std::move(adapter)), cache_(std::move(cache)), logits_(static_cast<size_t>(shared.n_vocab)) {
     tokens_.reserve(static_cast<size_t>(n_ctx));
   }
   // With a timeline: `cache` holds `tokens`; `logits` are those of the last, or empty.
-  TimelineSession(std::shared_ptr<const Engine> engine, SharedModel& shared, int n_ctx, std::unique_ptr<Cache> cache,
-                  std::span<const Token> tokens, std::span<const float> logits)
-      : TimelineSession(std::move(engine), shared, n_ctx, std::move(cache)) {
+  TimelineSession(std::shared_ptr<const Engine> engine, SharedModel& shared, int n_ctx, std::shared_ptr<const LoraAdapter> adapter,
+                  std::unique_ptr<Cache> cache, std::span<const Token> tokens, std::span<const float> logits)
+      : TimelineSession(std::move(engine), shared, n_ctx, std::move(adapter), std::move(cache)) {
     tokens_.assign(tokens.begin(), tokens.end());
     std::copy(logits.begin(), logits.end(), logits_.begin());
     has_logits_ = !logits.empty();
@@ -45,6 +46,7 @@ class TimelineSession : public Session {
   const Engine& engine() const override { return *engine_; }
   int n_ctx() const override { return n_ctx_; }
   std::span<const Token> tokens() const override { return tokens_; }
+  std::shared_ptr<const Adapter> adapter() const override { return adapter_; }
   std::span<const float> logits() const override {
     return has_logits_ ? std::span<const float>(logits_) : std::span<const float>();
   }
@@ -73,6 +75,7 @@ class TimelineSession : public Session {
       request.tokens = tokens.first(n);
       request.position = static_cast<int64_t>(tokens_.size());
       request.cache = cache_.get();
+      request.adapter = adapter_weights();
       request.all_logits = !all_logits.empty();
       request.logits = request.all_logits ? all_logits.data() : last ? logits_.data() : nullptr;
       request.stop = stop;
@@ -94,7 +97,8 @@ class TimelineSession : public Session {
     try {
       cache = cache_->fork(static_cast<int64_t>(tokens_.size()));
       if (!cache) return Session::fork();
-      return std::unique_ptr<Session>(std::make_unique<TimelineSession>(engine_, shared_, n_ctx_, std::move(cache), tokens_, logits()));
+      return std::unique_ptr<Session>(
+          std::make_unique<TimelineSession>(engine_, shared_, n_ctx_, adapter_, std::move(cache), tokens_, logits()));
     } catch (const std::bad_alloc&) {
       return base::Error{base::ErrorCode::kExhausted, "There is no memory left for another session."};
     }
@@ -112,6 +116,7 @@ class TimelineSession : public Session {
     image.layout = cache_->layout();
     if (image.layout.empty()) return Session::save(path);
     image.fingerprint = shared_.fingerprint();
+    image.adapter = adapter_ ? adapter_->fingerprint() : 0;
     image.n_ctx = n_ctx_;
     image.n_vocab = shared_.n_vocab;
     image.tokens = tokens_;
@@ -141,7 +146,7 @@ class TimelineSession : public Session {
     std::vector<BatchPlace> places;
     for (TimelineSession* session : sessions) {
       session->has_logits_ = false;
-      places.push_back({session->cache_.get(), static_cast<int64_t>(session->tokens_.size())});
+      places.push_back({session->cache_.get(), static_cast<int64_t>(session->tokens_.size()), session->adapter_weights()});
     }
     std::vector<float> logits(std::min(at_once, sessions.size()) * n_vocab);
     for (size_t first = 0; first < sessions.size(); first += at_once) {
@@ -151,6 +156,7 @@ class TimelineSession : public Session {
       if (n == 1) {
         request.cache = places[first].cache;
         request.position = places[first].position;
+        request.adapter = places[first].adapter;
       } else {
         request.batch = std::span(places).subspan(first, n);
         request.all_logits = true;
@@ -191,9 +197,12 @@ class TimelineSession : public Session {
   }
 
  private:
+  const AdapterWeights* adapter_weights() const { return adapter_ ? &adapter_->weights() : nullptr; }
+
   const std::shared_ptr<const Engine> engine_;
   SharedModel& shared_;
   const int n_ctx_;
+  const std::shared_ptr<const LoraAdapter> adapter_;  // or null
   std::unique_ptr<Cache> cache_;
   std::vector<Token> tokens_;
   std::vector<float> logits_;
@@ -207,8 +216,9 @@ uint64_t session_bytes(const SharedModel& shared, int n_ctx) {
   return shared.model->cache_bytes(n) + static_cast<uint64_t>(n) * sizeof(Token) + static_cast<uint64_t>(shared.n_vocab) * sizeof(float);
 }
 
-std::unique_ptr<Session> make_session(std::shared_ptr<const Engine> engine, SharedModel& shared, int n_ctx) {
-  return std::make_unique<TimelineSession>(std::move(engine), shared, n_ctx, shared.model->make_cache(n_ctx));
+std::unique_ptr<Session> make_session(std::shared_ptr<const Engine> engine, SharedModel& shared, int n_ctx,
+                                      std::shared_ptr<const LoraAdapter> adapter) {
+  return std::make_unique<TimelineSession>(std::move(engine), shared, n_ctx, std::move(adapter), shared.model->make_cache(n_ctx));
 }
 
 base::Status step_sessions(SharedModel& shared, std::span<Session* const> sessions, std::span<const Token> tokens, std::stop_token stop) {
@@ -225,7 +235,8 @@ base::Status step_sessions(SharedModel& shared, std::span<Session* const> sessio
   return TimelineSession::step(shared, timelines, tokens, stop);
 }
 
-base::Result<std::unique_ptr<Session>> make_session(std::shared_ptr<const Engine> engine, SharedModel& shared, int n_ctx, SessionImage image) {
+base::Result<std::unique_ptr<Session>> make_session(std::shared_ptr<const Engine> engine, SharedModel& shared, int n_ctx,
+                                                    std::shared_ptr<const LoraAdapter> adapter, SessionImage image) {
   std::unique_ptr<Cache> cache = shared.model->make_cache(n_ctx);
   const auto n = static_cast<int64_t>(image.tokens.size());
   if (cache->layout().empty()) return base::invalid("Sessions of this model are not stored where it is computed.");
@@ -237,7 +248,7 @@ base::Result<std::unique_ptr<Session>> make_session(std::shared_ptr<const Engine
                          " tokens take " + std::to_string(cache->stored_bytes(n)) + ".");
   cache->read(n, image.cache);
   return std::unique_ptr<Session>(
-      std::make_unique<TimelineSession>(std::move(engine), shared, n_ctx, std::move(cache), image.tokens, image.logits));
+      std::make_unique<TimelineSession>(std::move(engine), shared, n_ctx, std::move(adapter), std::move(cache), image.tokens, image.logits));
 }
 
 }  // namespace engine

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine/lora/adapter.h"
 #include "engine/model.h"
 #include "engine/session_file.h"
 #include "engine/thread_pool.h"
@@ -24,14 +25,16 @@ struct SharedModel {
 
 uint64_t session_bytes(const SharedModel& shared, int n_ctx);
 
-// `shared` is kept alive by `engine`.
-std::unique_ptr<Session> make_session(std::shared_ptr<const Engine> engine, SharedModel& shared, int n_ctx);
+// `shared` is kept alive by `engine`. `adapter`: of this model, or null.
+std::unique_ptr<Session> make_session(std::shared_ptr<const Engine> engine, SharedModel& shared, int n_ctx,
+                                      std::shared_ptr<const LoraAdapter> adapter);
 
 // Engine::step() over sessions that make_session() made for one engine.
 base::Status step_sessions(SharedModel& shared, std::span<Session* const> sessions, std::span<const Token> tokens, std::stop_token stop);
 
 // The session of an image of this model and vocabulary. kInvalidArgument where its cache is of another layout, kCorrupt where it is
 // of another size.
-base::Result<std::unique_ptr<Session>> make_session(std::shared_ptr<const Engine> engine, SharedModel& shared, int n_ctx, SessionImage image);
+base::Result<std::unique_ptr<Session>> make_session(std::shared_ptr<const Engine> engine, SharedModel& shared, int n_ctx,
+                                                    std::shared_ptr<const LoraAdapter> adapter, SessionImage image);
 
 }  // namespace engine

@@ -21,7 +21,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "session files are little-endian and read as they lie");
 
 constexpr char kMagic[8] = {'g', 'r', 'a', 'f', 't', 's', 'e', 's'};
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 1, kAdaptedVersion = 2;  // with an adapter's fingerprint behind the header
 constexpr uint32_t kMaxLayoutBytes = 256;
 constexpr uint32_t kMaxVocabulary = 1 << 24;
 constexpr size_t kWriteBytes = size_t{1} << 20;  // at once
@@ -60,9 +60,9 @@ base::Error damaged(const std::string& what) {
 base::Status check(const Header& h) {
   if (std::memcmp(h.magic, kMagic, sizeof kMagic) != 0)
     return base::corrupt("This is not a session file: it does not begin with \"graftses\".");
-  if (h.version != kVersion)
-    return base::invalid("The session file has version " + std::to_string(h.version) + "; this program reads version " +
-                         std::to_string(kVersion) + ".");
+  if (h.version != kVersion && h.version != kAdaptedVersion)
+    return base::invalid("The session file has version " + std::to_string(h.version) + "; this program reads versions " +
+                         std::to_string(kVersion) + " and " + std::to_string(kAdaptedVersion) + ".");
   if (h.layout_bytes > kMaxLayoutBytes || h.zero != 0 || h.n_ctx < 1 ||
       h.n_ctx > static_cast<uint32_t>(kMaxSessionTokens) || h.n_tokens > h.n_ctx || h.n_vocab < 1 ||
       h.n_vocab > kMaxVocabulary || (h.n_logits != 0 && h.n_logits != h.n_vocab))
@@ -148,7 +148,8 @@ base::Result<SessionImage> read_session_image(std::span<const std::byte> bytes) 
   if (h.cache_bytes > bytes.size())
     return damaged("ends at byte " + std::to_string(bytes.size()) + "; its cache alone has " +
                    std::to_string(h.cache_bytes));
-  const uint64_t end = sizeof h + padded(h.layout_bytes) + padded(h.n_tokens * sizeof(Token)) +
+  const uint64_t adapter_bytes = h.version == kAdaptedVersion ? sizeof(uint64_t) : 0;
+  const uint64_t end = sizeof h + adapter_bytes + padded(h.layout_bytes) + padded(h.n_tokens * sizeof(Token)) +
                        padded(h.n_logits * sizeof(float)) + padded(h.cache_bytes);
   if (bytes.size() != end + sizeof(uint64_t))
     return damaged("has " + std::to_string(bytes.size()) + " bytes where its header asks for " +
@@ -165,6 +166,10 @@ base::Result<SessionImage> read_session_image(std::span<const std::byte> bytes) 
   image.n_ctx = static_cast<int>(h.n_ctx);
   image.n_vocab = static_cast<int>(h.n_vocab);
   Sections sections(bytes.subspan(sizeof h));
+  if (adapter_bytes > 0) {
+    std::memcpy(&image.adapter, sections.take(adapter_bytes).data(), sizeof image.adapter);
+    if (image.adapter == 0) return damaged("names no adapter where its version asks for one (byte 56)");
+  }
   const auto layout = sections.take(h.layout_bytes);
   image.layout.assign(reinterpret_cast<const char*>(layout.data()), layout.size());
   const auto tokens = sections.take(h.n_tokens * sizeof(Token));
@@ -189,7 +194,7 @@ base::Status write_session_image(const std::filesystem::path& path, const Sessio
   if (!file) return std::move(file).error();
   Header h{};
   std::memcpy(h.magic, kMagic, sizeof kMagic);
-  h.version = kVersion;
+  h.version = image.adapter != 0 ? kAdaptedVersion : kVersion;
   h.layout_bytes = static_cast<uint32_t>(image.layout.size());
   h.fingerprint = image.fingerprint;
   h.n_tokens = image.tokens.size();
@@ -198,7 +203,8 @@ base::Status write_session_image(const std::filesystem::path& path, const Sessio
   h.n_vocab = static_cast<uint32_t>(image.n_vocab);
   h.n_logits = static_cast<uint32_t>(image.logits.size());
   for (const std::span<const std::byte> section :
-       {std::as_bytes(std::span(&h, 1)), std::as_bytes(std::span(image.layout)), std::as_bytes(std::span(image.tokens)),
+       {std::as_bytes(std::span(&h, 1)), std::as_bytes(std::span(&image.adapter, image.adapter != 0 ? size_t{1} : size_t{0})),
+        std::as_bytes(std::span(image.layout)), std::as_bytes(std::span(image.tokens)),
         std::as_bytes(std::span(image.logits))}) {
     if (base::Status added = file->add(section); !added) return added;
     if (base::Status added = file->pad(); !added) return added;

@@ -22,6 +22,7 @@ inline constexpr int kMaxSessionTokens = 1 << 24;  // of rope.h; more than any m
 
 struct SessionImage {
   uint64_t fingerprint = 0;  // of the model
+  uint64_t adapter = 0;      // fingerprint of the adapter; 0: none
   int n_ctx = 0, n_vocab = 0;
   std::string layout;  // of the cache
   std::vector<Token> tokens;

@@ -40,11 +40,11 @@ SessionPool::SessionPool(std::shared_ptr<const Engine> engine, const SessionPool
 SessionPool::~SessionPool() = default;
 
 // The idle timeline with the longest shared front; of equal ones the shortest, which loses least.
-SessionPool::Entry* SessionPool::best_for(std::span<const Token> prompt, size_t& shared) const {
+SessionPool::Entry* SessionPool::best_for(std::span<const Token> prompt, const Adapter* adapter, size_t& shared) const {
   Entry* best = nullptr;
   shared = 0;
   for (const auto& entry : entries_) {
-    if (entry->leased) continue;
+    if (entry->leased || entry->session->adapter().get() != adapter) continue;
     const std::span<const Token> held = entry->session->tokens();
     const size_t front = shared_front(prompt, held);
     if (best && (front < shared || (front == shared && held.size() >= best->session->tokens().size()))) continue;
@@ -54,10 +54,10 @@ SessionPool::Entry* SessionPool::best_for(std::span<const Token> prompt, size_t&
   return best;
 }
 
-base::Result<SessionPool::Lease> SessionPool::take(std::span<const Token> prompt) {
+base::Result<SessionPool::Lease> SessionPool::take(std::span<const Token> prompt, const std::shared_ptr<const Adapter>& adapter) {
   const std::lock_guard guard(mutex_);
   size_t shared = 0;
-  Entry* entry = best_for(prompt, shared);
+  Entry* entry = best_for(prompt, adapter.get(), shared);
   const bool worth = entry != nullptr && shared >= std::min(kWorthSharing, prompt.size());
   std::unique_ptr<Session> made;
   if (worth) {
@@ -77,9 +77,9 @@ base::Result<SessionPool::Lease> SessionPool::take(std::span<const Token> prompt
   }
   if (!worth) entry = nullptr;
   if (!entry && !made) {
-    auto opened = engine_->open_session(limits_.n_ctx);
+    auto opened = engine_->open_session_with(limits_.n_ctx, {adapter});
     while (!opened && opened.error().code == base::ErrorCode::kExhausted && forget_one())
-      opened = engine_->open_session(limits_.n_ctx);
+      opened = engine_->open_session_with(limits_.n_ctx, {adapter});
     if (!opened) return std::move(opened).error();
     made = std::move(*opened);
   }

@@ -50,7 +50,8 @@ class SessionPool {
 
   // A session to be synced to `prompt`: the idle one that shares the longest front with it, itself where most of it is
   // shared, else a fork of it that leaves it as it is; a new one where no front is worth it.
-  base::Result<Lease> take(std::span<const Token> prompt);
+  // Timelines under other adapters share nothing with it.
+  base::Result<Lease> take(std::span<const Token> prompt, const std::shared_ptr<const Adapter>& adapter = nullptr);
 
   size_t n_sessions() const;
   // Of idle sessions, shared memory counted once. Above the bound only for pinned sessions and the one that was taken
@@ -64,7 +65,7 @@ class SessionPool {
     bool leased = false, pinned = false;
   };
 
-  Entry* best_for(std::span<const Token> prompt, size_t& shared) const;
+  Entry* best_for(std::span<const Token> prompt, const Adapter* adapter, size_t& shared) const;
   double value(const Entry& entry) const;
   uint64_t idle_bytes() const;
   void give_back(Entry& entry);

@@ -12,6 +12,7 @@ FastPass::FastPass(const PassShape& shape, const FastKernels& kernels, ThreadPoo
     : shape_(shape),
       kernels_(kernels),
       pool_(pool),
+      low_rank_(kernels, pool.size(), kChunk),
       hidden_(kChunk, shape.hidden_size),
       input_(kChunk, shape.hidden_size),
       private_(static_cast<size_t>(pool.size())) {}
@@ -37,6 +38,7 @@ void FastPass::finish_weights(const TensorView& embedding, const TensorView& nor
 bool FastPass::forward(const ForwardRequest& request) {
   n_ = static_cast<int64_t>(request.tokens.size());
   stopped_ = false;
+  low_rank_.begin(request);
   begin(request);
   TeamChoice& choice = choice_[n_ == 1 ? 0 : n_ <= 16 ? 1 : 2];
   const auto start = std::chrono::steady_clock::now();
@@ -102,9 +104,10 @@ Activations FastPass::rounded(const Worker& worker, ActivationBuffer& buffer, in
 }
 
 void FastPass::multiply(const Worker& worker, const PackedMatrix& w, int64_t first_panel, int64_t last_panel,
-                              const Activations& x, int64_t n_tokens, float* y, int64_t y_stride) {
-  if (first_panel < last_panel)
-    matmul_panels(kernels_, w, first_panel, last_panel, x, n_tokens, y, y_stride, mine(worker).panel.data());
+                              const Activations& x, int64_t n_tokens, float* y, int64_t y_stride, const int32_t* token) {
+  if (first_panel >= last_panel) return;
+  matmul_panels(kernels_, w, first_panel, last_panel, x, n_tokens, y, y_stride, mine(worker).panel.data());
+  if (low_rank_.any()) low_rank_.add(worker.index, w, first_panel, last_panel, x, n_tokens, token, y, y_stride);
 }
 
 void FastPass::multiply_share(const Worker& worker, const PackedMatrix& w, const Activations& x, int64_t n_tokens,
@@ -125,7 +128,7 @@ void FastPass::add_product(const Worker& worker, const PackedMatrix& w, int64_t 
   for (int64_t p = first_panel; p < last_panel; p += step) {
     const int64_t end = std::min(p + step, last_panel), stride = (end - p) * kPanelRows;
     const int64_t width = std::min(end * kPanelRows, w.n_out) - p * kPanelRows;
-    multiply(worker, w, p, end, x, n_rows, tile, stride);
+    multiply(worker, w, p, end, x, n_rows, tile, stride, token);
     for (int64_t i = 0; i < n_rows; ++i) {
       float* to = hidden_.row(token ? token[i] : i) + p * kPanelRows;
       const float* from = tile + i * stride;

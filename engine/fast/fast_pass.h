@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/fast/activation_buffer.h"
+#include "engine/fast/low_rank_step.h"
 #include "engine/fast/panel_store.h"
 #include "engine/kernels/fast_kernels.h"
 #include "engine/model.h"
@@ -51,8 +52,9 @@ class FastPass : public Model {
   // [own_row, ..) of `own`; else ends with a barrier.
   Activations rounded(const Worker& worker, ActivationBuffer& buffer, int64_t n_rows, int64_t width, bool quantized,
                       ActivationBuffer& own, int64_t own_row);
+  // Adds what the pass's adapters change. `token`: of each row; null: what x.row_ids says, or row i is token i.
   void multiply(const Worker& worker, const PackedMatrix& w, int64_t first_panel, int64_t last_panel, const Activations& x,
-                int64_t n_tokens, float* y, int64_t y_stride);
+                int64_t n_tokens, float* y, int64_t y_stride, const int32_t* token = nullptr);
   // This worker's share of all panels.
   void multiply_share(const Worker& worker, const PackedMatrix& w, const Activations& x, int64_t n_tokens, float* y,
                       int64_t y_stride);
@@ -98,6 +100,7 @@ class FastPass : public Model {
   std::vector<float> norm_;
   PackedMatrix head_;
 
+  LowRankStep low_rank_;
   TeamChoice choice_[3];  // for one token, a few, many: seconds per token
   int64_t n_ = 0;
   std::atomic<bool> stopped_ = false;

@@ -43,6 +43,7 @@ PackedMatrix PanelStore::matrix(const TensorView& view) {
   PackedMatrix m;
   if (!view) return m;
   m.type = view.type;
+  m.key = view.data;
   m.n_out = view.n_rows();
   m.n_in = view.n_in();
   m.source = view;

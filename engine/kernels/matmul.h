@@ -129,6 +129,7 @@ struct PackedMatrix {
   int64_t n_out = 0, n_in = 0;
   TensorView source;                // as stored; panels are made from it on the fly where `panels` is null
   const uint8_t* panels = nullptr;
+  const void* key = nullptr;        // what adapters know it by (engine/lora/low_rank.h)
 
   explicit operator bool() const { return n_out > 0; }
   int64_t n_panels() const { return (n_out + kPanelRows - 1) / kPanelRows; }

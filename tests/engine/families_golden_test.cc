@@ -3,9 +3,6 @@
 // make_families.py): in one prefill, in uneven chunks, token by token, and after going back.
 #include <doctest/doctest.h>
 
-#include <algorithm>
-
-#include "engine/sampling.h"
 #include "tests/engine/synthetic_model.h"
 #include "tests/engine/tiny_model.h"
 
@@ -13,44 +10,6 @@ namespace {
 
 using namespace engine;
 using namespace engine::test;
-
-// The greedy text is fed in one token at a time: every logit row's best must be the next token.
-void check_greedy(Model& model, const TinyModel& tiny) {
-  std::vector<int32_t> all = tiny.tokens;
-  all.insert(all.end(), tiny.greedy.begin(), tiny.greedy.end() - 1);
-  const auto cache = model.make_cache(static_cast<int64_t>(all.size()));
-  const std::vector<float> logits = logits_of(model, *cache, tiny.n_vocab, all, 0, {tiny.tokens.size(), 1});
-  std::vector<int32_t> chosen;
-  for (size_t t = tiny.tokens.size() - 1; t < all.size(); ++t)
-    chosen.push_back(argmax(std::span(logits).subspan(t * static_cast<size_t>(tiny.n_vocab), static_cast<size_t>(tiny.n_vocab))));
-  CHECK(chosen == tiny.greedy);
-}
-
-void check_model(Model& model, const TinyModel& tiny) {
-  const auto n_ctx = static_cast<int64_t>(tiny.tokens.size());
-  const auto n_vocab = static_cast<size_t>(tiny.n_vocab);
-  const auto cache = model.make_cache(n_ctx);
-  const std::vector<float> whole = logits_of(model, *cache, tiny.n_vocab, tiny.tokens, 0, {tiny.tokens.size()});
-  CHECK(relative_error(whole, tiny.logits) <= 1e-4);
-  check_greedy(model, tiny);
-  for (const std::vector<size_t>& pieces : std::vector<std::vector<size_t>>{{1}, {2}, {3, 1, 7, 2, 5}, {16}, {5, 1}}) {
-    const auto other = model.make_cache(n_ctx);
-    const bool same = logits_of(model, *other, tiny.n_vocab, tiny.tokens, 0, pieces) == whole;
-    CHECK_MESSAGE(same, "pieces from " << pieces[0]);
-  }
-  // Back to each place, with other tokens written over what was there in between.
-  for (size_t keep = 0; keep < tiny.tokens.size(); keep += 7) {
-    std::vector<int32_t> changed = tiny.tokens;
-    std::reverse(changed.begin() + static_cast<std::ptrdiff_t>(keep), changed.end());
-    const auto held = static_cast<size_t>(cache->rewind(static_cast<int64_t>(keep)));
-    REQUIRE(held <= keep);
-    logits_of(model, *cache, tiny.n_vocab, changed, held, {4});
-    const auto back = static_cast<size_t>(cache->rewind(static_cast<int64_t>(keep)));
-    REQUIRE(back <= keep);
-    const std::vector<float> again = logits_of(model, *cache, tiny.n_vocab, tiny.tokens, back, {6});
-    CHECK(std::equal(again.begin(), again.end(), whole.begin() + static_cast<std::ptrdiff_t>(back * n_vocab)));
-  }
-}
 
 }  // namespace
 

@@ -190,6 +190,11 @@ TEST_CASE("session file: files written from the description alone are read") {
   float rows[6];
   std::memcpy(rows, image->cache.data(), sizeof rows);
   CHECK(std::vector<float>(rows, rows + 6) == std::vector<float>{0.5f, -1.0f, 2.0f, 3.0f, 4.0f, 5.0f});
+  const auto adapted = read(bytes_of(kData + "session/adapted.session"));
+  REQUIRE(adapted);
+  CHECK(adapted->adapter == 0xfedcba9876543210U);
+  CHECK(adapted->tokens == std::vector<Token>{4, 1});
+  CHECK(adapted->cache.size() == 24);
   const auto empty = read(bytes_of(kData + "session/empty.session"));
   REQUIRE(empty);
   CHECK(empty->tokens.empty());
@@ -204,9 +209,9 @@ TEST_CASE("session file: files written from the description alone are read") {
 }
 
 TEST_CASE("session file: impossible headers are refused whatever their checksum says") {
-  const std::string good = bytes_of(kData + "session/two_tokens.session");
-  const auto changed = [&](size_t at, uint64_t value, size_t n) {
-    std::string bad = good;
+  const std::string plain = bytes_of(kData + "session/two_tokens.session"), adapted = bytes_of(kData + "session/adapted.session");
+  const auto changed = [&](size_t at, uint64_t value, size_t n, const std::string* good = nullptr) {
+    std::string bad = good ? *good : plain;
     std::memcpy(bad.data() + at, &value, n);
     WordHash hash;
     hash.add(std::as_bytes(std::span(bad)).first(bad.size() - 8));
@@ -215,9 +220,13 @@ TEST_CASE("session file: impossible headers are refused whatever their checksum 
     return read(bad);
   };
   REQUIRE(changed(8, 1, 4));
-  const auto version = changed(8, 2, 4);
+  const auto version = changed(8, 3, 4);
   REQUIRE_FALSE(version);
-  CHECK(version.error().message.find("version 2") != std::string::npos);
+  CHECK(version.error().message.find("version 3") != std::string::npos);
+  REQUIRE(changed(56, 1, 8, &adapted));
+  CHECK_FALSE(changed(56, 0, 8, &adapted));  // an adapter without a fingerprint
+  CHECK_FALSE(changed(8, 1, 4, &adapted));   // 8 bytes too many
+  CHECK_FALSE(changed(8, 2, 4));             // 8 bytes missing
   CHECK_FALSE(changed(12, 300, 4));
   for (const uint64_t n : {uint64_t{17}, uint64_t{1} << 62, ~uint64_t{0}}) CHECK_FALSE(changed(24, n, 8));  // tokens
   for (const uint64_t n : {uint64_t{0}, uint64_t{25}, ~uint64_t{0}, ~uint64_t{7}})

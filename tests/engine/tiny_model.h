@@ -13,6 +13,7 @@
 #include "engine/family.h"
 #include "engine/formats/gguf.h"
 #include "engine/formats/safetensors.h"
+#include "engine/lora/peft.h"
 
 namespace engine::test {
 
@@ -31,6 +32,16 @@ TinyModel read_model(const std::string& name, Container container = Container::k
 
 // Logits of tokens [from, end), which are handed over in pieces of the given sizes, the last one repeated.
 std::vector<float> logits_of(Model& model, Cache& cache, int n_vocab, std::span<const int32_t> tokens, size_t from,
-                             const std::vector<size_t>& pieces);
+                             const std::vector<size_t>& pieces, const AdapterWeights* adapter = nullptr);
+
+// One of tests/data/engine/adapters (made by make_adapters.py): its model, with tokens and logits as the adapter changes them.
+struct AdaptedModel {
+  TinyModel tiny;
+  PeftAdapter adapter;
+};
+AdaptedModel read_adapted(const std::string& name, Container container = Container::kFolder);
+
+// Checks a model against the golden logits and greedy text: in one prefill, in uneven chunks, token by token, after going back.
+void check_model(Model& model, const TinyModel& tiny, const AdapterWeights* adapter = nullptr);
 
 }  // namespace engine::test

@@ -5,6 +5,7 @@
 
 #include "engine/block_cache.h"
 #include "engine/families/deepseek_v2/bind_weights.h"
+#include "engine/families/deepseek_v2/linear_modules.h"
 #include "engine/families/deepseek_v2/make_models.h"
 #include "engine/families/deepseek_v2/packed_weights.h"
 #include "engine/families/deepseek_v2/read_config.h"
@@ -45,6 +46,7 @@ class DeepseekV2Family : public Family {
     return make_deepseek_v2_fast(config_, weights_, kernels, pool, pack);
   }
   uint64_t packed_bytes() const override { return engine::packed_bytes(weights_); }
+  std::vector<LinearModule> linear_modules() const override { return deepseek_v2_linear_modules(config_, weights_); }
   base::Result<GgufContent> to_gguf() const override { return deepseek_v2_to_gguf(config_, weights_); }
   base::Result<std::unique_ptr<Model>> make_accelerated(Accelerator& accelerator, const UploadOptions& options) const override {
     return accelerator.make_deepseek_v2(config_, weights_, options);

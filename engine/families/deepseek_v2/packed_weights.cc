@@ -3,6 +3,7 @@
 
 #include <cstring>
 
+#include "engine/families/deepseek_v2/linear_modules.h"
 #include "engine/formats/dequantize.h"
 #include "engine/load/tensor_binder.h"
 
@@ -36,6 +37,7 @@ void key_and_value_heads(const DeepseekV2Config& config, const DeepseekV2Layer& 
                     value_bytes);
     }
     to.k_b.push_back(store.own_matrix(type, c, nope, std::move(turned)));
+    to.k_b.back().key = head_keys(config, from, h).k;
   }
 }
 

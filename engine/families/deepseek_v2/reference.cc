@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/block_cache.h"
+#include "engine/families/deepseek_v2/linear_modules.h"
 #include "engine/families/deepseek_v2/make_models.h"
 #include "engine/formats/dequantize.h"
 #include "engine/kernels/matmul.h"
@@ -19,7 +20,6 @@ namespace engine {
 namespace {
 
 using plain::at;
-using plain::matmul;
 using plain::Values;
 
 class Reference : public Model {
@@ -35,6 +35,7 @@ class Reference : public Model {
 
   bool forward(const ForwardRequest& request) override {
     static_cast<BlockCache&>(*request.cache).make_writable(request.position, static_cast<int64_t>(request.tokens.size()));
+    adapter_ = request.adapter;
     const int64_t d = config_.hidden_size;
     Values hidden = plain::embed(weights_.embedding, request.tokens);
     for (int l = 0; l < config_.n_layers; ++l) {
@@ -42,7 +43,7 @@ class Reference : public Model {
       const DeepseekV2Layer& layer = weights_.layers[at(l)];
       plain::add(hidden, attention(layer, l, norm(hidden, layer.attn_norm), request));
       const Values x = norm(hidden, layer.ff.norm);
-      plain::add(hidden, plain::feed_forward(layer.ff, config_.router(), kPlainGate, x));
+      plain::add(hidden, plain::feed_forward(layer.ff, config_.router(), kPlainGate, x, {}, adapter_));
     }
     if (!request.logits) return true;
     if (!request.all_logits) hidden.erase(hidden.begin(), hidden.end() - d);
@@ -55,6 +56,7 @@ class Reference : public Model {
   int64_t latent_width() const { return config_.kv_lora_rank + config_.qk_rope_dim; }
   int64_t cache_width() const { return latent_width() + config_.index_width(); }  // [c | k_rope | index key]
 
+  Values matmul(const TensorView& w, const Values& x) const { return plain::matmul(w, x, adapter_); }
   Values norm(const Values& x, const TensorView& gain, int64_t stride = 0) const {
     return plain::rms_norm(x, gain, config_.rms_eps, stride);
   }
@@ -139,7 +141,7 @@ class Reference : public Model {
     const int64_t dv = config_.v_head_dim;
     const Values latent(row, row + c);
     if (layer.kv_b) {
-      const Values both = matmul(layer.kv_b, latent);
+      const Values both = plain::matmul(layer.kv_b, latent);
       for (int64_t h = 0; h < heads; ++h) {
         std::copy_n(both.data() + h * (nope + dv), nope, keys + h * (nope + rope));
         std::copy_n(both.data() + h * (nope + dv) + nope, dv, values + h * dv);
@@ -157,12 +159,19 @@ class Reference : public Model {
         matmul_cpu_reference(layer.v_b.slice(h), row, 1, values + h * dv);
       }
     }
-    for (int64_t h = 0; h < heads; ++h) std::copy_n(row + c, rope, keys + h * (nope + rope) + nope);
+    for (int64_t h = 0; h < heads; ++h) {
+      std::copy_n(row + c, rope, keys + h * (nope + rope) + nope);
+      if (!adapter_) continue;
+      const HeadKeys head = head_keys(config_, layer, h);
+      if (const LowRank* product = adapter_->find(head.k)) add_low_rank_turned_cpu_reference(*product, row, keys + h * (nope + rope));
+      if (const LowRank* product = adapter_->find(head.v)) add_low_rank_cpu_reference(*product, row, 1, values + h * dv);
+    }
   }
 
   const DeepseekV2Config config_;
   const DeepseekV2Weights weights_;  // views
   const RopeTable rope_;
+  const AdapterWeights* adapter_ = nullptr;  // of the present pass
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "engine/block_cache.h"
 #include "engine/families/grouped/bind_weights.h"
+#include "engine/families/grouped/linear_modules.h"
 #include "engine/families/grouped/make_models.h"
 #include "engine/families/grouped/read_config.h"
 #include "engine/families/grouped/write_gguf.h"
@@ -48,6 +49,7 @@ class GroupedFamily : public Family {
     }
     return total;
   }
+  std::vector<LinearModule> linear_modules() const override { return grouped_linear_modules(config_, weights_); }
   base::Result<GgufContent> to_gguf() const override { return grouped_to_gguf(config_, weights_); }
   base::Result<std::unique_ptr<Model>> make_accelerated(Accelerator& accelerator, const UploadOptions& options) const override {
     return accelerator.make_grouped(config_, weights_, options);

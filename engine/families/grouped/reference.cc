@@ -14,7 +14,6 @@ namespace engine {
 namespace {
 
 using plain::at;
-using plain::matmul;
 using plain::Values;
 
 class GroupedReference : public Model {
@@ -30,6 +29,7 @@ class GroupedReference : public Model {
 
   bool forward(const ForwardRequest& request) override {
     static_cast<BlockCache&>(*request.cache).make_writable(request.position, static_cast<int64_t>(request.tokens.size()));
+    adapter_ = request.adapter;
     const int64_t d = config_.hidden_size;
     Values hidden = plain::embed(weights_.embedding, request.tokens);
     for (int l = 0; l < config_.n_layers; ++l) {
@@ -37,7 +37,7 @@ class GroupedReference : public Model {
       const GroupedLayer& layer = weights_.layers[at(l)];
       plain::add(hidden, attention(layer, l, plain::rms_norm(hidden, layer.attn_norm, config_.rms_eps), request));
       plain::add(hidden, plain::feed_forward(layer.ff, config_.router(), config_.gate,
-                                             plain::rms_norm(hidden, layer.ff.norm, config_.rms_eps)));
+                                             plain::rms_norm(hidden, layer.ff.norm, config_.rms_eps), {}, adapter_));
     }
     if (!request.logits) return true;
     if (!request.all_logits) hidden.erase(hidden.begin(), hidden.end() - d);
@@ -47,6 +47,7 @@ class GroupedReference : public Model {
   }
 
  private:
+  Values matmul(const TensorView& w, const Values& x) const { return plain::matmul(w, x, adapter_); }
   int64_t cache_width() const { return int64_t{2} * config_.n_kv_heads * config_.head_dim; }  // [keys | values]
 
   // One projection of all tokens: bias, norm of each head, rotation.
@@ -98,6 +99,7 @@ class GroupedReference : public Model {
   const GroupedConfig config_;
   const GroupedWeights weights_;  // views
   const RopeTable rope_;
+  const AdapterWeights* adapter_ = nullptr;  // of the present pass
 };
 
 }  // namespace
