@@ -59,7 +59,8 @@ base::Status generate(const Options& options, const Context& context) {
   auto prompt = base::read_file(context.folder / options.prompt, kMaxFileBytes);
   if (!prompt) return std::move(prompt).error();
   engine::LoadOptions load;
-  if (!options.lora.empty()) load.backend = engine::Backend::kCpu;
+  const bool drafts = options.generate.max_layer_draft_tokens > 0;
+  if (!options.lora.empty() || drafts) load.backend = engine::Backend::kCpu;
   auto model = engine::Engine::load(context.folder / options.model, load);
   if (!model) return std::move(model).error();
   if (!(*model)->info().has_tokenizer)
@@ -69,7 +70,9 @@ base::Status generate(const Options& options, const Context& context) {
   std::vector<engine::Token> tokens = (*model)->tokenize(*prompt);
   if (tokens.empty() && (*model)->special_tokens().bos) tokens = {*(*model)->special_tokens().bos};
   const auto n_ctx = static_cast<int>(tokens.size()) + std::max(1, options.generate.max_tokens);
-  auto session = open_session(**model, n_ctx, options.lora.empty() ? options.lora : context.folder / options.lora);
+  engine::SessionOptions session_options;
+  session_options.drafts = drafts;
+  auto session = open_session(**model, n_ctx, options.lora.empty() ? options.lora : context.folder / options.lora, session_options);
   if (!session) return std::move(session).error();
   engine::GenerateOptions run = options.generate;
   std::optional<engine::ConstraintState> state;
@@ -81,6 +84,8 @@ base::Status generate(const Options& options, const Context& context) {
                          {"n_prompt_tokens", tokens.size()},
                          {"tokens", made->tokens},
                          {"logprob", made->logprob},
+                         {"n_drafted", made->n_drafted},
+                         {"n_accepted", made->n_accepted},
                          {"reason", name_of(made->reason)}};
     if (state) {
       auto whole = state->can_end();
@@ -115,6 +120,16 @@ void add_model_generate_command(CLI::App& app, Context& context) {
       ->capture_default_str();
   command->add_option("--temperature", options->generate.sampling.temperature, "0: the likeliest token each time")
       ->check(CLI::Range(0.0, 100.0))
+      ->capture_default_str();
+  command
+      ->add_option("--copy-drafts", options->generate.max_draft_tokens,
+                   "Up to so many tokens at once copied from before, and checked (docs/drafts.md); the text stays the same")
+      ->check(CLI::Range(0, 64))
+      ->capture_default_str();
+  command
+      ->add_option("--layer-drafts", options->generate.max_layer_draft_tokens,
+                   "The same, guessed by the model's draft layer (multi-token prediction); computed on the CPU")
+      ->check(CLI::Range(0, 64))
       ->capture_default_str();
   command->add_option("--seed", options->generate.sampling.seed, "Of the draws above temperature 0")
       ->capture_default_str();

@@ -18,11 +18,13 @@ inline CLI::Option* add_lora_option(CLI::App& command, std::filesystem::path& lo
 }
 
 // A session of `n_ctx` tokens under the adapter in `lora`, or under none where it is empty.
-inline base::Result<std::unique_ptr<engine::Session>> open_session(const engine::Engine& model, int n_ctx, const std::filesystem::path& lora) {
-  if (lora.empty()) return model.open_session(n_ctx);
+inline base::Result<std::unique_ptr<engine::Session>> open_session(const engine::Engine& model, int n_ctx, const std::filesystem::path& lora,
+                                                                   engine::SessionOptions options = {}) {
+  if (lora.empty()) return model.open_session_with(n_ctx, options);
   auto adapter = model.load_adapter(lora);
   if (!adapter) return std::move(adapter).error();
-  return model.open_session_with(n_ctx, {std::move(*adapter)});
+  options.adapter = std::move(*adapter);
+  return model.open_session_with(n_ctx, options);
 }
 
 }  // namespace cli

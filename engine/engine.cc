@@ -132,7 +132,9 @@ class PackagedEngine : public Engine {
   base::Result<std::unique_ptr<Session>> open_session_with(int n_ctx, const SessionOptions& options) const override {
     auto own = own_adapter(options.adapter);
     if (!own) return std::move(own).error();
-    return checked(n_ctx, [&] { return make_session(shared_from_this(), shared_, n_ctx, std::move(*own)); });
+    if (options.drafts && shared_.model->draft_width() == 0)
+      return base::invalid("The model " + package_.info.name + (package_.info.has_draft_layer ? " drafts on the CPU alone." : " has no draft layer."));
+    return checked(n_ctx, [&] { return make_session(shared_from_this(), shared_, n_ctx, std::move(*own), options.drafts); });
   }
 
   base::Status step(std::span<Session* const> sessions, std::span<const Token> tokens, std::stop_token stop) const override {
@@ -150,6 +152,7 @@ class PackagedEngine : public Engine {
       if (!image) return std::move(image).error();
       if (image->fingerprint != shared_.fingerprint() || image->n_vocab != shared_.n_vocab)
         return base::invalid("The session belongs to another model than " + package_.info.name + ".");
+      if (options.drafts) return base::invalid("What a draft layer needs is not stored: restore the session without drafts, or evaluate its tokens anew.");
       auto own = own_adapter(options.adapter);
       if (!own) return std::move(own).error();
       const uint64_t wanted = *own ? (*own)->fingerprint() : 0;

@@ -47,6 +47,7 @@ struct ModelInfo {
   std::string container;                  // "gguf", "safetensors"
   std::vector<std::string> weight_types;  // "Q8_0", "F32", most bytes first
   std::vector<std::string> capabilities;  // "fim", "line_edit", "tools", "thinking"
+  bool has_draft_layer = false;           // multi-token prediction, which is read and can guess
   bool has_tokenizer = true;              // false: token ids alone go in and come out; text is no tokens, and has none
   int n_layers = 0, hidden_size = 0, n_heads = 0, n_vocab = 0;
   int n_experts = 0, n_experts_used = 0;
@@ -92,6 +93,9 @@ class Adapter {
 // How a session is opened, beside its size.
 struct SessionOptions {
   std::shared_ptr<const Adapter> adapter = nullptr;  // the model as it changes it; so are the session's forks. Null: as it is
+  // Keeps what the model's draft layer needs for Session::draft(): a row more a token, and that layer's share of each prefill.
+  // kInvalidArgument where the model has none (ModelInfo::has_draft_layer), or is on a GPU.
+  bool drafts = false;
 };
 
 class ConstraintState;
@@ -173,6 +177,13 @@ class Session {
   virtual base::Status sync(std::span<const Token> tokens, std::stop_token stop) = 0;
   // Evaluates `tokens` after the present end. `all_logits`: empty, or room for [tokens.size(), n_vocab] f32, row-major.
   virtual base::Status append(std::span<const Token> tokens, std::span<float> all_logits, std::stop_token stop) = 0;
+  // Up to `n` tokens that the model's draft layer expects after the timeline and `next`, the likeliest each time; the timeline stays as
+  // it is. Guesses: nothing promises that the model would say the same. None where the session was opened without
+  // SessionOptions::drafts, or has just been rewound far.
+  virtual base::Result<std::vector<Token>> draft(Token next, int n, std::stop_token stop) {
+    static_cast<void>(next), static_cast<void>(n), static_cast<void>(stop);
+    return std::vector<Token>();
+  }
   // Forgets everything after the first `n_tokens`. No logits are kept: append or sync before the next logits(). Where a
   // model's cache keeps only a window of the past, tokens() may become shorter than asked; sync() evaluates what is missing.
   virtual void rewind(int n_tokens) = 0;
@@ -239,6 +250,8 @@ struct GenerateOptions {
   // The same tokens come out with and without, for every seed; drafts that cost more than they save are switched off by
   // measurement. 0: none. Without effect on a GPU, where a pass over several tokens rounds differently.
   int max_draft_tokens = 0;
+  // The same, guessed by the model's draft layer where nothing is to be copied: Session::draft(). The two are measured apart.
+  int max_layer_draft_tokens = 0;
   // Borrowed for the call; null: none. Each token is one that it allows, and moves it on; a token that ends the text comes only
   // where the constraint may end. Where nothing may follow any more, generation ends with kEndOfText. See engine/constrain.h.
   ConstraintState* constraint = nullptr;

@@ -128,7 +128,8 @@ base::Result<Generated> generate(Session& session, std::span<const Token> prompt
   result.tokens.reserve(max_tokens);
   Sampler sampler(options.sampling);
   sampler.read_prompt(prompt);
-  Lookahead ahead(session, prompt, static_cast<size_t>(std::max(0, options.max_draft_tokens)));
+  Lookahead ahead(session, prompt, static_cast<size_t>(std::max(0, options.max_draft_tokens)),
+                  static_cast<size_t>(std::max(0, options.max_layer_draft_tokens)));
   GrowingText growing;
   std::vector<float> adjusted;
   std::optional<AllowedLogits> allowed;

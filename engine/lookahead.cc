@@ -16,11 +16,12 @@ double now() {
 }  // namespace
 
 // A GPU takes one token and several through different kernels, whose sums differ in their last bits.
-Lookahead::Lookahead(Session& session, std::span<const Token> prompt, size_t max_draft)
+Lookahead::Lookahead(Session& session, std::span<const Token> prompt, size_t max_copied, size_t max_guessed)
     : session_(session),
       n_vocab_(static_cast<size_t>(session.engine().info().n_vocab)),
-      drafts_(max_draft > 0 && session.engine().compute().device.empty()),
-      budget_(std::min(max_draft, kMaxDraft)) {
+      drafts_((max_copied > 0 || max_guessed > 0) && session.engine().compute().device.empty()),
+      copy_budget_(std::min(max_copied, kMaxDraft)),
+      guess_budget_(std::min(max_guessed, kMaxDraft)) {
   if (drafts_)
     for (const Token token : prompt) copy_.add(token);
 }
@@ -32,7 +33,7 @@ Lookahead::~Lookahead() {
 // Takes back what was evaluated and not chosen.
 void Lookahead::settle() {
   if (draft_.empty()) return;
-  budget_.took_draft(draft_.size(), right_, seconds_);
+  drafted_by_->took_draft(draft_.size(), right_, seconds_);
   n_accepted_ += static_cast<int64_t>(right_);
   if (right_ < draft_.size()) session_.rewind(static_cast<int>(session_.tokens().size() - (draft_.size() - right_)));
   draft_.clear();
@@ -57,19 +58,28 @@ base::Result<std::span<const float>> Lookahead::next(Token token, size_t n_wante
       history.subspan(session_.tokens().size()).first(history.size() - 1 - session_.tokens().size());
   if (base::Status evaluated = session_.append(missing, {}, stop); !evaluated) return std::move(evaluated).error();
   const size_t room = static_cast<size_t>(session_.n_ctx()) - history.size();
-  const std::span<const Token> draft = copy_.propose(std::min({n_wanted - 1, room, budget_.tokens()}));
-  return draft.empty() ? step(stop) : check(draft, stop);
+  const size_t most = std::min(n_wanted - 1, room);
+  const std::span<const Token> copied = copy_.propose(std::min(most, copy_budget_.tokens()));
+  if (!copied.empty()) return check(copied, copy_budget_, 0.0, stop);
+  const size_t n = std::min(most, guess_budget_.tokens());
+  if (n == 0) return step(stop);
+  const double start = now();
+  const auto guessed = session_.draft(token, static_cast<int>(n), stop);
+  if (!guessed) return guessed.error();
+  return guessed->empty() ? step(stop) : check(*guessed, guess_budget_, now() - start, stop);
 }
 
 base::Result<std::span<const float>> Lookahead::step(std::stop_token stop) {
   const double start = now();
   if (base::Status evaluated = session_.append(copy_.history().last(1), {}, stop); !evaluated)
     return std::move(evaluated).error();
-  budget_.took_plain(now() - start);
+  const double seconds = now() - start;
+  copy_budget_.took_plain(seconds);
+  guess_budget_.took_plain(seconds);
   return session_.logits();
 }
 
-base::Result<std::span<const float>> Lookahead::check(std::span<const Token> draft, std::stop_token stop) {
+base::Result<std::span<const float>> Lookahead::check(std::span<const Token> draft, DraftBudget& budget, double seconds, std::stop_token stop) {
   std::vector<Token> input(copy_.history().end() - 1, copy_.history().end());
   input.insert(input.end(), draft.begin(), draft.end());
   rows_.resize(std::max(rows_.size(), input.size() * n_vocab_));
@@ -80,7 +90,8 @@ base::Result<std::span<const float>> Lookahead::check(std::span<const Token> dra
     session_.rewind(static_cast<int>(before));  // a long draft may have gone in by half
     return std::move(evaluated).error();
   }
-  seconds_ = now() - start;
+  seconds_ = seconds + now() - start;
+  drafted_by_ = &budget;
   draft_.assign(draft.begin(), draft.end());
   n_drafted_ += static_cast<int64_t>(draft_.size());
   return std::span<const float>(rows_).first(n_vocab_);

@@ -18,8 +18,9 @@ namespace engine {
 
 class Lookahead {
  public:
-  // `session` holds `prompt` and its logits. `max_draft` 0: one token at a time.
-  Lookahead(Session& session, std::span<const Token> prompt, size_t max_draft);
+  // `session` holds `prompt` and its logits. Drafts are copied, up to `max_copied` tokens, or else guessed by the model's draft layer,
+  // up to `max_guessed`. Both 0: one token at a time.
+  Lookahead(Session& session, std::span<const Token> prompt, size_t max_copied, size_t max_guessed);
   Lookahead(const Lookahead&) = delete;
   Lookahead& operator=(const Lookahead&) = delete;
   ~Lookahead();
@@ -35,17 +36,19 @@ class Lookahead {
 
  private:
   base::Result<std::span<const float>> step(std::stop_token stop);
-  base::Result<std::span<const float>> check(std::span<const Token> draft, std::stop_token stop);
+  // `seconds`: what the draft has cost already.
+  base::Result<std::span<const float>> check(std::span<const Token> draft, DraftBudget& budget, double seconds, std::stop_token stop);
   void settle();
 
   Session& session_;
   const size_t n_vocab_;
   const bool drafts_;
   PromptCopy copy_;  // the prompt and all tokens asked about
-  DraftBudget budget_;
+  DraftBudget copy_budget_, guess_budget_;
+  DraftBudget* drafted_by_ = nullptr;  // that draft_ counts in
   std::vector<Token> draft_;  // evaluated ahead of what was chosen: draft_[0 .. right_) turned out right
   size_t right_ = 0;
-  double seconds_ = 0.0;     // of the draft's pass
+  double seconds_ = 0.0;     // of the draft and its pass
   std::vector<float> rows_;  // [1 + draft, n_vocab]
   int64_t n_drafted_ = 0, n_accepted_ = 0;
 };

@@ -65,6 +65,7 @@ struct ForwardRequest {
   Cache* cache = nullptr;
   float* logits = nullptr;          // [n_vocab] of the last token, or [tokens, n_vocab]; null: none wanted
   bool all_logits = false;
+  float* states = nullptr;          // [tokens, draft_width()]: what a draft layer takes over from each token; null: not wanted
   std::stop_token stop;             // looked at between layers
   const AdapterWeights* adapter = nullptr;  // low-rank changes of the model's weights (engine/lora); a model without linear_modules() takes none
   // Empty, or a place for each token in a timeline of its own; then `position`, `cache` and `adapter` mean nothing. No two places share a
@@ -73,6 +74,18 @@ struct ForwardRequest {
 
   Cache* cache_of(int64_t token) const { return batch.empty() ? cache : batch[static_cast<size_t>(token)].cache; }
   int64_t position_of(int64_t token) const { return batch.empty() ? position + token : batch[static_cast<size_t>(token)].position; }
+};
+
+// What a model's draft layer (multi-token prediction) makes of the end of a timeline: from the state behind position i and the
+// token at i + 1 it guesses the token at i + 2.
+struct DraftRequest {
+  std::span<const int32_t> tokens;  // 1 .. max_tokens(): at position + 1, position + 2, ...
+  const float* states = nullptr;    // [tokens, draft_width()]: ForwardRequest::states of `position`, position + 1, ...
+  int64_t position = 0;             // the cache holds all before it; the end is within n_ctx
+  Cache* cache = nullptr;           // of make_draft_cache()
+  float* logits = nullptr;          // [n_vocab] after the last token; null: none wanted
+  float* state = nullptr;           // [draft_width()]: stands for the state behind the last token in a further guess; may be null
+  std::stop_token stop;
 };
 
 class Model {
@@ -86,6 +99,22 @@ class Model {
   // False when stopped; the cache then holds `position` tokens, as after rewind(position). std::bad_alloc where there is no
   // memory for the rows; the same holds then.
   virtual bool forward(const ForwardRequest& request) = 0;
+
+  // Drafts: width of a state; 0 where the model has no draft layer, and the others are not called.
+  virtual int64_t draft_width() const { return 0; }
+  virtual std::unique_ptr<Cache> make_draft_cache(int64_t n_ctx) const {
+    static_cast<void>(n_ctx);
+    return nullptr;
+  }
+  virtual uint64_t draft_cache_bytes(int64_t n_ctx) const {
+    static_cast<void>(n_ctx);
+    return 0;
+  }
+  // As forward(). A token's results are the same bits in any division into calls.
+  virtual bool draft(const DraftRequest& request) {
+    static_cast<void>(request);
+    return false;
+  }
 };
 
 }  // namespace engine

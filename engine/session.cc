@@ -9,15 +9,18 @@
 
 #include "engine/accelerator.h"
 #include "engine/formats/tensor_table.h"
+#include "engine/session_drafts.h"
 
 namespace engine {
 namespace {
 
-base::Status forward(SharedModel& shared, const ForwardRequest& request) {
+// A pass of the model over the request's tokens, in its turn.
+template <typename Request>
+base::Status run(SharedModel& shared, const Request& request, bool (Model::*pass)(const Request&)) {
   try {
     if (request.stop.stop_requested()) return base::cancelled();
     const std::lock_guard turn(shared.turn);
-    return shared.model->forward(request) ? base::ok() : base::cancelled();
+    return (*shared.model.*pass)(request) ? base::ok() : base::cancelled();
   } catch (const DeviceFailure& failure) {
     return base::Error{base::ErrorCode::kInternal,
                        std::string("The GPU failed: ") + failure.what() + ". Start again, with --backend cpu if it stays so."};
@@ -27,17 +30,20 @@ base::Status forward(SharedModel& shared, const ForwardRequest& request) {
   }
 }
 
+base::Status forward(SharedModel& shared, const ForwardRequest& request) { return run(shared, request, &Model::forward); }
+
 class TimelineSession : public Session {
  public:
   TimelineSession(std::shared_ptr<const Engine> engine, SharedModel& shared, int n_ctx, std::shared_ptr<const LoraAdapter> adapter,
-                  std::unique_ptr<Cache> cache)
-      : engine_(std::move(engine)), shared_(shared), n_ctx_(n_ctx), adapter_(std::move(adapter)), cache_(std::move(cache)), logits_(static_cast<size_t>(shared.n_vocab)) {
+                  std::unique_ptr<SessionDrafts> drafts, std::unique_ptr<Cache> cache)
+      : engine_(std::move(engine)), shared_(shared), n_ctx_(n_ctx), adapter_(std::move(adapter)), drafts_(std::move(drafts)), cache_(std::move(cache)), logits_(static_cast<size_t>(shared.n_vocab)) {
     tokens_.reserve(static_cast<size_t>(n_ctx));
   }
   // With a timeline: `cache` holds `tokens`; `logits` are those of the last, or empty.
   TimelineSession(std::shared_ptr<const Engine> engine, SharedModel& shared, int n_ctx, std::shared_ptr<const LoraAdapter> adapter,
-                  std::unique_ptr<Cache> cache, std::span<const Token> tokens, std::span<const float> logits)
-      : TimelineSession(std::move(engine), shared, n_ctx, std::move(adapter), std::move(cache)) {
+                  std::unique_ptr<SessionDrafts> drafts, std::unique_ptr<Cache> cache, std::span<const Token> tokens,
+                  std::span<const float> logits)
+      : TimelineSession(std::move(engine), shared, n_ctx, std::move(adapter), std::move(drafts), std::move(cache)) {
     tokens_.assign(tokens.begin(), tokens.end());
     std::copy(logits.begin(), logits.end(), logits_.begin());
     has_logits_ = !logits.empty();
@@ -79,6 +85,7 @@ class TimelineSession : public Session {
       request.all_logits = !all_logits.empty();
       request.logits = request.all_logits ? all_logits.data() : last ? logits_.data() : nullptr;
       request.stop = stop;
+      if (drafts_) request.states = drafts_->room(tokens_.size(), n);
       has_logits_ = false;
       if (base::Status ran = forward(shared_, request); !ran) return ran;
       tokens_.insert(tokens_.end(), tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(n));
@@ -88,8 +95,16 @@ class TimelineSession : public Session {
       }
       has_logits_ = last;
       tokens = tokens.subspan(n);
+      if (!drafts_) continue;
+      if (base::Status added = drafts_->added(tokens_, draft_runner(), stop); !added) return added;
     }
     return base::ok();
+  }
+
+  base::Result<std::vector<Token>> draft(Token next, int n, std::stop_token stop) override {
+    if (!drafts_) return Session::draft(next, n, stop);
+    if (base::Status bad = check({&next, 1}, 0); !bad) return std::move(bad).error();
+    return drafts_->guess(tokens_, next, static_cast<size_t>(std::max(0, n)), draft_runner(), stop);
   }
 
   base::Result<std::unique_ptr<Session>> fork() const override {
@@ -97,8 +112,11 @@ class TimelineSession : public Session {
     try {
       cache = cache_->fork(static_cast<int64_t>(tokens_.size()));
       if (!cache) return Session::fork();
+      std::unique_ptr<SessionDrafts> drafts = drafts_ ? drafts_->fork() : nullptr;
+      if (drafts_ && !drafts) return Session::fork();
       return std::unique_ptr<Session>(
-          std::make_unique<TimelineSession>(engine_, shared_, n_ctx_, adapter_, std::move(cache), tokens_, logits()));
+          std::make_unique<TimelineSession>(engine_, shared_, n_ctx_, adapter_, std::move(drafts), std::move(cache), tokens_,
+                                                                         logits()));
     } catch (const std::bad_alloc&) {
       return base::Error{base::ErrorCode::kExhausted, "There is no memory left for another session."};
     }
@@ -108,7 +126,7 @@ class TimelineSession : public Session {
     uint64_t held = cache_->memory_bytes();
     // A device takes a cache's whole room at once; a cache that does not say takes what its tokens need.
     if (held == 0) held = shared_.model->cache_bytes(shared_.accelerated ? n_ctx_ : static_cast<int64_t>(tokens_.size()));
-    return held + tokens_.capacity() * sizeof(Token) + logits_.size() * sizeof(float);
+    return held + (drafts_ ? drafts_->memory_bytes() : 0) + tokens_.capacity() * sizeof(Token) + logits_.size() * sizeof(float);
   }
 
   base::Status save(const std::filesystem::path& path) const override {
@@ -148,7 +166,10 @@ class TimelineSession : public Session {
       session->has_logits_ = false;
       places.push_back({session->cache_.get(), static_cast<int64_t>(session->tokens_.size()), session->adapter_weights()});
     }
-    std::vector<float> logits(std::min(at_once, sessions.size()) * n_vocab);
+    std::vector<float> logits(std::min(at_once, sessions.size()) * n_vocab), states;
+    const bool drafts = std::any_of(sessions.begin(), sessions.end(), [](const TimelineSession* session) { return session->drafts_ != nullptr; });
+    const size_t width = drafts ? static_cast<size_t>(shared.model->draft_width()) : 0;
+    states.resize(sessions.size() * width);
     for (size_t first = 0; first < sessions.size(); first += at_once) {
       const size_t n = std::min(at_once, sessions.size() - first);
       ForwardRequest request;
@@ -162,6 +183,7 @@ class TimelineSession : public Session {
         request.all_logits = true;
       }
       request.logits = logits.data();
+      if (drafts) request.states = states.data() + first * width;
       request.stop = stop;
       if (base::Status ran = forward(shared, request); !ran) {
         for (TimelineSession* session : sessions)  // earlier parts of the batch went through
@@ -171,15 +193,26 @@ class TimelineSession : public Session {
       for (size_t i = 0; i < n; ++i) std::copy_n(logits.begin() + static_cast<std::ptrdiff_t>(i * n_vocab), n_vocab, sessions[first + i]->logits_.begin());
     }
     for (size_t i = 0; i < sessions.size(); ++i) {
-      sessions[i]->tokens_.push_back(tokens[i]);
-      sessions[i]->has_logits_ = true;
+      TimelineSession& session = *sessions[i];
+      if (session.drafts_) std::copy_n(states.data() + i * width, width, session.drafts_->room(session.tokens_.size(), 1));
+      session.tokens_.push_back(tokens[i]);
+      session.has_logits_ = true;
     }
+    // All have their token; what a draft layer still misses may wait.
+    for (TimelineSession* session : sessions)
+      if (session->drafts_)
+        if (base::Status added = session->drafts_->added(session->tokens_, session->draft_runner(), stop);
+            !added && added.error().code != base::ErrorCode::kCancelled)
+          return added;
     return base::ok();
   }
 
   void rewind(int n_tokens) override {
     const int64_t wanted = std::min(static_cast<int64_t>(tokens_.size()), static_cast<int64_t>(std::max(0, n_tokens)));
-    if (wanted < static_cast<int64_t>(tokens_.size())) tokens_.resize(static_cast<size_t>(cache_->rewind(wanted)));
+    if (wanted < static_cast<int64_t>(tokens_.size())) {
+      tokens_.resize(static_cast<size_t>(cache_->rewind(wanted)));
+      if (drafts_) drafts_->rewind(tokens_.size());
+    }
     has_logits_ = false;
   }
 
@@ -197,12 +230,16 @@ class TimelineSession : public Session {
   }
 
  private:
+  SessionDrafts::Run draft_runner() {
+    return [this](const DraftRequest& request) { return run(shared_, request, &Model::draft); };
+  }
   const AdapterWeights* adapter_weights() const { return adapter_ ? &adapter_->weights() : nullptr; }
 
   const std::shared_ptr<const Engine> engine_;
   SharedModel& shared_;
   const int n_ctx_;
   const std::shared_ptr<const LoraAdapter> adapter_;  // or null
+  const std::unique_ptr<SessionDrafts> drafts_;       // or null
   std::unique_ptr<Cache> cache_;
   std::vector<Token> tokens_;
   std::vector<float> logits_;
@@ -217,8 +254,10 @@ uint64_t session_bytes(const SharedModel& shared, int n_ctx) {
 }
 
 std::unique_ptr<Session> make_session(std::shared_ptr<const Engine> engine, SharedModel& shared, int n_ctx,
-                                      std::shared_ptr<const LoraAdapter> adapter) {
-  return std::make_unique<TimelineSession>(std::move(engine), shared, n_ctx, std::move(adapter), shared.model->make_cache(n_ctx));
+                                      std::shared_ptr<const LoraAdapter> adapter, bool drafts) {
+  return std::make_unique<TimelineSession>(std::move(engine), shared, n_ctx, std::move(adapter),
+                                           drafts ? std::make_unique<SessionDrafts>(*shared.model, n_ctx, shared.n_vocab) : nullptr,
+                                           shared.model->make_cache(n_ctx));
 }
 
 base::Status step_sessions(SharedModel& shared, std::span<Session* const> sessions, std::span<const Token> tokens, std::stop_token stop) {
@@ -248,7 +287,7 @@ base::Result<std::unique_ptr<Session>> make_session(std::shared_ptr<const Engine
                          " tokens take " + std::to_string(cache->stored_bytes(n)) + ".");
   cache->read(n, image.cache);
   return std::unique_ptr<Session>(
-      std::make_unique<TimelineSession>(std::move(engine), shared, n_ctx, std::move(adapter), std::move(cache), image.tokens, image.logits));
+      std::make_unique<TimelineSession>(std::move(engine), shared, n_ctx, std::move(adapter), nullptr, std::move(cache), image.tokens, image.logits));
 }
 
 }  // namespace engine

@@ -25,9 +25,9 @@ struct SharedModel {
 
 uint64_t session_bytes(const SharedModel& shared, int n_ctx);
 
-// `shared` is kept alive by `engine`. `adapter`: of this model, or null.
+// `shared` is kept alive by `engine`. `adapter`: of this model, or null. `drafts`: only where the model has a draft layer.
 std::unique_ptr<Session> make_session(std::shared_ptr<const Engine> engine, SharedModel& shared, int n_ctx,
-                                      std::shared_ptr<const LoraAdapter> adapter);
+                                      std::shared_ptr<const LoraAdapter> adapter, bool drafts);
 
 // Engine::step() over sessions that make_session() made for one engine.
 base::Status step_sessions(SharedModel& shared, std::span<Session* const> sessions, std::span<const Token> tokens, std::stop_token stop);

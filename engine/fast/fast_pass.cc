@@ -50,11 +50,40 @@ bool FastPass::forward(const ForwardRequest& request) {
       if (worker.index == 0 && request.stop.stop_requested()) stopped_ = true;
       if (!layer(worker, l, request)) return;
     }
-    if (request.logits) logits(worker, request);
+    if (request.states) {
+      const auto [first, last] = worker.split(n_);
+      for (int64_t t = first; t < last; ++t)
+        kernels_.rms_norm(hidden_.row(t), norm_.data(), shape_.hidden_size, shape_.rms_eps, request.states + t * shape_.hidden_size);
+    }
+    if (request.logits) logits(worker, norm_, request.all_logits ? n_ : 1, request.logits);
   };
   pool_.run(pass, choice.alone());
   if (stopped_) return false;
   choice.took(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), n_);
+  return true;
+}
+
+bool FastPass::draft(const DraftRequest& request) {
+  ForwardRequest step;
+  step.tokens = request.tokens;
+  step.position = request.position;
+  step.cache = request.cache;
+  n_ = static_cast<int64_t>(request.tokens.size());
+  stopped_ = false;
+  low_rank_.begin(step);
+  begin(step);
+  const auto start = std::chrono::steady_clock::now();
+  auto pass = [&](const Worker& worker) {
+    embed(worker, step);
+    worker.barrier();
+    if (worker.index == 0 && request.stop.stop_requested()) stopped_ = true;
+    if (!draft_layer(worker, request, step)) return;
+    if (request.state && worker.index == 0) std::copy_n(hidden_.row(n_ - 1), shape_.hidden_size, request.state);
+    if (request.logits) logits(worker, draft_norm(), 1, request.logits);
+  };
+  pool_.run(pass, draft_choice_.alone());
+  if (stopped_) return false;
+  draft_choice_.took(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), n_);
   return true;
 }
 
@@ -64,10 +93,10 @@ void FastPass::embed(const Worker& worker, const ForwardRequest& request) {
     dequantize_row(embedding_, request.tokens[static_cast<size_t>(t)], {hidden_.row(t), static_cast<size_t>(shape_.hidden_size)});
 }
 
-void FastPass::logits(const Worker& worker, const ForwardRequest& request) {
-  const int64_t n = request.all_logits ? n_ : 1;
-  const Activations x = normed_hidden(worker, norm_, n_ - n, n, is_quantized(head_.type));
-  multiply_share(worker, head_, x, n, request.logits, shape_.n_vocab);
+// Of the last `n` tokens.
+void FastPass::logits(const Worker& worker, const std::vector<float>& gain, int64_t n, float* to) {
+  const Activations x = normed_hidden(worker, gain, n_ - n, n, is_quantized(head_.type));
+  multiply_share(worker, head_, x, n, to, shape_.n_vocab);
 }
 
 Activations FastPass::normed_hidden(const Worker& worker, const std::vector<float>& gain, int64_t first_token, int64_t n,

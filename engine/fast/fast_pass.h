@@ -37,6 +37,7 @@ class FastPass : public Model {
   int max_tokens() const final { return kChunk; }
   int max_batch() const final { return kChunk; }
   bool forward(const ForwardRequest& request) final;
+  bool draft(const DraftRequest& request) final;
 
   // The steps below are for the family's own code and its parts (FeedForward). All workers call them alike.
 
@@ -87,10 +88,18 @@ class FastPass : public Model {
   // Adds layer `l` to the hidden state; ends with a barrier. False where stopped() after the layer's first barrier: asked
   // later, some workers could see it already set for the next layer and leave the others waiting.
   virtual bool layer(const Worker& worker, int l, const ForwardRequest& request) = 0;
+  // A draft layer: puts its result in the hidden state's place; ends with a barrier. False as layer(). `step`: tokens, places and
+  // cache of the request.
+  virtual bool draft_layer(const Worker& worker, const DraftRequest& request, const ForwardRequest& step) {
+    static_cast<void>(worker), static_cast<void>(request), static_cast<void>(step);
+    return false;
+  }
+  // Gain of the norm between a draft layer and the head.
+  virtual const std::vector<float>& draft_norm() const { return norm_; }
 
  private:
   void embed(const Worker& worker, const ForwardRequest& request);
-  void logits(const Worker& worker, const ForwardRequest& request);
+  void logits(const Worker& worker, const std::vector<float>& gain, int64_t n, float* to);
 
   const PassShape shape_;
   const FastKernels& kernels_;
@@ -102,6 +111,7 @@ class FastPass : public Model {
 
   LowRankStep low_rank_;
   TeamChoice choice_[3];  // for one token, a few, many: seconds per token
+  TeamChoice draft_choice_;
   int64_t n_ = 0;
   std::atomic<bool> stopped_ = false;
   ActivationBuffer hidden_, input_;  // [kChunk, D]; written by all workers, each its own part, between barriers

@@ -103,6 +103,34 @@ void bind_ends(TensorBinder& b, const DeepseekV2Description& model, const std::s
   if (model.tied_head) b.ignore(head);  // some programs write the tied head once more
 }
 
+void bind_hf_layer(TensorBinder& b, const DeepseekV2Config& c, int l, bool dense, DeepseekV2Layer& layer) {
+  const Names names = hf_names(l);
+  const std::string p = base::cat("model.layers.", l, ".");
+  bind_common(b, c, names, dense, layer);
+  layer.kv_b = b.matrix(names.kv_b, {int64_t{c.n_heads} * (c.qk_nope_dim + c.v_head_dim), c.kv_lora_rank});
+  if (c.index_topk != 0) bind_indexer(b, c, p + "self_attn.indexer.", layer);
+  if (!dense) bind_hf_experts(b, c, p + "mlp.", layer);
+  b.ignore(p + "self_attn.rotary_emb.inv_freq");  // older files; follows from the configuration
+}
+
+// The layer for drafts stands behind the last one. A second one, which no released model has, is left alone.
+void bind_hf_draft(TensorBinder& b, const DeepseekV2Config& c, DeepseekV2Weights& weights) {
+  const std::string p = base::cat("model.layers.", c.n_layers, ".");
+  if (b.has(p + "eh_proj.weight")) {
+    DeepseekV2Draft& draft = weights.draft.emplace();
+    draft.token_norm = b.norm(p + "enorm.weight", c.hidden_size);
+    draft.state_norm = b.norm(p + "hnorm.weight", c.hidden_size);
+    draft.join = b.matrix(p + "eh_proj.weight", {c.hidden_size, int64_t{2} * c.hidden_size});
+    draft.norm = b.norm(p + "shared_head.norm.weight", c.hidden_size);
+    bind_hf_layer(b, c, c.n_layers, c.n_experts == 0, draft.layer);
+    b.ignore(p + "embed_tokens.weight");  // the model's own once more, as is the next
+    b.ignore(p + "shared_head.head.weight");
+  } else {
+    b.ignore_from(p);
+  }
+  b.ignore_from(base::cat("model.layers.", c.n_layers + 1, "."));
+}
+
 }  // namespace
 
 base::Result<DeepseekV2Weights> deepseek_v2_weights_from_hf(const DeepseekV2Description& model,
@@ -111,17 +139,8 @@ base::Result<DeepseekV2Weights> deepseek_v2_weights_from_hf(const DeepseekV2Desc
   TensorBinder b(tensors, "DeepSeek-V2");
   DeepseekV2Weights weights;
   bind_ends(b, model, "model.embed_tokens.weight", "model.norm.weight", "lm_head.weight", weights);
-  b.ignore_from(base::cat("model.layers.", c.n_layers, "."));  // layers behind the last draft tokens (MTP)
-  for (int l = 0; l < c.n_layers; ++l) {
-    DeepseekV2Layer& layer = weights.layers.emplace_back();
-    const Names names = hf_names(l);
-    bind_common(b, c, names, l < c.n_dense_layers, layer);
-    layer.kv_b = b.matrix(names.kv_b, {int64_t{c.n_heads} * (c.qk_nope_dim + c.v_head_dim), c.kv_lora_rank});
-    if (c.index_topk != 0) bind_indexer(b, c, base::cat("model.layers.", l, ".self_attn.indexer."), layer);
-    if (l >= c.n_dense_layers) bind_hf_experts(b, c, base::cat("model.layers.", l, ".mlp."), layer);
-    b.ignore(base::cat("model.layers.", l,
-                       ".self_attn.rotary_emb.inv_freq"));  // older files; follows from the configuration
-  }
+  for (int l = 0; l < c.n_layers; ++l) bind_hf_layer(b, c, l, l < c.n_dense_layers, weights.layers.emplace_back());
+  bind_hf_draft(b, c, weights);
   if (auto error = b.finish()) return *std::move(error);
   return weights;
 }

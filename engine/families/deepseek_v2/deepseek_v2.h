@@ -4,10 +4,11 @@
 // Shapes   D hidden, H heads, C kv_lora_rank, Hi and Di heads and width of V3.2's indexer. Linear layers are [n_out, n_in].
 // Errors   The readers return only configurations and weights that passed every check: shapes agree with the configuration,
 //          all sizes are in range, every tensor lies in its file. Later code relies on that.
-// Source   DeepSeek-V2, arXiv:2405.04434; V3, arXiv:2412.19437; V3.2, arXiv:2512.02556; Hugging Face transformers
+// Source   DeepSeek-V2, arXiv:2405.04434; V3, arXiv:2412.19437 (2.2: drafts); V3.2, arXiv:2512.02556; Hugging Face transformers
 //          `deepseek_v2`, `deepseek_v3`, `deepseek_v32`; GGUF architecture "deepseek2".
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "engine/feed_forward_views.h"
@@ -57,11 +58,20 @@ struct DeepseekV2Layer {
   FeedForwardViews ff;
 };
 
+// Multi-token prediction of V3 and V3.2: a layer of its own behind the model's, for drafts. Embedding and head are the model's.
+struct DeepseekV2Draft {
+  TensorView token_norm, state_norm;  // [D]
+  TensorView join;                    // [D, 2D]: of the token's embedding and the state before it, in this order
+  DeepseekV2Layer layer;
+  TensorView norm;                    // [D]
+};
+
 struct DeepseekV2Weights {
   TensorView embedding;  // [V, D]
   std::vector<DeepseekV2Layer> layers;
   TensorView norm;       // [D]
   TensorView head;       // [V, D]; the embedding itself where they are tied
+  std::optional<DeepseekV2Draft> draft;
 };
 
 }  // namespace engine

@@ -30,6 +30,7 @@ class DeepseekV2Family : public Family {
   void describe(ModelInfo& info) const override {
     info.family = config_.index_topk != 0 ? "deepseek_v32" : config_.selection_bias ? "deepseek_v3" : "deepseek_v2";
     describe_shape(config_, info);
+    info.has_draft_layer = weights_.draft.has_value();
     info.kv_bytes_per_token = BlockCache::bytes(config_.n_layers, config_.kv_lora_rank + config_.qk_rope_dim + config_.index_width(), 1);
     WeightSizes sizes;
     for (const DeepseekV2Layer& layer : weights_.layers) {

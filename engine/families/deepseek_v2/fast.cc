@@ -51,6 +51,14 @@ DeepseekV2Fast::DeepseekV2Fast(const DeepseekV2Config& config, const DeepseekV2W
   std::vector<PackedMatrix*> matrices;
   for (const DeepseekV2Layer& from : weights.layers) layers_.push_back(packed_layer(config, from, store()));
   for (PackedLayer& layer : layers_) layer.list(matrices);
+  if (weights.draft) {
+    const DeepseekV2Draft& from = *weights.draft;
+    draft_ = PackedDraft{decoded(from.token_norm), decoded(from.state_norm), decoded(from.norm), store().matrix(from.join),
+                         packed_layer(config, from.layer, store())};
+    matrices.push_back(&draft_->join);
+    draft_->layer.list(matrices);
+    joined_ = ActivationBuffer(kChunk, int64_t{2} * config.hidden_size);
+  }
   finish_weights(weights.embedding, weights.norm, weights.head, std::move(matrices), pack);
 }
 
@@ -59,6 +67,12 @@ std::unique_ptr<Cache> DeepseekV2Fast::make_cache(int64_t n_ctx) const {
 }
 
 uint64_t DeepseekV2Fast::cache_bytes(int64_t n_ctx) const { return BlockCache::bytes(config_.n_layers, cache_width_ + index_width_, n_ctx); }
+
+std::unique_ptr<Cache> DeepseekV2Fast::make_draft_cache(int64_t n_ctx) const {
+  return std::make_unique<BlockCache>(1, cache_width_ + index_width_, n_ctx);
+}
+
+uint64_t DeepseekV2Fast::draft_cache_bytes(int64_t n_ctx) const { return BlockCache::bytes(1, cache_width_ + index_width_, n_ctx); }
 
 void DeepseekV2Fast::begin(const ForwardRequest& request) {
   BlockCache::make_writable(request);
@@ -70,6 +84,26 @@ bool DeepseekV2Fast::layer(const Worker& worker, int l, const ForwardRequest& re
   const PackedLayer& layer = layers_[static_cast<size_t>(l)];
   if (!attention(worker, layer, {request, l})) return false;
   feed_forward_.add(worker, layer.ff);
+  return true;
+}
+
+// The token's embedding is in the hidden state; a layer of one token alone, and of many, does the same steps.
+bool DeepseekV2Fast::draft_layer(const Worker& worker, const DraftRequest& request, const ForwardRequest& step) {
+  const int64_t d = config_.hidden_size;
+  const bool quantized = is_quantized(draft_->join.type);
+  const auto [first_token, last_token] = worker.split(n_tokens());
+  for (int64_t t = first_token; t < last_token; ++t) {
+    kernels().rms_norm(hidden(t), draft_->token_norm.data(), d, config_.rms_eps, joined_.row(t));
+    kernels().rms_norm(request.states + t * d, draft_->state_norm.data(), d, config_.rms_eps, joined_.row(t) + d);
+    if (quantized) joined_.quantize(kernels(), t, 0, 2 * d);
+  }
+  worker.barrier();
+  const auto [first, last] = worker.split(draft_->join.n_panels());
+  clear_hidden(first, last);
+  add_product(worker, draft_->join, first, last, joined_.from(0), n_tokens(), nullptr, nullptr);
+  worker.barrier();
+  if (!attention(worker, draft_->layer, {step, 0})) return false;
+  feed_forward_.add(worker, draft_->layer.ff);
   return true;
 }
 

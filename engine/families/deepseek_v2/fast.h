@@ -6,6 +6,7 @@
 //
 // Source   DeepSeek-V2, arXiv:2405.04434, section 2 and appendix C (absorbed form)
 #pragma once
+#include <optional>
 #include <vector>
 
 #include "engine/block_cache.h"
@@ -23,10 +24,15 @@ class DeepseekV2Fast : public FastPass {
 
   std::unique_ptr<Cache> make_cache(int64_t n_ctx) const override;
   uint64_t cache_bytes(int64_t n_ctx) const override;
+  int64_t draft_width() const override { return draft_ ? config_.hidden_size : 0; }
+  std::unique_ptr<Cache> make_draft_cache(int64_t n_ctx) const override;
+  uint64_t draft_cache_bytes(int64_t n_ctx) const override;
 
  private:
   void begin(const ForwardRequest& request) override;
   bool layer(const Worker& worker, int l, const ForwardRequest& request) override;
+  bool draft_layer(const Worker& worker, const DraftRequest& request, const ForwardRequest& step) override;
+  const std::vector<float>& draft_norm() const override { return draft_->norm; }
 
   // fast_attention.cc. What a step needs of the pass beside the team's buffers.
   struct Place {
@@ -69,9 +75,11 @@ class DeepseekV2Fast : public FastPass {
   const int64_t index_width_;   // Di, zero-padded; 0 without an indexer
   const int64_t nope_width_;    // nope rounded up to 32: stride of one head's unrotated query
   std::vector<PackedLayer> layers_;
+  std::optional<PackedDraft> draft_;
   FeedForward feed_forward_;
 
   // Work buffers of the chunk, [kChunk, ..]; written by all workers, each its own part, between barriers.
+  ActivationBuffer joined_;  // [.., 2D], where there is a draft layer
   ActivationBuffer q_low_, query_nope_, latents_, heads_;
   Buffer<float> q_, kv_, queries_;
   Buffer<float> index_q_, index_k_, index_weights_;  // [kChunk, Hi * index_width_], [kChunk, Di], [kChunk, Hi]

@@ -72,7 +72,14 @@ PackedLayer packed_layer(const DeepseekV2Config& config, const DeepseekV2Layer& 
 
 uint64_t packed_bytes(const DeepseekV2Weights& weights) {
   uint64_t total = packed_bytes(weights.head);
-  for (const DeepseekV2Layer& l : weights.layers) {
+  std::vector<const DeepseekV2Layer*> layers;
+  for (const DeepseekV2Layer& l : weights.layers) layers.push_back(&l);
+  if (weights.draft) {
+    layers.push_back(&weights.draft->layer);
+    total += packed_bytes(weights.draft->join);
+  }
+  for (const DeepseekV2Layer* layer : layers) {
+    const DeepseekV2Layer& l = *layer;
     for (const TensorView* view :
          {&l.q, &l.q_a, &l.q_b, &l.kv_a, &l.kv_b, &l.k_b, &l.v_b, &l.o, &l.index_q, &l.index_k, &l.index_weights})
       if (*view) total += packed_bytes(*view);

@@ -22,6 +22,12 @@ struct PackedLayer {
   void list(std::vector<PackedMatrix*>& all);  // appends every matrix
 };
 
+struct PackedDraft {
+  std::vector<float> token_norm, state_norm, norm;
+  PackedMatrix join;
+  PackedLayer layer;
+};
+
 PackedLayer packed_layer(const DeepseekV2Config& config, const DeepseekV2Layer& from, PanelStore& store);
 
 // Bytes of a packed copy of the weights.

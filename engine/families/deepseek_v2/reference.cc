@@ -45,9 +45,45 @@ class Reference : public Model {
       const Values x = norm(hidden, layer.ff.norm);
       plain::add(hidden, plain::feed_forward(layer.ff, config_.router(), kPlainGate, x, {}, adapter_));
     }
+    if (request.states) {
+      const Values states = norm(hidden, weights_.norm);
+      std::copy(states.begin(), states.end(), request.states);
+    }
     if (!request.logits) return true;
     if (!request.all_logits) hidden.erase(hidden.begin(), hidden.end() - d);
     const Values logits = matmul(weights_.head, norm(hidden, weights_.norm));
+    std::copy(logits.begin(), logits.end(), request.logits);
+    return true;
+  }
+
+  int64_t draft_width() const override { return weights_.draft ? config_.hidden_size : 0; }
+  std::unique_ptr<Cache> make_draft_cache(int64_t n_ctx) const override { return std::make_unique<BlockCache>(1, cache_width(), n_ctx); }
+  uint64_t draft_cache_bytes(int64_t n_ctx) const override { return BlockCache::bytes(1, cache_width(), n_ctx); }
+
+  bool draft(const DraftRequest& request) override {
+    const auto n = static_cast<int64_t>(request.tokens.size()), d = int64_t{config_.hidden_size};
+    static_cast<BlockCache&>(*request.cache).make_writable(request.position, n);
+    adapter_ = nullptr;
+    ForwardRequest step;
+    step.tokens = request.tokens;
+    step.position = request.position;
+    step.cache = request.cache;
+    if (request.stop.stop_requested()) return false;
+    const DeepseekV2Draft& draft = *weights_.draft;
+    const Values token = norm(plain::embed(weights_.embedding, request.tokens), draft.token_norm);
+    const Values state = norm(Values(request.states, request.states + n * d), draft.state_norm);
+    Values both;
+    for (int64_t t = 0; t < n; ++t) {
+      both.insert(both.end(), token.begin() + t * d, token.begin() + (t + 1) * d);
+      both.insert(both.end(), state.begin() + t * d, state.begin() + (t + 1) * d);
+    }
+    Values hidden = matmul(draft.join, both);
+    plain::add(hidden, attention(draft.layer, 0, norm(hidden, draft.layer.attn_norm), step));
+    plain::add(hidden, plain::feed_forward(draft.layer.ff, config_.router(), kPlainGate, norm(hidden, draft.layer.ff.norm)));
+    hidden.erase(hidden.begin(), hidden.end() - d);
+    if (request.state) std::copy(hidden.begin(), hidden.end(), request.state);
+    if (!request.logits) return true;
+    const Values logits = matmul(weights_.head, norm(hidden, draft.norm));
     std::copy(logits.begin(), logits.end(), request.logits);
     return true;
   }

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+// Drafts by a model's own layer (multi-token prediction): the layer against tests/data/engine/make_drafts.py, and the
+// same tokens with and without it, whatever it guesses.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+
+#include "base/file.h"
+#include "engine/sampling.h"
+#include "tests/engine/session_kit.h"
+#include "tests/engine/synthetic_model.h"
+#include "tests/engine/tiny_model.h"
+#include "tests/support/temp_dir.h"
+
+namespace {
+
+using namespace engine;
+using namespace engine::test;
+
+const std::filesystem::path kFamilies = std::filesystem::path(GRAFT_SOURCE_DIR) / "tests/data/engine/families";
+
+struct Guesses {
+  std::vector<float> logits;  // [tokens - 1 + n_further, n_vocab], as draft.f32 has them
+  std::vector<float> states;  // of the model
+};
+
+// The last logits of each call are all that a call gives, so pairs go in pieces and some rows stay empty.
+Guesses guesses_of(Model& model, const TinyModel& tiny, size_t n_further, const std::vector<size_t>& pieces) {
+  const size_t n = tiny.tokens.size() - 1, width = static_cast<size_t>(model.draft_width()),
+               n_vocab = static_cast<size_t>(tiny.n_vocab);
+  REQUIRE(width > 0);
+  Guesses made;
+  made.states.resize((n + 1) * width);
+  std::vector<float> logits((n + 1) * n_vocab);
+  const auto cache = model.make_cache(static_cast<int64_t>(n + 1));
+  ForwardRequest forward;
+  forward.tokens = tiny.tokens;
+  forward.cache = cache.get();
+  forward.states = made.states.data();
+  forward.logits = logits.data();
+  forward.all_logits = true;
+  REQUIRE(model.forward(forward));
+  CHECK(relative_error(logits, tiny.logits) <= 1e-4);
+  made.logits.resize((n + n_further) * n_vocab);
+  const auto draft_cache = model.make_draft_cache(static_cast<int64_t>(n + n_further));
+  std::vector<float> state(width);
+  DraftRequest request;
+  request.cache = draft_cache.get();
+  request.state = state.data();
+  for (size_t done = 0, i = 0; done < n; ++i) {
+    const size_t piece = std::min(pieces[std::min(i, pieces.size() - 1)], n - done);
+    request.tokens = std::span(tiny.tokens).subspan(done + 1, piece);
+    request.states = made.states.data() + done * width;
+    request.position = static_cast<int64_t>(done);
+    done += piece;
+    request.logits = made.logits.data() + (done - 1) * n_vocab;
+    REQUIRE(model.draft(request));
+  }
+  for (size_t i = 0; i < n_further; ++i) {
+    const Token guess = argmax(std::span(made.logits).subspan((n + i - 1) * n_vocab, n_vocab));
+    const std::vector<float> before = state;
+    request.tokens = {&guess, 1};
+    request.states = before.data();
+    request.position = static_cast<int64_t>(n + i);
+    request.logits = made.logits.data() + (n + i) * n_vocab;
+    REQUIRE(model.draft(request));
+  }
+  return made;
+}
+
+void check_drafts(Model& model, const TinyModel& tiny, const std::vector<float>& golden) {
+  const auto n_vocab = static_cast<size_t>(tiny.n_vocab);
+  const size_t n_further = golden.size() / n_vocab - (tiny.tokens.size() - 1);
+  REQUIRE(n_further == 3);
+  const Guesses one_by_one = guesses_of(model, tiny, n_further, {1});
+  CHECK(relative_error(one_by_one.logits, golden) <= 1e-4);
+  for (const std::vector<size_t>& pieces : std::vector<std::vector<size_t>>{{64}, {3, 1, 7, 2, 5}, {16}}) {
+    const Guesses other = guesses_of(model, tiny, n_further, pieces);
+    CHECK(other.states == one_by_one.states);
+    const size_t tail = (n_further + 1) * n_vocab;  // the rows that every division ends with
+    CHECK(std::equal(other.logits.end() - static_cast<std::ptrdiff_t>(tail), other.logits.end(),
+                     one_by_one.logits.end() - static_cast<std::ptrdiff_t>(tail)));
+  }
+}
+
+std::vector<float> golden_of(const std::string& name) {
+  const auto raw = base::read_file(kFamilies / name / "draft.f32", 1 << 20);
+  REQUIRE(raw);
+  std::vector<float> values(raw->size() / sizeof(float));
+  std::memcpy(values.data(), raw->data(), raw->size());
+  return values;
+}
+
+// The model with some of its tensors written over.
+void write_changed(
+    const ::test::TempDir& dir, const std::string& name,
+    const std::function<void(const std::string& tensor, const TensorView& view, std::span<uint16_t> bf16)>& change) {
+  auto bytes = base::read_file(kFamilies / name / "model.safetensors", 1 << 24);
+  REQUIRE(bytes);
+  TensorTable tensors;
+  REQUIRE(read_safetensors(std::as_bytes(std::span(*bytes)), "model.safetensors", tensors));
+  std::string changed = *bytes;
+  for (const auto& [tensor, stored] : tensors) {
+    std::vector<uint16_t> values(static_cast<size_t>(stored.view.size_bytes()) / 2);
+    std::memcpy(values.data(), bytes->data() + stored.file_offset, values.size() * 2);
+    change(tensor, stored.view, values);
+    std::memcpy(changed.data() + stored.file_offset, values.data(), values.size() * 2);
+  }
+  dir.write("config.json", *base::read_file(kFamilies / name / "config.json", 1 << 20));
+  dir.write("model.safetensors", changed);
+}
+
+constexpr uint16_t kOne = 0x3f80;  // 1 in bf16
+
+// A model in which the next token depends on the last alone, and whose draft layer knows it.
+void write_agreeing(const ::test::TempDir& dir) {
+  std::vector<uint16_t> norm;
+  write_changed(dir, "deepseek_v3_draft",
+                [&](const std::string& tensor, const TensorView&, std::span<uint16_t> values) {
+                  if (tensor == "model.norm.weight") norm.assign(values.begin(), values.end());
+                });
+  write_changed(dir, "deepseek_v3_draft",
+                [&](const std::string& tensor, const TensorView& view, std::span<uint16_t> values) {
+                  if (tensor.ends_with("o_proj.weight") || tensor.find("down_proj") != std::string::npos)
+                    std::fill(values.begin(), values.end(), uint16_t{0});
+                  if (tensor.ends_with("enorm.weight")) std::fill(values.begin(), values.end(), kOne);
+                  if (tensor.ends_with("shared_head.norm.weight")) std::copy(norm.begin(), norm.end(), values.begin());
+                  if (!tensor.ends_with("eh_proj.weight")) return;
+                  std::fill(values.begin(), values.end(), uint16_t{0});
+                  for (int64_t i = 0; i < view.n_rows(); ++i) values[static_cast<size_t>(i * view.n_in() + i)] = kOne;
+                });
+}
+
+struct Run {
+  Generated generated;
+  std::vector<Token> timeline;
+};
+
+std::unique_ptr<Session> open_drafting(const Engine& engine, int n_ctx) {
+  SessionOptions options;
+  options.drafts = true;
+  auto session = engine.open_session_with(n_ctx, options);
+  REQUIRE_MESSAGE(session, session.error().message);
+  return std::move(*session);
+}
+
+Run run(Session& session, const std::vector<Token>& prompt, GenerateOptions options, int drafts, int copies = 0) {
+  options.max_layer_draft_tokens = drafts;
+  options.max_draft_tokens = copies;
+  auto generated = generate(session, prompt, options, {});
+  REQUIRE_MESSAGE(generated, generated.error().message);
+  return {std::move(*generated), {session.tokens().begin(), session.tokens().end()}};
+}
+
+void check_same(const Run& a, const Run& b) {
+  CHECK(a.generated.tokens == b.generated.tokens);
+  CHECK(a.generated.logprob == b.generated.logprob);
+  CHECK(a.generated.token_logprobs == b.generated.token_logprobs);
+  CHECK(a.timeline == b.timeline);
+}
+
+}  // namespace
+
+TEST_CASE("layer drafts: the layer's logits are those of the description, in every division, on every path") {
+  ThreadPool pool(2);
+  for (const char* name : {"deepseek_v3_draft", "deepseek_v32_draft"}) {
+    CAPTURE(std::string(name));
+    const TinyModel tiny = read_model(name);
+    const std::vector<float> golden = golden_of(name);
+    check_drafts(*tiny.family->make_reference(), tiny, golden);
+    for (const FastKernels* kernels : all_kernels()) {
+      CAPTURE(std::string(kernels->name));
+      check_drafts(*tiny.family->make_fast(*kernels, pool, true), tiny, golden);
+    }
+    check_drafts(*tiny.family->make_fast(best_kernels(), pool, false), tiny, golden);
+    check_model(*tiny.family->make_fast(best_kernels(), pool, true), tiny);
+  }
+}
+
+TEST_CASE("layer drafts: the same tokens and log-probabilities with and without, for every seed") {
+  for (const char* name : {"families/deepseek_v3_draft", "families/deepseek_v32_draft"})
+    for (const Numerics numerics : {Numerics::kFast, Numerics::kReference}) {
+      CAPTURE(std::string(name));
+      const auto engine = tiny(name, numerics);
+      CHECK(engine->info().has_draft_layer);
+      int64_t drafted = 0;
+      for (const float temperature : {0.0f, 0.7f})
+        for (uint64_t seed = 0; seed < 2; ++seed) {
+          GenerateOptions options;
+          options.max_tokens = 40;
+          options.sampling.temperature = temperature;
+          options.sampling.seed = seed;
+          const std::vector<Token> prompt = tokens_from(static_cast<int>(seed), 45, 96);
+          const auto plain = open(engine, 128);
+          const Run want = run(*plain, prompt, options, 4);
+          CHECK(want.generated.n_drafted == 0);  // this session keeps nothing for the layer
+          for (const int drafts : {1, 3, 1000})
+            for (const int copies : {0, 8}) {
+              const auto session = open_drafting(*engine, 128);
+              const Run with = run(*session, prompt, options, drafts, copies);
+              check_same(with, want);
+              check_same(run(*session, prompt, options, drafts, copies),
+                         want);  // once more, from the middle of its own timeline
+              drafted += with.generated.n_drafted;
+            }
+        }
+      CHECK(drafted > 0);
+    }
+}
+
+TEST_CASE("layer drafts: a layer that knows what comes next is believed") {
+  const ::test::TempDir dir;
+  write_agreeing(dir);
+  const auto engine = Engine::load(dir.path(), {Numerics::kFast, 2});
+  REQUIRE_MESSAGE(engine, engine.error().message);
+  const std::vector<Token> prompt = tokens_from(4, 50, 96);
+  const auto plain = open(*engine, 128);
+  REQUIRE(plain->append(prompt, {}, {}));
+  std::vector<Token> next = {argmax(plain->logits())};
+  while (next.size() < 5) {
+    REQUIRE(plain->append({&next.back(), 1}, {}, {}));
+    next.push_back(argmax(plain->logits()));
+  }
+  const auto guess = [&](Session& session) {
+    auto guesses = session.draft(next[0], 4, {});
+    REQUIRE(guesses);
+    return *guesses;
+  };
+  const std::vector<Token> want(next.begin() + 1, next.end());
+  const auto session = open_drafting(**engine, 128);
+  CHECK(guess(*session).empty());  // nothing was evaluated yet
+  REQUIRE(session->append(prompt, {}, {}));
+  CHECK(guess(*session) == want);
+  CHECK(guess(*session) == want);  // the timeline is as it was
+  CHECK(session->tokens().size() == prompt.size());
+  CHECK(plain->draft(next[0], 4, {})->empty());
+  CHECK_FALSE(session->draft(96, 4, {}));
+  CHECK(session->draft(next[0], 0, {})->empty());
+  auto fork = session->fork();
+  REQUIRE(fork);
+  CHECK(guess(**fork) == want);
+  // Guesses go on behind a token that followed as guessed, behind another, and after going back.
+  REQUIRE(session->append({&next[0], 1}, {}, {}));
+  CHECK(session->draft(next[1], 1, {}).value() == std::vector<Token>{next[2]});
+  session->rewind(static_cast<int>(prompt.size()));
+  CHECK(guess(*session) == want);
+  session->rewind(7);
+  CHECK(guess(*session).empty());  // the state behind token 6 is gone
+  REQUIRE(session->append(std::span(prompt).subspan(7), {}, {}));
+  CHECK(guess(*session) == want);
+  CHECK(guess(**fork) == want);
+  CHECK(session->memory_bytes() > plain->memory_bytes());
+  // Together with others, some of which keep no states.
+  const auto other = open(*engine, 128);
+  REQUIRE(other->append(prompt, {}, {}));
+  const std::vector<Session*> both = {session.get(), other.get(), fork->get()};
+  REQUIRE((*engine)->step(both, std::vector<Token>{next[0], next[0], next[0]}, {}));
+  CHECK(session->draft(next[1], 3, {}).value() == std::vector<Token>(next.begin() + 2, next.end()));
+  CHECK((*fork)->draft(next[1], 3, {}).value() == std::vector<Token>(next.begin() + 2, next.end()));
+  CHECK(other->draft(next[1], 3, {}).value().empty());
+  // No room beyond the context.
+  const auto full = open_drafting(**engine, static_cast<int>(prompt.size()) + 1);
+  REQUIRE(full->append(prompt, {}, {}));
+  CHECK(guess(*full) == std::vector<Token>(want.begin(), want.begin() + 2));
+
+  GenerateOptions options;
+  options.max_tokens = 60;
+  const Run without = run(*open(*engine, 128), prompt, options, 0);
+  const Run with = run(*open_drafting(**engine, 128), prompt, options, 4);
+  check_same(with, without);
+  CHECK(with.generated.n_drafted > 0);
+  CHECK(with.generated.n_accepted >= with.generated.n_drafted - 4);  // but for the last, beyond what was asked for
+}
+
+TEST_CASE("layer drafts: models without the layer, and stored sessions, say so") {
+  SessionOptions options;
+  options.drafts = true;
+  const auto none = tiny("families/deepseek_v3");
+  CHECK_FALSE(none->info().has_draft_layer);
+  const auto refused = none->open_session_with(16, options);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == base::ErrorCode::kInvalidArgument);
+  CHECK(refused.error().message.find("no draft layer") != std::string::npos);
+  const auto engine = tiny("families/deepseek_v3_draft");
+  const ::test::TempDir dir;
+  const auto session = open_drafting(*engine, 64);
+  REQUIRE(session->append(tokens_from(1, 20, 96), {}, {}));
+  REQUIRE(session->save(dir.path() / "one"));
+  CHECK(engine->restore_session(dir.path() / "one"));
+  const auto restored = engine->restore_session(dir.path() / "one", 0, options);
+  REQUIRE_FALSE(restored);
+  CHECK(restored.error().message.find("not stored") != std::string::npos);
+}
+
+TEST_CASE("layer drafts: a layer that is there in part, or of other shapes, is named") {
+  const ::test::TempDir dir;
+  auto bytes = *base::read_file(kFamilies / "deepseek_v3_draft/model.safetensors", 1 << 24);
+  dir.write("config.json", *base::read_file(kFamilies / "deepseek_v3_draft/config.json", 1 << 20));
+  for (const char* name :
+       {"model.layers.2.hnorm.weight", "model.layers.2.self_attn.kv_b_proj.weight", "model.layers.2.mlp.gate.weight"}) {
+    std::string renamed = bytes;
+    const size_t at = renamed.find(name);
+    REQUIRE(at != std::string::npos);
+    renamed[at + std::strlen(name) - 1] = 'x';
+    dir.write("model.safetensors", renamed);
+    const auto engine = Engine::load(dir.path(), {});
+    REQUIRE_FALSE(engine);
+    CHECK(engine.error().code == base::ErrorCode::kCorrupt);
+    CHECK_MESSAGE(engine.error().message.find(name) != std::string::npos, engine.error().message);
+  }
+}
