@@ -160,9 +160,11 @@ class Writer {
                                                          static_cast<size_t>(std::max(request_.max_mutants, 1)));
     std::vector<std::vector<bool>> kills(candidate.cases.size());
     std::vector<Mutation> built;
+    bool out_of_time = false;
     for (size_t m = 0; m < mutants.size(); ++m) {
       if (stop_.stop_requested()) return base::cancelled();
-      if (Clock::now() > deadline_) break;
+      out_of_time = Clock::now() > deadline_;
+      if (out_of_time) break;
       say("trying mutants", tested.name, m, mutants.size());
       if (base::Status put = put_mutant(mutants[m]); !put) return put;
       auto seen = kit_->record(*candidate.target, candidate.cases, false, stop_);
@@ -175,7 +177,8 @@ class Writer {
     tested.mutants_tried = static_cast<int>(built.size());
     keep_killers(candidate, kills, built);
     if (candidate.cases.empty())
-      tested.reason = built.empty() ? "no mutant of it could be built"
+      tested.reason = built.empty() ? out_of_time ? "the time was used up before a mutant of it was tried"
+                                                  : "no mutant of it could be built"
                                     : base::cat("none of ", tested.cases_stable, " recorded calls tells one of ",
                                                 built.size(), " mutants from it");
     return base::ok();
@@ -250,6 +253,10 @@ class Writer {
     }
     for (size_t m = 0; m < candidate.killed.size(); ++m) {
       if (stop_.stop_requested()) return base::cancelled();
+      if (tested.mutants_killed > 0 && Clock::now() > deadline_) {  // one is what the promise needs
+        tested.mutants_tried -= static_cast<int>(candidate.killed.size() - m);
+        break;
+      }
       say("running the new tests on mutants", tested.name, m, candidate.killed.size());
       if (base::Status put = put_mutant(candidate.killed[m]); !put) return put;
       outcome = kit_->run_tests(tests.names, stop_);

@@ -4,7 +4,9 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <cstdlib>
+#include <thread>
 
 #include "sandbox/sandbox.h"
 #include "tests/support/temp_dir.h"
@@ -89,6 +91,42 @@ TEST_CASE("test_writer: what differs from run to run, depends on order or is a w
     REQUIRE(report.functions.size() == 1);
     CHECK_FALSE(report.functions[0].reason.empty());
   }
+}
+
+TEST_CASE("test_writer: past its time no further mutant is tried, and what was not tried is not counted") {
+  REQUIRE_TOOLS(PYTEST);
+  const test::TempDir folder;
+  folder.write("clip.py",
+               "def clip(value: int, low: int, high: int) -> int:\n"
+               "    if value < low:\n"
+               "        return low\n"
+               "    return min(value, high)\n");
+  agent::TestRequest request;
+  request.root = folder.path();
+  request.file = "clip.py";
+  request.symbol = "clip";
+  request.max_mutants = 6;
+  request.budget_time = std::chrono::seconds(30);
+  const auto past_it = std::chrono::steady_clock::now() + request.budget_time + std::chrono::seconds(2);
+  int n_after = 0, n_found = 0;
+  const auto wait_there = [&](const agent::TestProgress& at) {
+    if (at.phase != "running the new tests on mutants") return;
+    n_found = at.total;
+    if (++n_after == 1) std::this_thread::sleep_until(past_it);
+  };
+  const auto report = agent::write_tests(request, wait_there, {});
+  REQUIRE(report);
+  REQUIRE(n_found >= 2);
+  CHECK(n_after == 1);
+  CHECK(verified(*report));
+  CHECK(report->functions[0].mutants_killed == 1);
+  CHECK(report->functions[0].mutants_tried <= 6 - (n_found - 1));
+
+  request.budget_time = std::chrono::seconds(0);
+  const auto none = agent::write_tests(request, {}, {});
+  REQUIRE(none);
+  CHECK_FALSE(verified(*none));
+  CHECK(none->functions[0].reason == "the time was used up before a mutant of it was tried");
 }
 
 TEST_CASE("test_writer: functions that a test names already are left alone, unknown names are refused with a list") {
