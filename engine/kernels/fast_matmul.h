@@ -204,23 +204,17 @@ struct FastMatmul {
       for (int v = 0; v < NV; ++v) whole[t][v] = V::finish8(sum[t][v]);
   }
 
-  // All tokens for NV vectors of rows: as many at once as a tile takes, then the rest in one tile.
+  // All tokens for NV vectors of rows: as many at once as a tile takes, then four, two, one.
   template <PanelForm kForm, int NV>
   static void token_tiles(const uint8_t* panels, int64_t panel_bytes, int first, int64_t n_blocks, const Activations& x, int64_t t,
                           int64_t end, float* y, int64_t y_stride) {
-    for (; t + V::kTileTokens <= end; t += V::kTileTokens)
-      tile<kForm, V::kTileTokens, NV>(panels, panel_bytes, first, n_blocks, Rows<V::kTileTokens>(x, t, y, y_stride));
-    const auto rest = [&]<int T>(std::integral_constant<int, T>) {
-      if constexpr (T < V::kTileTokens) tile<kForm, T, NV>(panels, panel_bytes, first, n_blocks, Rows<T>(x, t, y, y_stride));
+    const auto tiles = [&]<int T>(std::integral_constant<int, T>) {
+      for (; t + T <= end; t += T) tile<kForm, T, NV>(panels, panel_bytes, first, n_blocks, Rows<T>(x, t, y, y_stride));
     };
-    switch (end - t) {
-      case 1: return rest(std::integral_constant<int, 1>());
-      case 2: return rest(std::integral_constant<int, 2>());
-      case 3: return rest(std::integral_constant<int, 3>());
-      case 4: return rest(std::integral_constant<int, 4>());
-      case 5: return rest(std::integral_constant<int, 5>());
-      default: return;
-    }
+    tiles(std::integral_constant<int, V::kTileTokens>());
+    if constexpr (V::kTileTokens > 4) tiles(std::integral_constant<int, 4>());
+    tiles(std::integral_constant<int, 2>());
+    tiles(std::integral_constant<int, 1>());
   }
 
   template <PanelForm kForm>
