@@ -72,6 +72,7 @@ void print_json(const engine::ModelInfo& info, const engine::SpecialTokens& spec
                              {"weight_types", info.weight_types},
                              {"capabilities", info.capabilities},
                              {"has_draft_layer", info.has_draft_layer},
+                             {"notes", info.notes},
                              {"has_tokenizer", info.has_tokenizer},
                              {"n_layers", info.n_layers},
                              {"hidden_size", info.hidden_size},
@@ -103,6 +104,7 @@ void print_table(const engine::ModelInfo& info) {
   row("family", info.family);
   row("container", info.container + ", " + joined(info.weight_types));
   row("capabilities", joined(info.capabilities));
+  for (const std::string& note : info.notes) row("note", note);
   row("layers", base::cat(info.n_layers, info.has_draft_layer ? " and one for drafts" : "", ", hidden size ", info.hidden_size, ", ", info.n_heads, " heads"));
   if (info.n_experts > 0) row("experts", base::cat(info.n_experts, ", ", info.n_experts_used, " per token"));
   row("vocabulary", base::cat(info.n_vocab, " tokens", info.has_tokenizer ? "" : ", no tokenizer"));

@@ -48,6 +48,7 @@ struct ModelInfo {
   std::vector<std::string> weight_types;  // "Q8_0", "F32", most bytes first
   std::vector<std::string> capabilities;  // "fim", "line_edit", "tools", "thinking"
   bool has_draft_layer = false;           // multi-token prediction, which is read and can guess
+  std::vector<std::string> notes;         // what a user should know before the model's answers are trusted
   bool has_tokenizer = true;              // false: token ids alone go in and come out; text is no tokens, and has none
   int n_layers = 0, hidden_size = 0, n_heads = 0, n_vocab = 0;
   int n_experts = 0, n_experts_used = 0;

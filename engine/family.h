@@ -27,6 +27,8 @@
 
 namespace engine {
 
+class Tokenizer;
+
 class Family {
  public:
   virtual ~Family() = default;
@@ -51,8 +53,10 @@ class Family {
   virtual base::Result<std::unique_ptr<Model>> make_accelerated(Accelerator& accelerator, const UploadOptions& options) const = 0;
 };
 
-// By "model_type" of config.json, and by general.architecture of a GGUF file. `config` is used during the call only.
-base::Result<std::unique_ptr<const Family>> family_from_hf(const nlohmann::json& config, const TensorTable& tensors);
+// By "model_type" of config.json, and by general.architecture of a GGUF file. `config` and `tokenizer` are used during
+// the call only; the latter may be null where there is none.
+base::Result<std::unique_ptr<const Family>> family_from_hf(const nlohmann::json& config, const TensorTable& tensors,
+                                                           const Tokenizer* tokenizer = nullptr);
 base::Result<std::unique_ptr<const Family>> family_from_gguf(const GgufFile& gguf);
 
 }  // namespace engine

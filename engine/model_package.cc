@@ -125,11 +125,11 @@ base::Result<ModelPackage> load_folder(const std::filesystem::path& folder) {
   package.files = std::move(stored->files);
   package.tensors = std::move(stored->tensors);
   if (base::Status joined = join_stored_scales(*config, package.tensors); !joined) return std::move(joined).error();
-  auto family = family_from_hf(*config, package.tensors);
+  if (base::Status read = read_tokenizer(folder, *config, package); !read) return std::move(read).error();
+  auto family = family_from_hf(*config, package.tensors, package.info.has_tokenizer ? &package.tokenizer : nullptr);
   if (!family) return std::move(family).error();
   package.family = std::move(*family);
 
-  if (base::Status read = read_tokenizer(folder, *config, package); !read) return std::move(read).error();
   package.info.container = "safetensors";
   const std::filesystem::path normal = (folder / "").lexically_normal().parent_path();
   package.info.name = normal.filename().string();

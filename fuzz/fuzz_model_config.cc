@@ -14,6 +14,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto description = engine::deepseek_v2_from_json(*json);
   // Later code multiplies these without asking again.
   if (description && description->config.n_experts_used > description->config.n_experts) std::abort();
+  // What layers share is looked up without asking again.
+  if (const auto v41 = engine::deepseek_v41_from_json(*json))
+    for (int l = 0; l < v41->n_layers; ++l)
+      if (v41->ratio(l) != 0 && (!v41->makes_entries(v41->entries_from(l)) || v41->entries_from(l) > l)) std::abort();
   const auto v4 = engine::deepseek_v4_from_json(*json);
   if (v4 && (v4->kinds.size() != static_cast<size_t>(v4->n_layers) || v4->rope_dim > v4->head_dim)) std::abort();
   return 0;

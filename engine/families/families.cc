@@ -14,19 +14,27 @@ namespace {
 
 struct HfFamily {
   std::string_view model_type;  // of config.json
-  base::Result<std::unique_ptr<const Family>> (*read)(const nlohmann::json& config, const TensorTable& tensors);
+  base::Result<std::unique_ptr<const Family>> (*read)(const nlohmann::json& config, const TensorTable& tensors,
+                                                      const Tokenizer* tokenizer);
 };
+// Most families take no tokenizer.
+template <auto Read>
+base::Result<std::unique_ptr<const Family>> without_tokenizer(const nlohmann::json& config, const TensorTable& tensors,
+                                                              const Tokenizer*) {
+  return Read(config, tensors);
+}
 constexpr HfFamily kHf[] = {
-    {"deepseek_v2", deepseek_v2_family_from_hf},
-    {"deepseek_v3", deepseek_v2_family_from_hf},
-    {"deepseek_v32", deepseek_v2_family_from_hf},
-    {"deepseek_v4", deepseek_v4_family_from_hf},
-    {"llama", grouped_family_from_hf},
-    {"mistral", grouped_family_from_hf},
-    {"qwen2", grouped_family_from_hf},
-    {"qwen3", grouped_family_from_hf},
-    {"qwen3_moe", grouped_family_from_hf},
-    {"gpt_oss", grouped_family_from_hf},
+    {"deepseek_v2", without_tokenizer<deepseek_v2_family_from_hf>},
+    {"deepseek_v3", without_tokenizer<deepseek_v2_family_from_hf>},
+    {"deepseek_v32", without_tokenizer<deepseek_v2_family_from_hf>},
+    {"deepseek_v4", without_tokenizer<deepseek_v4_family_from_hf>},
+    {"deepseek_v41", deepseek_v41_family_from_hf},
+    {"llama", without_tokenizer<grouped_family_from_hf>},
+    {"mistral", without_tokenizer<grouped_family_from_hf>},
+    {"qwen2", without_tokenizer<grouped_family_from_hf>},
+    {"qwen3", without_tokenizer<grouped_family_from_hf>},
+    {"qwen3_moe", without_tokenizer<grouped_family_from_hf>},
+    {"gpt_oss", without_tokenizer<grouped_family_from_hf>},
 };
 
 struct GgufFamily {
@@ -51,11 +59,12 @@ std::string known(const auto& entries, auto name_of) {
 
 }  // namespace
 
-base::Result<std::unique_ptr<const Family>> family_from_hf(const nlohmann::json& config, const TensorTable& tensors) {
+base::Result<std::unique_ptr<const Family>> family_from_hf(const nlohmann::json& config, const TensorTable& tensors,
+                                                           const Tokenizer* tokenizer) {
   if (!config.is_object()) return base::corrupt("config.json: it is no JSON object");
   const std::string type = base::json_string(config, "model_type");
   for (const HfFamily& entry : kHf)
-    if (entry.model_type == type) return entry.read(config, tensors);
+    if (entry.model_type == type) return entry.read(config, tensors, tokenizer);
   return base::invalid(base::cat("config.json: \"model_type\" is \"", shown_name(type), "\"; Graft reads ",
                                  known(kHf, [](const HfFamily& e) { return e.model_type; })));
 }

@@ -25,8 +25,15 @@ base::Result<BlockSize> block_size(const Json& config) {
   const auto bad = [](std::string_view problem) {
     return base::invalid(base::cat("config.json: \"quantization_config\" ", problem));
   };
-  const auto found = config.find("quantization_config");
-  if (found == config.end() || !found->is_object()) return bad("is missing, but weights are stored as F8_E4M3");
+  // Of a model that also sees it may stand in "text_config".
+  const auto member = [](const Json& object, const char* key) {
+    const auto at = object.find(key);
+    return at == object.end() || !at->is_object() ? nullptr : &*at;
+  };
+  const Json* found = member(config, "quantization_config");
+  if (const Json* text = member(config, "text_config"); found == nullptr && text != nullptr)
+    found = member(*text, "quantization_config");
+  if (found == nullptr) return bad("is missing, but weights are stored as F8_E4M3");
   const auto size = found->find("weight_block_size");
   const auto is_size = [](const Json& value) {
     return value.is_number_unsigned() && value.get<uint64_t>() >= 1 && value.get<uint64_t>() <= kMaxBlock;
@@ -75,6 +82,7 @@ base::Result<std::string> join_fp8(const std::string& name, StoredTensor& weight
   if (!holds_scales(grid.type))
     return bad_tensor(found->first, found->second,
                       base::cat("is stored as ", traits(grid.type).name, ", which holds no scales"));
+  if (stem.ends_with("engram.embed")) blocks.rows = 1;  // a table of rows that are read one by one
   const int64_t rows = blocks_of(view.shape[0], blocks.rows), columns = blocks_of(view.shape[1], blocks.columns);
   if (grid.n_dims != 2 || grid.shape[0] != rows || grid.shape[1] != columns)
     return bad_tensor(

@@ -3,7 +3,8 @@
 //
 //   X.weight F8_E4M3 [out, in]     with X.weight_scale_inv or X.scale: F32, F16, BF16 or F8_E8M0 [out / rows, in /
 //   columns],
-//                                  rounded up, blocks as quantization_config.weight_block_size says
+//                                  rounded up, blocks as quantization_config.weight_block_size says (in a table of
+//                                  Engram, DeepSeek-V4.1: of one row each); that may stand in text_config
 //   X.weight I8 or U8 [out, in/2]  with X.scale F8_E8M0 [out, in / 32]: two E2M1 values to a byte, which becomes FP4
 //   [out, in]
 //

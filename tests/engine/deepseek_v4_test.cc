@@ -23,7 +23,7 @@ std::vector<int32_t> some_tokens(size_t n, int n_vocab) {
 
 TEST_CASE("deepseek_v4: far beyond what the rings hold, chunks, going back and copies give the same bits") {
   ThreadPool pool(2);
-  for (const char* name : {"deepseek_v4", "deepseek_v4_renamed"}) {
+  for (const char* name : {"deepseek_v4", "deepseek_v4_renamed", "deepseek_v41"}) {
     const TinyModel tiny = read_model(name);
     const auto model = tiny.family->make_fast(best_kernels(), pool, true);
     const std::vector<int32_t> tokens = some_tokens(1300, tiny.n_vocab);
@@ -53,31 +53,34 @@ TEST_CASE("deepseek_v4: far beyond what the rings hold, chunks, going back and c
 
 TEST_CASE("deepseek_v4: timelines of different lengths share a step") {
   ThreadPool pool(2);
-  const TinyModel tiny = read_model("deepseek_v4");
-  const auto model = tiny.family->make_fast(best_kernels(), pool, true);
-  const auto n_vocab = static_cast<size_t>(tiny.n_vocab);
-  const size_t lengths[] = {3, 15, 60};  // the next token completes an entry of the first, and both kinds of the second
-  std::vector<std::unique_ptr<Cache>> caches;
-  std::vector<BatchPlace> places;
-  std::vector<int32_t> next;
-  std::vector<float> alone, logits(3 * n_vocab);
-  for (const size_t n : lengths) {
-    caches.push_back(model->make_cache(75));
-    logits_of(*model, *caches.back(), tiny.n_vocab, std::span(tiny.tokens).first(n), 0, {75});
-    const std::vector<float> one =
-        logits_of(*model, *caches.back(), tiny.n_vocab, std::span(tiny.tokens).first(n + 1), n, {1});
-    alone.insert(alone.end(), one.begin(), one.end());
-    REQUIRE(caches.back()->rewind(static_cast<int64_t>(n)) == static_cast<int64_t>(n));
-    places.push_back({caches.back().get(), static_cast<int64_t>(n)});
-    next.push_back(tiny.tokens[n]);
+  for (const char* name : {"deepseek_v4", "deepseek_v41"}) {
+    const TinyModel tiny = read_model(name);
+    const auto model = tiny.family->make_fast(best_kernels(), pool, true);
+    const auto n_vocab = static_cast<size_t>(tiny.n_vocab);
+    const size_t lengths[] = {3, 15,
+                              60};  // the next token completes an entry of the first, and both kinds of the second
+    std::vector<std::unique_ptr<Cache>> caches;
+    std::vector<BatchPlace> places;
+    std::vector<int32_t> next;
+    std::vector<float> alone, logits(3 * n_vocab);
+    for (const size_t n : lengths) {
+      caches.push_back(model->make_cache(75));
+      logits_of(*model, *caches.back(), tiny.n_vocab, std::span(tiny.tokens).first(n), 0, {75});
+      const std::vector<float> one =
+          logits_of(*model, *caches.back(), tiny.n_vocab, std::span(tiny.tokens).first(n + 1), n, {1});
+      alone.insert(alone.end(), one.begin(), one.end());
+      REQUIRE(caches.back()->rewind(static_cast<int64_t>(n)) == static_cast<int64_t>(n));
+      places.push_back({caches.back().get(), static_cast<int64_t>(n)});
+      next.push_back(tiny.tokens[n]);
+    }
+    ForwardRequest request;
+    request.tokens = next;
+    request.batch = places;
+    request.all_logits = true;
+    request.logits = logits.data();
+    REQUIRE(model->forward(request));
+    CHECK(logits == alone);
   }
-  ForwardRequest request;
-  request.tokens = next;
-  request.batch = places;
-  request.all_logits = true;
-  request.logits = logits.data();
-  REQUIRE(model->forward(request));
-  CHECK(logits == alone);
 }
 
 TEST_CASE("deepseek_v4: a longer context takes more entries and nothing else") {
@@ -87,6 +90,16 @@ TEST_CASE("deepseek_v4: a longer context takes more entries and nothing else") {
   ModelInfo info;
   tiny.family->describe(info);
   CHECK(info.family == "deepseek_v4");
+  CHECK(info.notes.empty());
   CHECK(info.kv_bytes_per_token == 4 * (2 * (32 + 16) / 4 + 2 * 32 / 16));  // two sparse layers, two heavy ones
   CHECK(model->cache_bytes(1 << 20) - model->cache_bytes(1 << 19) == info.kv_bytes_per_token << 19);
+
+  const TinyModel shared = read_model("deepseek_v41");
+  const auto other = shared.family->make_fast(best_kernels(), pool, false);
+  shared.family->describe(info);
+  CHECK(info.family == "deepseek_v41");
+  REQUIRE(!info.notes.empty());
+  CHECK(info.notes.front().find("never run") != std::string::npos);
+  CHECK(info.kv_bytes_per_token == 4 * ((32 + 16) / 2 + (32 + 16) + 1));  // two layers make entries; a folded id
+  CHECK(other->cache_bytes(1 << 20) - other->cache_bytes(1 << 19) == info.kv_bytes_per_token << 19);
 }

@@ -92,6 +92,22 @@ void check_has(const std::string& text, const std::string& part) {
 
 }  // namespace
 
+TEST_CASE("DeepSeek-V4.1: a table of Engram has scales for each row alone, and the block size may stand in text_config") {
+  Table table;
+  table.config = {{"text_config", table.config}};
+  table.add("layers.1.engram.embed.weight", DType::kF8_E4M3, 3, 64);
+  table.add("layers.1.engram.embed.scale", DType::kF8_E8M0, 3, 2);
+  CHECK(table.fault() == "");
+  const BlockScales& scales = table.tensors.at("layers.1.engram.embed.weight").view.scales;
+  CHECK(scales.block_rows == 1);
+  CHECK(scales.block_columns == 32);
+  CHECK(table.tensors.at("a.weight").view.scales.block_rows == 2);
+  Table blocks;
+  blocks.add("layers.1.engram.embed.weight", DType::kF8_E4M3, 3, 64);
+  blocks.add("layers.1.engram.embed.scale", DType::kF8_E8M0, 2, 2);
+  check_has(blocks.fault(), "[3, 2] scales");
+}
+
 TEST_CASE("E4M3, E8M0 and packed E2M1 decode to torch's values bit for bit") {
   Golden golden;
   const std::byte* e4m3 = golden.take(1024);

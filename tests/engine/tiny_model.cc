@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -48,7 +49,12 @@ TinyModel read_model(const std::string& name, Container container) {
   REQUIRE(config);
   const base::Status joined = join_stored_scales(*config, tiny.folder.tensors);
   REQUIRE_MESSAGE(joined, joined.error().message);
-  auto family = family_from_hf(*config, tiny.folder.tensors);
+  if (std::filesystem::exists(kData + name + "/tokenizer.json")) {
+    auto tokenizer = tokenizer_from_json(read_all(kData + name + "/tokenizer.json"));
+    REQUIRE_MESSAGE(tokenizer, tokenizer.error().message);
+    tiny.tokenizer = std::move(*tokenizer);
+  }
+  auto family = family_from_hf(*config, tiny.folder.tensors, tiny.tokenizer ? &*tiny.tokenizer : nullptr);
   REQUIRE_MESSAGE(family, family.error().message);
   tiny.family = std::move(*family);
   if (container == Container::kGguf) {

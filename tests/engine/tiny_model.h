@@ -14,6 +14,7 @@
 #include "engine/formats/gguf.h"
 #include "engine/formats/safetensors.h"
 #include "engine/lora/peft.h"
+#include "engine/tokenizer/tokenizer.h"
 
 namespace engine::test {
 
@@ -21,6 +22,7 @@ struct TinyModel {
   SafetensorsModel folder;  // what the family's views point into
   std::optional<base::MappedFile> file;
   std::optional<GgufFile> gguf;
+  std::optional<Tokenizer> tokenizer;  // where tokenizer.json lies beside the model
   std::unique_ptr<const Family> family;
   std::vector<int32_t> tokens, greedy;
   std::vector<float> logits;  // [tokens, n_vocab]

@@ -116,6 +116,24 @@ V4Compressor bind_compressor(Tensors& t, const DeepseekV4Config& c, const std::s
           t.norm(prefix + "norm.weight", {width})};
 }
 
+// What V4.1 makes entries and index keys with.
+void bind_source(Tensors& t, const DeepseekV4Config& c, int l, DeepseekV4Layer& layer) {
+  if (!c.makes_entries(l)) return;
+  layer.entries.values = t.matrix("attn.compressor.wkv.weight", {c.head_dim, c.hidden_size});
+  if (c.ratio(l) > 1) layer.entries.gate = t.matrix("attn.compressor.wgate.weight", {c.head_dim, c.hidden_size});
+  layer.entries.norm = t.norm("attn.compressor.norm.weight", {c.head_dim});
+  layer.index_k = t.matrix("attn.indexer.wk.weight", {c.index_head_dim, c.head_dim});
+  layer.index_k_norm = t.norm("attn.indexer.k_norm.weight", {c.index_head_dim});
+}
+
+void bind_engram(Tensors& t, const DeepseekV4Config& c, int64_t n_rows, DeepseekV4Layer& layer) {
+  const int64_t s = c.n_streams, d = c.hidden_size, width = int64_t{c.engram.rows_per_token()} * c.engram.head_dim;
+  layer.engram_rows = t.matrix("engram.embed.weight", {n_rows, c.engram.head_dim});
+  layer.engram_projection = t.matrix("engram.wkv.weight", {(s + 1) * d, width});
+  layer.engram_q = t.norm("engram.q_weight", {s, d});
+  layer.engram_k = t.norm("engram.k_weight", {s, d});
+}
+
 void bind_attention(Tensors& t, const DeepseekV4Config& c, int l, DeepseekV4Layer& layer) {
   const int64_t d = c.hidden_size, heads = int64_t{c.n_heads} * c.head_dim;
   layer.q_a = t.matrix("attn.wq_a.weight", {c.q_lora_rank, d});
@@ -126,11 +144,14 @@ void bind_attention(Tensors& t, const DeepseekV4Config& c, int l, DeepseekV4Laye
   layer.sinks = t.norm("attn.attn_sink", {c.n_heads});
   layer.o_a = t.matrix("attn.wo_a.weight", {int64_t{c.o_groups} * c.o_lora_rank, c.group_width()});
   layer.o_b = t.matrix("attn.wo_b.weight", {d, int64_t{c.o_groups} * c.o_lora_rank});
-  if (c.ratio(l) != 0) layer.entries = bind_compressor(t, c, "attn.compressor.", l, c.head_dim);
-  if (!c.sparse(l)) return;
+  if (c.shared(l))
+    bind_source(t, c, l, layer);
+  else if (c.ratio(l) != 0)
+    layer.entries = bind_compressor(t, c, "attn.compressor.", l, c.head_dim);
+  if (!c.chooses(l)) return;
   layer.index_q = t.matrix("attn.indexer.wq_b.weight", {int64_t{c.index_heads} * c.index_head_dim, c.q_lora_rank});
   layer.index_weights = t.matrix("attn.indexer.weights_proj.weight", {c.index_heads, d});
-  layer.index_entries = bind_compressor(t, c, "attn.indexer.compressor.", l, c.index_head_dim);
+  if (c.sparse(l)) layer.index_entries = bind_compressor(t, c, "attn.indexer.compressor.", l, c.index_head_dim);
 }
 
 // All but the routed experts.
@@ -213,6 +234,25 @@ base::Result<DeepseekV4Weights> deepseek_v4_weights_from_hf(const DeepseekV4Conf
   weights.head_connection = bind_connection(t, c, {"hc_head_fn", "hc_head_base", "hc_head_scale"}, true);
   t.b.ignore_from("mtp.");  // blocks that make drafts
   bind_layers(t, c, false, weights);
+  if (auto error = t.b.finish()) return *std::move(error);
+  return weights;
+}
+
+base::Result<DeepseekV4Weights> deepseek_v41_weights_from_hf(const DeepseekV4Config& c, const TensorTable& tensors,
+                                                             EngramHashes hashes) {
+  Tensors t(tensors, false);
+  DeepseekV4Weights weights;
+  weights.hashes = std::move(hashes);
+  weights.embedding = t.matrix("embed.weight", {c.n_vocab, c.hidden_size});
+  weights.norm = t.norm("norm.weight", {c.hidden_size});
+  weights.head = t.matrix("head.weight", {c.n_vocab, c.hidden_size});
+  for (const char* unread : {"mtp.", "vision.", "aligner.", "image_"}) t.b.ignore_from(unread);
+  bind_layers(t, c, false, weights);
+  for (size_t i = 0; i < c.engram.layers.size(); ++i) {
+    t.enter_layer(c.engram.layers[i]);
+    bind_engram(t, c, weights.hashes.n_rows(i), weights.layers[static_cast<size_t>(c.engram.layers[i])]);
+  }
+  for (int l = 0; l < c.n_layers; ++l) t.b.ignore(base::cat("layers.", l, ".ffn.gate.bias_vl"));  // of images
   if (auto error = t.b.finish()) return *std::move(error);
   return weights;
 }

@@ -22,6 +22,10 @@ base::Result<DeepseekV4Weights> deepseek_v4_weights_from_hf(const DeepseekV4Conf
 
 base::Result<DeepseekV4Weights> deepseek_v4_weights_from_gguf(const DeepseekV4Gguf& model, const TensorTable& tensors);
 
+// DeepSeek-V4.1, under the published names alone. `hashes`: of the configuration's Engram.
+base::Result<DeepseekV4Weights> deepseek_v41_weights_from_hf(const DeepseekV4Config& config, const TensorTable& tensors,
+                                                             EngramHashes hashes);
+
 // A tensor's published name.
 std::string deepseek_v4_name(std::string_view name);
 

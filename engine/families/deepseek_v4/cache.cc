@@ -16,8 +16,9 @@ LayerSizes layer_sizes(const DeepseekV4Config& c, const V4Cache::Shape& shape, i
   const int64_t m = c.ratio(layer), series = c.sparse(layer) ? 2 : 1;
   LayerSizes sizes;
   sizes.key_rows = std::min(shape.n_ctx, c.window + shape.slack);
-  if (m == 0) return sizes;
+  if (!c.makes_entries(layer)) return sizes;
   sizes.entries = shape.n_ctx / m;
+  if (m == 1) return sizes;
   sizes.part_rows = std::min(shape.n_ctx, series * m + shape.slack);
   sizes.part_width = 2 * series * c.head_dim;
   if (c.sparse(layer)) sizes.index_part_width = 2 * series * c.index_head_dim;
@@ -35,8 +36,9 @@ uint64_t V4Cache::bytes(const DeepseekV4Config& config, const Shape& shape) {
   for (int l = 0; l < config.n_layers; ++l) {
     const LayerSizes s = layer_sizes(config, shape, l);
     values += area(s.key_rows + s.entries, shape.key_width) + area(s.part_rows, s.part_width + s.index_part_width);
-    if (config.sparse(l)) values += area(s.entries, shape.index_width);
+    if (config.makes_index_keys(l)) values += area(s.entries, shape.index_width);
   }
+  if (!config.engram.layers.empty()) values += area(shape.n_ctx, 1);
   return values * sizeof(float);
 }
 
@@ -56,11 +58,12 @@ V4Cache::V4Cache(const DeepseekV4Config& config, const Shape& shape)
     layer.entries.width = shape.key_width;
     layer.entries.rows = Buffer<float>(area(s.entries, shape.key_width));
     layer.entries.parts = ring(s.part_rows, s.part_width);
-    if (!config.sparse(l)) continue;
+    if (!config.makes_index_keys(l)) continue;
     layer.index_entries.width = shape.index_width;
     layer.index_entries.rows = Buffer<float>(area(s.entries, shape.index_width));
-    layer.index_entries.parts = ring(s.part_rows, s.index_part_width);
+    if (config.sparse(l)) layer.index_entries.parts = ring(s.part_rows, s.index_part_width);
   }
+  if (!config.engram.layers.empty()) folded_ids_ = Buffer<int32_t>(area(shape.n_ctx, 1));
 }
 
 void V4Cache::begin(int64_t first, int64_t n) {
@@ -95,6 +98,7 @@ std::unique_ptr<Cache> V4Cache::fork(int64_t n) const {
     copy(from.index_entries.rows, to.index_entries.rows, end_ / m, from.index_entries.width);
     copy(from.index_entries.parts.rows, to.index_entries.parts.rows, end_, from.index_entries.parts.width);
   }
+  if (folded_ids_.size() > 0) std::copy_n(folded_ids_.data(), end_, other->folded_ids_.data());
   return other;
 }
 

@@ -6,6 +6,8 @@
 // of
 //          c m + slack rows [values | gates] (c w each). In sparse layers the same once more for the indexer, at its
 //          width. f32; rows are padded with zeros to 16 values where a pass asks for it.
+//          Shared layers (V4.1) have entries of their own where they make them, of 1 token without parts, and index
+//          keys in place of the indexer's entries. Where layers ask Engram: the folded ids of all tokens.
 // Rewind   To any of the last `slack` positions that were written, or to the start: a ring no longer holds what a place
 // further
 //          back would need. Entries depend on the tokens before them alone and are written anew before they are seen
@@ -58,6 +60,7 @@ class V4Cache : public Cache {
   };
   Entries& entries(int64_t layer) { return layers_[static_cast<size_t>(layer)].entries; }
   Entries& index_entries(int64_t layer) { return layers_[static_cast<size_t>(layer)].index_entries; }
+  int32_t& folded_id(int64_t position) { return folded_ids_.data()[position]; }
 
  private:
   struct Layer {
@@ -68,8 +71,9 @@ class V4Cache : public Cache {
   const DeepseekV4Config config_;
   const Shape shape_;
   std::vector<Layer> layers_;
-  int64_t oldest_ = 0;  // the first position that a ring can still continue from
-  int64_t end_ = 0;     // positions written since the start
+  Buffer<int32_t> folded_ids_;  // [n_ctx] or empty
+  int64_t oldest_ = 0;          // the first position that a ring can still continue from
+  int64_t end_ = 0;             // positions written since the start
 };
 
 }  // namespace engine

@@ -7,6 +7,10 @@
 
 namespace engine {
 
+// So that few thousand primes are looked for.
+constexpr int kMaxNgram = 16, kMaxNgramRows = 128;
+constexpr size_t kMaxEngramLayers = 64;
+
 std::string set_kinds(const std::vector<int>& ratios, DeepseekV4Config& c) {
   constexpr int kSparseRatio = 4;  // the number alone says which kind a layer is
   c.kinds.clear();
@@ -24,6 +28,56 @@ std::string set_kinds(const std::vector<int>& ratios, DeepseekV4Config& c) {
   if (heavy != 0) c.heavy_ratio = heavy;
   return {};
 }
+
+namespace {
+
+// What V4.1's layers share, and what they ask.
+base::Status check_sharing(const DeepseekV4Config& c) {
+  const auto bad = [](auto... parts) { return base::corrupt(base::cat("configuration: ", parts...)); };
+  if (c.sharing.size() != static_cast<size_t>(c.n_layers)) return bad("what layers share is not given for all");
+  for (int l = 0; l < c.n_layers; ++l) {
+    if (!c.shared(l)) continue;
+    const V4Sharing& s = c.sharing[static_cast<size_t>(l)];
+    if (s.ratio < 1 || s.ratio > 1 << 16) return bad("layer ", l, " has entries of ", s.ratio, " tokens");
+    if (s.entries_from < 0 || s.entries_from > l || !c.makes_entries(s.entries_from))
+      return bad("layer ", l, " sees entries, but no layer before it makes some");
+    if (s.choice_from < s.entries_from || s.choice_from > l || !c.chooses(s.choice_from) ||
+        c.entries_from(s.choice_from) != s.entries_from)
+      return bad("layer ", l, " sees entries of layer ", s.entries_from, ", but no layer chooses among them before it");
+    if (c.ratio(s.entries_from) != s.ratio)
+      return bad("layer ", l, " has entries of ", s.ratio, " tokens, those of its source sum up ",
+                 c.ratio(s.entries_from));
+    if (c.filtered(l) && s.entries_from != c.entries_from(c.candidate_layer))
+      return bad("layer ", l, " chooses among other entries than candidate layer ", c.candidate_layer);
+  }
+  if (c.candidate_layer < 0) return base::ok();
+  if (c.candidate_layer >= c.n_layers || !c.shared(c.candidate_layer) || !c.chooses(c.candidate_layer))
+    return bad("candidate layer ", c.candidate_layer, " chooses no entries");
+  base::Status sizes = check_ints({{"number of candidate blocks", c.candidate_blocks, 1, kMaxContext},
+                                   {"candidate block size", c.candidate_block_size, 1, kMaxContext}});
+  if (!sizes) return sizes;
+  if ((int64_t{c.candidate_blocks} - 1) * c.candidate_block_size + 1 < c.index_topk)
+    return bad(c.candidate_blocks, " candidate blocks of ", c.candidate_block_size, " may hold fewer than ",
+               c.index_topk, " entries");
+  return base::ok();
+}
+
+base::Status check_engram(const DeepseekV4Config& c) {
+  const EngramConfig& e = c.engram;
+  if (e.layers.size() > kMaxEngramLayers || e.ngram < 2 || e.ngram > kMaxNgram)
+    return base::corrupt(base::cat("configuration: ", e.layers.size(), " layers ask Engram for n-grams of ", e.ngram,
+                                   " tokens; at most ", kMaxEngramLayers, " and 2..", kMaxNgram, " are supported"));
+  for (size_t i = 0; i < e.layers.size(); ++i)
+    if (e.layers[i] < 0 || e.layers[i] >= c.n_layers || (i > 0 && e.layers[i] <= e.layers[i - 1]))
+      return base::corrupt("configuration: the layers that ask Engram must be layers, in rising order");
+  return check_ints({{"Engram heads", e.n_heads, 1, kMaxNgramRows / (e.ngram - 1)},
+                     {"Engram row width", e.head_dim, 1, kMaxHeadDim},
+                     {"Engram bucket", e.bucket, 1, 1 << 28},
+                     {"Engram padding token", e.pad_token, 0, c.n_vocab - 1},
+                     {"number of folded ids", e.n_ids, 1, c.n_vocab}});
+}
+
+}  // namespace
 
 base::Status check_config(const DeepseekV4Config& c) {
   const auto bad = [](auto... parts) { return base::corrupt(base::cat("configuration: ", parts...)); };
@@ -55,14 +109,18 @@ base::Status check_config(const DeepseekV4Config& c) {
   const auto layers = static_cast<size_t>(c.n_layers);
   if (c.kinds.size() != layers || c.by_token.size() != layers)
     return bad("the kinds of ", c.n_layers, " layers are not all given");
-  bool any_sparse = false;
-  for (int l = 0; l < c.n_layers; ++l) any_sparse |= c.sparse(l);
-  if (any_sparse) {
+  bool any_shared = false, any_index = false;
+  for (int l = 0; l < c.n_layers; ++l) any_shared |= c.shared(l), any_index |= c.shared(l) || c.sparse(l);
+  if (any_index) {
     sizes = check_ints({{"number of index heads", c.index_heads, 1, kMaxHeads},
                         {"index head dimension", c.index_head_dim, c.rope_dim, kMaxHeadDim},
                         {"index_topk", c.index_topk, 1, kMaxContext}});
     if (!sizes) return sizes;
   }
+  if (any_shared)
+    if (base::Status shared = check_sharing(c); !shared) return shared;
+  if (!c.engram.layers.empty())
+    if (base::Status engram = check_engram(c); !engram) return engram;
   return check_floats({
       {"RMS norm epsilon", c.rms_eps, 0.0f, 1.0f},
       {"epsilon of the hyper-connections", c.stream_eps, 0.0f, 1.0f},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/families/deepseek_v4/deepseek_v4.h: configuration and weights of DeepSeek-V4-Flash and V4-Pro.
+// engine/families/deepseek_v4/deepseek_v4.h: configuration and weights of DeepSeek-V4-Flash, V4-Pro and V4.1-Flash.
 //
 // Shapes   D hidden, H heads of width d (one key head, whose rows are keys and values), S residual streams, G output
 // groups of
@@ -7,10 +7,19 @@
 //          and width of the indexer, E experts of width F. Linear layers are [n_out, n_in].
 // Layers   Every token sees the last `window` tokens. A sparse layer also sees index_topk of the entries that sum up m
 //          tokens each and the m before; a heavy layer sees all entries of m tokens.
+// V4.1     A shared layer sees index_topk of its source layer's entries, which sum up 1 or 2 tokens each, chosen by
+//          itself or by the layer that chose last; behind the candidate layer, among the blocks that this one found
+//          best. Half a layer reads the streams as the half before it said. Two layers ask Engram (kernels/engram.h).
+//          No other program computes it where we could call it: it is held against one of our own
+//          (tests/data/engine/make_deepseek_v41.py) that follows the model's description. Released weights were never
+//          run. Uncertain there: which part of config.json says how weights are quantised; the folded ids of tokens
+//          that the tokenizer lacks; that the newest entry's block counts among the candidates. All layers run over
+//          the whole prompt. No images: the vision tower and the routers' second bias are skipped.
 // Left out The blocks for drafts (MTP, DSpark: tensors "mtp.*") are not read. DeepSeek's own program rounds keys and
 // entries
-//          to FP8, index queries and keys (after a Hadamard turn) to FP4, and activations to FP8, because the model was
-//          trained to bear it; here they stay as they are, as in transformers, which this family is held against.
+//          to FP8 (V4.1: entries to FP4), index queries and keys (V4: after a Hadamard turn) to FP4, and activations to
+//          FP8, because the models were trained to bear it; here they stay as they are, as in transformers, which V4 is
+//          held against.
 // Errors   The readers return only configurations and weights that passed every check: shapes agree with the
 // configuration,
 //          all sizes are in range, every tensor lies in its file, tables name experts there are. Later code relies on
@@ -21,6 +30,7 @@
 #include <vector>
 
 #include "engine/feed_forward_views.h"
+#include "engine/kernels/engram.h"
 #include "engine/kernels/moe_router.h"
 #include "engine/kernels/rope.h"
 #include "engine/kernels/silu_gate.h"
@@ -28,15 +38,25 @@
 
 namespace engine {
 
-enum class V4LayerKind : uint8_t { kSliding, kSparse, kHeavy };
+enum class V4LayerKind : uint8_t { kSliding, kSparse, kHeavy, kShared };
+
+// Of a shared layer: tokens to an entry, and the layers that make its entries and choose among them; maybe itself.
+struct V4Sharing {
+  int ratio = 0, entries_from = 0, choice_from = 0;
+};
 
 struct DeepseekV4Config {
   int n_layers = 0, hidden_size = 0, n_heads = 0, head_dim = 0, n_vocab = 0, n_ctx_train = 0;
   int rope_dim = 0;  // the last ones of a head, and of an index head
   int q_lora_rank = 0, o_groups = 0, o_lora_rank = 0;
-  int window = 0;                           // tokens
-  std::vector<V4LayerKind> kinds;           // [n_layers]
-  int sparse_ratio = 4, heavy_ratio = 128;  // tokens to an entry
+  int window = 0;                                                            // tokens
+  std::vector<V4LayerKind> kinds;                                            // [n_layers]
+  int sparse_ratio = 4, heavy_ratio = 128;                                   // tokens to an entry
+  std::vector<V4Sharing> sharing;                                            // [n_layers] in V4.1, else empty
+  int candidate_layer = -1, candidate_blocks = 0, candidate_block_size = 0;  // -1: all entries may be chosen
+  bool delayed = false;      // V4.1: streams are read as the half layer before said, first the first alone
+  bool norm_queries = true;  // each head, without a gain
+  EngramConfig engram;
   int index_heads = 0, index_head_dim = 0, index_topk = 0;
   int n_experts = 0, n_experts_used = 0, n_shared_experts = 0, expert_intermediate = 0;
   std::vector<bool> by_token;  // [n_layers]: experts are chosen by the token's id
@@ -54,9 +74,20 @@ struct DeepseekV4Config {
   }
   int ratio(int layer) const {  // 0: no entries
     const V4LayerKind kind = kinds[static_cast<size_t>(layer)];
+    if (kind == V4LayerKind::kShared) return sharing[static_cast<size_t>(layer)].ratio;
     return kind == V4LayerKind::kSparse ? sparse_ratio : kind == V4LayerKind::kHeavy ? heavy_ratio : 0;
   }
   bool sparse(int layer) const { return kinds[static_cast<size_t>(layer)] == V4LayerKind::kSparse; }
+  bool shared(int layer) const { return kinds[static_cast<size_t>(layer)] == V4LayerKind::kShared; }
+  // The layer whose entries this one sees; only where there are some.
+  int entries_from(int layer) const { return shared(layer) ? sharing[static_cast<size_t>(layer)].entries_from : layer; }
+  bool makes_entries(int layer) const { return ratio(layer) != 0 && entries_from(layer) == layer; }
+  bool makes_index_keys(int layer) const { return sparse(layer) || (shared(layer) && makes_entries(layer)); }
+  // Whether an indexer chooses among the entries here; else all are seen, or those that another layer chose.
+  bool chooses(int layer) const {
+    return sparse(layer) || (shared(layer) && sharing[static_cast<size_t>(layer)].choice_from == layer);
+  }
+  bool filtered(int layer) const { return candidate_layer >= 0 && layer > candidate_layer && chooses(layer); }
   RopeTable rope_table(bool entries) const {
     return entries ? RopeTable(rope_dim, compress_rope_theta, yarn) : RopeTable(rope_dim, rope_theta, YarnScaling{});
   }
@@ -70,7 +101,8 @@ struct V4Connection {
   TensorView scale;  // [3] or [1]
 };
 
-// Sums up m tokens in one entry of width w: d, or Di of the indexer (kernels/compressor.h).
+// Sums up m tokens in one entry of width w: d, or Di of the indexer (kernels/compressor.h). V4.1 has no `place`, and no
+// `gate` where m is 1.
 struct V4Compressor {
   TensorView values, gate;  // [c w, D]
   TensorView place;         // [m, c w]
@@ -87,15 +119,20 @@ struct DeepseekV4Layer {
   V4Compressor entries;               // where the layer has some
   V4Compressor index_entries;         // sparse layers
   TensorView index_q, index_weights;  // [Hi Di, q_lora], [Hi, D]
+  TensorView index_k, index_k_norm;   // V4.1, of layers with entries of their own: [Di, d], [Di]
+  TensorView engram_rows;             // V4.1: [rows, w]; these four where the layer asks Engram
+  TensorView engram_projection;       // [(S + 1) D, (N - 1) H w]
+  TensorView engram_q, engram_k;      // [S, D]
   FeedForwardViews ff;
 };
 
 struct DeepseekV4Weights {
   TensorView embedding;  // [V, D]
   std::vector<DeepseekV4Layer> layers;
-  V4Connection head_connection;
-  TensorView norm;  // [D]
-  TensorView head;  // [V, D]
+  V4Connection head_connection;  // empty in V4.1
+  EngramHashes hashes;           // V4.1
+  TensorView norm;               // [D]
+  TensorView head;               // [V, D]
 };
 
 }  // namespace engine

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/families/deepseek_v4/family.h"
 
+#include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "base/strings.h"
 #include "engine/families/deepseek_v4/bind_weights.h"
 #include "engine/families/deepseek_v4/cache.h"
 #include "engine/families/deepseek_v4/make_models.h"
@@ -11,9 +13,18 @@
 #include "engine/families/describe_shape.h"
 #include "engine/kernels/matmul.h"
 #include "engine/load/weight_sizes.h"
+#include "engine/tokenizer/fold_tokens.h"
 
 namespace engine {
 namespace {
+
+// What deepseek_v4.h says of V4.1.
+constexpr const char* kNotes[] = {
+    "DeepSeek-V4.1 is computed as its description says: released weights were never run, nor compared with another "
+    "program",
+    "uncertain in the description: where config.json says how weights are quantised; the folded ids of tokens that the "
+    "tokenizer lacks; whether the newest entry's block counts among the candidates",
+    "text alone: images are not read"};
 
 std::vector<const TensorView*> attention_matrices(const DeepseekV4Layer& l) {
   return {&l.q_a,
@@ -27,16 +38,20 @@ std::vector<const TensorView*> attention_matrices(const DeepseekV4Layer& l) {
           &l.index_entries.gate,
           &l.index_q,
           &l.index_weights,
+          &l.index_k,
+          &l.engram_projection,
           &l.attn_connection.mix,
           &l.ff_connection.mix};
 }
 
 void count_layer(const DeepseekV4Layer& l, int n_experts_used, WeightSizes& sizes) {
   for (const TensorView* view : attention_matrices(l)) sizes.always(*view);
-  for (const TensorView* view : {&l.attn_norm, &l.q_a_norm, &l.kv_norm, &l.sinks, &l.attn_connection.base,
-                                 &l.attn_connection.scale, &l.ff_connection.base, &l.ff_connection.scale,
-                                 &l.entries.place, &l.entries.norm, &l.index_entries.place, &l.index_entries.norm})
+  for (const TensorView* view :
+       {&l.attn_norm, &l.q_a_norm, &l.kv_norm, &l.sinks, &l.attn_connection.base, &l.attn_connection.scale,
+        &l.ff_connection.base, &l.ff_connection.scale, &l.entries.place, &l.entries.norm, &l.index_entries.place,
+        &l.index_entries.norm, &l.index_k_norm, &l.engram_q, &l.engram_k})
     sizes.always(*view);
+  sizes.experts({l.engram_rows}, 0);  // a token reads a few rows
   l.ff.count(n_experts_used, sizes);
 }
 
@@ -46,12 +61,15 @@ class DeepseekV4Family : public Family {
       : config_(std::move(config)), weights_(std::move(weights)) {}
 
   void describe(ModelInfo& info) const override {
-    info.family = "deepseek_v4";
+    info.family = config_.delayed ? "deepseek_v41" : "deepseek_v4";
+    if (config_.delayed) info.notes.assign(std::begin(kNotes), std::end(kNotes));
     describe_shape(config_, info);
     uint64_t values = 0;  // of entries, m tokens each; the windows do not grow
     for (int l = 0; l < config_.n_layers; ++l)
-      if (const int m = config_.ratio(l); m != 0)
-        values += static_cast<uint64_t>((config_.head_dim + (config_.sparse(l) ? config_.index_head_dim : 0)) / m);
+      if (config_.makes_entries(l))
+        values += static_cast<uint64_t>(
+            (config_.head_dim + (config_.makes_index_keys(l) ? config_.index_head_dim : 0)) / config_.ratio(l));
+    if (!config_.engram.layers.empty()) ++values;  // a folded id
     info.kv_bytes_per_token = values * sizeof(float);
     WeightSizes sizes;
     for (const DeepseekV4Layer& layer : weights_.layers) count_layer(layer, config_.n_experts_used, sizes);
@@ -67,7 +85,8 @@ class DeepseekV4Family : public Family {
     return make_deepseek_v4_fast(config_, weights_, kernels, pool, pack);
   }
   uint64_t packed_bytes() const override {
-    uint64_t total = engine::packed_bytes(weights_.head) + engine::packed_bytes(weights_.head_connection.mix);
+    uint64_t total = engine::packed_bytes(weights_.head);
+    if (weights_.head_connection.mix) total += engine::packed_bytes(weights_.head_connection.mix);
     for (const DeepseekV4Layer& layer : weights_.layers) {
       for (const TensorView* view : attention_matrices(layer))
         if (*view) total += engine::packed_bytes(*view);
@@ -85,6 +104,24 @@ class DeepseekV4Family : public Family {
   const DeepseekV4Weights weights_;  // views
 };
 
+// The folded ids of all tokens, and the rows that they lead to.
+base::Result<EngramHashes> engram_hashes(const DeepseekV4Config& c, const Tokenizer* tokenizer) {
+  if (c.engram.layers.empty()) return EngramHashes();
+  if (tokenizer == nullptr)
+    return base::invalid(
+        "DeepSeek-V4.1's Engram hashes the texts of tokens: tokenizer.json must lie beside config.json");
+  FoldedTokens folded = fold_tokens(*tokenizer);
+  if (folded.n_ids != c.engram.n_ids)
+    return base::corrupt(base::cat("tokenizer.json: its tokens fold to ", folded.n_ids,
+                                   " ids, but \"engram_compressed_vocab_size\" is ", c.engram.n_ids));
+  folded.ids.resize(static_cast<size_t>(c.n_vocab), -1);
+  const int32_t padding = folded.ids[static_cast<size_t>(c.engram.pad_token)];
+  if (padding < 0)
+    return base::corrupt(base::cat("tokenizer.json: there is no token ", c.engram.pad_token, ", Engram's padding"));
+  for (int32_t& id : folded.ids) id = id < 0 ? padding : id;
+  return EngramHashes(c.engram, std::move(folded.ids));
+}
+
 }  // namespace
 
 base::Result<std::unique_ptr<const Family>> deepseek_v4_family_from_hf(const nlohmann::json& config_json,
@@ -92,6 +129,18 @@ base::Result<std::unique_ptr<const Family>> deepseek_v4_family_from_hf(const nlo
   auto config = deepseek_v4_from_json(config_json);
   if (!config) return std::move(config).error();
   auto weights = deepseek_v4_weights_from_hf(*config, tensors);
+  if (!weights) return std::move(weights).error();
+  return std::unique_ptr<const Family>(std::make_unique<DeepseekV4Family>(*std::move(config), *std::move(weights)));
+}
+
+base::Result<std::unique_ptr<const Family>> deepseek_v41_family_from_hf(const nlohmann::json& config_json,
+                                                                        const TensorTable& tensors,
+                                                                        const Tokenizer* tokenizer) {
+  auto config = deepseek_v41_from_json(config_json);
+  if (!config) return std::move(config).error();
+  auto hashes = engram_hashes(*config, tokenizer);
+  if (!hashes) return std::move(hashes).error();
+  auto weights = deepseek_v41_weights_from_hf(*config, tensors, *std::move(hashes));
   if (!weights) return std::move(weights).error();
   return std::unique_ptr<const Family>(std::make_unique<DeepseekV4Family>(*std::move(config), *std::move(weights)));
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/families/deepseek_v4/make_models.h"
+#include "engine/formats/dequantize.h"
 #include "engine/load/tensor_binder.h"
 
 namespace engine {
@@ -12,8 +13,20 @@ namespace {
 int64_t shared_width(const DeepseekV4Config& c) {
   return std::max<int64_t>(1, int64_t{c.n_shared_experts} * c.expert_intermediate);
 }
+// All rows of a small matrix, one after the other.
+std::vector<float> decoded_rows(const TensorView& view) {
+  std::vector<float> all;
+  for (int64_t i = 0; view && i < view.n_rows(); ++i) {
+    const std::vector<float> row = decoded(rows_of(view, i, 1));
+    all.insert(all.end(), row.begin(), row.end());
+  }
+  return all;
+}
 int64_t mix_rows(const DeepseekV4Config& c) {
   return int64_t{2 + c.n_streams} * c.n_streams;
+}
+int64_t found_width(const DeepseekV4Config& c) {
+  return c.engram.layers.empty() ? 1 : int64_t{c.engram.rows_per_token()} * c.engram.head_dim;
 }
 size_t chunk_of(int64_t width) {
   return static_cast<size_t>(FastPass::kChunk * width);
@@ -41,15 +54,21 @@ DeepseekV4Fast::DeepseekV4Fast(const DeepseekV4Config& config, const DeepseekV4W
       group_stride_(round_up(config.group_width(), kBlockValues)),
       ones_(static_cast<size_t>(std::max(int64_t{config.n_streams} * config.hidden_size, int64_t{config.head_dim})),
             1.0f),
+      hashes_(weights.hashes),
       feed_forward_(*this, config.router(), config.gate, config.hidden_size, shared_width(config),
                     config.expert_intermediate, pool.size()),
       streams_(kChunk, int64_t{config.n_streams} * config.hidden_size),
       normed_streams_(kChunk, int64_t{config.n_streams} * config.hidden_size),
       mixes_(kChunk),
+      reads_(config.delayed ? kChunk : 0),
       mix_(chunk_of(mix_rows(config))),
       q_low_(kChunk, config.q_lora_rank),
       heads_(kChunk, config.o_groups * group_stride_),
       low_(kChunk, int64_t{config.o_groups} * config.o_lora_rank),
+      latents_(config.sharing.empty() ? 0 : kChunk, config.head_dim),
+      found_(config.engram.layers.empty() ? 0 : kChunk, found_width(config)),
+      keys_and_value_(config.engram.layers.empty() ? 0
+                                                   : chunk_of((config.n_streams + int64_t{1}) * config.hidden_size)),
       q_(chunk_of(int64_t{config.n_heads} * config.head_dim)),
       kv_(chunk_of(config.head_dim)),
       index_q_(chunk_of(int64_t{config.index_heads} * config.index_head_dim)),
@@ -74,6 +93,15 @@ DeepseekV4Fast::DeepseekV4Fast(const DeepseekV4Config& config, const DeepseekV4W
     to.kv = store().matrix(from.kv);
     to.index_q = store().matrix(from.index_q);
     to.index_weights = store().matrix(from.index_weights);
+    if (from.index_k) to.index_k = store().matrix(from.index_k), to.index_k_norm = decoded(from.index_k_norm);
+    if (from.engram_rows) {
+      to.engram_rows = from.engram_rows;
+      to.engram_projection = store().matrix(from.engram_projection);
+      to.engram_q = decoded_rows(from.engram_q);
+      to.engram_k = decoded_rows(from.engram_k);
+      to.engram_index = static_cast<size_t>(std::count_if(
+          layers_.begin(), layers_.end() - 1, [](const Layer& l) { return static_cast<bool>(l.engram_rows); }));
+    }
     for (int g = 0; g < config.o_groups; ++g)
       to.o_a.push_back(store().matrix(rows_of(from.o_a, int64_t{g} * config.o_lora_rank, config.o_lora_rank)));
     to.o_b = store().matrix(from.o_b);
@@ -81,12 +109,13 @@ DeepseekV4Fast::DeepseekV4Fast(const DeepseekV4Config& config, const DeepseekV4W
     to.index_entries = compressor(from.index_entries);
     to.ff = packed_feed_forward(from.ff, store());
   }
-  head_connection_ = connection(weights.head_connection);
+  if (!config.delayed) head_connection_ = connection(weights.head_connection);
   std::vector<PackedMatrix*> matrices = {&head_connection_.mix};
+  for (Own& own : own_) own.chosen.resize(kChunk), own.candidates.resize(kChunk);
   for (Layer& l : layers_) {
-    matrices.insert(matrices.end(),
-                    {&l.attn_connection.mix, &l.ff_connection.mix, &l.q_a, &l.q_b, &l.kv, &l.index_q, &l.index_weights,
-                     &l.o_b, &l.entries.values, &l.entries.gate, &l.index_entries.values, &l.index_entries.gate});
+    matrices.insert(matrices.end(), {&l.attn_connection.mix, &l.ff_connection.mix, &l.q_a, &l.q_b, &l.kv, &l.index_q,
+                                     &l.index_k, &l.engram_projection, &l.index_weights, &l.o_b, &l.entries.values,
+                                     &l.entries.gate, &l.index_entries.values, &l.index_entries.gate});
     for (PackedMatrix& group : l.o_a) matrices.push_back(&group);
     l.ff.list(matrices);
   }
@@ -98,18 +127,16 @@ DeepseekV4Fast::Connection DeepseekV4Fast::connection(const V4Connection& from) 
 }
 
 DeepseekV4Fast::Compressor DeepseekV4Fast::compressor(const V4Compressor& from) {
-  Compressor to = {store().matrix(from.values), store().matrix(from.gate), {}, decoded(from.norm)};
-  for (int64_t i = 0; from.place && i < from.place.n_rows(); ++i) {
-    const std::vector<float> row = decoded(rows_of(from.place, i, 1));
-    to.place.insert(to.place.end(), row.begin(), row.end());
-  }
-  return to;
+  return {store().matrix(from.values), store().matrix(from.gate), decoded_rows(from.place), decoded(from.norm)};
 }
 
 void DeepseekV4Fast::begin(const ForwardRequest& request) {
   if (request.batch.empty()) static_cast<V4Cache&>(*request.cache).begin(request.position, n_tokens());
   for (const BatchPlace& place : request.batch) static_cast<V4Cache&>(*place.cache).begin(place.position, 1);
   for (int64_t t = 0; t < n_tokens(); ++t) {
+    if (!config_.engram.layers.empty())
+      static_cast<V4Cache&>(*request.cache_of(t)).folded_id(request.position_of(t)) =
+          hashes_.folded(request.tokens[static_cast<size_t>(t)]);
     window_rope_.angles(request.position_of(t), window_turns_.data() + t * window_rope_.n_pairs());
     entry_rope_.angles(request.position_of(t), entry_turns_.data() + t * entry_rope_.n_pairs());
   }
@@ -118,21 +145,27 @@ void DeepseekV4Fast::begin(const ForwardRequest& request) {
 bool DeepseekV4Fast::layer(const Worker& worker, int l, const ForwardRequest& request) {
   const Layer& layer = layers_[static_cast<size_t>(l)];
   if (l == 0) start_streams(worker);
+  if (layer.engram_rows) engram(worker, layer, {request, l});
   gather(worker, layer.attn_connection, false);
   if (!attention(worker, layer, {request, l})) return false;
   spread(worker);
   gather(worker, layer.ff_connection, false);
   feed_forward_.put(worker, layer.ff, request.tokens);
   spread(worker);
-  if (l + 1 == config_.n_layers) gather(worker, head_connection_, true);
+  if (l + 1 < config_.n_layers) return true;
+  config_.delayed ? gather_last(worker) : gather(worker, head_connection_, true);
   return true;
 }
 
 void DeepseekV4Fast::start_streams(const Worker& worker) {
   const auto [first, last] = worker.split(n_tokens());
-  for (int64_t t = first; t < last; ++t)
+  for (int64_t t = first; t < last; ++t) {
     for (int j = 0; j < config_.n_streams; ++j)
       std::copy_n(hidden(t), config_.hidden_size, streams_.row(t) + j * int64_t{config_.hidden_size});
+    if (!config_.delayed) continue;
+    reads_[static_cast<size_t>(t)] = {};
+    reads_[static_cast<size_t>(t)].read[0] = 1.0f;
+  }
   worker.barrier();
 }
 
@@ -148,8 +181,41 @@ void DeepseekV4Fast::gather(const Worker& worker, const Connection& c, bool head
     StreamMix& mix = mixes_[static_cast<size_t>(t)];
     stream_mix(config_.n_streams, config_.sinkhorn_rounds, config_.stream_eps, head, mix_.data() + t * rows,
                c.scale.data(), c.base.data(), mix);
+    if (config_.delayed) std::swap(mix.read, reads_[static_cast<size_t>(t)].read);
     gather_streams(mix, config_.n_streams, config_.hidden_size, streams_.row(t), hidden(t));
   }
+  worker.barrier();
+}
+
+void DeepseekV4Fast::gather_last(const Worker& worker) {
+  const auto [first, last] = worker.split(n_tokens());
+  for (int64_t t = first; t < last; ++t)
+    gather_streams(reads_[static_cast<size_t>(t)], config_.n_streams, config_.hidden_size, streams_.row(t), hidden(t));
+  worker.barrier();
+}
+
+void DeepseekV4Fast::engram(const Worker& worker, const Layer& layer, const Place& place) {
+  const EngramConfig& e = config_.engram;
+  const int64_t width = layer.engram_rows.n_in(), all = found_width(config_), rows = layer.engram_projection.n_out;
+  Own& own = own_[static_cast<size_t>(worker.index)];
+  own.ids.resize(static_cast<size_t>(e.ngram));
+  own.rows.resize(static_cast<size_t>(e.rows_per_token()));
+  const auto [first, last] = worker.split(n_tokens());
+  for (int64_t t = first; t < last; ++t) {
+    for (int64_t i = 0, at = place.position(t); i < e.ngram; ++i, --at)
+      own.ids[static_cast<size_t>(i)] = at < 0 ? hashes_.padding() : place.cache(t).folded_id(at);
+    hashes_.rows(layer.engram_index, own.ids.data(), own.rows.data());
+    for (size_t r = 0; r < own.rows.size(); ++r)
+      dequantize_row(layer.engram_rows, own.rows[r],
+                     {found_.row(t) + static_cast<int64_t>(r) * width, static_cast<size_t>(width)});
+    if (is_quantized(layer.engram_projection.type)) found_.quantize(kernels(), t, 0, round_up(all, kBlockValues));
+  }
+  worker.barrier();
+  multiply_share(worker, layer.engram_projection, found_.from(0), n_tokens(), keys_and_value_.data(), rows);
+  worker.barrier();
+  for (int64_t t = first; t < last; ++t)
+    engram_gate(config_.n_streams, config_.hidden_size, config_.rms_eps, layer.engram_q.data(), layer.engram_k.data(),
+                keys_and_value_.data() + t * rows, streams_.row(t));
   worker.barrier();
 }
 

@@ -36,10 +36,14 @@ class DeepseekV4Fast : public FastPass {
   };
   struct Layer {
     Connection attn_connection, ff_connection;
-    std::vector<float> attn_norm, q_a_norm, kv_norm, sinks;
-    PackedMatrix q_a, q_b, kv, index_q, index_weights, o_b;
+    std::vector<float> attn_norm, q_a_norm, kv_norm, sinks, index_k_norm;
+    PackedMatrix q_a, q_b, kv, index_q, index_k, index_weights, o_b;
     std::vector<PackedMatrix> o_a;  // [G]
     Compressor entries, index_entries;
+    TensorView engram_rows;
+    PackedMatrix engram_projection;
+    std::vector<float> engram_q, engram_k;  // [S D]
+    size_t engram_index = 0;                // into EngramConfig::layers
     FeedForwardWeights ff;
   };
   // What a step needs of the pass beside the team's buffers.
@@ -58,8 +62,11 @@ class DeepseekV4Fast : public FastPass {
   Connection connection(const V4Connection& from);
   Compressor compressor(const V4Compressor& from);
   void start_streams(const Worker& worker);
+  // What Engram's table holds for the last tokens goes into the streams; ends with a barrier.
+  void engram(const Worker& worker, const Layer& layer, const Place& place);
   // Streams to the hidden state; ends with a barrier.
   void gather(const Worker& worker, const Connection& c, bool head);
+  void gather_last(const Worker& worker);  // V4.1: as the last half layer said
   // The hidden state to streams; ends with a barrier.
   void spread(const Worker& worker);
 
@@ -68,7 +75,9 @@ class DeepseekV4Fast : public FastPass {
   void project(const Worker& worker, const Layer& layer, const Activations& x);
   void store_parts(const Compressor& c, const Buffer<float>& values, const Buffer<float>& gates, int64_t t,
                    const Place& place, V4Cache::Entries& to) const;
-  void finish_entry(const Worker& worker, const Compressor& c, int64_t t, const Place& place, V4Cache::Entries& to);
+  void finish_entry(const Worker& worker, const Layer& layer, bool index, int64_t t, const Place& place);
+  void store_index_key(const Worker& worker, const Layer& layer, int64_t t, const Place& place, const float* entry,
+                       const RopeTable::Turn* turns);
   void choose_entries(const Worker& worker, int64_t t, const Place& place);
   void attend(const Worker& worker, const Layer& layer, int64_t t, int64_t first_head, int64_t last_head,
               const Place& place);
@@ -86,21 +95,27 @@ class DeepseekV4Fast : public FastPass {
   const int64_t key_width_, index_width_;  // d and Di, padded with zeros to 16 values
   const int64_t group_stride_;             // of a group's heads, as o_a reads them
   const std::vector<float> ones_;
+  const EngramHashes hashes_;
   std::vector<Layer> layers_;
   Connection head_connection_;
   FeedForward feed_forward_;
 
   // Work buffers of the chunk, [kChunk, ..]; written by all workers, each its own part, between barriers.
   ActivationBuffer streams_, normed_streams_;  // [S D]
-  std::vector<StreamMix> mixes_;
+  std::vector<StreamMix> mixes_, reads_;       // reads_: V4.1, what half a layer says how the next one reads
   Buffer<float> mix_;
   ActivationBuffer q_low_, heads_, low_;  // heads [G group_stride_]; low [G R]
+  ActivationBuffer latents_, found_;      // V4.1: entries before they are turned [d]; rows of Engram [(N - 1) H w]
+  Buffer<float> keys_and_value_;          // V4.1: [(S + 1) D]
   Buffer<float> q_, kv_, index_q_, index_weights_;
   Buffer<float> values_, gates_, index_values_, index_gates_;
   std::vector<RopeTable::Turn> window_turns_, entry_turns_;
   struct Own {  // a worker's
-    std::vector<float> queries, results, index_queries, index_weights, scores;
-    std::vector<int32_t> chosen;
+    std::vector<float> queries, results, index_queries, index_weights, scores, index_key;
+    // Of each token of the pass that this worker attends for: the same ones in all layers.
+    std::vector<std::vector<int32_t>> chosen, candidates;
+    std::vector<int32_t> ids;
+    std::vector<int64_t> rows;
     std::vector<const float*> list, parts, weights;
   };
   std::vector<Own> own_;

@@ -30,17 +30,18 @@ bool DeepseekV4Fast::attention(const Worker& worker, const Layer& layer, const P
     float* key = place.cache(t).key(l, place.position(t));
     kernels().rms_norm(kv_.data() + t * config_.head_dim, layer.kv_norm.data(), config_.head_dim, config_.rms_eps, key);
     rope_interleaved(turns(l, t), window_rope_.n_pairs(), key + config_.head_dim - config_.rope_dim);
-    if (config_.ratio(l) != 0) store_parts(layer.entries, values_, gates_, t, place, place.cache(t).entries(l));
+    if (config_.makes_entries(l) && config_.ratio(l) > 1)
+      store_parts(layer.entries, values_, gates_, t, place, place.cache(t).entries(l));
     if (config_.sparse(l))
       store_parts(layer.index_entries, index_values_, index_gates_, t, place, place.cache(t).index_entries(l));
   }
   worker.barrier();
   multiply_share(worker, layer.q_b, q_low_.from(0), n, q_.data(), layer.q_b.n_out);
-  if (config_.sparse(l)) multiply_share(worker, layer.index_q, q_low_.from(0), n, index_q_.data(), layer.index_q.n_out);
-  for (int64_t t = first; t < last && config_.ratio(l) != 0; ++t) {
+  if (layer.index_q) multiply_share(worker, layer.index_q, q_low_.from(0), n, index_q_.data(), layer.index_q.n_out);
+  for (int64_t t = first; t < last && config_.makes_entries(l); ++t) {
     if ((place.position(t) + 1) % config_.ratio(l) != 0) continue;
-    finish_entry(worker, layer.entries, t, place, place.cache(t).entries(l));
-    if (config_.sparse(l)) finish_entry(worker, layer.index_entries, t, place, place.cache(t).index_entries(l));
+    finish_entry(worker, layer, false, t, place);
+    if (config_.sparse(l)) finish_entry(worker, layer, true, t, place);
   }
   worker.barrier();
 
@@ -72,42 +73,68 @@ void DeepseekV4Fast::project(const Worker& worker, const Layer& layer, const Act
 void DeepseekV4Fast::store_parts(const Compressor& c, const Buffer<float>& values, const Buffer<float>& gates,
                                  int64_t t, const Place& place, V4Cache::Entries& to) const {
   const int64_t all = c.values.n_out, position = place.position(t);
-  const float* bias = c.place.data() + position % config_.ratio(static_cast<int>(place.layer)) * all;
   float* part = to.part(position);
   std::copy_n(values.data() + t * all, all, part);
-  for (int64_t i = 0; i < all; ++i) part[all + i] = gates.data()[t * all + i] + bias[i];
+  std::copy_n(gates.data() + t * all, all, part + all);
+  if (c.place.empty()) return;
+  const float* bias = c.place.data() + position % config_.ratio(static_cast<int>(place.layer)) * all;
+  for (int64_t i = 0; i < all; ++i) part[all + i] += bias[i];
 }
 
-// The entry that token t completes.
-void DeepseekV4Fast::finish_entry(const Worker& worker, const Compressor& c, int64_t t, const Place& place,
-                                  V4Cache::Entries& to) {
+// The entry that token t completes: the layer's, or `index` the indexer's.
+void DeepseekV4Fast::finish_entry(const Worker& worker, const Layer& layer, bool index, int64_t t, const Place& place) {
   const int l = static_cast<int>(place.layer);
+  const Compressor& c = index ? layer.index_entries : layer.entries;
+  V4Cache::Entries& to = index ? place.cache(t).index_entries(l) : place.cache(t).entries(l);
   const int64_t m = config_.ratio(l), width = static_cast<int64_t>(c.norm.size()), all = c.values.n_out,
                 e = place.position(t) / m;
   Own& own = own_[static_cast<size_t>(worker.index)];
   own.parts.clear(), own.weights.clear();
-  for (int64_t s = config_.sparse(l) ? std::max<int64_t>(0, (e - 1) * m) : e * m; s < (e + 1) * m; ++s) {
+  for (int64_t s = config_.sparse(l) ? std::max<int64_t>(0, (e - 1) * m) : e * m; m > 1 && s < (e + 1) * m; ++s) {
     const int64_t series = config_.sparse(l) && s >= e * m ? width : 0;  // a token's first part is for the next entry
     own.parts.push_back(to.part(s) + series);
     own.weights.push_back(to.part(s) + all + series);
   }
   float* entry = to.entry(e);
-  compress_rows(own.parts.data(), own.weights.data(), static_cast<int64_t>(own.parts.size()), width, entry);
+  if (m == 1)
+    std::copy_n(values_.data() + t * width, width, entry);
+  else
+    compress_rows(own.parts.data(), own.weights.data(), static_cast<int64_t>(own.parts.size()), width, entry);
   kernels().rms_norm(entry, c.norm.data(), width, config_.rms_eps, entry);
   std::vector<RopeTable::Turn> turns(static_cast<size_t>(entry_rope_.n_pairs()));
   entry_rope_.angles(e * m, turns.data());
+  if (config_.shared(l)) store_index_key(worker, layer, t, place, entry, turns.data());
   rope_interleaved(turns.data(), entry_rope_.n_pairs(), entry + width - config_.rope_dim);
 }
 
-// own.chosen: the entries that token t sees.
+// V4.1: the index key of the entry that token t completes, made of it before it is turned.
+void DeepseekV4Fast::store_index_key(const Worker& worker, const Layer& layer, int64_t t, const Place& place,
+                                     const float* entry, const RopeTable::Turn* turns) {
+  const int l = static_cast<int>(place.layer);
+  const int64_t width = config_.index_head_dim;
+  std::copy_n(entry, config_.head_dim, latents_.row(t));
+  if (is_quantized(layer.index_k.type)) latents_.quantize(kernels(), t, 0, latents_.stride());
+  Own& own = own_[static_cast<size_t>(worker.index)];
+  own.index_key.resize(static_cast<size_t>(layer.index_k.n_panels() * kPanelRows));
+  multiply(worker, layer.index_k, 0, layer.index_k.n_panels(), latents_.from(t), 1, own.index_key.data(),
+           static_cast<int64_t>(own.index_key.size()));
+  float* key = place.cache(t).index_entries(l).entry(place.position(t) / config_.ratio(l));
+  kernels().rms_norm(own.index_key.data(), layer.index_k_norm.data(), width, config_.rms_eps, key);
+  rope_interleaved(turns, entry_rope_.n_pairs(), key + width - config_.rope_dim);
+}
+
+// own.chosen[t]: the entries that token t sees.
 void DeepseekV4Fast::choose_entries(const Worker& worker, int64_t t, const Place& place) {
   const int l = static_cast<int>(place.layer);
   Own& own = own_[static_cast<size_t>(worker.index)];
-  own.chosen.clear();
-  if (config_.ratio(l) == 0) return;
+  std::vector<int32_t>& chosen = own.chosen[static_cast<size_t>(t)];
+  std::vector<int32_t>& candidates = own.candidates[static_cast<size_t>(t)];
+  if (config_.ratio(l) == 0) return chosen.clear();
+  if (config_.shared(l) && !config_.chooses(l)) return;  // those of the layer that chose last
   const int64_t n = (place.position(t) + 1) / config_.ratio(l), heads = config_.index_heads,
                 width = config_.index_head_dim;
-  if (!config_.sparse(l) || n <= config_.index_topk) return select_rows(nullptr, n, n, own.chosen);
+  // Where all entries are chosen, the blocks of candidates hold them all too (checked_config.cc).
+  if (!config_.chooses(l) || n <= config_.index_topk) return select_rows(nullptr, n, n, chosen);
   own.index_queries.assign(static_cast<size_t>(heads * index_width_), 0.0f);
   own.index_weights.resize(static_cast<size_t>(heads));
   own.scores.resize(static_cast<size_t>(n));
@@ -118,10 +145,15 @@ void DeepseekV4Fast::choose_entries(const Worker& worker, int64_t t, const Place
     rope_interleaved(turns(l, t), entry_rope_.n_pairs(), query + width - config_.rope_dim);
     own.index_weights[static_cast<size_t>(h)] = index_weights_.data()[t * heads + h] * scale;
   }
-  V4Cache::Entries& keys = place.cache(t).index_entries(l);
+  V4Cache::Entries& keys = place.cache(t).index_entries(config_.entries_from(l));
   kernels().index_scores({own.index_queries.data(), own.index_weights.data(), config_.index_heads, index_width_,
                           keys.entry(0), keys.width, n, own.scores.data()});
-  select_rows(own.scores.data(), n, config_.index_topk, own.chosen);
+  if (l == config_.candidate_layer)
+    select_blocks(own.scores.data(), n, config_.candidate_block_size, config_.candidate_blocks, candidates);
+  if (config_.filtered(l))
+    select_rows_of_blocks(own.scores.data(), n, config_.index_topk, candidates, config_.candidate_block_size, chosen);
+  else
+    select_rows(own.scores.data(), n, config_.index_topk, chosen);
 }
 
 // Heads [first_head, last_head) of token t, from queries to their place in heads_.
@@ -134,7 +166,8 @@ void DeepseekV4Fast::attend(const Worker& worker, const Layer& layer, int64_t t,
   own.list.clear();
   for (int64_t s = std::max<int64_t>(0, position + 1 - config_.window); s <= position; ++s)
     own.list.push_back(place.cache(t).key(l, s));
-  for (const int64_t e : own.chosen) own.list.push_back(place.cache(t).entries(l).entry(e));
+  for (const int64_t e : own.chosen[static_cast<size_t>(t)])
+    own.list.push_back(place.cache(t).entries(config_.entries_from(l)).entry(e));
 
   const float scale = 1.0f / std::sqrt(static_cast<float>(d));
   std::vector<RopeTable::Turn> back(turns(l, t), turns(l, t) + window_rope_.n_pairs());
@@ -146,7 +179,11 @@ void DeepseekV4Fast::attend(const Worker& worker, const Layer& layer, int64_t t,
     const int n_rows = static_cast<int>(std::min<int64_t>(kMaxAttentionRows, last_head - h));
     for (int64_t r = 0; r < n_rows; ++r) {
       float* query = own.queries.data() + r * key_width_;
-      kernels().rms_norm(q_.data() + (t * config_.n_heads + h + r) * d, ones_.data(), d, config_.rms_eps, query);
+      const float* from = q_.data() + (t * config_.n_heads + h + r) * d;
+      if (config_.norm_queries)
+        kernels().rms_norm(from, ones_.data(), d, config_.rms_eps, query);
+      else
+        std::copy_n(from, d, query);
       rope_interleaved(turns(l, t), window_rope_.n_pairs(), query + d - config_.rope_dim);
       for (int64_t i = 0; i < d; ++i) query[i] *= scale;
     }

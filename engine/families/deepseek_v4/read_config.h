@@ -19,6 +19,9 @@
 namespace engine {
 
 base::Result<DeepseekV4Config> deepseek_v4_from_json(const nlohmann::json& config_json);
+// DeepSeek-V4.1: the members of "text_config" where there is one.
+base::Result<DeepseekV4Config> deepseek_v41_from_json(const nlohmann::json& config_json);
+
 struct DeepseekV4Gguf {
   DeepseekV4Config config;
   int n_blocks = 0;  // layers, and behind them what makes drafts

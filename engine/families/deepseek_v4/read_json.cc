@@ -38,6 +38,19 @@ const Json* list_of_layers(ConfigMembers& m, const Json& config, const char* key
   return m.fail(key, "must be a list of one member for each layer"), nullptr;
 }
 
+// compress_ratios of the layers; more may follow for blocks behind them.
+std::vector<int> ratios_of_layers(ConfigMembers& m, const Json& config, int n_layers) {
+  const Json* list = list_of_layers(m, config, "compress_ratios", n_layers, true);
+  std::vector<int> ratios;
+  for (int l = 0; list && l < n_layers; ++l) {
+    const Json& ratio = (*list)[static_cast<size_t>(l)];
+    if (!ratio.is_number_unsigned() || ratio.get<uint64_t>() > static_cast<uint64_t>(kMaxContext))
+      return m.fail("compress_ratios", "must hold whole numbers"), ratios;
+    ratios.push_back(ratio.get<int>());
+  }
+  return ratios;
+}
+
 void read_kinds(ConfigMembers& m, const Json& config, DeepseekV4Config& c) {
   if (m.has("layer_types")) {
     const Json* list = list_of_layers(m, config, "layer_types", c.n_layers, true);
@@ -60,14 +73,8 @@ void read_kinds(ConfigMembers& m, const Json& config, DeepseekV4Config& c) {
     return;
   }
   if (!m.has("compress_ratios")) return m.fail("compress_ratios", "is missing, and so is \"layer_types\"");
-  const Json* list = list_of_layers(m, config, "compress_ratios", c.n_layers, true);
-  std::vector<int> ratios;
-  for (int l = 0; list && l < c.n_layers; ++l) {
-    const Json& ratio = (*list)[static_cast<size_t>(l)];
-    if (!ratio.is_number_unsigned() || ratio.get<uint64_t>() > static_cast<uint64_t>(kMaxContext))
-      return m.fail("compress_ratios", "must hold whole numbers");
-    ratios.push_back(ratio.get<int>());
-  }
+  const std::vector<int> ratios = ratios_of_layers(m, config, c.n_layers);
+  if (m.error()) return;
   if (const std::string problem = set_kinds(ratios, c); !problem.empty()) m.refuse("compress_ratios", problem);
 }
 
@@ -95,7 +102,8 @@ void read_routing(ConfigMembers& m, const Json& config, DeepseekV4Config& c) {
     }
     return;
   }
-  const int n_by_token = m.integer("num_hash_layers");
+  const int n_by_token =
+      m.integer("num_hash_layers", c.delayed ? std::optional<int>(0) : std::nullopt);  // V4.1 has none
   for (int l = 0; l < c.n_layers; ++l) c.by_token.push_back(l < n_by_token);
 }
 
@@ -142,15 +150,9 @@ void read_rotation(ConfigMembers& m, const Json& config, DeepseekV4Config& c) {
   c.yarn.mscale = c.yarn.mscale_all_dim = 0.0f;
 }
 
-}  // namespace
-
-base::Result<DeepseekV4Config> deepseek_v4_from_json(const Json& config_json) {
-  if (!config_json.is_object()) return base::corrupt("config.json: it is no JSON object");
-  ConfigMembers m(config_json, "config.json");
-  if (const std::string type = m.text("model_type", ""); type != "deepseek_v4")
-    m.refuse("model_type", base::cat("is \"", type, "\"; Graft reads \"deepseek_v4\""));
-  refuse_unsupported(m, config_json);
-  DeepseekV4Config c;
+// What V4 and V4.1 have alike, but for kinds of layers.
+void read_common(ConfigMembers& m, const Json& config, DeepseekV4Config& c) {
+  refuse_unsupported(m, config);
   c.n_layers = m.integer("num_hidden_layers");
   if (c.n_layers < 1 || c.n_layers > kMaxLayers) m.fail("num_hidden_layers", base::cat("must lie in 1..", kMaxLayers));
   c.hidden_size = m.integer("hidden_size");
@@ -169,10 +171,98 @@ base::Result<DeepseekV4Config> deepseek_v4_from_json(const Json& config_json) {
   c.sinkhorn_rounds = m.integer("hc_sinkhorn_iters");
   c.stream_eps = m.real("hc_eps");
   c.rms_eps = m.real("rms_norm_eps");
+}
+
+// The numbers of layers, each once and rising.
+std::vector<int> layer_ids(ConfigMembers& m, const Json& config, const char* key, int n_layers) {
+  std::vector<int> ids;
+  if (!m.has(key)) return m.fail(key, "is missing"), ids;
+  const Json& list = config[key];
+  for (size_t i = 0; list.is_array() && i < list.size(); ++i) {
+    if (!list[i].is_number_unsigned() || list[i].get<uint64_t>() >= static_cast<uint64_t>(n_layers)) break;
+    if (!ids.empty() && list[i].get<int>() <= ids.back()) break;
+    ids.push_back(list[i].get<int>());
+  }
+  if (!list.is_array() || ids.size() != list.size())
+    m.fail(key, base::cat("must be a list of layers in 0..", n_layers - 1, ", rising"));
+  return ids;
+}
+
+// The last of `ids` that is no larger than `layer`; -1 for none.
+int last_to(const std::vector<int>& ids, int layer) {
+  const auto after = std::upper_bound(ids.begin(), ids.end(), layer);
+  return after == ids.begin() ? -1 : *std::prev(after);
+}
+
+void read_sharing(ConfigMembers& m, const Json& config, DeepseekV4Config& c) {
+  if (!m.has("compress_ratios")) return m.fail("compress_ratios", "is missing");
+  const std::vector<int> ratios = ratios_of_layers(m, config, c.n_layers);
+  const std::vector<int> sources = layer_ids(m, config, "kv_source_layer_ids", c.n_layers),
+                         choosers = layer_ids(m, config, "index_source_layer_ids", c.n_layers);
+  if (m.error()) return;
+  for (int l = 0; l < c.n_layers; ++l) {
+    const int ratio = ratios[static_cast<size_t>(l)];
+    c.kinds.push_back(ratio == 0 ? V4LayerKind::kSliding : V4LayerKind::kShared);
+    c.sharing.push_back({ratio, last_to(sources, l), last_to(choosers, l)});
+  }
+  for (const int source : sources)
+    if (c.kinds[static_cast<size_t>(source)] == V4LayerKind::kSliding)
+      m.fail("kv_source_layer_ids", base::cat("names layer ", source, ", which has no entries"));
+  c.candidate_layer = m.integer("candidate_source_layer_id", -1);
+  if (c.candidate_layer < 0) return;
+  c.candidate_blocks = m.integer("candidate_topk_blocks");
+  c.candidate_block_size = m.integer("candidate_block_size");
+}
+
+void read_engram(ConfigMembers& m, const Json& config, DeepseekV4Config& c) {
+  if (!m.has("engram_layer_ids")) return;
+  EngramConfig& e = c.engram;
+  e.layers = layer_ids(m, config, "engram_layer_ids", c.n_layers);
+  if (e.layers.empty()) return;
+  e.ngram = m.integer("engram_max_ngram_size");
+  e.n_heads = m.integer("engram_n_heads");
+  e.head_dim = m.integer("engram_head_dim");
+  e.bucket = m.integer("engram_vocab_size");
+  e.pad_token = m.integer("engram_pad_token_id");
+  e.n_ids = m.integer("engram_compressed_vocab_size");
+}
+
+}  // namespace
+
+base::Result<DeepseekV4Config> deepseek_v4_from_json(const Json& config_json) {
+  if (!config_json.is_object()) return base::corrupt("config.json: it is no JSON object");
+  ConfigMembers m(config_json, "config.json");
+  if (const std::string type = m.text("model_type", ""); type != "deepseek_v4")
+    m.refuse("model_type", base::cat("is \"", type, "\"; Graft reads \"deepseek_v4\""));
+  DeepseekV4Config c;
+  read_common(m, config_json, c);
   if (m.error()) return *m.error();
   read_kinds(m, config_json, c);
   read_routing(m, config_json, c);
   read_rotation(m, config_json, c);
+  if (m.error()) return *m.error();
+  if (base::Status checked = check_config(c); !checked) return std::move(checked).error().in("config.json");
+  return c;
+}
+
+base::Result<DeepseekV4Config> deepseek_v41_from_json(const Json& config_json) {
+  if (!config_json.is_object()) return base::corrupt("config.json: it is no JSON object");
+  ConfigMembers outer(config_json, "config.json");
+  const bool nested = outer.has("text_config") && config_json["text_config"].is_object();
+  const Json& text = nested ? config_json["text_config"] : config_json;
+  check_quantization(outer, config_json);
+  if (outer.error()) return *outer.error();
+  ConfigMembers m(text, nested ? "config.json: text_config" : "config.json");
+  DeepseekV4Config c;
+  c.delayed = true;
+  c.norm_queries = false;
+  read_common(m, text, c);
+  if (m.real("gate_temp", 1.0f) != 1.0f) m.refuse("gate_temp", "is not 1, which is not supported");
+  if (m.error()) return *m.error();
+  read_sharing(m, text, c);
+  read_engram(m, text, c);
+  read_routing(m, text, c);
+  read_rotation(m, text, c);
   if (m.error()) return *m.error();
   if (base::Status checked = check_config(c); !checked) return std::move(checked).error().in("config.json");
   return c;

@@ -47,15 +47,24 @@ class Reference : public Model {
 
   bool forward(const ForwardRequest& request) override {
     const int64_t d = config_.hidden_size, s = config_.n_streams, n = static_cast<int64_t>(request.tokens.size());
-    static_cast<V4Cache&>(*request.cache).begin(request.position, n);
+    V4Cache& cache = static_cast<V4Cache&>(*request.cache);
+    cache.begin(request.position, n);
+    cache_ = &cache;
+    for (int64_t t = 0; t < n && !config_.engram.layers.empty(); ++t)
+      cache.folded_id(request.position + t) = weights_.hashes.folded(request.tokens[at(t)]);
     const Values embedded = plain::embed(weights_.embedding, request.tokens);
     Values streams;  // [n, S, D]
     for (int64_t t = 0; t < n; ++t)
       for (int64_t j = 0; j < s; ++j)
         streams.insert(streams.end(), embedded.begin() + t * d, embedded.begin() + (t + 1) * d);
+    reads_.assign(at(n), StreamMix{});
+    for (StreamMix& read : reads_) read.read[0] = 1.0f;
+    chosen_.assign(at(n), {});
+    candidates_.assign(at(n), {});
     for (int l = 0; l < config_.n_layers; ++l) {
       if (request.stop.stop_requested()) return false;
       const DeepseekV4Layer& layer = weights_.layers[at(l)];
+      if (layer.engram_rows) engram(layer, l, request, streams);
       std::vector<StreamMix> mixes = mix(layer.attn_connection, streams, false);
       spread(mixes, attention(layer, l, norm(gather(mixes, streams), layer.attn_norm), request), streams);
       mixes = mix(layer.ff_connection, streams, false);
@@ -63,8 +72,11 @@ class Reference : public Model {
       spread(mixes, plain::feed_forward(layer.ff, config_.router(), config_.gate, x, request.tokens), streams);
     }
     if (!request.logits) return true;
-    if (!request.all_logits) streams.erase(streams.begin(), streams.end() - s * d);
-    const Values hidden = gather(mix(weights_.head_connection, streams, true), streams);
+    if (!request.all_logits) {
+      streams.erase(streams.begin(), streams.end() - s * d);
+      reads_.erase(reads_.begin(), reads_.end() - 1);
+    }
+    const Values hidden = gather(config_.delayed ? reads_ : mix(weights_.head_connection, streams, true), streams);
     const Values logits = matmul(weights_.head, norm(hidden, weights_.norm));
     std::copy(logits.begin(), logits.end(), request.logits);
     return true;
@@ -76,7 +88,7 @@ class Reference : public Model {
   V4Cache::Shape shape(int64_t n_ctx) const { return {n_ctx, kChunk, config_.head_dim, config_.index_head_dim}; }
   Values norm(const Values& x, const TensorView& gain) const { return plain::rms_norm(x, gain, config_.rms_eps); }
 
-  std::vector<StreamMix> mix(const V4Connection& c, const Values& streams, bool head) const {
+  std::vector<StreamMix> mix(const V4Connection& c, const Values& streams, bool head) {
     const int64_t width = c.mix.n_in();
     const Values ones(at(width), 1.0f), base = row_of(c.base), scale = row_of(c.scale);
     Values normed(streams.size());
@@ -87,6 +99,7 @@ class Reference : public Model {
     for (size_t t = 0; t < mixes.size(); ++t)
       stream_mix(config_.n_streams, config_.sinkhorn_rounds, config_.stream_eps, head, mixed.data() + t * base.size(),
                  scale.data(), base.data(), mixes[t]);
+    for (size_t t = 0; config_.delayed && t < mixes.size(); ++t) std::swap(mixes[t].read, reads_[t].read);
     return mixes;
   }
   Values gather(const std::vector<StreamMix>& mixes, const Values& streams) const {
@@ -102,6 +115,33 @@ class Reference : public Model {
       spread_streams(mixes[t], config_.n_streams, d, result.data() + t * at(d), streams.data() + t * at(s * d));
   }
 
+  // What stands in the table for the last tokens of each place goes into its streams.
+  void engram(const DeepseekV4Layer& layer, int l, const ForwardRequest& request, Values& streams) const {
+    const EngramConfig& e = config_.engram;
+    const int64_t s = config_.n_streams, d = config_.hidden_size, n = static_cast<int64_t>(request.tokens.size()),
+                  width = layer.engram_rows.n_in();
+    const auto index = static_cast<size_t>(std::find(e.layers.begin(), e.layers.end(), l) - e.layers.begin());
+    Values found(at(n * e.rows_per_token() * width)), q_gain, k_gain;
+    for (int64_t j = 0; j < s; ++j) {
+      const Values q = row_of(layer.engram_q, j), k = row_of(layer.engram_k, j);
+      q_gain.insert(q_gain.end(), q.begin(), q.end());
+      k_gain.insert(k_gain.end(), k.begin(), k.end());
+    }
+    std::vector<int32_t> ids(at(e.ngram));
+    std::vector<int64_t> rows(at(e.rows_per_token()));
+    for (int64_t t = 0; t < n; ++t) {
+      for (int64_t i = 0, place = request.position + t; i < e.ngram; ++i, --place)
+        ids[at(i)] = place < 0 ? weights_.hashes.padding() : static_cast<V4Cache&>(*request.cache).folded_id(place);
+      weights_.hashes.rows(index, ids.data(), rows.data());
+      for (size_t r = 0; r < rows.size(); ++r)
+        dequantize_row(layer.engram_rows, rows[r], {found.data() + (at(t) * rows.size() + r) * at(width), at(width)});
+    }
+    const Values keys_and_value = matmul(layer.engram_projection, found);
+    for (int64_t t = 0; t < n; ++t)
+      engram_gate(config_.n_streams, d, config_.rms_eps, q_gain.data(), k_gain.data(),
+                  keys_and_value.data() + t * (s + 1) * d, streams.data() + t * s * d);
+  }
+
   // The last channels of each row of `width` turned to the place of its token; `rows` to a token.
   void rotate(const RopeTable& rope, Values& x, int64_t width, int64_t rows, int64_t position,
               bool back = false) const {
@@ -113,19 +153,20 @@ class Reference : public Model {
     }
   }
 
-  Values attention(const DeepseekV4Layer& layer, int l, const Values& x, const ForwardRequest& request) const {
+  Values attention(const DeepseekV4Layer& layer, int l, const Values& x, const ForwardRequest& request) {
     V4Cache& cache = static_cast<V4Cache&>(*request.cache);
     const int64_t n = static_cast<int64_t>(request.tokens.size()), heads = config_.n_heads, d = config_.head_dim;
     const RopeTable& rope = config_.ratio(l) == 0 ? window_rope_ : entry_rope_;
     const Values q_low = norm(matmul(layer.q_a, x), layer.q_a_norm), ones(at(d), 1.0f);
     Values q = matmul(layer.q_b, q_low), keys = norm(matmul(layer.kv, x), layer.kv_norm);
-    for (int64_t r = 0; r < n * heads; ++r)
+    for (int64_t r = 0; r < n * heads && config_.norm_queries; ++r)
       rms_norm_cpu_reference(q.data() + r * d, ones.data(), d, config_.rms_eps, q.data() + r * d);
     rotate(rope, q, d, heads, request.position);
     rotate(rope, keys, d, 1, request.position);
     for (int64_t t = 0; t < n; ++t) std::copy_n(keys.data() + t * d, d, cache.key(l, request.position + t));
-    if (config_.ratio(l) != 0) compress(layer.entries, l, x, request.position, cache.entries(l));
-    const std::vector<std::vector<int32_t>> chosen = choose_entries(layer, l, x, q_low, request);
+    if (config_.makes_entries(l)) compress(layer, l, false, x, request.position);
+    choose_entries(layer, l, x, q_low, request);
+    V4Cache::Entries& entries = cache.entries(config_.entries_from(l));
 
     const Values sinks = row_of(layer.sinks);
     Values out(q.size()), seen;
@@ -134,8 +175,8 @@ class Reference : public Model {
       seen.clear();
       for (int64_t s = std::max<int64_t>(0, place + 1 - config_.window); s <= place; ++s)
         seen.insert(seen.end(), cache.key(l, s), cache.key(l, s) + d);
-      for (const int64_t e : chosen[at(t)])
-        seen.insert(seen.end(), cache.entries(l).entry(e), cache.entries(l).entry(e) + d);
+      for (const int64_t e : config_.ratio(l) == 0 ? std::vector<int32_t>() : chosen_[at(t)])
+        seen.insert(seen.end(), entries.entry(e), entries.entry(e) + d);
       for (int64_t h = 0; h < heads; ++h)
         attention_cpu_reference(q.data() + (t * heads + h) * d, seen.data(), d, d, seen.data(), d, d, 0,
                                 static_cast<int64_t>(seen.size()) / d, 1.0f / std::sqrt(static_cast<float>(d)),
@@ -156,16 +197,22 @@ class Reference : public Model {
     return matmul(layer.o_b, low);
   }
 
-  // Keeps the tokens' parts, and makes the entries that they complete.
-  void compress(const V4Compressor& w, int l, const Values& x, int64_t position, V4Cache::Entries& to) const {
-    const Values values = matmul(w.values, x), gates = matmul(w.gate, x);
-    const int64_t m = config_.ratio(l), all = w.values.n_rows(), width = w.norm.n_in(),
-                  n = static_cast<int64_t>(values.size()) / all;
-    for (int64_t t = 0; t < n; ++t) {
+  // Keeps the tokens' parts, and makes the entries that they complete: the layer's, or `index` the indexer's.
+  void compress(const DeepseekV4Layer& layer, int l, bool index, const Values& x, int64_t position) {
+    const V4Compressor& w = index ? layer.index_entries : layer.entries;
+    V4Cache::Entries& to = index ? cache_->index_entries(l) : cache_->entries(l);
+    const int64_t m = config_.ratio(l), all = w.values.n_rows(), width = w.norm.n_in();
+    const Values values = matmul(w.values, x), gates = w.gate ? matmul(w.gate, x) : Values();
+    for (int64_t t = 0; t < static_cast<int64_t>(values.size()) / all; ++t) {
       const int64_t place = position + t;
-      const Values bias = row_of(w.place, place % m);
+      const Values own(values.begin() + t * all, values.begin() + (t + 1) * all);
+      if (m == 1) {
+        finish_entry(layer, l, w, own, place, to);
+        continue;
+      }
+      const Values bias = w.place ? row_of(w.place, place % m) : Values(at(all), 0.0f);
       float* part = to.part(place);
-      std::copy_n(values.data() + t * all, all, part);
+      std::copy(own.begin(), own.end(), part);
       for (int64_t i = 0; i < all; ++i) part[all + i] = gates[at(t * all + i)] + bias[at(i)];
       if (place % m != m - 1) continue;
       std::vector<const float*> parts, weights;
@@ -178,27 +225,39 @@ class Reference : public Model {
       }
       Values entry(at(width));
       compress_rows(parts.data(), weights.data(), static_cast<int64_t>(parts.size()), width, entry.data());
-      entry = norm(entry, w.norm);
-      rotate(entry_rope_, entry, width, 1, first);
-      std::copy(entry.begin(), entry.end(), to.entry(place / m));
+      finish_entry(layer, l, w, entry, first, to);
     }
   }
 
-  // The entries that each token attends to: those complete by then, or the best of them by the indexer.
-  std::vector<std::vector<int32_t>> choose_entries(const DeepseekV4Layer& layer, int l, const Values& x,
-                                                   const Values& q_low, const ForwardRequest& request) const {
-    V4Cache& cache = static_cast<V4Cache&>(*request.cache);
+  // In V4.1 the index key is made of the entry before it is turned.
+  void finish_entry(const DeepseekV4Layer& layer, int l, const V4Compressor& w, Values entry, int64_t first,
+                    V4Cache::Entries& to) {
+    const int64_t e = first / config_.ratio(l);
+    entry = norm(entry, w.norm);
+    if (config_.shared(l)) {
+      Values key = norm(matmul(layer.index_k, entry), layer.index_k_norm);
+      rotate(entry_rope_, key, config_.index_head_dim, 1, first);
+      std::copy(key.begin(), key.end(), cache_->index_entries(l).entry(e));
+    }
+    rotate(entry_rope_, entry, static_cast<int64_t>(entry.size()), 1, first);
+    std::copy(entry.begin(), entry.end(), to.entry(e));
+  }
+
+  // chosen_: the entries that each token attends to: those complete by then, the best of them by the indexer, or what
+  // the layer chose that this one follows.
+  void choose_entries(const DeepseekV4Layer& layer, int l, const Values& x, const Values& q_low,
+                      const ForwardRequest& request) {
     const int64_t n = static_cast<int64_t>(request.tokens.size()), heads = config_.index_heads,
                   width = config_.index_head_dim;
-    std::vector<std::vector<int32_t>> chosen(at(n));
-    if (config_.ratio(l) == 0) return chosen;
+    if (config_.ratio(l) == 0) return;
     const auto complete = [&](int64_t t) { return (request.position + t + 1) / config_.ratio(l); };
-    if (!config_.sparse(l)) {
-      for (int64_t t = 0; t < n; ++t) select_rows(nullptr, complete(t), complete(t), chosen[at(t)]);
-      return chosen;
+    if (!config_.chooses(l)) {
+      for (int64_t t = 0; t < n && !config_.shared(l); ++t)
+        select_rows(nullptr, complete(t), complete(t), chosen_[at(t)]);
+      return;
     }
-    V4Cache::Entries& keys = cache.index_entries(l);
-    compress(layer.index_entries, l, x, request.position, keys);
+    if (config_.sparse(l)) compress(layer, l, true, x, request.position);
+    V4Cache::Entries& keys = cache_->index_entries(config_.entries_from(l));
     Values queries = matmul(layer.index_q, q_low), weights = matmul(layer.index_weights, x);
     rotate(entry_rope_, queries, width, heads, request.position);
     for (float& w : weights) w /= std::sqrt(static_cast<float>(heads) * static_cast<float>(width));
@@ -206,14 +265,26 @@ class Reference : public Model {
       Values scores(at(complete(t)));
       index_scores_cpu_reference({queries.data() + t * heads * width, weights.data() + t * heads, config_.index_heads,
                                   width, keys.entry(0), keys.width, complete(t), scores.data()});
-      select_rows(scores.data(), complete(t), config_.index_topk, chosen[at(t)]);
+      if (l == config_.candidate_layer)
+        select_blocks(scores.data(), complete(t), config_.candidate_block_size, config_.candidate_blocks,
+                      candidates_[at(t)]);
+      if (config_.filtered(l))
+        select_rows_of_blocks(scores.data(), complete(t), config_.index_topk, candidates_[at(t)],
+                              config_.candidate_block_size, chosen_[at(t)]);
+      else
+        select_rows(scores.data(), complete(t), config_.index_topk, chosen_[at(t)]);
     }
-    return chosen;
   }
 
   const DeepseekV4Config config_;
   const DeepseekV4Weights weights_;  // views
   const RopeTable window_rope_, entry_rope_;
+
+  // Of the pass: the timeline, and for each token what half a layer says how the next one reads, the entries that were
+  // chosen last, and the candidate layer's blocks.
+  V4Cache* cache_ = nullptr;
+  std::vector<StreamMix> reads_;
+  std::vector<std::vector<int32_t>> chosen_, candidates_;
 };
 
 }  // namespace

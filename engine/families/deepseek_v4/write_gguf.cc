@@ -92,6 +92,7 @@ void add_layer(const DeepseekV4Config& c, const DeepseekV4Layer& l, const std::s
 }  // namespace
 
 base::Result<GgufContent> deepseek_v4_to_gguf(const DeepseekV4Config& c, const DeepseekV4Weights& w) {
+  if (c.delayed) return base::invalid("GGUF has no keys and names for DeepSeek-V4.1 yet");
   if (!std::is_partitioned(c.by_token.begin(), c.by_token.end(), [](bool by_token) { return by_token; }))
     return base::invalid("GGUF cannot say that layers behind the first choose experts by the token's id");
   std::vector<int> ratios;
