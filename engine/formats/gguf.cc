@@ -173,6 +173,13 @@ std::string ggml_type_name(uint32_t type) {
   return base::cat("number ", type);
 }
 
+std::string readable_types() {
+  std::string names;
+  for (uint32_t type = 0; type < 64; ++type)
+    if (const auto dtype = dtype_of(type); dtype && !is_part(*dtype)) names += base::cat(names.empty() ? "" : ", ", traits(*dtype).name);
+  return names;
+}
+
 struct TensorInfo {
   std::string_view name;
   std::vector<uint64_t> shape;  // slowest first
@@ -215,7 +222,7 @@ base::Status place_tensors(const std::vector<TensorInfo>& infos, uint64_t data_s
     const auto type = dtype_of(info.ggml_type);
     if (!type)
       return base::invalid(base::cat(at(), "stored type ", ggml_type_name(info.ggml_type),
-                                     " is not supported; Graft reads ", supported_types()));
+                                     " is not supported; Graft reads ", readable_types()));
     uint64_t file_offset = 0;
     if (info.offset % alignment != 0)
       return base::corrupt(base::cat(at(), "offset ", info.offset, " is no multiple of the alignment ", alignment));

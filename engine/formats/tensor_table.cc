@@ -78,10 +78,6 @@ std::string shown_name(std::string_view name) {
   return name.size() > kMaxShown ? shown + "..." : shown;
 }
 
-std::string_view supported_types() {
-  return "F32, F16, BF16, Q8_0 and Q4_0";
-}
-
 std::string shape_text(std::span<const uint64_t> shape) {
   std::string text = "[";
   for (size_t i = 0; i < shape.size(); ++i) text += base::cat(i == 0 ? "" : ", ", shape[i]);

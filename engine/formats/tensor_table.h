@@ -41,9 +41,6 @@ base::Status check_no_overlap(const TensorTable& tensors);
 // A name from a file made fit for a message: valid UTF-8, no control characters, at most 120 bytes.
 std::string shown_name(std::string_view name);
 
-// "F32, F16, BF16, Q8_0 and Q4_0", for messages.
-std::string_view supported_types();
-
 // "[3, 4]"
 std::string shape_text(std::span<const uint64_t> shape);
 std::string shape_text(const TensorView& view);

@@ -104,6 +104,8 @@ TEST_CASE("GGUF: values of the wrong kind are refused by name") {
                  {"tensor w", "twice"});
   check_mentions(error_of(GgufBytes(2, 0).tensor("a", {9}, 0, 0).tensor("b", {4}, 0, 32).data(64).bytes()),
                  {"tensor b", "overlaps tensor a"});
+  check_mentions(error_of(GgufBytes(1, 0).tensor("w", {32}, 9, 0).data(64).bytes()),
+                 {"tensor w", "stored type Q8_1", "F32", "Q4_K", "IQ4_XS", "MXFP4"});  // what it is, and all that could be read
   // A name may not bring control characters or megabytes into a message.
   const std::string message =
       error_of(GgufBytes(1, 0).tensor(std::string(5000, 'n') + "\x1b[31m", {8}, 99, 0).data(64).bytes());
