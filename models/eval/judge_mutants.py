@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 import sys
 import tempfile
+
+from verdict import verdict
 
 
 def passes(program: str, test: str, seconds: int) -> bool:
@@ -20,27 +21,16 @@ def passes(program: str, test: str, seconds: int) -> bool:
     with open(os.path.join(folder, "solution.py"), "w") as stream:
         stream.write(program)
     shutil.copy(test, folder)
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        signal.alarm(seconds)
-        try:
-            os.chdir(folder)
-            sys.path.insert(0, folder)
-            quiet = os.open(os.devnull, os.O_RDWR)
-            for stream in (0, 1, 2):
-                os.dup2(quiet, stream)
-            code = pytest.main(["-q", "-x", "-p", "no:cacheprovider", os.path.basename(test)])
-            os.write(writing, b"1" if code == 0 else b"0")
-        except BaseException:
-            pass
-        os._exit(0)
-    os.close(writing)
-    said = os.read(reading, 1)
-    os.close(reading)
-    os.waitpid(pid, 0)
-    shutil.rmtree(folder, ignore_errors=True)
-    return said == b"1"
+
+    def test_passes() -> bool:
+        os.chdir(folder)
+        sys.path.insert(0, folder)
+        return pytest.main(["-q", "-x", "-p", "no:cacheprovider", os.path.basename(test)]) == 0
+
+    try:
+        return verdict(test_passes, seconds)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

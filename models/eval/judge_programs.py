@@ -8,37 +8,20 @@ The programs are a model's: this file is meant to run inside the sandbox, and ta
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
 
+from verdict import verdict
 
-def ends_well(program: str, seconds: int) -> bool:
-    """Whether the program runs to its end without an exception. Its last statement says so through a pipe: os._exit(0) does not pass."""
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.setsid()
-        signal.alarm(seconds)
-        try:
-            quiet = os.open(os.devnull, os.O_RDWR)
-            for stream in (0, 1, 2):
-                os.dup2(quiet, stream)
-            exec(compile(program, "program", "exec"), {"__name__": "__main__"})
-            os.write(writing, b"1")
-        except BaseException:
-            pass
-        os._exit(0)
-    os.close(writing)
-    said = os.read(reading, 1)
-    os.close(reading)
-    os.waitpid(pid, 0)
-    return said == b"1"
+
+def ends_well(program: str) -> bool:
+    """Whether the program runs to its end without an exception."""
+    exec(compile(program, "program", "exec"), {"__name__": "__main__"})
+    return True
 
 
 def main() -> None:
     programs = json.load(open(sys.argv[1]))
-    print(json.dumps([ends_well(program, int(sys.argv[2])) for program in programs]))
+    print(json.dumps([verdict(lambda: ends_well(program), int(sys.argv[2])) for program in programs]))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ def run_in_sandbox(kit: Kit, helper: str, files: dict[str, str], arguments: list
     try:
         for name, text in files.items():
             (folder / name).write_text(text)
-        shutil.copy(HERE / helper, folder / helper)
+        for name in (helper, "verdict.py"):  # which helpers share
+            shutil.copy(HERE / name, folder / name)
         command = [str(kit.graft), "sandbox", "run", "--json", "-C", str(folder), "--timeout", str(seconds), "--", "python3", helper, *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     finally:
