@@ -9,7 +9,7 @@ namespace {
 class Members : public Unfolding {
  public:
   Members(JsonMembers members, uint32_t family) : m_(std::move(members)), family_(family) {
-    state({std::vector<bool>(m_.named.size(), false), 0});
+    state({std::vector<bool>(m_.named.size(), false), 0, 0});
   }
 
   bool nullable(uint32_t) const override { return false; }  // there is a brace to come
@@ -22,6 +22,7 @@ class Members : public Unfolding {
       if (s.written[i]) continue;
       State next = s;
       next.written[i] = true;
+      next.filled |= m_.named[i].fills;
       if (can_finish(next)) keys.push_back({m_.named[i].name, after_key(store, m_.named[i].value, next)});
     }
     std::vector<ExprId> parts{store.concat(before, store.one_of(std::move(keys)))};
@@ -29,10 +30,14 @@ class Members : public Unfolding {
     ++next.n_others;
     if (!m_.others.empty() && can_finish(next)) {
       if (m_.max == kNoLimit) next.n_others = 1;  // one more says nothing new
-      for (const JsonMembers::Other& other : m_.others)
-        parts.push_back(store.concat({before, other.key, after_key(store, other.value, next)}));
+      for (const JsonMembers::Other& other : m_.others) {
+        State then = next;
+        then.filled |= other.fills;
+        parts.push_back(store.concat({before, other.key, after_key(store, other.value, then)}));
+      }
     }
-    if (n_missing(s) == 0 && n_written + std::min(s.n_others, 1u) >= m_.min) parts.push_back(store.byte('}'));
+    if (s.filled == m_.wanted && n_missing(s) == 0 && n_written + std::min(s.n_others, 1u) >= m_.min)
+      parts.push_back(store.byte('}'));
     return store.alt(std::move(parts));
   }
   // Whether a whole object can still come: what is missing fits.
@@ -42,6 +47,7 @@ class Members : public Unfolding {
   struct State {
     std::vector<bool> written;
     uint32_t n_others = 0;
+    unsigned filled = 0;
     auto operator<=>(const State&) const = default;
   };
   ExprId after_key(ExprStore& store, ExprId value, const State& next) {
@@ -68,6 +74,10 @@ class Members : public Unfolding {
   bool can_finish(const State& s) const {
     const auto n_written = static_cast<uint64_t>(std::count(s.written.begin(), s.written.end(), true));
     if (n_written + s.n_others + n_missing(s) > m_.max) return false;
+    unsigned filled = s.filled;
+    for (size_t i = 0; i < m_.named.size(); ++i) filled |= m_.named[i].fills;  // written, or can be
+    for (const JsonMembers::Other& other : m_.others) filled |= other.fills;
+    if (filled != m_.wanted) return false;
     // As many as are asked for can still be reached: each named one left adds one, the first of another name too.
     const bool other_counts = s.n_others == 0 && !m_.others.empty();
     const uint64_t room = m_.max == kNoLimit ? UINT32_MAX : m_.max - n_written - s.n_others;

@@ -19,14 +19,17 @@ struct JsonMembers {
     ExprId value;      // what follows the colon; not kNothing
     bool required = false;
     std::vector<size_t> needs = {};  // members that must be there where this one is
+    unsigned fills = 0;              // bits of `wanted`
   };
   struct Other {
     ExprId key;  // quoted names apart from all named ones
     ExprId value;
+    unsigned fills = 0;
   };
   std::vector<Named> named = {};
   std::vector<Other> others = {};
   uint32_t min = 0, max = kNoLimit;  // members; another name counts once, for it could be the same again
+  unsigned wanted = 0;               // of each bit some member must fill it; not beside a `max`
   ExprId gap = kEmptyText;
 };
 

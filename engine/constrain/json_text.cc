@@ -45,6 +45,20 @@ JsonText::JsonText(ExprStore& store, Automaton& automaton) : store_(store), auto
   for (const char c : std::string_view("+-")) sign.add(c);
   number_ = store.concat({integer_, store.optional(store.concat(store.byte('.'), digits)),
                           store.optional(store.concat({store.bytes(e), store.optional(store.bytes(sign)), digits}))});
+  const ExprId some = store.repeat(digit, 0, kNoLimit), no_zero = store.bytes(ByteSet::range('1', '9'));
+  plain_number_ = store.concat(integer_, store.optional(store.concat(store.byte('.'), digits)));
+  fraction_ = store.concat({integer_, store.byte('.'), some, no_zero, some});
+  shortest_number_ = store.both(store.concat(integer_, store.optional(store.concat({store.byte('.'), some, no_zero}))),
+                                store.complement(store.text("-0")));
+}
+
+ExprId JsonText::spellings_of(const Decimal& value) {
+  const ExprId zeros = store_.repeat(store_.byte('0'), 0, kNoLimit), point = store_.byte('.');
+  const ExprId behind = value.fraction.empty() ? store_.optional(store_.concat({point, store_.byte('0'), zeros}))
+                                               : store_.concat({point, store_.text(value.fraction), zeros});
+  const ExprId magnitude = store_.concat(store_.text(value.integer), behind), minus = store_.byte('-');
+  if (value.is_zero()) return store_.concat(store_.optional(minus), magnitude);
+  return value.negative ? store_.concat(minus, magnitude) : magnitude;
 }
 
 ExprId JsonText::as_rule(ExprId body) {

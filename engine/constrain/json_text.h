@@ -33,6 +33,13 @@ class JsonText {
   ExprId spelled_character() const { return spelled_character_; }
   ExprId integer() const { return integer_; }
   ExprId number() const { return number_; }
+  // Numbers without an exponent; of these, those that are no integers, and those that do not end in a zero behind the
+  // point nor are "-0".
+  ExprId plain_number() const { return plain_number_; }
+  ExprId fraction() const { return fraction_; }
+  ExprId shortest_number() const { return shortest_number_; }
+  // `value` without an exponent, in every way.
+  ExprId spellings_of(const struct Decimal& value);
   // The value as base::dump_json writes it.
   ExprId literal(const base::Json& value) { return store_.text(base::dump_json(value)); }
 
@@ -41,7 +48,8 @@ class JsonText {
 
   ExprStore& store_;
   Automaton& automaton_;
-  ExprId gap_, character_, spelled_character_, spelled_text_, integer_, number_;
+  ExprId gap_, character_, spelled_character_, spelled_text_, integer_, number_, plain_number_, fraction_,
+      shortest_number_;
   std::unordered_map<ExprId, ExprId> rules_;  // calls by body
 };
 

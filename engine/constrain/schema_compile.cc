@@ -8,6 +8,7 @@
 #include "engine/constrain/json_members.h"
 #include "engine/constrain/regex.h"
 #include "engine/constrain/schema.h"
+#include "engine/constrain/schema_arrays.h"
 
 namespace engine {
 namespace {
@@ -16,23 +17,23 @@ using base::Json;
 
 constexpr size_t kMaxNodes = 20'000;
 constexpr size_t kMaxPatterns = 5;  // of keys, in one object: each may or may not match, all combinations are looked at
-constexpr size_t kMaxPrefixItems = 4096;
+constexpr size_t kMaxWanted = 16;
 
-using NodeId = int;
-
-struct ArrayShape {
-  std::vector<NodeId> prefix;
-  NodeId rest = -1;
-  uint32_t min = 0, max = kNoLimit;
-};
 struct ObjectShape {
   struct Named {
     std::string name;
     NodeId node;
     bool required;
+    unsigned fills;  // bits of `wanted`
+  };
+  struct Other {
+    ExprId key;  // quoted
+    NodeId node;
+    unsigned fills;
   };
   std::vector<Named> named;
-  std::vector<std::pair<ExprId, NodeId>> others;  // quoted keys
+  std::vector<Other> others;
+  unsigned wanted = 0;  // of each bit there is a member that fills it
   std::map<std::string, std::set<std::string>> dependent;
   uint32_t min = 0, max = kNoLimit;
 };
@@ -59,7 +60,8 @@ class SchemaCompiler {
     for (const Node& n : nodes_) {
       if (!n.productive || (n.arrays.empty() && n.objects.empty())) continue;
       std::vector<ExprId> bodies;
-      for (const ArrayShape& shape : n.arrays) bodies.push_back(array(shape));
+      for (const ArrayShape& shape : n.arrays)
+        bodies.push_back(array_text(store_, text_, shape, [&](NodeId id) { return value(id); }));
       for (const ObjectShape& shape : n.objects) bodies.push_back(object(shape));
       automaton_.define(n.rule, store_.alt(std::move(bodies)));
     }
@@ -95,40 +97,45 @@ class SchemaCompiler {
         for (const bool b : {false, true})
           if (!take_out(b)) built.scalars.push_back(text_.literal(b));
       std::vector<std::string> excluded_texts;
+      std::vector<Decimal> excluded_numbers;
       for (const Json& value : excluded) {
-        const bool matters = value.is_string()   ? (flat.types & kStringType)
-                             : value.is_number() ? (flat.types & (kIntegerType | kFractionType))
-                             : value.is_array()  ? (flat.types & kArrayType)
-                                                 : value.is_object() && (flat.types & kObjectType);
-        if (!value.is_string() && matters)
-          throw SchemaProblem{"values other than strings, true, false and null cannot be excluded"};
         if (value.is_string()) excluded_texts.push_back(value.get<std::string>());
+        if (const auto number = value.is_number() ? decimal_of(value) : std::nullopt)
+          excluded_numbers.push_back(*number);
       }
-      if (flat.types & (kIntegerType | kFractionType)) built.scalars.push_back(numbers(flat));
+      if (flat.types & kNumberTypes) built.scalars.push_back(numbers(flat, excluded_numbers));
       if (flat.types & kStringType) built.scalars.push_back(string(flat, excluded_texts));
-      if (flat.types & kArrayType) built.arrays.push_back(array_shape(flat));
+      if (flat.types & kArrayType)
+        built.arrays.push_back(
+            array_shape(document_, store_, text_, flat, [&](const Conjunction& all) { return node(all); }));
       if (flat.types & kObjectType) built.objects.push_back(object_shape(flat));
     }
     std::erase_if(built.scalars, [&](ExprId scalar) { return !store_.alive(scalar); });
     nodes_[static_cast<size_t>(id)] = std::move(built);
   }
 
-  ExprId numbers(const FlatSchema& flat) {
+  ExprId numbers(const FlatSchema& flat, const std::vector<Decimal>& excluded) {
     NumberRange range = flat.numbers;
     range.integers = !(flat.types & kFractionType);
-    if (!(flat.types & kIntegerType))
-      throw SchemaProblem{"numbers that are not integers, and no others, are not supported"};
-    if (!range.low && !range.high && flat.multiples.empty()) return range.integers ? text_.integer() : text_.number();
-    if (flat.multiples.size() > 1) {
-      if (!std::all_of(flat.multiples.begin(), flat.multiples.end(),
-                       [&](const Decimal& m) { return compare(m, flat.multiples[0]) == 0; }))
-        throw SchemaProblem{"more than one multipleOf in one place is not supported"};
-    }
+    const auto in = [&](const NumberRange& numbers) {
+      const auto expr = numbers_in(store_, numbers);
+      if (!expr)
+        throw SchemaProblem{"a multipleOf of more than 9 digits, or more than 6 behind the point, is not supported"};
+      return *expr;
+    };
     if (!flat.multiples.empty()) range.multiple = flat.multiples[0];
-    const auto expr = numbers_in(store_, range);
-    if (!expr)
-      throw SchemaProblem{"a multipleOf of more than 9 digits, or more than 6 behind the point, is not supported"};
-    return *expr;
+    const bool any = !range.low && !range.high && !range.multiple;
+    const bool free = (flat.types & kIntegerType) && flat.not_multiples.empty() && excluded.empty();
+    ExprId all = !any ? in(range) : range.integers ? text_.integer() : free ? text_.number() : text_.plain_number();
+    if (!(flat.types & kIntegerType)) all = store_.both(all, text_.fraction());
+    for (size_t i = 1; i < flat.multiples.size(); ++i)
+      all = store_.both(all, in({{}, {}, flat.multiples[i], range.integers}));
+    for (const Decimal& multiple : flat.not_multiples) {
+      const ExprId multiples = in({{}, {}, multiple, range.integers});
+      all = store_.both(all, store_.both(text_.shortest_number(), store_.complement(multiples)));
+    }
+    for (const Decimal& number : excluded) all = store_.both(all, store_.complement(text_.spellings_of(number)));
+    return all;
   }
 
   // What all of a string's content must be, in the spelling kJson; kAnyBytes where nothing is said but a length.
@@ -140,6 +147,12 @@ class SchemaCompiler {
       all = store_.both(all, *expr);
     };
     for (const std::string& pattern : flat.patterns) add(pattern, RegexMatch::kSearch);
+    for (const std::string& pattern : flat.not_patterns) {
+      const ExprId before = all;
+      all = kAnyBytes;
+      add(pattern, RegexMatch::kSearch);
+      all = store_.both(before, store_.complement(all));
+    }
     for (const std::string& format : flat.formats) add(pattern_of_format(format), RegexMatch::kWhole);
     if (!excluded.empty()) all = store_.both(all, store_.complement(texts(excluded)));
     return all;
@@ -157,18 +170,6 @@ class SchemaCompiler {
     if (flat.min_length > flat.max_length) return kNothing;
     return text_.quoted(
         store_.both(inside, store_.repeat(text_.spelled_character(), flat.min_length, flat.max_length)));
-  }
-
-  ArrayShape array_shape(const FlatSchema& flat) {
-    ArrayShape shape;
-    size_t n_prefix = 0;
-    for (const FlatSchema::Items& items : flat.items) n_prefix = std::max(n_prefix, items.prefix.size());
-    if (n_prefix > kMaxPrefixItems) throw LimitExceeded{"memory"};
-    for (size_t i = 0; i < n_prefix; ++i) shape.prefix.push_back(node(document_.item(flat, i)));
-    shape.rest = node(document_.item(flat, n_prefix));
-    shape.min = flat.min_items;
-    shape.max = flat.max_items;
-    return shape;
   }
 
   ObjectShape object_shape(const FlatSchema& flat) {
@@ -189,6 +190,28 @@ class SchemaCompiler {
       names.insert(needs.begin(), needs.end());
     }
     names.insert(flat.forbidden.begin(), flat.forbidden.end());
+    if (flat.wanted.size() > kMaxWanted)
+      throw SchemaProblem{
+          base::cat("more than ", kMaxWanted, " members of any name that must be there are not supported")};
+    if (!flat.wanted.empty() && flat.max_members != kNoLimit)
+      throw SchemaProblem{"a member of any name that must be there is not supported beside maxProperties"};
+    for (const FlatSchema::Wanted& wanted : flat.wanted) {
+      names.insert(wanted.names.begin(), wanted.names.end());
+      patterns.insert(wanted.patterns.begin(), wanted.patterns.end());
+      if (wanted.pattern) patterns.insert(*wanted.pattern);
+    }
+    shape.wanted = (1u << flat.wanted.size()) - 1;
+    // Which of the wanted ones a member is, where `match` says what patterns its name matches.
+    const auto fills = [&](const std::string* name, const auto& match) {
+      unsigned bits = 0;
+      for (size_t i = 0; i < flat.wanted.size(); ++i) {
+        const FlatSchema::Wanted& wanted = flat.wanted[i];
+        if ((!wanted.pattern || match(*wanted.pattern)) && (name == nullptr || !wanted.names.count(*name)) &&
+            std::none_of(wanted.patterns.begin(), wanted.patterns.end(), match))
+          bits |= 1u << i;
+      }
+      return bits;
+    };
     // Which names are allowed at all.
     ExprId name_content = text_.spelled_text();
     if (!flat.names.empty()) {
@@ -219,7 +242,8 @@ class SchemaCompiler {
       const bool required = flat.required.count(name) > 0;
       const bool possible = !flat.forbidden.count(name) && store_.matches(name_content, spelled(name, Spelling::kJson));
       if (possible)
-        shape.named.push_back({name, node(document_.member(flat, name)), required});
+        shape.named.push_back({name, node(document_.member(flat, name)), required,
+                               fills(&name, [&](const auto& pattern) { return document_.matches(pattern, name); })});
       else if (required)
         shape.min = kNoLimit;  // no object fits
     }
@@ -232,38 +256,21 @@ class SchemaCompiler {
                                : store_.both(name_content, store_.complement(texts({names.begin(), names.end()})));
     for (unsigned chosen = 0; chosen < 1u << list.size(); ++chosen) {
       ExprId key = unnamed;
+      std::set<std::string> matched;
       for (size_t i = 0; i < list.size(); ++i) {
         auto expr = compile_regex(store_, list[i], RegexMatch::kSearch, Spelling::kJson);
         if (!expr) throw SchemaProblem{expr.error().message};
         key = store_.both(key, chosen >> i & 1 ? *expr : store_.complement(*expr));
+        if (chosen >> i & 1) matched.insert(list[i]);
       }
       if (!store_.alive(key)) continue;
-      shape.others.push_back({text_.quoted(key), node(other_member(flat, list, chosen))});
+      shape.others.push_back({text_.quoted(key), node(document_.other_member(flat, matched)),
+                              fills(nullptr, [&](const auto& pattern) { return matched.count(pattern) > 0; })});
     }
     return shape;
   }
-  Conjunction other_member(const FlatSchema& flat, const std::vector<std::string>& patterns, unsigned chosen) {
-    std::set<Place> all;
-    for (const FlatSchema::Members& members : flat.members) {
-      bool described = false;
-      for (const auto& [pattern, place] : members.by_pattern) {
-        const auto i = static_cast<size_t>(std::find(patterns.begin(), patterns.end(), pattern) - patterns.begin());
-        if ((chosen >> i & 1) == 0) continue;
-        all.insert(place);
-        described = true;
-      }
-      if (!described && members.additional) all.insert(*members.additional);
-    }
-    return {all.begin(), all.end()};
-  }
 
   bool productive(NodeId id) const { return nodes_[static_cast<size_t>(id)].productive; }
-  bool productive(const ArrayShape& shape) const {
-    if (shape.min > shape.max) return false;
-    for (size_t i = 0; i < std::min<size_t>(shape.min, shape.prefix.size()); ++i)
-      if (!productive(shape.prefix[i])) return false;
-    return shape.min <= shape.prefix.size() || productive(shape.rest);
-  }
   // Members that can be there: those with a value whose needs can be there too.
   std::vector<size_t> usable(const ObjectShape& shape) const {
     std::set<std::string> names;
@@ -283,15 +290,22 @@ class SchemaCompiler {
       if (names.count(shape.named[i].name)) kept.push_back(i);
     return kept;
   }
-  bool productive(const ObjectShape& shape) const {
+  bool can_be(const ArrayShape& shape) {
+    return exists(store_, shape, [&](NodeId id) { return productive(id); });
+  }
+  bool can_be(const ObjectShape& shape) const {
     const std::vector<size_t> kept = usable(shape);
     size_t n_required = 0, n_kept_required = 0;
     for (const ObjectShape::Named& named : shape.named) n_required += named.required;
     for (const size_t i : kept) n_kept_required += shape.named[i].required;
     const bool others = std::any_of(shape.others.begin(), shape.others.end(),
-                                    [&](const auto& other) { return productive(other.second); });
-    return n_required == n_kept_required && shape.min <= shape.max && n_required <= shape.max &&
-           shape.min <= kept.size() + (others ? 1 : 0);
+                                    [&](const auto& other) { return productive(other.node); });
+    unsigned filled = 0;
+    for (const size_t i : kept) filled |= shape.named[i].fills;
+    for (const ObjectShape::Other& other : shape.others)
+      if (productive(other.node)) filled |= other.fills;
+    return filled == shape.wanted && n_required == n_kept_required && shape.min <= shape.max &&
+           n_required <= shape.max && shape.min <= kept.size() + (others ? 1 : 0);
   }
   // A value is finite: what needs itself to be complete is never productive.
   void mark_productive() {
@@ -301,14 +315,14 @@ class SchemaCompiler {
         store_.burn();
         if (n.productive) continue;
         n.productive = !n.scalars.empty() ||
-                       std::any_of(n.arrays.begin(), n.arrays.end(), [&](const auto& s) { return productive(s); }) ||
-                       std::any_of(n.objects.begin(), n.objects.end(), [&](const auto& s) { return productive(s); });
+                       std::any_of(n.arrays.begin(), n.arrays.end(), [&](const auto& s) { return can_be(s); }) ||
+                       std::any_of(n.objects.begin(), n.objects.end(), [&](const auto& s) { return can_be(s); });
         changed |= n.productive;
       }
     }
     for (Node& n : nodes_) {
-      std::erase_if(n.arrays, [&](const auto& s) { return !productive(s); });
-      std::erase_if(n.objects, [&](const auto& s) { return !productive(s); });
+      std::erase_if(n.arrays, [&](const auto& s) { return !can_be(s); });
+      std::erase_if(n.objects, [&](const auto& s) { return !can_be(s); });
     }
   }
 
@@ -320,31 +334,6 @@ class SchemaCompiler {
     return store_.alt(std::move(parts));
   }
 
-  ExprId array(const ArrayShape& shape) {
-    const ExprId close = store_.byte(']'), comma = store_.concat({text_.gap(), store_.byte(','), text_.gap()});
-    const ExprId end = store_.concat(text_.gap(), close);
-    const ExprId rest = value(shape.rest);
-    const auto n_prefix = static_cast<uint32_t>(shape.prefix.size());
-    // Items [n_prefix, ...), the first of which is item number `n_prefix`, then the end.
-    const auto more = [&](uint32_t before) {
-      const uint32_t min = shape.min > before ? shape.min - before : 0,
-                     max = shape.max == kNoLimit ? kNoLimit : shape.max - before;
-      return store_.concat(store_.repeat(store_.concat(comma, rest), min, max), end);
-    };
-    const auto empty_or = [&](ExprId filled) {
-      return store_.concat({store_.byte('['), text_.gap(), store_.alt(shape.min == 0 ? close : kNothing, filled)});
-    };
-    if (n_prefix == 0) return empty_or(shape.max == 0 ? kNothing : store_.concat(rest, more(1)));
-    const uint32_t n = std::min(n_prefix, shape.max);  // prefix items that there can be
-    ExprId tail = n < n_prefix ? end : more(n_prefix);
-    for (uint32_t i = n; i-- > 0;) {
-      const ExprId item = store_.concat(value(shape.prefix[i]), tail);
-      if (i == 0) return empty_or(item);
-      tail = store_.alt(i >= shape.min ? end : kNothing, store_.concat(comma, item));
-    }
-    return empty_or(kNothing);
-  }
-
   ExprId object(const ObjectShape& shape) {
     JsonMembers members;
     members.gap = text_.gap();
@@ -354,13 +343,15 @@ class SchemaCompiler {
     for (const size_t i : usable(shape)) {
       const ObjectShape::Named& named = shape.named[i];
       index[named.name] = members.named.size();
-      members.named.push_back({"\"" + spelled(named.name, Spelling::kJson) + "\"", value(named.node), named.required});
+      members.named.push_back(
+          {"\"" + spelled(named.name, Spelling::kJson) + "\"", value(named.node), named.required, {}, named.fills});
     }
     for (const auto& [name, needs] : shape.dependent)
       if (const auto at = index.find(name); at != index.end())
         for (const std::string& other : needs) members.named[at->second].needs.push_back(index[other]);
-    for (const auto& [key, id] : shape.others)
-      if (productive(id)) members.others.push_back({key, value(id)});
+    members.wanted = shape.wanted;
+    for (const ObjectShape::Other& other : shape.others)
+      if (productive(other.node)) members.others.push_back({other.key, value(other.node), other.fills});
     return store_.concat({store_.byte('{'), text_.gap(), json_members(store_, std::move(members))});
   }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SchemaDocument of engine/constrain/schema.h: places, references, and the keywords that say something by themselves.
+// SchemaDocument of engine/constrain/schema.h: the keywords that say something by themselves, and which others there
+// are.
 #include <algorithm>
 #include <cmath>
 
@@ -12,48 +13,13 @@ namespace {
 
 using base::Json;
 
-constexpr size_t kMaxPlaces = 200'000;
-
-// Keywords that limit nothing, and those that others read.
-constexpr std::string_view kIgnored[] = {
-    "$schema",       "$id",         "id",       "$anchor",         "$comment",        "$defs",
-    "definitions",   "$vocabulary", "title",    "description",     "default",         "examples",
-    "example",       "deprecated",  "readOnly", "writeOnly",       "contentEncoding", "contentMediaType",
-    "contentSchema", "then",        "else",     "additionalItems", "minContains",     "maxContains"};
 // Keywords that some draft defines and that are not computed here.
-constexpr std::string_view kNotSupported[] = {"$dynamicRef",      "$recursiveRef",    "$dynamicAnchor",
-                                              "$recursiveAnchor", "contains",         "unevaluatedProperties",
-                                              "unevaluatedItems", "dependentSchemas", "if",
-                                              "extends",          "disallow",         "divisibleBy"};
+constexpr std::string_view kNotSupported[] = {"extends", "disallow", "divisibleBy"};
 
 std::string escaped(const std::string& key) {
   std::string out;
   for (const char c : key) out += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
   return out;
-}
-
-std::string unescaped(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto hex = [&](size_t k) {
-      return k < text.size() ? std::string_view("0123456789abcdef")
-                                   .find(static_cast<char>(std::tolower(static_cast<unsigned char>(text[k]))))
-                             : std::string_view::npos;
-    };
-    if (text[i] == '%' && hex(i + 1) != std::string_view::npos && hex(i + 2) != std::string_view::npos) {
-      out += static_cast<char>(hex(i + 1) * 16 + hex(i + 2));
-      i += 2;
-    } else if (text[i] == '~' && i + 1 < text.size() && (text[i + 1] == '0' || text[i + 1] == '1')) {
-      out += text[++i] == '0' ? '~' : '/';
-    } else {
-      out += text[i];
-    }
-  }
-  return out;
-}
-
-bool is_schema(const Json& json) {
-  return json.is_object() || json.is_boolean();
 }
 
 }  // namespace
@@ -67,98 +33,6 @@ void narrow_high(std::optional<NumberBound>& bound, const NumberBound& other) {
   if (order < 0 || (order == 0 && other.exclusive)) bound = other;
 }
 
-SchemaDocument::SchemaDocument(const Json& root, ExprStore& store) : root_(root), store_(store) {
-  index(root, "", "", 0);
-}
-
-void SchemaDocument::index(const Json& json, const std::string& pointer, const std::string& resource, int depth) {
-  if (depth > base::kMaxJsonDepth) return;
-  if (json.is_object()) {
-    const auto id = json.find("$id");
-    const bool own = id != json.end() && id->is_string();
-    const std::string& inside = own ? pointer : resource;
-    if (own) ids_.emplace(id->get<std::string>(), std::make_pair(&json, pointer));
-    if (const auto name = json.find("$anchor"); name != json.end() && name->is_string())
-      anchors_.emplace(inside + "#" + name->get<std::string>(), std::make_pair(&json, pointer));
-    for (const auto& [key, value] : json.items())
-      if (key != "enum" && key != "const" && key != "default" && key != "examples")
-        index(value, pointer + "/" + escaped(key), inside, depth + 1);
-  } else if (json.is_array()) {
-    for (size_t i = 0; i < json.size(); ++i) index(json[i], pointer + "/" + std::to_string(i), resource, depth + 1);
-  }
-}
-
-void SchemaDocument::fail(Place p, const std::string& key, const std::string& problem) const {
-  const std::string where = at(p).pointer + (key.empty() ? "" : "/" + escaped(key));
-  throw SchemaProblem{base::cat("at \"", where, "\": ", problem)};
-}
-
-Place SchemaDocument::place(const Json& json, std::string pointer, const Json* resource, std::string resource_pointer) {
-  const auto [known, fresh] = by_json_.try_emplace(&json, static_cast<Place>(places_.size()));
-  if (!fresh) return known->second;
-  if (places_.size() >= kMaxPlaces) throw LimitExceeded{"memory"};
-  if (!is_schema(json)) throw SchemaProblem{base::cat("at \"", pointer, "\": a schema is an object, true or false")};
-  if (json.is_object() && json.contains("$id") && json["$id"].is_string()) {
-    resource = &json;
-    resource_pointer = pointer;
-  }
-  places_.push_back({&json, std::move(pointer), resource, std::move(resource_pointer)});
-  return known->second;
-}
-
-Place SchemaDocument::child(Place parent, const Json& json, const std::string& key) {
-  const Subschema& from = at(parent);
-  return place(json, from.pointer + "/" + key, from.resource, from.resource_pointer);
-}
-
-Conjunction SchemaDocument::root() {
-  return {place(root_, "", &root_, "")};
-}
-
-// The resource that the part before "#" names, then a pointer or an anchor in it.
-Place SchemaDocument::resolve(Place from, const std::string& ref) {
-  const size_t hash = std::min(ref.find('#'), ref.size());
-  const std::string base_part = ref.substr(0, hash), fragment = hash < ref.size() ? ref.substr(hash + 1) : "";
-  const Json* json = at(from).resource;
-  std::string pointer = at(from).resource_pointer;
-  if (!base_part.empty()) {
-    auto found = ids_.find(base_part);
-    if (found == ids_.end() && root_.contains("$id") && root_["$id"].is_string()) {
-      const std::string id = root_["$id"].get<std::string>();
-      found = ids_.find(id.substr(0, id.rfind('/') + 1) + base_part);
-      if (found == ids_.end() && id == base_part + "#") found = ids_.find(id);
-    }
-    if (found == ids_.end())
-      fail(from, "$ref", base::cat("\"", ref, "\" refers to another document; only this one is read"));
-    std::tie(json, pointer) = found->second;
-  }
-  const Json* resource = json;
-  std::string resource_pointer = pointer;
-  if (!fragment.empty() && fragment[0] != '/') {
-    const auto found = anchors_.find(resource_pointer + "#" + fragment);
-    if (found == anchors_.end()) fail(from, "$ref", base::cat("\"", ref, "\": there is no such anchor"));
-    return place(*found->second.first, found->second.second, resource, resource_pointer);
-  }
-  for (size_t i = 0; i < fragment.size();) {
-    const size_t end = std::min(fragment.find('/', i + 1), fragment.size());
-    const std::string key = unescaped(std::string_view(fragment).substr(i + 1, end - i - 1));
-    i = end;
-    const Json* next = nullptr;
-    if (json->is_object() && json->contains(key)) next = &(*json)[key];
-    if (json->is_array() && !key.empty() && key.size() < 9 &&
-        key.find_first_not_of("0123456789") == std::string::npos && std::stoul(key) < json->size())
-      next = &(*json)[std::stoul(key)];
-    if (next == nullptr) fail(from, "$ref", base::cat("\"", ref, "\" leads nowhere"));
-    json = next;
-    pointer += "/" + escaped(key);
-    if (json->is_object() && json->contains("$id") && (*json)["$id"].is_string()) {
-      resource = json;
-      resource_pointer = pointer;
-    }
-  }
-  return place(*json, pointer, resource, resource_pointer);
-}
-
 bool SchemaDocument::matches(const std::string& pattern, const std::string& text) {
   auto known = patterns_.find(pattern);
   if (known == patterns_.end()) {
@@ -170,7 +44,7 @@ bool SchemaDocument::matches(const std::string& pattern, const std::string& text
 }
 
 std::optional<uint32_t> SchemaDocument::count(Place p, const char* key) const {
-  const Json& json = *at(p).json;
+  const Json& json = json_at(p);
   if (!json.contains(key)) return std::nullopt;
   const Json& value = json[key];
   if (!value.is_number() || value.get<double>() < 0 || value.get<double>() != std::floor(value.get<double>()))
@@ -178,38 +52,48 @@ std::optional<uint32_t> SchemaDocument::count(Place p, const char* key) const {
   return static_cast<uint32_t>(std::min(value.get<double>(), 4e9));
 }
 
-void SchemaDocument::read(Place p, Row& row) {
-  const Json& json = *at(p).json;
+// Reads what stands at a place that is meant as it is written.
+void SchemaDocument::read(const Pending& pending, Row& row) {
+  const Place p = pending.place;
+  const Json& json = json_at(p);
+  Scopes scopes = pending.scopes;
+  if (json.contains("unevaluatedItems") || json.contains("unevaluatedProperties")) add_place(scopes, p);
   for (const auto& [key, value] : json.items()) {
-    if (std::find(std::begin(kNotSupported), std::end(kNotSupported), key) != std::end(kNotSupported)) {
-      if (key == "if" && !json.contains("then") && !json.contains("else")) continue;
-      if ((key == "$dynamicAnchor" || key == "$recursiveAnchor"))
-        continue;  // names a place; only a dynamic reference asks for it
+    if (std::find(std::begin(kNotSupported), std::end(kNotSupported), key) != std::end(kNotSupported))
       fail(p, key, "this keyword is not supported");
-    }
     if (key == "allOf" || key == "anyOf" || key == "oneOf") {
       if (!value.is_array() || value.empty()) fail(p, key, "an array of schemas, at least one, is needed");
-      if (key != "allOf") {
-        row.choices.push_back({p, key == "anyOf" ? "anyOf" : "oneOf"});
-        continue;
-      }
-      for (size_t i = 0; i < value.size(); ++i) row.pending.push_back(child(p, value[i], "allOf/" + std::to_string(i)));
-    } else if (key == "$ref") {
+      if (key != "allOf")
+        row.choices.push_back({key == "anyOf" ? Ways::kAnyOf : Ways::kOneOf, {p, scopes}, key, {}});
+      else
+        for (size_t i = 0; i < value.size(); ++i)
+          row.pending.push_back({child(p, value[i], "allOf/" + std::to_string(i)), scopes});
+    } else if (key == "$ref" || key == "$dynamicRef" || key == "$recursiveRef") {
       if (!value.is_string()) fail(p, key, "a string is needed");
-      row.pending.push_back(resolve(p, value.get<std::string>()));
+      const std::string ref = value.get<std::string>();
+      row.pending.push_back({key == "$ref" ? resolve(p, key, ref) : resolve_dynamic(p, key, ref), scopes});
     } else if (key == "not") {
-      row.negated.push_back(child(p, value, "not"));
+      row.pending.push_back({opposite(child(p, value, "not")), {}});
+    } else if (key == "if") {
+      if (json.contains("then") || json.contains("else") || !scopes.empty())
+        row.choices.push_back({Ways::kIf, {p, scopes}, key, {}});
+    } else if (key == "dependentSchemas" || key == "dependencies") {
+      if (!value.is_object()) fail(p, key, "an object is needed");
+      for (const auto& [name, schema] : value.items())
+        if (key == "dependentSchemas" || !schema.is_array())
+          row.choices.push_back({Ways::kDependent, {p, scopes}, key, name});
     }
   }
-  read_types(p, row.flat);
+  row.flat.types &= read_types(p);
+  read_values(p, row.flat);
   read_numbers(p, row.flat);
   read_strings(p, row.flat);
-  read_arrays(p, row.flat);
-  read_objects(p, row.flat);
+  read_arrays(p, scopes, row.flat);
+  read_objects(p, scopes, row.flat);
 }
 
-void SchemaDocument::read_types(Place p, FlatSchema& flat) {
-  const Json& json = *at(p).json;
+unsigned SchemaDocument::read_types(Place p) const {
+  const Json& json = json_at(p);
   const auto bits_of = [&](const Json& name) -> unsigned {
     constexpr std::pair<std::string_view, unsigned> kTypes[] = {
         {"null", kNullType},       {"boolean", kBooleanType},
@@ -220,14 +104,16 @@ void SchemaDocument::read_types(Place p, FlatSchema& flat) {
       if (name == text) return bits;
     fail(p, "type", base::cat(base::dump_json(name), " is no type"));
   };
-  if (const auto type = json.find("type"); type != json.end()) {
-    unsigned bits = 0;
-    if (type->is_array())
-      for (const Json& name : *type) bits |= bits_of(name);
-    else
-      bits = bits_of(*type);
-    flat.types &= bits;
-  }
+  const auto type = json.find("type");
+  if (type == json.end()) return kAllTypes;
+  if (!type->is_array()) return bits_of(*type);
+  unsigned bits = 0;
+  for (const Json& name : *type) bits |= bits_of(name);
+  return bits;
+}
+
+void SchemaDocument::read_values(Place p, FlatSchema& flat) const {
+  const Json& json = json_at(p);
   const auto restrict_to = [&](std::vector<Json> values) {
     if (flat.values)
       std::erase_if(*flat.values,
@@ -241,8 +127,8 @@ void SchemaDocument::read_types(Place p, FlatSchema& flat) {
   if (const auto value = json.find("const"); value != json.end()) restrict_to({*value});
 }
 
-void SchemaDocument::read_numbers(Place p, FlatSchema& flat) {
-  const Json& json = *at(p).json;
+void SchemaDocument::read_numbers(Place p, FlatSchema& flat) const {
+  const Json& json = json_at(p);
   const auto number = [&](const char* key) {
     auto value = decimal_of(json[key]);
     if (!value) fail(p, key, "a number is needed");
@@ -265,7 +151,7 @@ void SchemaDocument::read_numbers(Place p, FlatSchema& flat) {
 }
 
 void SchemaDocument::read_strings(Place p, FlatSchema& flat) {
-  const Json& json = *at(p).json;
+  const Json& json = json_at(p);
   if (const auto n = count(p, "minLength")) flat.min_length = std::max(flat.min_length, *n);
   if (const auto n = count(p, "maxLength")) flat.max_length = std::min(flat.max_length, *n);
   if (const auto pattern = json.find("pattern"); pattern != json.end()) {
@@ -288,8 +174,8 @@ void SchemaDocument::read_strings(Place p, FlatSchema& flat) {
   }
 }
 
-void SchemaDocument::read_arrays(Place p, FlatSchema& flat) {
-  const Json& json = *at(p).json;
+void SchemaDocument::read_arrays(Place p, const Scopes& scopes, FlatSchema& flat) {
+  const Json& json = json_at(p);
   if (const auto n = count(p, "minItems")) flat.min_items = std::max(flat.min_items, *n);
   if (const auto n = count(p, "maxItems")) flat.max_items = std::min(flat.max_items, *n);
   FlatSchema::Items items;
@@ -307,14 +193,25 @@ void SchemaDocument::read_arrays(Place p, FlatSchema& flat) {
       items.rest = child(p, *all, "items");
     }
   }
-  if (const auto unique = json.find("uniqueItems");
-      unique != json.end() && *unique == true && (flat.types & kArrayType) && flat.max_items > 1)
-    fail(p, "uniqueItems", "this keyword is not supported");
-  if (!items.prefix.empty() || items.rest) flat.items.push_back(std::move(items));
+  if (!items.prefix.empty() || items.rest) {
+    items.scopes = scopes;
+    flat.items.push_back(std::move(items));
+  }
+  if (const auto unique = json.find("uniqueItems"); unique != json.end() && *unique == true) flat.distinct = p;
+  if (const auto which = json.find("contains"); which != json.end()) {
+    FlatSchema::Contains contains{child(p, *which, "contains"), count(p, "minContains").value_or(1),
+                                  count(p, "maxContains").value_or(kNoLimit), 0, scopes};
+    if (contains.min > 0 || contains.max != kNoLimit || !scopes.empty()) flat.contains.push_back(std::move(contains));
+  }
+  if (const auto rest = json.find("unevaluatedItems"); rest != json.end()) {
+    Scopes outer = scopes;
+    std::erase(outer, p);
+    flat.unevaluated_items.push_back({child(p, *rest, "unevaluatedItems"), p, std::move(outer)});
+  }
 }
 
-void SchemaDocument::read_objects(Place p, FlatSchema& flat) {
-  const Json& json = *at(p).json;
+void SchemaDocument::read_objects(Place p, const Scopes& scopes, FlatSchema& flat) {
+  const Json& json = json_at(p);
   if (const auto n = count(p, "minProperties")) flat.min_members = std::max(flat.min_members, *n);
   if (const auto n = count(p, "maxProperties")) flat.max_members = std::min(flat.max_members, *n);
   const auto names = [&](const Json& list, const char* key, std::set<std::string>& into) {
@@ -330,8 +227,10 @@ void SchemaDocument::read_objects(Place p, FlatSchema& flat) {
     if (!json.contains(key)) continue;
     if (!json[key].is_object()) fail(p, key, "an object is needed");
     for (const auto& [name, list] : json[key].items()) {
-      if (!list.is_array()) fail(p, key, "schemas that depend on a property are not supported");
-      names(list, key, flat.dependent[name]);
+      if (list.is_array())
+        names(list, key, flat.dependent[name]);
+      else if (std::string_view(key) == "dependentRequired")
+        fail(p, key, "arrays of strings are needed");
     }
   }
   FlatSchema::Members members;
@@ -351,8 +250,15 @@ void SchemaDocument::read_objects(Place p, FlatSchema& flat) {
     }
   if (json.contains("additionalProperties"))
     members.additional = child(p, json["additionalProperties"], "additionalProperties");
-  if (!members.named.empty() || !members.by_pattern.empty() || members.additional)
+  if (!members.named.empty() || !members.by_pattern.empty() || members.additional) {
+    members.scopes = scopes;
     flat.members.push_back(std::move(members));
+  }
+  if (const auto rest = json.find("unevaluatedProperties"); rest != json.end()) {
+    Scopes outer = scopes;
+    std::erase(outer, p);
+    flat.unevaluated_members.push_back({child(p, *rest, "unevaluatedProperties"), p, std::move(outer)});
+  }
   if (json.contains("propertyNames")) flat.names.push_back(child(p, json["propertyNames"], "propertyNames"));
 }
 
