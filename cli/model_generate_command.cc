@@ -86,6 +86,7 @@ base::Status generate(const Options& options, const Context& context) {
                          {"logprob", made->logprob},
                          {"n_drafted", made->n_drafted},
                          {"n_accepted", made->n_accepted},
+                         {"n_forced", made->n_forced},
                          {"reason", name_of(made->reason)}};
     if (state) {
       auto whole = state->can_end();

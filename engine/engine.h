@@ -256,6 +256,10 @@ struct GenerateOptions {
   // Borrowed for the call; null: none. Each token is one that it allows, and moves it on; a token that ends the text comes only
   // where the constraint may end. Where nothing may follow any more, generation ends with kEndOfText. See engine/constrain.h.
   ConstraintState* constraint = nullptr;
+  // Where the constraint leaves one text alone, its tokens as the tokenizer cuts it are taken without sampling and evaluated in one
+  // pass, up to where an allowed token could go on past it; their log-probabilities are the model's. False: every token is sampled from
+  // what the mask allows, which may cut that text in other ways.
+  bool jump_forward = true;
   std::vector<std::string> stop;  // generation ends before the first of these in the text
   // May change the logits, [n_vocab], that the next token is chosen by, after `so_far` of this generation; -inf rules a token
   // out, one must stay. logprob is then of the changed distribution.
@@ -271,6 +275,7 @@ struct Generated {
   std::vector<double> token_logprobs;  // of each of `tokens`
   std::vector<std::vector<TokenLogprob>> top_logprobs;  // n_top_logprobs for each of `tokens`, likeliest first
   int64_t n_drafted = 0, n_accepted = 0;  // tokens that were drafted, and of these those that became output
+  int64_t n_forced = 0;  // tokens that the constraint left no choice about: GenerateOptions::jump_forward
   StopReason reason = StopReason::kMaxTokens;
 };
 
@@ -280,6 +285,16 @@ base::Result<std::string> describe_gpu();
 // Syncs `session` to `prompt`, then samples. Same seed, backend and prompt: same tokens.
 base::Result<Generated> generate(Session& session, std::span<const Token> prompt, const GenerateOptions& options,
                                  std::stop_token stop);
+
+// One of several answers that are written together. `session` and what `options` borrows are nobody else's meanwhile.
+struct GenerateRequest {
+  Session* session;  // all different, of one engine
+  std::span<const Token> prompt;
+  GenerateOptions options;
+};
+// generate() of each, one Engine::step() for a token of all: the same tokens as each gets alone, drafts apart, which are not made here. One
+// that fails does not hold up the others; a step that fails ends all that are not complete.
+std::vector<base::Result<Generated>> generate_together(std::span<const GenerateRequest> requests, std::stop_token stop);
 
 // Sum of natural-log probabilities of `continuation` after `prompt`. The session keeps the prompt afterwards, so many
 // continuations of one prompt cost the prompt once.

@@ -33,40 +33,44 @@ Lookahead::~Lookahead() {
 // Takes back what was evaluated and not chosen.
 void Lookahead::settle() {
   if (draft_.empty()) return;
-  drafted_by_->took_draft(draft_.size(), right_, seconds_);
-  n_accepted_ += static_cast<int64_t>(right_);
+  if (drafted_by_) {
+    drafted_by_->took_draft(draft_.size(), right_, seconds_);
+    n_accepted_ += static_cast<int64_t>(right_);
+  }
   if (right_ < draft_.size()) session_.rewind(static_cast<int>(session_.tokens().size() - (draft_.size() - right_)));
   draft_.clear();
   right_ = 0;
 }
 
-base::Result<std::span<const float>> Lookahead::next(Token token, size_t n_wanted, std::stop_token stop) {
-  if (!drafts_) {
-    if (base::Status evaluated = session_.append({&token, 1}, {}, stop); !evaluated)
-      return std::move(evaluated).error();
-    return session_.logits();
-  }
-  copy_.add(token);
+base::Result<std::span<const float>> Lookahead::next(Token token, std::span<const Token> forced, size_t n_wanted, std::stop_token stop) {
+  if (drafts_) copy_.add(token);
   if (right_ < draft_.size() && draft_[right_] == token) {
     ++right_;
     return std::span<const float>(rows_).subspan(right_ * n_vocab_, n_vocab_);
   }
   settle();
+  if (!drafts_) {
+    if (!forced.empty()) return check(token, forced, nullptr, 0.0, stop);
+    if (base::Status evaluated = session_.append({&token, 1}, {}, stop); !evaluated)
+      return std::move(evaluated).error();
+    return session_.logits();
+  }
   // A cache that keeps a window of the past may have gone back further than it was asked to.
   const std::span<const Token> history = copy_.history();
   const std::span<const Token> missing =
       history.subspan(session_.tokens().size()).first(history.size() - 1 - session_.tokens().size());
   if (base::Status evaluated = session_.append(missing, {}, stop); !evaluated) return std::move(evaluated).error();
+  if (!forced.empty()) return check(token, forced, nullptr, 0.0, stop);
   const size_t room = static_cast<size_t>(session_.n_ctx()) - history.size();
   const size_t most = std::min(n_wanted - 1, room);
   const std::span<const Token> copied = copy_.propose(std::min(most, copy_budget_.tokens()));
-  if (!copied.empty()) return check(copied, copy_budget_, 0.0, stop);
+  if (!copied.empty()) return check(token, copied, &copy_budget_, 0.0, stop);
   const size_t n = std::min(most, guess_budget_.tokens());
   if (n == 0) return step(stop);
   const double start = now();
   const auto guessed = session_.draft(token, static_cast<int>(n), stop);
   if (!guessed) return guessed.error();
-  return guessed->empty() ? step(stop) : check(*guessed, guess_budget_, now() - start, stop);
+  return guessed->empty() ? step(stop) : check(token, *guessed, &guess_budget_, now() - start, stop);
 }
 
 base::Result<std::span<const float>> Lookahead::step(std::stop_token stop) {
@@ -79,8 +83,8 @@ base::Result<std::span<const float>> Lookahead::step(std::stop_token stop) {
   return session_.logits();
 }
 
-base::Result<std::span<const float>> Lookahead::check(std::span<const Token> draft, DraftBudget& budget, double seconds, std::stop_token stop) {
-  std::vector<Token> input(copy_.history().end() - 1, copy_.history().end());
+base::Result<std::span<const float>> Lookahead::check(Token token, std::span<const Token> draft, DraftBudget* budget, double seconds, std::stop_token stop) {
+  std::vector<Token> input(1, token);
   input.insert(input.end(), draft.begin(), draft.end());
   rows_.resize(std::max(rows_.size(), input.size() * n_vocab_));
   const size_t before = session_.tokens().size();
@@ -91,9 +95,9 @@ base::Result<std::span<const float>> Lookahead::check(std::span<const Token> dra
     return std::move(evaluated).error();
   }
   seconds_ = seconds + now() - start;
-  drafted_by_ = &budget;
+  drafted_by_ = budget;
   draft_.assign(draft.begin(), draft.end());
-  n_drafted_ += static_cast<int64_t>(draft_.size());
+  if (budget) n_drafted_ += static_cast<int64_t>(draft_.size());
   return std::span<const float>(rows_).first(n_vocab_);
 }
 

@@ -3,7 +3,7 @@
 //
 // Results  The logits are those of one token at a time wherever a pass over several gives the same bits, as every pass
 // on a CPU
-//          does. Elsewhere nothing is drafted.
+//          does. Elsewhere nothing is drafted; forced tokens are evaluated at once everywhere.
 // Owns     Borrows the session. Whatever happens, it ends with the prompt and the tokens that were asked about.
 #pragma once
 #include <optional>
@@ -27,17 +27,18 @@ class Lookahead {
 
   // Logits after the prompt.
   std::span<const float> first() const { return session_.logits(); }
-  // Logits after `token`, chosen from the logits before. `n_wanted`: how many more tokens may be chosen at most, at
-  // least 1. Valid until the next call.
-  base::Result<std::span<const float>> next(Token token, size_t n_wanted, std::stop_token stop);
+  // Logits after `token`, chosen from the logits before. `forced`: tokens that will be chosen next in any case, evaluated in one pass
+  // with it. `n_wanted`: how many more tokens may be chosen at most, at least 1. Valid until the next call.
+  base::Result<std::span<const float>> next(Token token, std::span<const Token> forced, size_t n_wanted, std::stop_token stop);
 
   int64_t n_drafted() const { return n_drafted_; }
-  int64_t n_accepted() const { return n_accepted_ + static_cast<int64_t>(right_); }
+  int64_t n_accepted() const { return n_accepted_ + (drafted_by_ ? static_cast<int64_t>(right_) : 0); }
 
  private:
   base::Result<std::span<const float>> step(std::stop_token stop);
-  // `seconds`: what the draft has cost already.
-  base::Result<std::span<const float>> check(std::span<const Token> draft, DraftBudget& budget, double seconds, std::stop_token stop);
+  // Evaluates `token` and a draft of what follows; `budget`: that it counts in, null for what is no guess. `seconds`: what it has cost
+  // already.
+  base::Result<std::span<const float>> check(Token token, std::span<const Token> draft, DraftBudget* budget, double seconds, std::stop_token stop);
   void settle();
 
   Session& session_;
@@ -45,7 +46,7 @@ class Lookahead {
   const bool drafts_;
   PromptCopy copy_;  // the prompt and all tokens asked about
   DraftBudget copy_budget_, guess_budget_;
-  DraftBudget* drafted_by_ = nullptr;  // that draft_ counts in
+  DraftBudget* drafted_by_ = nullptr;  // that draft_ counts in; null: forced
   std::vector<Token> draft_;  // evaluated ahead of what was chosen: draft_[0 .. right_) turned out right
   size_t right_ = 0;
   double seconds_ = 0.0;     // of the draft and its pass

@@ -42,6 +42,8 @@ class Sampler {
   void read_prompt(std::span<const Token> prompt);
   // The next token; it is part of the output from now on.
   Token sample(std::span<const float> logits);
+  // `token` was chosen otherwise; it is part of the output from now on.
+  void take(Token token) { count(token); }
 
  private:
   struct Candidate {

@@ -241,11 +241,14 @@ StateId Automaton::make_target(StateId id, uint8_t byte) {
   return to;
 }
 
-ByteSet Automaton::next_bytes(StateId state) {
-  ByteSet set;
-  for (int byte = 0; byte < 256; ++byte)
-    if (next(state, static_cast<uint8_t>(byte)) != kDeadState) set.add(byte);
-  return set;
+std::optional<uint8_t> Automaton::only_byte(StateId state) {
+  std::optional<uint8_t> only;
+  for (int byte = 0; byte < 256; ++byte) {
+    if (next(state, static_cast<uint8_t>(byte)) == kDeadState) continue;
+    if (only) return std::nullopt;
+    only = static_cast<uint8_t>(byte);
+  }
+  return only;
 }
 
 }  // namespace engine

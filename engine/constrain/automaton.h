@@ -81,8 +81,8 @@ class Automaton {
   std::span<const Item> items(StateId state) const {
     return std::span<const Item>(items_).subspan(states_[state].begin, states_[state].size);
   }
-  // The bytes after which something is still accepted.
-  ByteSet next_bytes(StateId state);
+  // The byte after which something is still accepted, where there is one alone.
+  std::optional<uint8_t> only_byte(StateId state);
 
   size_t n_states() const { return states_.size(); }
 

@@ -195,10 +195,10 @@ base::Result<std::string> ConstraintState::forced(size_t max_bytes) const {
     std::string text;
     StateId state = path_.back();
     while (text.size() < max_bytes && !core.automaton.can_end(state)) {
-      const ByteSet bytes = core.automaton.next_bytes(state);
-      if (bytes.count() != 1) break;
-      text += static_cast<char>(bytes.first());
-      state = core.automaton.next(state, static_cast<uint8_t>(bytes.first()));
+      const std::optional<uint8_t> byte = core.automaton.only_byte(state);
+      if (!byte) break;
+      text += static_cast<char>(*byte);
+      state = core.automaton.next(state, *byte);
     }
     return text;
   });
