@@ -109,6 +109,7 @@ class EngineCompleter final : public Completer {
     // Each file, and each place in one that is gone back to, finds what was read of it.
     auto session = sessions_.take(*prompt);
     if (!session) return std::move(session).error();
+    (*session)->set_priority(engine::Priority::kInteractive);  // before a repair that reads the same model
     std::vector<CompletionItem> items;
     for (int i = 0; i < std::max(1, request.n); ++i) {
       auto said = engine::generate(**session, *prompt, options_of(request, open, max_tokens, i), stop);

@@ -99,6 +99,9 @@ struct SessionOptions {
   bool drafts = false;
 };
 
+// Who goes first where several sessions of an engine are evaluated at once.
+enum class Priority { kNormal, kInteractive };
+
 class ConstraintState;
 class Session;
 class Vocabulary;
@@ -173,6 +176,12 @@ class Session {
   virtual int n_ctx() const = 0;
   virtual std::span<const Token> tokens() const = 0;
   virtual std::shared_ptr<const Adapter> adapter() const { return nullptr; }
+
+  // kInteractive: somebody waits for it. Its passes go before those of other sessions, at the next border of a chunk where a long prompt is
+  // being read; while generate() or continuation_logprob() works on it, others begin no pass in between. Forks begin as kNormal.
+  virtual void set_priority(Priority priority) { static_cast<void>(priority); }
+  // Keeps the others waiting until it is gone, where this session is interactive; else null. For generate() and its kin.
+  virtual std::shared_ptr<void> right_of_way() { return nullptr; }
 
   // Makes the timeline equal to `tokens`: keeps the longest shared front, evaluates the rest.
   virtual base::Status sync(std::span<const Token> tokens, std::stop_token stop) = 0;

@@ -22,6 +22,7 @@ constexpr size_t kScoredAtOnce = 32;
 base::Result<Generated> generate(Session& session, std::span<const Token> prompt, const GenerateOptions& options,
                                  std::stop_token stop) {
   if (base::Status bad = Generation::check(session, prompt, options); !bad) return std::move(bad).error();
+  const std::shared_ptr<void> right_of_way = session.right_of_way();
   if (base::Status synced = session.sync(prompt, stop); !synced) return std::move(synced).error();
   Generation generation(session.engine(), prompt, options);
   Lookahead ahead(session, prompt, static_cast<size_t>(std::max(0, options.max_draft_tokens)),
@@ -53,6 +54,8 @@ std::vector<base::Result<Generated>> generate_together(std::span<const GenerateR
     results[i] = running[i]->take();
     running[i].reset();
   };
+  std::vector<std::shared_ptr<void>> right_of_way;
+  for (const GenerateRequest& request : requests) right_of_way.push_back(request.session->right_of_way());
   for (size_t i = 0; i < requests.size(); ++i) {
     const GenerateRequest& request = requests[i];
     base::Status ready = Generation::check(*request.session, request.prompt, request.options);
@@ -91,6 +94,7 @@ std::vector<base::Result<Generated>> generate_together(std::span<const GenerateR
 base::Result<double> continuation_logprob(Session& session, std::span<const Token> prompt, std::span<const Token> continuation,
                                           std::stop_token stop) {
   if (prompt.empty()) return base::invalid("continuation_logprob: the prompt needs at least one token.");
+  const std::shared_ptr<void> right_of_way = session.right_of_way();
   if (continuation.empty()) {
     if (base::Status synced = session.sync(prompt, stop); !synced) return std::move(synced).error();
     return 0.0;

@@ -14,12 +14,13 @@
 namespace engine {
 namespace {
 
-// A pass of the model over the request's tokens, in its turn.
+// A pass of the model over the request's tokens, in its turn; `first`: before those of others.
 template <typename Request>
-base::Status run(SharedModel& shared, const Request& request, bool (Model::*pass)(const Request&)) {
+base::Status run(SharedModel& shared, const Request& request, bool (Model::*pass)(const Request&), bool first) {
   try {
     if (request.stop.stop_requested()) return base::cancelled();
-    const std::lock_guard turn(shared.turn);
+    shared.turn.lock(first);
+    const std::lock_guard turn(shared.turn, std::adopt_lock);
     return (*shared.model.*pass)(request) ? base::ok() : base::cancelled();
   } catch (const DeviceFailure& failure) {
     return base::Error{base::ErrorCode::kInternal,
@@ -30,7 +31,9 @@ base::Status run(SharedModel& shared, const Request& request, bool (Model::*pass
   }
 }
 
-base::Status forward(SharedModel& shared, const ForwardRequest& request) { return run(shared, request, &Model::forward); }
+base::Status forward(SharedModel& shared, const ForwardRequest& request, bool first) {
+  return run(shared, request, &Model::forward, first);
+}
 
 class TimelineSession : public Session {
  public:
@@ -53,6 +56,8 @@ class TimelineSession : public Session {
   int n_ctx() const override { return n_ctx_; }
   std::span<const Token> tokens() const override { return tokens_; }
   std::shared_ptr<const Adapter> adapter() const override { return adapter_; }
+  void set_priority(Priority priority) override { first_ = priority == Priority::kInteractive; }
+  std::shared_ptr<void> right_of_way() override { return first_ ? shared_.turn.right_of_way() : nullptr; }
   std::span<const float> logits() const override {
     return has_logits_ ? std::span<const float>(logits_) : std::span<const float>();
   }
@@ -87,7 +92,7 @@ class TimelineSession : public Session {
       request.stop = stop;
       if (drafts_) request.states = drafts_->room(tokens_.size(), n);
       has_logits_ = false;
-      if (base::Status ran = forward(shared_, request); !ran) return ran;
+      if (base::Status ran = forward(shared_, request, first_); !ran) return ran;
       tokens_.insert(tokens_.end(), tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(n));
       if (request.all_logits) {
         if (last) std::copy_n(all_logits.begin() + static_cast<std::ptrdiff_t>((n - 1) * n_vocab), n_vocab, logits_.begin());
@@ -167,30 +172,31 @@ class TimelineSession : public Session {
       places.push_back({session->cache_.get(), static_cast<int64_t>(session->tokens_.size()), session->adapter_weights()});
     }
     std::vector<float> logits(std::min(at_once, sessions.size()) * n_vocab), states;
+    const bool first = std::any_of(sessions.begin(), sessions.end(), [](const TimelineSession* session) { return session->first_; });
     const bool drafts = std::any_of(sessions.begin(), sessions.end(), [](const TimelineSession* session) { return session->drafts_ != nullptr; });
     const size_t width = drafts ? static_cast<size_t>(shared.model->draft_width()) : 0;
     states.resize(sessions.size() * width);
-    for (size_t first = 0; first < sessions.size(); first += at_once) {
-      const size_t n = std::min(at_once, sessions.size() - first);
+    for (size_t begin = 0; begin < sessions.size(); begin += at_once) {
+      const size_t n = std::min(at_once, sessions.size() - begin);
       ForwardRequest request;
-      request.tokens = tokens.subspan(first, n);
+      request.tokens = tokens.subspan(begin, n);
       if (n == 1) {
-        request.cache = places[first].cache;
-        request.position = places[first].position;
-        request.adapter = places[first].adapter;
+        request.cache = places[begin].cache;
+        request.position = places[begin].position;
+        request.adapter = places[begin].adapter;
       } else {
-        request.batch = std::span(places).subspan(first, n);
+        request.batch = std::span(places).subspan(begin, n);
         request.all_logits = true;
       }
       request.logits = logits.data();
-      if (drafts) request.states = states.data() + first * width;
+      if (drafts) request.states = states.data() + begin * width;
       request.stop = stop;
-      if (base::Status ran = forward(shared, request); !ran) {
+      if (base::Status ran = forward(shared, request, first); !ran) {
         for (TimelineSession* session : sessions)  // earlier parts of the batch went through
           session->tokens_.resize(static_cast<size_t>(session->cache_->rewind(static_cast<int64_t>(session->tokens_.size()))));
         return ran;
       }
-      for (size_t i = 0; i < n; ++i) std::copy_n(logits.begin() + static_cast<std::ptrdiff_t>(i * n_vocab), n_vocab, sessions[first + i]->logits_.begin());
+      for (size_t i = 0; i < n; ++i) std::copy_n(logits.begin() + static_cast<std::ptrdiff_t>(i * n_vocab), n_vocab, sessions[begin + i]->logits_.begin());
     }
     for (size_t i = 0; i < sessions.size(); ++i) {
       TimelineSession& session = *sessions[i];
@@ -231,7 +237,7 @@ class TimelineSession : public Session {
 
  private:
   SessionDrafts::Run draft_runner() {
-    return [this](const DraftRequest& request) { return run(shared_, request, &Model::draft); };
+    return [this](const DraftRequest& request) { return run(shared_, request, &Model::draft, first_); };
   }
   const AdapterWeights* adapter_weights() const { return adapter_ ? &adapter_->weights() : nullptr; }
 
@@ -244,6 +250,7 @@ class TimelineSession : public Session {
   std::vector<Token> tokens_;
   std::vector<float> logits_;
   bool has_logits_ = false;
+  bool first_ = false;  // somebody waits for it
 };
 
 }  // namespace

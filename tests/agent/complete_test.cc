@@ -60,7 +60,7 @@ class ByteModel final : public engine::Engine {
   const float sureness_;
   bool can_fill = true;
   size_t n_open = 0;  // bytes that must be repeated before it says anything of its own
-  mutable int n_evaluated = 0;
+  mutable int n_evaluated = 0, n_in_a_hurry = 0;  // tokens; the second those of interactive sessions
 
  private:
   engine::ModelInfo info_;
@@ -83,11 +83,13 @@ class ByteSession final : public engine::Session {
     if (stop.stop_requested()) return base::cancelled();
     tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
     model_.n_evaluated += static_cast<int>(tokens.size());
+    if (interactive_) model_.n_in_a_hurry += static_cast<int>(tokens.size());
     logits_.assign(kVocab, 0.0f);
     logits_[static_cast<size_t>(next())] = model_.sureness_;
     return base::ok();
   }
   void rewind(int n) override { tokens_.resize(static_cast<size_t>(n)); }
+  void set_priority(engine::Priority priority) override { interactive_ = priority == engine::Priority::kInteractive; }
   std::span<const float> logits() const override { return logits_; }
 
  private:
@@ -108,6 +110,7 @@ class ByteSession final : public engine::Session {
   const int n_ctx_;
   std::vector<Token> tokens_;
   size_t n_prompt_ = 0;
+  bool interactive_ = false;
   std::vector<float> logits_;
 };
 
@@ -142,6 +145,14 @@ Says always(std::string text) {
 }
 
 }  // namespace
+
+TEST_CASE("complete: all of it goes before what nobody waits for") {
+  Fixture f(always("b) + 1\nnext line"));
+  f.suggest("x = f(a, ", "\n");
+  f.suggest("x = f(a, b) + g(", "\n");
+  CHECK(f.model->n_evaluated > 20);
+  CHECK(f.model->n_in_a_hurry == f.model->n_evaluated);
+}
 
 TEST_CASE("complete: one line, without what follows anyway") {
   Fixture f(always("b) + 1\nnext line"));
