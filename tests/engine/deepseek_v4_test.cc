@@ -51,6 +51,52 @@ TEST_CASE("deepseek_v4: far beyond what the rings hold, chunks, going back and c
   }
 }
 
+TEST_CASE("deepseek_v4: a stored cache goes on with the same bits in another room, and back as far as the stored one could") {
+  ThreadPool pool(2);
+  for (const char* name : {"deepseek_v4", "deepseek_v4_renamed", "deepseek_v41"})
+    for (const bool fast : {true, false}) {
+      CAPTURE(std::string(name));
+      CAPTURE(fast);
+      const TinyModel tiny = read_model(name);
+      const auto model = fast ? tiny.family->make_fast(best_kernels(), pool, true) : tiny.family->make_reference();
+      const size_t n_all = fast ? 1300 : 330;
+      const std::vector<int32_t> tokens = some_tokens(n_all, tiny.n_vocab);
+      const auto row = [&](size_t t) { return static_cast<std::ptrdiff_t>(t * static_cast<size_t>(tiny.n_vocab)); };
+      const auto cache = model->make_cache(static_cast<int64_t>(n_all));
+      const std::vector<float> whole = logits_of(*model, *cache, tiny.n_vocab, tokens, 0, {256});
+      for (const size_t n : {n_all, n_all - 9, n_all - 10}) {
+        // From a timeline that went further and came back.
+        REQUIRE(cache->rewind(static_cast<int64_t>(n)) == static_cast<int64_t>(n));
+        std::vector<std::byte> stored;
+        REQUIRE(cache->write(static_cast<int64_t>(n), [&](std::span<const std::byte> bytes) {
+          stored.insert(stored.end(), bytes.begin(), bytes.end());
+          return base::ok();
+        }));
+        REQUIRE(stored.size() == cache->stored_bytes(static_cast<int64_t>(n)));
+        for (const size_t n_ctx : {n_all, 2 * n_all}) {
+          const auto other = model->make_cache(static_cast<int64_t>(n_ctx));
+          CHECK(other->layout() == cache->layout());
+          REQUIRE(other->stored_bytes(static_cast<int64_t>(n)) == stored.size());
+          other->read(static_cast<int64_t>(n), stored);
+          if (n < n_all) {
+            const std::vector<float> rest = logits_of(*model, *other, tiny.n_vocab, tokens, n, {7, 1});
+            CHECK(std::equal(rest.begin(), rest.end(), whole.begin() + row(n)));
+          }
+          const auto back = static_cast<int64_t>(n) - 20;
+          CHECK(other->rewind(back) == back);
+          const std::vector<float> again = logits_of(*model, *other, tiny.n_vocab, tokens, static_cast<size_t>(back), {5});
+          CHECK(std::equal(again.begin(), again.end(), whole.begin() + row(static_cast<size_t>(back))));
+          CHECK(other->rewind(3) == 0);
+        }
+        // A file that says it could go back further is not believed.
+        const auto forged = model->make_cache(static_cast<int64_t>(n_all));
+        std::fill(stored.begin(), stored.begin() + 8, std::byte{0});
+        forged->read(static_cast<int64_t>(n), stored);
+        CHECK(forged->rewind(3) == 0);
+      }
+    }
+}
+
 TEST_CASE("deepseek_v4: timelines of different lengths share a step") {
   ThreadPool pool(2);
   for (const char* name : {"deepseek_v4", "deepseek_v41"}) {

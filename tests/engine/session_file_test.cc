@@ -50,7 +50,8 @@ base::Result<SessionImage> read(std::string_view bytes) {
 
 TEST_CASE("session file: a restored session goes on with the same bits, in another engine too") {
   for (const char* file :
-       {"gguf/lite_f32.gguf", "gguf/grouped_q8_0.gguf", "families/llama", "families/gpt_oss", "families/deepseek_v32"})
+       {"gguf/lite_f32.gguf", "gguf/grouped_q8_0.gguf", "families/llama", "families/gpt_oss", "families/deepseek_v32",
+        "families/deepseek_v4", "families/deepseek_v41"})
     for (const Numerics numerics : {Numerics::kFast, Numerics::kReference}) {
       CAPTURE(std::string(file));
       const Folder folder;

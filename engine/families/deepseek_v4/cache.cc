@@ -102,6 +102,73 @@ std::unique_ptr<Cache> V4Cache::fork(int64_t n) const {
   return other;
 }
 
+std::string V4Cache::layout() const {
+  return "V4: f32 rows of " + std::to_string(shape_.key_width) + " and " + std::to_string(shape_.index_width) + " in " +
+         std::to_string(config_.n_layers) + " layers, a window of " + std::to_string(config_.window) + " and " +
+         std::to_string(shape_.slack) + " more";
+}
+
+// In the order in which they are stored.
+std::vector<V4Cache::Piece> V4Cache::pieces(int64_t n) const {
+  std::vector<Piece> all;
+  const auto list = [&](const Buffer<float>& rows, int64_t width, int64_t n_written) {
+    if (width > 0) all.push_back({rows.data(), std::max<int64_t>(1, n_written), width, 0, n_written, 0});
+  };
+  // `reach`: positions before the one that is continued from.
+  const auto ring = [&](const Entries::Ring& from, int64_t reach) {
+    const int64_t kept = std::min(n, reach + shape_.slack);
+    if (from.width > 0 && from.n_rows > 0)
+      all.push_back({from.rows.data(), from.n_rows, from.width, n - kept, kept, oldest_ - reach});
+  };
+  for (int l = 0; l < config_.n_layers; ++l) {
+    const Layer& layer = layers_[static_cast<size_t>(l)];
+    const int64_t m = config_.ratio(l), reach = (config_.sparse(l) ? 2 : 1) * m;
+    ring(layer.keys, config_.window);
+    if (!config_.makes_entries(l)) continue;
+    list(layer.entries.rows, layer.entries.width, n / m);
+    ring(layer.entries.parts, reach);
+    if (!config_.makes_index_keys(l)) continue;
+    list(layer.index_entries.rows, layer.index_entries.width, n / m);
+    ring(layer.index_entries.parts, reach);
+  }
+  return all;
+}
+
+uint64_t V4Cache::stored_bytes(int64_t n) const {
+  uint64_t bytes = sizeof(int64_t);
+  for (const Piece& piece : pieces(n)) bytes += area(piece.n, piece.width) * sizeof(float);
+  return bytes + (folded_ids_.size() > 0 ? static_cast<uint64_t>(n) * sizeof(int32_t) : 0);
+}
+
+base::Status V4Cache::write(int64_t n, const Sink& sink) const {
+  const int64_t oldest = std::min(oldest_, n);
+  if (base::Status written = sink(std::as_bytes(std::span(&oldest, 1))); !written) return written;
+  for (const Piece& piece : pieces(n)) {
+    const std::vector<float> nothing(static_cast<size_t>(piece.width), 0.0f);
+    for (int64_t p = piece.first; p < piece.first + piece.n; ++p) {
+      const float* row = p < piece.valid ? nothing.data() : piece.rows + p % piece.n_rows * piece.width;
+      if (base::Status written = sink(std::as_bytes(std::span(row, static_cast<size_t>(piece.width)))); !written) return written;
+    }
+  }
+  if (folded_ids_.size() == 0) return base::ok();
+  return sink(std::as_bytes(std::span(folded_ids_.data(), static_cast<size_t>(n))));
+}
+
+void V4Cache::read(int64_t n, std::span<const std::byte> stored) {
+  const auto take = [&](void* to, size_t n_bytes) {
+    std::memcpy(to, stored.data(), n_bytes);
+    stored = stored.subspan(n_bytes);
+  };
+  int64_t oldest = 0;
+  take(&oldest, sizeof oldest);
+  oldest_ = std::clamp(oldest, std::max<int64_t>(0, n - shape_.slack), n);  // whatever a file says: what is held
+  end_ = n;
+  for (const Piece& piece : pieces(n))
+    for (int64_t p = piece.first; p < piece.first + piece.n; ++p)
+      take(const_cast<float*>(piece.rows) + p % piece.n_rows * piece.width, static_cast<size_t>(piece.width) * sizeof(float));
+  if (folded_ids_.size() > 0) take(folded_ids_.data(), static_cast<size_t>(n) * sizeof(int32_t));
+}
+
 uint64_t V4Cache::memory_bytes() const {
   Shape used = shape_;
   used.n_ctx = std::min(shape_.n_ctx, end_);

@@ -37,6 +37,12 @@ class V4Cache : public Cache {
   // A copy. Null where rewind(n) would not give `n`.
   std::unique_ptr<Cache> fork(int64_t n) const override;
   uint64_t memory_bytes() const override;
+  // Stored: as i64 the first position that can be gone back to; then by layer the rows of keys, entries, parts, index entries and their
+  // parts, rings by position from the oldest that an empty slack would hold; then the folded ids. Equal sizes for every n_ctx.
+  std::string layout() const override;
+  uint64_t stored_bytes(int64_t n) const override;
+  base::Status write(int64_t n, const Sink& sink) const override;
+  void read(int64_t n, std::span<const std::byte> stored) override;
 
   // Before positions [first, first + n) are written: notes what that will overwrite.
   void begin(int64_t first, int64_t n);
@@ -67,6 +73,13 @@ class V4Cache : public Cache {
     Entries::Ring keys;
     Entries entries, index_entries;
   };
+  // A piece of what is stored: rows [first, first + n) of a list, or the rows of these positions in a ring of `n_rows`. Before `valid` a
+  // ring holds what was written since for others.
+  struct Piece {
+    const float* rows;
+    int64_t n_rows, width, first, n, valid;
+  };
+  std::vector<Piece> pieces(int64_t n) const;
 
   const DeepseekV4Config config_;
   const Shape shape_;
