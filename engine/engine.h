@@ -54,7 +54,7 @@ struct ModelInfo {
   int n_experts = 0, n_experts_used = 0;
   int n_ctx_train = 0;  // tokens
   uint64_t n_parameters = 0, n_active_parameters = 0;
-  uint64_t weight_bytes = 0;            // as stored
+  uint64_t weight_bytes = 0;            // as stored; a draft layer counts here and in n_parameters
   uint64_t decode_bytes_per_token = 0;  // weights read by one decode step at batch 1
   uint64_t kv_bytes_per_token = 0;
 };

@@ -14,7 +14,7 @@ void WeightSizes::count(const TensorView& view, bool active) {
   parameters_ += parameters;
   bytes_ += bytes;
   bytes_by_type_[traits(view.type).name] += bytes;
-  if (active) active_parameters_ += parameters, active_bytes_ += bytes;
+  if (active && !drafts_) active_parameters_ += parameters, active_bytes_ += bytes;
 }
 
 void WeightSizes::always(const TensorView& view) { count(view, true); }

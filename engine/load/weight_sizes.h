@@ -20,6 +20,9 @@ class WeightSizes {
   // Of the embedding a token reads one row, unless it is the head as well.
   void ends(const TensorView& embedding, const TensorView& head);
 
+  // What is counted from now on is read for drafts alone: part of the model, and not of a token's weights.
+  void for_drafts() { drafts_ = true; }
+
   void report(ModelInfo& info) const;
 
  private:
@@ -27,6 +30,7 @@ class WeightSizes {
 
   uint64_t parameters_ = 0, active_parameters_ = 0, bytes_ = 0, active_bytes_ = 0, embedding_row_bytes_ = 0;
   std::map<std::string_view, uint64_t> bytes_by_type_;
+  bool drafts_ = false;
 };
 
 }  // namespace engine

@@ -8,6 +8,7 @@
 #include <functional>
 
 #include "base/file.h"
+#include "engine/formats/gguf_writer.h"
 #include "engine/sampling.h"
 #include "tests/engine/session_kit.h"
 #include "tests/engine/synthetic_model.h"
@@ -177,6 +178,59 @@ TEST_CASE("layer drafts: the layer's logits are those of the description, in eve
     check_drafts(*tiny.family->make_fast(best_kernels(), pool, false), tiny, golden);
     check_model(*tiny.family->make_fast(best_kernels(), pool, true), tiny);
   }
+}
+
+TEST_CASE("layer drafts: the layer comes through GGUF, and counts among the weights") {
+  ThreadPool pool(2);
+  const TinyModel tiny = read_model("deepseek_v3_draft");
+  const std::vector<float> golden = golden_of("deepseek_v3_draft");
+  auto content = tiny.family->to_gguf();
+  REQUIRE_MESSAGE(content, content.error().message);
+  for (GgufTensor& tensor : content->tensors) tensor.type = DType::kF32;
+  const ::test::TempDir dir;
+  const auto path = dir.path() / "draft.gguf";
+  REQUIRE(write_gguf(*content, path, pool, {}));
+  const auto mapped = base::MappedFile::open(path);
+  REQUIRE(mapped);
+  const auto gguf = read_gguf(mapped->bytes(), "draft.gguf");
+  REQUIRE_MESSAGE(gguf, gguf.error().message);
+  CHECK(gguf->tensors.contains("blk.2.nextn.eh_proj.weight"));
+  const auto family = family_from_gguf(*gguf);
+  REQUIRE_MESSAGE(family, family.error().message);
+  check_drafts(*(*family)->make_reference(), tiny, golden);
+  check_drafts(*(*family)->make_fast(best_kernels(), pool, true), tiny, golden);
+  ModelInfo info, from_folder;
+  (*family)->describe(info);
+  tiny.family->describe(from_folder);
+  CHECK(info.has_draft_layer);
+  CHECK(info.n_layers == 2);
+  CHECK(info.n_parameters == from_folder.n_parameters);
+  CHECK(info.n_active_parameters == from_folder.n_active_parameters);
+  // Every byte of the file's tensors is somebody's, and the layer is read for drafts alone.
+  uint64_t bytes = 0, of_layer = 0;
+  for (const auto& [name, stored] : gguf->tensors) {
+    bytes += static_cast<uint64_t>(stored.view.size_bytes());
+    if (name.starts_with("blk.2.")) of_layer += static_cast<uint64_t>(stored.view.size_bytes());
+  }
+  CHECK(info.weight_bytes == bytes);
+  CHECK(of_layer > 0);
+  CHECK(info.decode_bytes_per_token + of_layer < bytes);
+  // Without what joins it to the model, the layer is passed over; with a part of that, it is named.
+  const auto without = [&](std::string_view left_out) {
+    GgufContent less = *content;
+    std::erase_if(less.tensors, [&](const GgufTensor& tensor) { return tensor.name.find(left_out) != std::string::npos; });
+    GgufWriteOptions options;
+    options.replace = true;
+    REQUIRE(write_gguf(less, dir.path() / "less.gguf", pool, options));
+    return Engine::load(dir.path() / "less.gguf", {});
+  };
+  const auto none = without(".nextn.");
+  REQUIRE_MESSAGE(none, none.error().message);
+  CHECK_FALSE((*none)->info().has_draft_layer);
+  CHECK((*none)->info().weight_bytes + of_layer == bytes);
+  const auto part = without("nextn.hnorm");
+  REQUIRE_FALSE(part);
+  CHECK_MESSAGE(part.error().message.find("blk.2.nextn.hnorm.weight") != std::string::npos, part.error().message);
 }
 
 TEST_CASE("layer drafts: the same tokens and log-probabilities with and without, for every seed") {

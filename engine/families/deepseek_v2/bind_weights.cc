@@ -113,15 +113,20 @@ void bind_hf_layer(TensorBinder& b, const DeepseekV2Config& c, int l, bool dense
   b.ignore(p + "self_attn.rotary_emb.inv_freq");  // older files; follows from the configuration
 }
 
+// What joins the draft layer to the model. `p`: in front of the names, which but for the last norm's are the same everywhere.
+void bind_join(TensorBinder& b, const DeepseekV2Config& c, const std::string& p, const std::string& norm, DeepseekV2Draft& draft) {
+  draft.token_norm = b.norm(p + "enorm.weight", c.hidden_size);
+  draft.state_norm = b.norm(p + "hnorm.weight", c.hidden_size);
+  draft.join = b.matrix(p + "eh_proj.weight", {c.hidden_size, int64_t{2} * c.hidden_size});
+  draft.norm = b.norm(p + norm, c.hidden_size);
+}
+
 // The layer for drafts stands behind the last one. A second one, which no released model has, is left alone.
 void bind_hf_draft(TensorBinder& b, const DeepseekV2Config& c, DeepseekV2Weights& weights) {
   const std::string p = base::cat("model.layers.", c.n_layers, ".");
   if (b.has(p + "eh_proj.weight")) {
     DeepseekV2Draft& draft = weights.draft.emplace();
-    draft.token_norm = b.norm(p + "enorm.weight", c.hidden_size);
-    draft.state_norm = b.norm(p + "hnorm.weight", c.hidden_size);
-    draft.join = b.matrix(p + "eh_proj.weight", {c.hidden_size, int64_t{2} * c.hidden_size});
-    draft.norm = b.norm(p + "shared_head.norm.weight", c.hidden_size);
+    bind_join(b, c, p, "shared_head.norm.weight", draft);
     bind_hf_layer(b, c, c.n_layers, c.n_experts == 0, draft.layer);
     b.ignore(p + "embed_tokens.weight");  // the model's own once more, as is the next
     b.ignore(p + "shared_head.head.weight");
@@ -129,6 +134,39 @@ void bind_hf_draft(TensorBinder& b, const DeepseekV2Config& c, DeepseekV2Weights
     b.ignore_from(p);
   }
   b.ignore_from(base::cat("model.layers.", c.n_layers + 1, "."));
+}
+
+void bind_gguf_layer(TensorBinder& b, const DeepseekV2Config& c, int l, bool dense, DeepseekV2Layer& layer) {
+  const int64_t h = c.n_heads, d = c.hidden_size, f = c.expert_intermediate;
+  const Names names = gguf_names(l);
+  const std::string p = base::cat("blk.", l, ".");
+  bind_common(b, c, names, dense, layer);
+  const bool whole = b.has(names.kv_b);
+  if (whole) layer.kv_b = b.matrix(names.kv_b, {h * (c.qk_nope_dim + c.v_head_dim), c.kv_lora_rank});
+  if (!whole || b.has(p + "attn_k_b.weight")) {
+    const TensorView k_b = b.matrix(p + "attn_k_b.weight", {h, c.kv_lora_rank, c.qk_nope_dim});
+    const TensorView v_b = b.matrix(p + "attn_v_b.weight", {h, c.v_head_dim, c.kv_lora_rank});
+    if (!whole) layer.k_b = k_b, layer.v_b = v_b;
+  }
+  if (dense) return;
+  layer.ff.expert_gate = slices(b.matrix(p + "ffn_gate_exps.weight", {c.n_experts, f, d}), c.n_experts);
+  layer.ff.expert_up = slices(b.matrix(p + "ffn_up_exps.weight", {c.n_experts, f, d}), c.n_experts);
+  layer.ff.expert_down = slices(b.matrix(p + "ffn_down_exps.weight", {c.n_experts, d, f}), c.n_experts);
+}
+
+// The same layer in a GGUF file; files without it, or with the layer and not what joins it to the model, have no drafts.
+void bind_gguf_draft(TensorBinder& b, const DeepseekV2Config& c, DeepseekV2Weights& weights) {
+  const std::string p = base::cat("blk.", c.n_layers, "."), next = p + "nextn.";
+  if (b.has(next + "eh_proj.weight")) {
+    DeepseekV2Draft& draft = weights.draft.emplace();
+    bind_join(b, c, next, "shared_head_norm.weight", draft);
+    bind_gguf_layer(b, c, c.n_layers, c.n_experts == 0, draft.layer);
+    b.ignore(next + "embed_tokens.weight");
+    b.ignore(next + "shared_head_head.weight");
+  } else {
+    b.ignore_from(p);
+  }
+  b.ignore_from(base::cat("blk.", c.n_layers + 1, "."));
 }
 
 }  // namespace
@@ -148,28 +186,11 @@ base::Result<DeepseekV2Weights> deepseek_v2_weights_from_hf(const DeepseekV2Desc
 base::Result<DeepseekV2Weights> deepseek_v2_weights_from_gguf(const DeepseekV2Description& model,
                                                               const TensorTable& tensors) {
   const DeepseekV2Config& c = model.config;
-  const int64_t h = c.n_heads, d = c.hidden_size, f = c.expert_intermediate;
   TensorBinder b(tensors, "DeepSeek-V2");
   DeepseekV2Weights weights;
   bind_ends(b, model, "token_embd.weight", "output_norm.weight", "output.weight", weights);
-  b.ignore_from(base::cat("blk.", c.n_layers, "."));  // layers behind the last draft tokens (MTP)
-  for (int l = 0; l < c.n_layers; ++l) {
-    DeepseekV2Layer& layer = weights.layers.emplace_back();
-    const Names names = gguf_names(l);
-    const std::string p = base::cat("blk.", l, ".");
-    bind_common(b, c, names, l < c.n_dense_layers, layer);
-    const bool whole = b.has(names.kv_b);
-    if (whole) layer.kv_b = b.matrix(names.kv_b, {h * (c.qk_nope_dim + c.v_head_dim), c.kv_lora_rank});
-    if (!whole || b.has(p + "attn_k_b.weight")) {
-      const TensorView k_b = b.matrix(p + "attn_k_b.weight", {h, c.kv_lora_rank, c.qk_nope_dim});
-      const TensorView v_b = b.matrix(p + "attn_v_b.weight", {h, c.v_head_dim, c.kv_lora_rank});
-      if (!whole) layer.k_b = k_b, layer.v_b = v_b;
-    }
-    if (l < c.n_dense_layers) continue;
-    layer.ff.expert_gate = slices(b.matrix(p + "ffn_gate_exps.weight", {c.n_experts, f, d}), c.n_experts);
-    layer.ff.expert_up = slices(b.matrix(p + "ffn_up_exps.weight", {c.n_experts, f, d}), c.n_experts);
-    layer.ff.expert_down = slices(b.matrix(p + "ffn_down_exps.weight", {c.n_experts, d, f}), c.n_experts);
-  }
+  for (int l = 0; l < c.n_layers; ++l) bind_gguf_layer(b, c, l, l < c.n_dense_layers, weights.layers.emplace_back());
+  bind_gguf_draft(b, c, weights);
   if (auto error = b.finish()) return *std::move(error);
   return weights;
 }

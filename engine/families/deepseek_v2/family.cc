@@ -39,6 +39,12 @@ class DeepseekV2Family : public Family {
     }
     sizes.always(weights_.norm);
     sizes.ends(weights_.embedding, weights_.head);
+    if (const auto& draft = weights_.draft) {
+      sizes.for_drafts();
+      for (const TensorView* view : {&draft->token_norm, &draft->state_norm, &draft->join, &draft->norm}) sizes.always(*view);
+      count_attention(draft->layer, sizes);
+      draft->layer.ff.count(config_.n_experts_used, sizes);
+    }
     sizes.report(info);
   }
 

@@ -8,9 +8,10 @@
 namespace engine {
 namespace {
 
-void put_config(const DeepseekV2Config& c, GgufContent& out) {
+void put_config(const DeepseekV2Config& c, bool drafts, GgufContent& out) {
   const auto n = [](int value) { return static_cast<uint32_t>(value); };
-  out.put(".block_count", n(c.n_layers));
+  out.put(".block_count", n(c.n_layers) + (drafts ? 1 : 0));
+  if (drafts) out.put(".nextn_predict_layers", uint32_t{1});
   out.put(".context_length", n(c.n_ctx_train));
   out.put(".embedding_length", n(c.hidden_size));
   out.put(".feed_forward_length", n(c.dense_intermediate));
@@ -92,6 +93,16 @@ void add_layer(const DeepseekV2Config& c, const DeepseekV2Layer& l, const std::s
   add_feed_forward(l.ff, p, out);
 }
 
+// The layer for drafts, behind the last one under llama.cpp's names.
+void add_draft(const DeepseekV2Config& c, const DeepseekV2Draft& draft, GgufContent& out) {
+  const std::string p = base::cat("blk.", c.n_layers, "."), next = p + "nextn.";
+  add_layer(c, draft.layer, p, out);
+  out.add_exact(next + "enorm.weight", {draft.token_norm}, false);
+  out.add_exact(next + "hnorm.weight", {draft.state_norm}, false);
+  out.add(next + "eh_proj.weight", {draft.join}, false);
+  out.add_exact(next + "shared_head_norm.weight", {draft.norm}, false);
+}
+
 }  // namespace
 
 base::Result<GgufContent> deepseek_v2_to_gguf(const DeepseekV2Config& c, const DeepseekV2Weights& w) {
@@ -100,9 +111,10 @@ base::Result<GgufContent> deepseek_v2_to_gguf(const DeepseekV2Config& c, const D
     return base::invalid("GGUF cannot say that the model's mscale differs from its mscale_all_dim");
   GgufContent out;
   out.architecture = "deepseek2";
-  put_config(c, out);
+  put_config(c, w.draft.has_value(), out);
   add_ends(w.embedding, w.norm, w.head, out);
   for (size_t l = 0; l < w.layers.size(); ++l) add_layer(c, w.layers[l], base::cat("blk.", l, "."), out);
+  if (w.draft) add_draft(c, *w.draft, out);
   return out;
 }
 
