@@ -6,6 +6,7 @@
 
 #include "agent/completion_text.h"
 #include "agent/file_memory.h"
+#include "agent/likely_lines.h"
 #include "agent/open_end.h"
 #include "base/strings.h"
 #include "engine/session_pool.h"
@@ -29,6 +30,8 @@ constexpr size_t kMaxCheckedBytes = 512u << 10;
 constexpr uint64_t kLargestForgetful = 300'000'000;
 // Alternatives beside the greedy one differ enough at this temperature to be worth the choice.
 constexpr float kAlternativesTemperature = 0.6f;
+// Beginnings of a line that are followed side by side.
+constexpr int kBeams = 4;
 
 // Answers "would this text add a syntax error to the file?", with the last file's tree kept for the next keystroke.
 class ParseFilter {
@@ -92,6 +95,10 @@ class EngineCompleter final : public Completer {
     return base::ok();
   }
 
+  void remember(std::vector<std::string> texts) override {
+    if (has_memory_) memory_.set_far(texts);
+  }
+
   base::Result<std::vector<CompletionItem>> complete(const CompleteRequest& request, std::stop_token stop) override {
     const std::string_view prefix = request.prefix;
     const std::string_view open = prefix.substr(prefix.size() - open_end_bytes(prefix));
@@ -111,6 +118,12 @@ class EngineCompleter final : public Completer {
     if (!session) return std::move(session).error();
     (*session)->set_priority(engine::Priority::kInteractive);  // before a repair that reads the same model
     std::vector<CompletionItem> items;
+    if (searches_lines(request)) {
+      auto lines = likely_lines(**session, *prompt, token_bytes_, line_search(request, open, max_tokens), stop);
+      if (lines) return kept_lines(request, std::move(lines).value(), stop);
+      if (lines.error().code != base::ErrorCode::kInvalidArgument) return std::move(lines).error();
+      forks_ = false;  // where this model is computed
+    }
     for (int i = 0; i < std::max(1, request.n); ++i) {
       auto said = engine::generate(**session, *prompt, options_of(request, open, max_tokens, i), stop);
       if (!said) return std::move(said).error();
@@ -148,6 +161,28 @@ class EngineCompleter final : public Completer {
     return tokens;
   }
 
+  std::vector<CompletionItem> kept_lines(const CompleteRequest& request, std::vector<LikelyLine> lines, std::stop_token stop) const {
+    std::vector<CompletionItem> items;
+    for (LikelyLine& line : lines) {
+      CompletionItem item{std::move(line.text), line.logprob, line.n_tokens};
+      item.text.resize(std::min(item.text.size(), stop_at(request, item.text)));
+      if (request.raw || keep(request, engine::StopReason::kCaller, item, stop)) items.push_back(std::move(item));
+    }
+    if (!request.raw) drop_doubles(items);
+    return items;
+  }
+
+  // One line, nothing to be drawn, and a model so small that several timelines cost little.
+  bool searches_lines(const CompleteRequest& request) const {
+    const bool one_line = request.raw ? std::find(request.stop.begin(), request.stop.end(), "\n") != request.stop.end() : request.single_line;
+    return has_memory_ && forks_ && one_line && request.sampling.temperature <= 0;
+  }
+
+  LineSearch line_search(const CompleteRequest& request, std::string_view open, int max_tokens) const {
+    const int n = std::max(1, request.n);
+    return {std::max(kBeams, n), n, max_tokens, open, adjust(open)};
+  }
+
   // `open`: what the generated text must begin with. Stop strings count from behind it.
   engine::GenerateOptions options_of(const CompleteRequest& request, std::string_view open, int max_tokens,
                                      int number) const {
@@ -157,10 +192,7 @@ class EngineCompleter final : public Completer {
     options.sampling.seed += static_cast<uint64_t>(number);
     // The first of several is the likeliest; the others are drawn.
     if (number > 0 && options.sampling.temperature <= 0) options.sampling.temperature = kAlternativesTemperature;
-    options.adjust = [this, open](std::span<const engine::Token> so_far, std::span<float> logits) {
-      if (has_memory_) memory_.mix(so_far, logits);
-      token_bytes_.keep_start(open, so_far, logits);
-    };
+    options.adjust = adjust(open);
     options.keep_going = [&request, open](std::string_view text) {
       if (text.size() < open.size()) return true;
       text.remove_prefix(open.size());
@@ -168,6 +200,13 @@ class EngineCompleter final : public Completer {
       return request.raw || request.single_line || block_end(request.prefix, text) == text.size();
     };
     return options;
+  }
+
+  std::function<void(std::span<const engine::Token>, std::span<float>)> adjust(std::string_view open) const {
+    return [this, open](std::span<const engine::Token> so_far, std::span<float> logits) {
+      if (has_memory_) memory_.mix(so_far, logits);
+      token_bytes_.keep_start(open, so_far, logits);
+    };
   }
 
   // Where the first stop string begins; the size of `text` where there is none.
@@ -207,6 +246,7 @@ class EngineCompleter final : public Completer {
   const TokenBytes token_bytes_;
   FileMemory memory_;
   const bool has_memory_;
+  bool forks_ = true;
   ParseFilter filter_;
 };
 

@@ -20,7 +20,7 @@ struct CompleteRequest {
   std::string prefix, suffix;  // the text before and after the cursor
   std::string path;            // for the language; may be empty
   std::vector<std::string> other_texts;  // files open beside it, the nearest first; a small model copies from them
-  int n = 1;                   // completions wanted; above 1 they are sampled
+  int n = 1;  // completions wanted: the likeliest lines of a small model, else above 1 sampled
   int max_tokens = 48;
   bool single_line = true;  // stop at the end of the line; else at the end of the block around the cursor
   // As the model said it: no end of line or block, no clean-up, nothing dropped. For evaluation.
@@ -49,6 +49,9 @@ class Completer {
  public:
   static base::Result<std::unique_ptr<Completer>> create(std::shared_ptr<const engine::Engine> model);
   virtual ~Completer() = default;
+  // Texts of the project that a small model's completions may copy from, the nearest first, beside each request's own; instead of those
+  // of the last call. Taking them in costs some 100 ms per MB: at a moment when nobody waits.
+  virtual void remember(std::vector<std::string> texts) = 0;
   // Best first; empty where nothing is worth showing. Unless raw: repeats neither suffix nor neighbouring line, closes
   // no bracket twice, adds no syntax error to the file, never ends in white space.
   virtual base::Result<std::vector<CompletionItem>> complete(const CompleteRequest& request, std::stop_token stop) = 0;

@@ -46,10 +46,15 @@ std::vector<engine::Token> FileMemory::tokens_of(std::string_view text) {
   return tokens;
 }
 
+void FileMemory::set_far(std::span<const std::string> texts) {
+  far_.clear();
+  // What is added last is found first, so the nearest comes last.
+  for (size_t i = texts.size(); i-- > 0;) far_.add(tokens_of(std::string_view(texts[i]).substr(0, kOtherBytes)));
+}
+
 void FileMemory::set(std::string_view prefix, std::string_view suffix, std::span<const std::string_view> others) {
   if (lines_.size() > kMostLines) lines_.clear();
-  memory_.clear();
-  // What is added last is found first, so the nearest comes last.
+  memory_ = far_;
   size_t n_others = 0, left = kOthersBytes;
   while (n_others < others.size() && left > 0)
     left -= std::min({left, others[n_others].size(), kOtherBytes}), ++n_others;

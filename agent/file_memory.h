@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// agent/file_memory.h: a TextMemory of the file being typed in and of the files open beside it, kept from one keystroke
-// to the next.
+// agent/file_memory.h: a TextMemory of the file being typed in, of the files open beside it and of the project around them, kept from
+// one keystroke to the next.
 //
 // Threads  Belongs to one thread.
 // Cost     A keystroke costs the tokens of the line that changed, and a pass over the file's to link them (about a
@@ -23,6 +23,9 @@ class FileMemory {
   // `model` must outlive it.
   explicit FileMemory(const engine::Engine& model) : model_(model) {}
 
+  // What lies further away than all that set() is given, the nearest first; kept until the next call.
+  void set_far(std::span<const std::string> texts);
+
   // `prefix` and `suffix`: the file around the cursor; `others`: the other files, the nearest first. Far ends and files
   // beyond what is worth its time are left out.
   void set(std::string_view prefix, std::string_view suffix, std::span<const std::string_view> others);
@@ -36,7 +39,7 @@ class FileMemory {
 
   const engine::Engine& model_;
   std::unordered_map<std::string, std::vector<engine::Token>> lines_;
-  TextMemory memory_;
+  TextMemory far_, memory_;  // memory_ begins as a copy of far_
   std::vector<engine::Token> end_of_prefix_;
 };
 

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "agent/complete.h"
+#include "agent/near_files.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/line_index.h"
@@ -20,6 +21,9 @@
 
 namespace cli {
 namespace {
+
+// For the files around: who asks for one completion waits for them.
+constexpr std::chrono::milliseconds kNearFilesPatience{500};
 
 using base::Json;
 
@@ -71,6 +75,8 @@ base::Result<agent::CompleteRequest> request_at_position(const CompleteOptions& 
 void complete_at_position(agent::Completer& completer, const CompleteOptions& options, Context& context) {
   const auto request = request_at_position(options, context);
   if (!request) return context.fail(request.error());
+  const std::string relative = (context.folder / options.file).lexically_relative(context.folder).generic_string();
+  if (auto near = agent::near_files(context.folder, relative, kNearFilesPatience, context.stop)) completer.remember(std::move(near).value());
   const auto items = completer.complete(*request, context.stop);
   if (!items) return context.fail(items.error());
   if (context.json) {
@@ -125,6 +131,9 @@ base::Result<agent::CompleteRequest> request_of_line(const Json& line) {
   if (const auto language = tools::language_of_id(base::json_string(line, "language"));
       request.path.empty() && language)
     request.path = "untitled" + std::string(tools::usual_ending(*language));
+  if (const auto others = line.find("others"); others != line.end() && others->is_array())
+    for (const Json& text : *others)
+      if (text.is_string()) request.other_texts.push_back(text.get<std::string>());
   const int64_t n = base::json_int(line, "n", 1), max_tokens = base::json_int(line, "max_tokens", 48);
   const double temperature = base::json_double(line, "temperature", 0);
   if (n < 1 || n > 1000 || max_tokens < 1 || max_tokens > 4096 || !(temperature >= 0 && temperature <= 10))

@@ -3,6 +3,7 @@
 #include <CLI/App.hpp>
 #include <cstdio>
 
+#include "agent/near_files.h"
 #include "cli/commands.h"
 #include "cli/default_model.h"
 #include "lsp/lsp.h"
@@ -10,6 +11,9 @@
 
 namespace cli {
 namespace {
+
+// While the user types on, somewhere else.
+constexpr std::chrono::seconds kNearFilesPatience{5};
 
 base::Result<std::unique_ptr<lsp::Transport>> open_transport(int port, std::stop_token stop) {
   if (port < 0) return lsp::stdio_transport();
@@ -27,6 +31,9 @@ lsp::Services services() {
   lsp::Services services;
   services.load_model = [](const std::filesystem::path& path) { return load_model({path}); };
   services.make_completer = agent::Completer::create;
+  services.near_files = [](const std::filesystem::path& root, std::string_view path, std::stop_token stop) {
+    return agent::near_files(root, path, kNearFilesPatience, stop);
+  };
   services.fix = agent::fix;
   services.isolation = describe_isolation;
   return services;

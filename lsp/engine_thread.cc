@@ -19,6 +19,9 @@ void set_bar(agent::CompleteRequest& request, const Settings& settings) {
     request.min_sureness = agent::kDefaultMinSureness;
 }
 
+// Other files change too, though not at each keystroke.
+constexpr std::chrono::seconds kSurroundingsAge{30};
+
 }  // namespace
 
 EngineThread::EngineThread(const Services& services, const Client& client, Status& status, bool threaded)
@@ -30,6 +33,7 @@ void EngineThread::finish() {
   {
     std::lock_guard lock(mutex_);
     ending_ = true;
+    looking_.request_stop();
   }
   newest_.fail({RpcCode::kRequestCancelled, "The server is ending."});
   changed_.notify_all();
@@ -41,11 +45,13 @@ void EngineThread::load(const std::filesystem::path& path) {
   asked_for_ = path;
   std::unique_lock lock(mutex_);
   to_load_ = path;
+  looking_.request_stop();
   changed_.notify_all();
   if (!threaded_) step(lock);
 }
 
-void EngineThread::ask(InlineQuestion question, Reply reply, const Settings& settings, std::string path) {
+void EngineThread::ask(InlineQuestion question, Reply reply, const Settings& settings, std::filesystem::path root,
+                       std::string path) {
   newest_.fail({RpcCode::kContentModified, "A newer request took its place."});
   newest_ = reply.other();
   newest_uri_ = question.document->uri;
@@ -54,7 +60,8 @@ void EngineThread::ask(InlineQuestion question, Reply reply, const Settings& set
     lock.unlock();
     return reply.result(write_inline_answer(question, {*rest}, client_.capabilities.position_encoding));
   }
-  waiting_ = Question{std::move(question), std::move(reply), settings, std::move(path)};
+  waiting_ = Question{std::move(question), std::move(reply), settings, std::move(root), std::move(path)};
+  looking_.request_stop();
   changed_.notify_all();
   if (!threaded_) step(lock);
 }
@@ -84,9 +91,12 @@ void EngineThread::step(std::unique_lock<std::mutex>& lock) {
   if (!waiting_) return;
   Question question = std::move(*waiting_);
   waiting_.reset();
+  looking_ = {};
+  const std::stop_token newer = looking_.get_token();
   lock.unlock();
   try {
-    answer(std::move(question));
+    answer(question);
+    look_around(question, newer);
   } catch (const std::exception& e) {  // the last catch of this thread; the dropped Reply has answered
     base::log(base::LogLevel::kError, base::cat("internal error in the engine thread: ", e.what()));
   }
@@ -98,6 +108,7 @@ void EngineThread::load_now(const std::filesystem::path& asked, std::unique_lock
   model_.reset();
   lock.unlock();
   completer_.reset();
+  around_.reset();
   std::shared_ptr<const engine::Engine> loaded;
   const auto failed = [&](const base::Error& error) {
     client_.log(MessageType::kWarning, "No suggestions: " + error.message);
@@ -130,7 +141,7 @@ void EngineThread::load_now(const std::filesystem::path& asked, std::unique_lock
   changed_.notify_all();
 }
 
-void EngineThread::answer(Question asked) {
+void EngineThread::answer(Question& asked) {
   const auto encoding = client_.capabilities.position_encoding;
   if (asked.reply.answered()) return;
   if (!completer_) return asked.reply.result(write_inline_answer(asked.question, {}, encoding));
@@ -147,6 +158,16 @@ void EngineThread::answer(Question asked) {
     shown_ = {asked.question.document, asked.question.offset, texts.front()};
   }
   asked.reply.result(write_inline_answer(asked.question, texts, encoding));
+}
+
+void EngineThread::look_around(const Question& asked, std::stop_token stop) {
+  if (!completer_ || !services_.near_files || asked.root.empty()) return;
+  const auto now = std::chrono::steady_clock::now();
+  if (around_ && around_->root == asked.root && around_->path == asked.path && now - around_->read_at < kSurroundingsAge) return;
+  auto texts = services_.near_files(asked.root, asked.path, stop);
+  if (!texts) return;  // a newer question, or a folder that cannot be read: suggestions come from the open files alone
+  completer_->remember(std::move(texts).value());
+  around_ = Surroundings{asked.root, asked.path, now};
 }
 
 }  // namespace lsp

@@ -7,6 +7,7 @@
 //          With `threaded` false everything happens inside the call.
 // Errors   Without a model there are no suggestions, which is no error: the log and graft/status say why.
 #pragma once
+#include <chrono>
 #include <condition_variable>
 #include <filesystem>
 #include <memory>
@@ -30,8 +31,8 @@ class EngineThread {
 
   // The model to use from now on; the same one again does nothing.
   void load(const std::filesystem::path& path);
-  // `path`: of the document, relative to its folder.
-  void ask(InlineQuestion question, Reply reply, const Settings& settings, std::string path);
+  // `path`: of the document, relative to `root`, the folder of the workspace that it is in; that is empty where it is in none.
+  void ask(InlineQuestion question, Reply reply, const Settings& settings, std::filesystem::path root, std::string path);
   // The running question about this document is out of date.
   void document_changed(const std::string& uri);
   // The loaded model, after waiting for a load in progress; null where there is none.
@@ -43,12 +44,20 @@ class EngineThread {
     InlineQuestion question;
     Reply reply;
     Settings settings;
+    std::filesystem::path root;
     std::string path;
+  };
+  // The project around the last question, read after its answer, while nobody waits.
+  struct Surroundings {
+    std::filesystem::path root;
+    std::string path;
+    std::chrono::steady_clock::time_point read_at;
   };
   void run();
   void step(std::unique_lock<std::mutex>& lock);
   void load_now(const std::filesystem::path& path, std::unique_lock<std::mutex>& lock);
-  void answer(Question question);
+  void answer(Question& question);
+  void look_around(const Question& question, std::stop_token stop);
 
   const Services& services_;
   const Client& client_;
@@ -65,10 +74,12 @@ class EngineThread {
   bool ending_ = false;                           // guarded by mutex_
   std::optional<std::filesystem::path> to_load_;  // guarded by mutex_; set until the load has ended
   std::optional<Question> waiting_;               // guarded by mutex_
+  std::stop_source looking_;                      // guarded by mutex_; ends look_around()
   std::shared_ptr<const engine::Engine> model_;   // guarded by mutex_
   ShownSuggestion shown_;                         // guarded by mutex_
 
   std::unique_ptr<agent::Completer> completer_;  // the engine thread's own
+  std::optional<Surroundings> around_;           // the same; what completer_ remembers
   std::thread thread_;
 };
 

@@ -25,6 +25,9 @@ struct Services {
   // Empty path: the shipped model; null where there is none. Called on the engine thread.
   std::function<base::Result<std::shared_ptr<const engine::Engine>>(const std::filesystem::path&)> load_model;
   std::function<base::Result<std::unique_ptr<agent::Completer>>(std::shared_ptr<const engine::Engine>)> make_completer;
+  // Texts of the project that completions in a file may copy from, as agent::near_files(). Called on the engine thread, while nobody waits.
+  std::function<base::Result<std::vector<std::string>>(const std::filesystem::path& root, std::string_view path, std::stop_token stop)>
+      near_files;
   std::function<base::Result<agent::FixReport>(const agent::FixRequest&,
                                                const std::function<void(const agent::FixProgress&)>&, std::stop_token)>
       fix;

@@ -259,7 +259,7 @@ void Server::complete(const Json& params, InlineDialect dialect, Reply reply) {
   const Folder* folder = workspace_.folder_of(document->uri);
   const auto relative = path && folder != nullptr ? relative_to(folder->path, *path) : std::nullopt;
   const std::string name = relative ? *relative : path ? path->filename().string() : std::string();
-  engine_.ask(std::move(**question), std::move(reply), settings, name);
+  engine_.ask(std::move(**question), std::move(reply), settings, relative ? folder->path : std::filesystem::path(), name);
 }
 
 void Server::on_code_action(const Json& params, Reply reply) {

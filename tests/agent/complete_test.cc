@@ -245,6 +245,19 @@ TEST_CASE("complete: a small model copies from the file and from those open besi
                     {"def g(items):\n    value = compute_total(items)\n    return value\n"}) == "ute_mean(items)");
 }
 
+TEST_CASE("complete: what it was given to remember is copied from too, after what is open, until it is given something else") {
+  Fixture f(always("?"), 3.0f, true);
+  const auto suggest = [&](std::vector<std::string> open) {
+    return f.suggest("def f(items):\n    value = comp", "\n", [&](auto& r) { r.other_texts = open; });
+  };
+  f.completer->remember({"def g(items):\n    value = compute_total(items)\n    return value\n"});
+  CHECK(suggest({}) == "ute_total(items)");
+  CHECK(suggest({"def h(items):\n    value = compute_mean(items)\n    return value\n"}) == "ute_mean(items)");
+  CHECK(suggest({}) == "ute_total(items)");
+  f.completer->remember({});
+  CHECK(suggest({}) != "ute_total(items)");
+}
+
 TEST_CASE("complete: cancelled before and between tokens") {
   std::stop_source stop;
   Fixture f([&](auto, auto) {

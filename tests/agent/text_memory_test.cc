@@ -38,7 +38,7 @@ std::vector<double> by_definition(const std::vector<std::vector<Token>>& texts, 
                                               text.begin() + static_cast<std::ptrdiff_t>(at - n)))
           ++counts[text[at]], ++total;
     if (total == 0) break;
-    const double d = n == 1 ? 0.8 : n == 2 ? 0.6 : 0.5;
+    const double d = n == 1 ? 0.8 : 0.6;
     for (size_t w = 0; w < kVocab; ++w) {
       const auto found = counts.find(static_cast<Token>(w));
       p[w] = (std::max((found == counts.end() ? 0 : found->second) - d, 0.0) +
@@ -46,7 +46,7 @@ std::vector<double> by_definition(const std::vector<std::vector<Token>>& texts, 
              total;
     }
   }
-  for (size_t w = 0; w < kVocab; ++w) p[w] = 0.25 * model[w] + 0.75 * p[w];
+  for (size_t w = 0; w < kVocab; ++w) p[w] = 0.15 * model[w] + 0.85 * p[w];
   return p;
 }
 

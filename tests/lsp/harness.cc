@@ -33,14 +33,16 @@ std::shared_ptr<const engine::Engine> fake_model(std::string name) {
   return std::make_shared<FakeModel>(std::move(name));
 }
 
-lsp::Services services_with(FakeCompleter::Call call) {
+lsp::Services services_with(FakeCompleter::Call call, std::shared_ptr<std::vector<std::string>> remembered) {
   lsp::Services services;
   services.load_model = [](const std::filesystem::path&) -> base::Result<std::shared_ptr<const engine::Engine>> {
     return fake_model();
   };
   services.make_completer =
-      [call](std::shared_ptr<const engine::Engine>) -> base::Result<std::unique_ptr<agent::Completer>> {
-    return std::unique_ptr<agent::Completer>(std::make_unique<FakeCompleter>(call));
+      [call, remembered](std::shared_ptr<const engine::Engine>) -> base::Result<std::unique_ptr<agent::Completer>> {
+    auto completer = std::make_unique<FakeCompleter>(call);
+    completer->remembered = remembered;
+    return std::unique_ptr<agent::Completer>(std::move(completer));
   };
   return services;
 }

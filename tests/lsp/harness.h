@@ -29,12 +29,18 @@ class FakeCompleter final : public agent::Completer {
     return call_(request, stop);
   }
 
+  void remember(std::vector<std::string> texts) override {
+    if (remembered) *remembered = std::move(texts);
+  }
+  std::shared_ptr<std::vector<std::string>> remembered;
+
  private:
   const Call call_;
 };
 
 // Services with a model whose completions are `call`'s.
-lsp::Services services_with(FakeCompleter::Call call);
+// `remembered`: where the texts go that it is to remember; may be null.
+lsp::Services services_with(FakeCompleter::Call call, std::shared_ptr<std::vector<std::string>> remembered = nullptr);
 
 class Harness {
  public:

@@ -63,6 +63,41 @@ TEST_CASE("inlineCompletion: open files of the same language come along, the one
   CHECK(model.asked[0].other_texts == std::vector<std::string>{"#b = 1\n", "c = 1\n"});
 }
 
+TEST_CASE("inlineCompletion: the files around are read after the answer, once for a file") {
+  std::vector<std::string> looked;
+  const auto remembered = std::make_shared<std::vector<std::string>>();
+  lsp::Services services = test::services_with(
+      [&](const agent::CompleteRequest& request, std::stop_token) {
+        if (request.path == "a.py" && looked.size() == 1) CHECK(*remembered == std::vector<std::string>{"around a.py"});
+        if (looked.empty()) CHECK(remembered->empty());  // nobody waits for them
+        return base::Result<std::vector<agent::CompletionItem>>(std::vector<agent::CompletionItem>());
+      },
+      remembered);
+  services.near_files = [&](const std::filesystem::path& root, std::string_view path, std::stop_token) {
+    looked.push_back(root.string() + " " + std::string(path));
+    if (path == "broken.py") return base::Result<std::vector<std::string>>(base::invalid("no such folder"));
+    return base::Result<std::vector<std::string>>({"around " + std::string(path)});
+  };
+  Harness server(std::move(services));
+  server.start({{"capabilities", Json::object()}, {"rootUri", "file:///p"}});
+  for (const char* name : {"a.py", "b.py", "broken.py"}) server.open("file:///p/" + std::string(name), "x = f(\n");
+  const auto ask_in = [&](const std::string& uri) {
+    Json params = test::at(uri, 0, 6);
+    params["context"] = {{"triggerKind", 2}};
+    CHECK(server.request("textDocument/inlineCompletion", params).contains("result"));
+  };
+  ask_in("file:///p/a.py");
+  ask_in("file:///p/a.py");
+  CHECK(looked == std::vector<std::string>{"/p a.py"});
+  ask_in("file:///p/b.py");
+  CHECK(*remembered == std::vector<std::string>{"around b.py"});
+  ask_in("file:///p/broken.py");
+  CHECK(*remembered == std::vector<std::string>{"around b.py"});
+  server.open("file:///elsewhere/d.py", "x = f(\n");  // of no folder of the workspace
+  ask_in("file:///elsewhere/d.py");
+  CHECK(looked.size() == 3);
+}
+
 TEST_CASE("inlineCompletion: what the user types of a suggestion leaves the rest of it, without the model") {
   Model model;
   model.text = "hello)";
