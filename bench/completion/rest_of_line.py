@@ -21,18 +21,18 @@ def files_of(path):
 
 
 def places(files, count, seed):
-    """-> {language: [(prefix, rest of the line, suffix)]}, `count` each; comments, short and very long lines are left out."""
+    """-> {language: [(prefix, rest of the line, suffix, number of the file)]}, `count` each; comments, short and very long lines are left out."""
     by_language = collections.defaultdict(list)
-    for language, text in files:
+    for number, (language, text) in enumerate(files):
         if len(text) < 200_000:
-            by_language[language].append(text)
+            by_language[language].append((text, number))
     chosen = {}
     for language, texts in sorted(by_language.items()):
         rng, found = random.Random(f"{seed} {language}"), []
         for _ in range(200 * count):
             if len(found) == count:
                 break
-            text = rng.choice(texts)
+            text, number = rng.choice(texts)
             lines = text.split("\n")
             at = rng.randrange(len(lines))
             line = lines[at].rstrip()
@@ -42,17 +42,21 @@ def places(files, count, seed):
             start = len(line) - len(line.lstrip())
             cut = rng.randint(start + 1, len(line) - 2)
             before = "\n".join(lines[:at] + [line[:cut]])
-            found.append((before, line[cut:], "\n" + "\n".join(lines[at + 1:])))
+            found.append((before, line[cut:], "\n" + "\n".join(lines[at + 1:]), number))
         chosen[language] = found
     return chosen
 
 
-def complete(command, found, language):
-    """-> [(sureness, right?, completion)] of each of `found`, greedy. `command`: of `graft complete --batch`, with its model."""
-    lines = [json.dumps({"id": i, "prefix": p, "suffix": s, "language": language, "stop": ["\n"]}) for i, (p, _, s) in enumerate(found)]
+def complete(command, found, language, others=lambda number: []):
+    """-> [(sureness, right?, completion)] of each of `found`, the likeliest. `command`: of `graft complete --batch`, with its model.
+
+    `others`: the texts around a file, by its number, the nearest first.
+    """
+    lines = [json.dumps({"id": i, "prefix": p, "suffix": s, "language": language, "stop": ["\n"], "others": others(number)})
+             for i, (p, _, s, number) in enumerate(found)]
     done = subprocess.run(command, input="\n".join(lines) + "\n", capture_output=True, text=True, check=True)
     rows = []
-    for answer, (_, rest, _) in zip(map(json.loads, done.stdout.splitlines()), found):
+    for answer, (_, rest, _, _) in zip(map(json.loads, done.stdout.splitlines()), found):
         best = answer["completions"][0] if answer.get("completions") else {"text": "", "logprob": -99.0, "tokens": 1}
         rows.append((best["logprob"] / math.sqrt(max(1, best["tokens"])), best["text"].rstrip() == rest, best["text"]))
     return rows

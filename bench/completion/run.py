@@ -38,7 +38,7 @@ def main():
         start = time.monotonic()
         answers = complete(command, found, language)
         seconds = (time.monotonic() - start) / len(found)
-        for (prefix, rest, _), answer in list(zip(found, answers))[: args.show]:
+        for (prefix, rest, _, _), answer in list(zip(found, answers))[: args.show]:
             print(f"{prefix.splitlines()[-1]}[{answer[2]}] wanted [{rest}] {answer[:2]}", file=sys.stderr)
         rows = [answer[:2] for answer in answers]
         everything += rows

@@ -41,6 +41,7 @@ def all_measures() -> list[Measure]:
         bits.Quantised(),
         trainer.TrainerLogits(),
         completions.RestOfLine(),
+        completions.RestOfLineAround(),
         infilling.Infilling(),
         repairs.QuixBugs(),
         repairs.PackFix("python", ("python3",), 164),

@@ -21,23 +21,23 @@ from torch import nn
 @dataclasses.dataclass
 class Config:
     vocab_size: int = 4096
-    hidden_size: int = 192
+    hidden_size: int = 256
     num_hidden_layers: int = 5
     num_attention_heads: int = 4
     kv_lora_rank: int = 64
     qk_nope_head_dim: int = 32
     qk_rope_head_dim: int = 16
-    v_head_dim: int = 48  # nope + rope: the fused CPU attention wants one head width
-    intermediate_size: int = 512
+    v_head_dim: int = 48
+    intermediate_size: int = 640
     first_k_dense_replace: int = 1
-    n_routed_experts: int = 8
+    n_routed_experts: int = 16
     num_experts_per_tok: int = 2
     n_shared_experts: int = 1
     moe_intermediate_size: int = 96
     routed_scaling_factor: float = 2.0
     rms_norm_eps: float = 1e-6
     rope_theta: float = 10000.0
-    max_position_embeddings: int = 512
+    max_position_embeddings: int = 1024
 
     def save(self, path):
         pathlib.Path(path).write_text(json.dumps(dataclasses.asdict(self), indent=1) + '\n')
@@ -70,6 +70,46 @@ def rotate(x, cos, sin):
     return torch.stack((even * cos - odd * sin, even * sin + odd * cos), dim=-1).flatten(-2)
 
 
+class CausalAttention(torch.autograd.Function):
+    """softmax(q k^T / sqrt(d)) v under a causal mask, in blocks of queries that never look at later keys.
+
+    q, k [N, T, d], v [N, T, dv] -> [N, T, dv]; probabilities are kept for the way back in the type of q.
+    """
+
+    BLOCK = 128
+
+    @staticmethod
+    def forward(ctx, q, k, v):
+        length, scale = q.shape[1], q.shape[2] ** -0.5
+        out, kept = torch.empty_like(v), []
+        mask = torch.full((CausalAttention.BLOCK, CausalAttention.BLOCK), float('-inf')).triu(1)
+        for low in range(0, length, CausalAttention.BLOCK):
+            high = min(length, low + CausalAttention.BLOCK)
+            scores = torch.bmm(q[:, low:high], k[:, :high].transpose(1, 2)).float().mul_(scale)
+            scores[:, :, low:high] += mask[:high - low, :high - low]
+            kept.append(scores.softmax(-1).to(q.dtype))
+            out[:, low:high] = torch.bmm(kept[-1], v[:, :high])
+        ctx.save_for_backward(q, k, v, out, *kept)
+        return out
+
+    @staticmethod
+    def backward(ctx, grad):
+        q, k, v, out, *kept = ctx.saved_tensors
+        scale = q.shape[2] ** -0.5
+        dq, dk, dv = torch.empty_like(q), torch.zeros_like(k, dtype=torch.float32), torch.zeros_like(v, dtype=torch.float32)
+        dots = (grad.float() * out.float()).sum(-1, keepdim=True)
+        low = 0
+        for p in kept:
+            high = low + p.shape[1]
+            g = grad[:, low:high]
+            dv[:, :high] += torch.bmm(p.transpose(1, 2), g)
+            ds = torch.bmm(g, v[:, :high].transpose(1, 2)).float().sub_(dots[:, low:high]).mul_(p).mul_(scale).to(q.dtype)
+            dq[:, low:high] = torch.bmm(ds, k[:, :high])
+            dk[:, :high] += torch.bmm(ds.transpose(1, 2), q[:, low:high])
+            low = high
+        return dq, dk.to(k.dtype), dv.to(v.dtype)
+
+
 class Attention(nn.Module):
     """Multi-head latent attention without query compression, in its expanded (prefill) form."""
 
@@ -94,8 +134,9 @@ class Attention(nn.Module):
         k_rope = rotate(k_rope.view(batch, -1, 1, c.qk_rope_head_dim), cos, sin).expand(-1, -1, heads, -1)
         q = torch.cat((q_nope, rotate(q_rope, cos, sin)), dim=-1).transpose(1, 2)
         k = torch.cat((k_nope, k_rope), dim=-1).transpose(1, 2)
-        y = F.scaled_dot_product_attention(q, k, v.transpose(1, 2), is_causal=True)
-        return self.o_proj(y.transpose(1, 2).reshape(x.shape[0], -1))
+        kind = v.dtype
+        y = CausalAttention.apply(*(t.to(kind).flatten(0, 1).contiguous() for t in (q, k, v.transpose(1, 2))))
+        return self.o_proj(y.unflatten(0, (batch, heads)).transpose(1, 2).reshape(x.shape[0], -1))
 
 
 class Mlp(nn.Module):
@@ -157,7 +198,10 @@ class Block(nn.Module):
 
 
 class LinearCrossEntropy(torch.autograd.Function):
-    """Mean cross entropy of x @ w.T against targets, in row chunks that stay in cache; gradients are made on the way."""
+    """Mean cross entropy of x @ w.T against targets, in row chunks that stay in cache; gradients are made on the way.
+
+    Under autocast the products are in bf16; logits, sums and gradients stay f32.
+    """
 
     CHUNK = 512
 
@@ -165,15 +209,19 @@ class LinearCrossEntropy(torch.autograd.Function):
     def forward(ctx, x, w, targets):
         dx, dw = torch.empty_like(x), torch.zeros_like(w)
         total, n = 0.0, x.shape[0]
+        low = torch.is_autocast_enabled('cpu')
+        wl = w.bfloat16() if low else w
         for start in range(0, n, LinearCrossEntropy.CHUNK):
             rows = slice(start, min(start + LinearCrossEntropy.CHUNK, n))
-            xs, ts = x[rows], targets[rows]
-            log_p = torch.log_softmax(xs @ w.T, dim=-1)
-            total -= log_p.gather(1, ts[:, None]).sum().item()
-            p = log_p.exp_()
-            p[torch.arange(len(ts)), ts] -= 1.0
-            torch.mm(p, w, out=dx[rows])
-            dw.addmm_(p.T, xs)
+            xs, ts = x[rows].to(wl.dtype), targets[rows]
+            with torch.autocast('cpu', enabled=False):
+                log_p = torch.log_softmax((xs @ wl.T).float(), dim=-1)
+                total -= log_p.gather(1, ts[:, None]).sum().item()
+                p = log_p.exp_()
+                p[torch.arange(len(ts)), ts] -= 1.0
+                p = p.to(wl.dtype)
+                dx[rows] = p @ wl
+                dw += p.T @ xs
         ctx.save_for_backward(dx / n, dw / n)
         return x.new_tensor(total / n)
 

@@ -178,6 +178,14 @@ class Completions(unittest.TestCase):
         self.assertEqual(completions.copied("x\nsecond(", "\n) = second(delta)\n"), "delta)")
         self.assertEqual(completions.copied("nothing alike", "\nzzz"), "")
 
+    def test_files_around_are_of_the_package_and_the_nearest_first(self):
+        def row(package: str, path: str, text: str) -> dict[str, str]:
+            return {"package": package, "path": path, "text": text}
+
+        here = row("p", "src/net/a.py", "self")
+        rows = [here, row("p", "src/disk/b.py", "cousin"), row("p", "src/net/c.py", "short"), row("p", "src/net/d.py", "longer"), row("q", "src/net/e.py", "foreign"), row("p", "f.py", "above")]
+        self.assertEqual(completions.around(here, rows), ["longer", "short", "cousin", "above"])
+
 
 class Infilling(unittest.TestCase):
     row = {"prompt": "def f(x):\n    a = x\n", "suffix": "    b = 2\n    return a", "entry_point": "f", "test": "def check(f):\n    assert f(3) == 6"}
