@@ -150,7 +150,7 @@ class Engine : public std::enable_shared_from_this<Engine> {
   virtual uint64_t session_bytes(int n_ctx) const = 0;
   virtual base::Result<std::unique_ptr<Session>> open_session(int n_ctx) const = 0;
   // An adapter in PEFT's layout (docs/lora.md): a folder with adapter_config.json and adapter_model.safetensors. kInvalidArgument for
-  // what Graft does not compute, a module that the model has not, and a model that takes no adapters: one on a GPU, or of DeepSeek V4.
+  // what Graft does not compute, a module that the model has not, and a model that takes no adapters: one on a GPU, or DeepSeek V4.1.
   virtual base::Result<std::shared_ptr<const Adapter>> load_adapter(const std::filesystem::path& folder) const {
     static_cast<void>(folder);
     return base::invalid("This model takes no adapters.");

@@ -46,7 +46,7 @@ const nlohmann::json kConfig = {{"peft_type", "LORA"}, {"r", 5}, {"lora_alpha", 
 TEST_CASE("adapter: logits and greedy text are those of the merged weights, in every family, on every path") {
   ThreadPool pool(2);
   for (const char* name :
-       {"llama", "qwen2", "qwen3", "mistral", "gpt_oss", "qwen3_moe", "deepseek_v3", "deepseek_v32"}) {
+       {"llama", "qwen2", "qwen3", "mistral", "gpt_oss", "qwen3_moe", "deepseek_v3", "deepseek_v32", "deepseek_v4_renamed"}) {
     CAPTURE(std::string(name));
     const AdaptedModel adapted = read_adapted(name);
     const AdapterWeights* adapter = &adapted.adapter.weights;
@@ -99,7 +99,7 @@ TEST_CASE("adapter: quantised weights and split key heads, fast against plain") 
 }
 
 TEST_CASE("adapter: sessions with different adapters step together with the bits that each gets alone") {
-  for (const char* name : {"llama", "qwen3_moe", "deepseek_v3", "deepseek_v32"})
+  for (const char* name : {"llama", "qwen3_moe", "deepseek_v3", "deepseek_v32", "deepseek_v4_renamed"})
     for (const Numerics numerics : {Numerics::kFast, Numerics::kReference}) {
       CAPTURE(std::string(name));
       const auto engine = tiny(std::string("families/") + name, numerics);
@@ -208,12 +208,12 @@ TEST_CASE("adapter: a pool shares no prompt between adapters") {
 }
 
 TEST_CASE("adapter: another engine's adapter and models without any are refused") {
-  const auto engine = tiny("families/llama"), twin = tiny("families/llama"), v4 = tiny("families/deepseek_v4");
+  const auto engine = tiny("families/llama"), twin = tiny("families/llama"), v41 = tiny("families/deepseek_v41");
   const auto adapter = load(engine, kData + "adapters/llama");
   const auto opened = twin->open_session_with(16, {adapter});
   REQUIRE_FALSE(opened);
   CHECK(opened.error().message.find("another engine") != std::string::npos);
-  const auto none = v4->load_adapter(kData + "adapters/llama");
+  const auto none = v41->load_adapter(kData + "adapters/llama");
   REQUIRE_FALSE(none);
   CHECK(none.error().message.find("no adapters") != std::string::npos);
 }

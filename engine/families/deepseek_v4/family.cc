@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "engine/families/deepseek_v4/bind_weights.h"
 #include "engine/families/deepseek_v4/cache.h"
+#include "engine/families/deepseek_v4/linear_modules.h"
 #include "engine/families/deepseek_v4/make_models.h"
 #include "engine/families/deepseek_v4/read_config.h"
 #include "engine/families/deepseek_v4/write_gguf.h"
@@ -94,6 +95,7 @@ class DeepseekV4Family : public Family {
     }
     return total;
   }
+  std::vector<LinearModule> linear_modules() const override { return deepseek_v4_linear_modules(config_, weights_); }
   base::Result<GgufContent> to_gguf() const override { return deepseek_v4_to_gguf(config_, weights_); }
   base::Result<std::unique_ptr<Model>> make_accelerated(Accelerator&, const UploadOptions&) const override {
     return base::invalid("the CUDA backend does not have DeepSeek-V4 yet");

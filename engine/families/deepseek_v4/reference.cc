@@ -22,7 +22,6 @@ namespace engine {
 namespace {
 
 using plain::at;
-using plain::matmul;
 using plain::Values;
 
 Values row_of(const TensorView& view, int64_t row = 0) {
@@ -48,6 +47,7 @@ class Reference : public Model {
   bool forward(const ForwardRequest& request) override {
     const int64_t d = config_.hidden_size, s = config_.n_streams, n = static_cast<int64_t>(request.tokens.size());
     V4Cache& cache = static_cast<V4Cache&>(*request.cache);
+    adapter_ = request.adapter;
     cache.begin(request.position, n);
     cache_ = &cache;
     for (int64_t t = 0; t < n && !config_.engram.layers.empty(); ++t)
@@ -69,7 +69,7 @@ class Reference : public Model {
       spread(mixes, attention(layer, l, norm(gather(mixes, streams), layer.attn_norm), request), streams);
       mixes = mix(layer.ff_connection, streams, false);
       const Values x = norm(gather(mixes, streams), layer.ff.norm);
-      spread(mixes, plain::feed_forward(layer.ff, config_.router(), config_.gate, x, request.tokens), streams);
+      spread(mixes, plain::feed_forward(layer.ff, config_.router(), config_.gate, x, request.tokens, adapter_), streams);
     }
     if (!request.logits) return true;
     if (!request.all_logits) {
@@ -86,6 +86,7 @@ class Reference : public Model {
   static constexpr int kChunk = 32;
 
   V4Cache::Shape shape(int64_t n_ctx) const { return {n_ctx, kChunk, config_.head_dim, config_.index_head_dim}; }
+  Values matmul(const TensorView& w, const Values& x) const { return plain::matmul(w, x, adapter_); }
   Values norm(const Values& x, const TensorView& gain) const { return plain::rms_norm(x, gain, config_.rms_eps); }
 
   std::vector<StreamMix> mix(const V4Connection& c, const Values& streams, bool head) {
@@ -280,9 +281,10 @@ class Reference : public Model {
   const DeepseekV4Weights weights_;  // views
   const RopeTable window_rope_, entry_rope_;
 
-  // Of the pass: the timeline, and for each token what half a layer says how the next one reads, the entries that were
+  // Of the pass: the timeline, its adapter, and for each token what half a layer says how the next one reads, the entries that were
   // chosen last, and the candidate layer's blocks.
   V4Cache* cache_ = nullptr;
+  const AdapterWeights* adapter_ = nullptr;
   std::vector<StreamMix> reads_;
   std::vector<std::vector<int32_t>> chosen_, candidates_;
 };

@@ -23,11 +23,12 @@ import torch
 import transformers
 
 from make_families import HERE as FAMILIES
-from make_families import run
+from make_families import CASES as MODELS, run
 
 HERE = Path(__file__).resolve().parent / "adapters"
 ATTENTION = ["q_proj", "k_proj", "v_proj", "o_proj"]
 DENSE = ["gate_proj", "up_proj", "down_proj"]
+V4 = ["q_a_proj", "q_b_proj", "kv_proj", "o_b_proj", "weights_proj"]
 LATENT = ["q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "kv_b_proj", "o_proj"]
 
 # model, options of adapter_config.json, targets, whether experts too
@@ -40,11 +41,18 @@ CASES = {
     "gpt_oss": ("gpt_oss", dict(r=2, lora_alpha=4), ATTENTION, False),
     "qwen3_moe": ("qwen3_moe", dict(r=2, lora_alpha=3), ATTENTION + DENSE, True),
     "deepseek_v3": ("deepseek_v3", dict(r=2, lora_alpha=4), LATENT + DENSE, True),
+    "deepseek_v4_renamed": ("deepseek_v4_renamed", dict(r=2, lora_alpha=4), V4 + DENSE + ["lm_head"], True),
     "deepseek_v32": ("deepseek_v32", dict(r=3, lora_alpha=4), LATENT + ["wq_b", "wk", "weights_proj"], False),
 }
 
 
 def load(name):
+    if name == "deepseek_v4_renamed":  # stored under the model's own names, which from_pretrained() does not expect
+        config = MODELS[name]()
+        config._attn_implementation = config._experts_implementation = "eager"
+        model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32)
+        model.load_state_dict(safetensors.torch.load_file(FAMILIES / name / "model.safetensors"))
+        return model.eval()
     model = transformers.AutoModelForCausalLM.from_pretrained(FAMILIES / name, dtype=torch.float32, attn_implementation="eager",
                                                               experts_implementation="eager")
     return model.eval()

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/families/deepseek_v4/linear_modules.h: the family's linear layers by their names in Hugging Face transformers.
+#pragma once
+#include <vector>
+
+#include "engine/families/deepseek_v4/deepseek_v4.h"
+#include "engine/lora/linear_modules.h"
+
+namespace engine {
+
+// None of V4.1, which transformers does not have. The first half of the output projection, a product for each group of heads, is no
+// linear layer there that an adapter could change.
+std::vector<LinearModule> deepseek_v4_linear_modules(const DeepseekV4Config& config, const DeepseekV4Weights& weights);
+
+}  // namespace engine
