@@ -23,6 +23,7 @@ struct EngineBenchOptions {
   int prompt = 512, generate = 64, depth = 0;  // tokens; prompt or generate may be 0: not measured
   int threads = 0;                             // 0: all cores
   engine::Backend backend = engine::Backend::kCpu;
+  engine::CacheType cache = engine::CacheType::kAuto;  // on the CPU
   std::string shape, weight_type = "bf16";     // a shape in place of a model: arbitrary weights on the GPU
   bool profile = false;                        // a table of the GPU's kernels
   int repeat = 5;

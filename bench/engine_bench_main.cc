@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine_bench [--cuda] [--shape=NAME] [--type=TYPE] [--profile] [--batch=N] [--text] MODEL [prompt=512] [generate=64] [depth=0] [threads=0]
+// engine_bench [--cuda] [--cache=f32|bf16] [--shape=NAME] [--type=TYPE] [--profile] [--batch=N] [--text] MODEL [prompt=512] [generate=64] [depth=0] [threads=0]
 // [repeat=5]: one JSON line, or text. The same measurement as `graft model bench`, for builds of the engine alone. With a
 // shape, MODEL is "-".
 #include <charconv>
@@ -17,7 +17,9 @@ int main(int argc, char** argv) {
   int at = 1;
   for (; at < argc && std::string_view(argv[at]).starts_with("--"); ++at) {
     const std::string_view flag = argv[at];
-    if (flag == "--cuda") options.backend = engine::Backend::kCuda;
+    if (flag == "--cache=f32") options.cache = engine::CacheType::kF32;
+    else if (flag == "--cache=bf16") options.cache = engine::CacheType::kBf16;
+    else if (flag == "--cuda") options.backend = engine::Backend::kCuda;
     else if (flag.starts_with("--shape=")) options.shape = flag.substr(8);
     else if (flag.starts_with("--type=")) options.weight_type = flag.substr(7);
     else if (flag.starts_with("--batch=")) {
@@ -36,7 +38,7 @@ int main(int argc, char** argv) {
     usable = std::from_chars(argv[at], end, *fields[i]).ptr == end;
   }
   if (!usable) {
-    std::fprintf(stderr, "usage: engine_bench [--cuda] [--shape=NAME] [--type=TYPE] [--profile] [--batch=N] [--text] MODEL [prompt] [generate] "
+    std::fprintf(stderr, "usage: engine_bench [--cuda] [--cache=f32|bf16] [--shape=NAME] [--type=TYPE] [--profile] [--batch=N] [--text] MODEL [prompt] [generate] "
                          "[depth] [threads] [repeat]\n");
     return 2;
   }

@@ -24,6 +24,7 @@ struct Options {
   std::filesystem::path model, prompt, schema, grammar, lora;
   std::string regex;
   engine::GenerateOptions generate;
+  engine::CacheType cache = engine::CacheType::kAuto;
 };
 
 // Null where no constraint is asked for.
@@ -59,6 +60,7 @@ base::Status generate(const Options& options, const Context& context) {
   auto prompt = base::read_file(context.folder / options.prompt, kMaxFileBytes);
   if (!prompt) return std::move(prompt).error();
   engine::LoadOptions load;
+  load.cache = options.cache;
   const bool drafts = options.generate.max_layer_draft_tokens > 0;
   if (!options.lora.empty() || drafts) load.backend = engine::Backend::kCpu;
   auto model = engine::Engine::load(context.folder / options.model, load);
@@ -111,6 +113,7 @@ void add_model_generate_command(CLI::App& app, Context& context) {
   add_model_option(*command, options->model)->required();
   command->add_option("--prompt", options->prompt, "A file with the text before")->required();
   add_lora_option(*command, options->lora);
+  add_cache_option(*command, options->cache);
   CLI::Option_group* constraints = command->add_option_group("constraint", "What the text must be");
   constraints->add_option("--schema", options->schema, "A JSON Schema (docs/constrained-decoding.md says which)");
   constraints->add_option("--regex", options->regex, "A regular expression, matched from end to end");

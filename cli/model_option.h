@@ -3,7 +3,9 @@
 #pragma once
 #include <CLI/CLI.hpp>
 #include <filesystem>
+#include <map>
 #include <memory>
+#include <string>
 
 #include "engine/engine.h"
 
@@ -15,6 +17,15 @@ inline CLI::Option* add_model_option(CLI::App& command, std::filesystem::path& m
 
 inline CLI::Option* add_lora_option(CLI::App& command, std::filesystem::path& lora) {
   return command.add_option("--lora", lora, "A LoRA adapter: a folder as PEFT saves it (docs/lora.md); computed on the CPU");
+}
+
+inline CLI::Option* add_cache_option(CLI::App& command, engine::CacheType& cache) {
+  static const std::map<std::string, engine::CacheType> kTypes = {
+      {"auto", engine::CacheType::kAuto}, {"f32", engine::CacheType::kF32}, {"bf16", engine::CacheType::kBf16}};
+  return command
+      .add_option("--cache", cache, "What is kept of each token, on the CPU: auto (bf16 under quantised weights, else f32), f32, bf16 (docs/kv-cache.md)")
+      ->transform(CLI::CheckedTransformer(kTypes))
+      ->type_name("auto|f32|bf16");
 }
 
 // A session of `n_ctx` tokens under the adapter in `lora`, or under none where it is empty.

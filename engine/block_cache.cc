@@ -4,21 +4,33 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/formats/quantize_rows.h"
+#include "engine/kernels/matmul.h"
+
 namespace engine {
 
-BlockCache::BlockCache(int64_t n_layers, int64_t width, int64_t n_ctx)
+// 8-bit activations are off by 2^-8 of a block's largest value, bf16 by 2^-9 of each value: where the former made the rows,
+// the latter adds little. docs/kv-cache.md
+CacheType chosen_cache_type(CacheType asked, DType weights, int64_t width) {
+  if (width > kMaxBf16Width) return CacheType::kF32;
+  if (asked == CacheType::kAuto) return is_quantized(weights) ? CacheType::kBf16 : CacheType::kF32;
+  return asked;
+}
+
+BlockCache::BlockCache(int64_t n_layers, int64_t width, int64_t n_ctx, CacheType type)
     : n_layers_(n_layers),
       width_(width),
       n_ctx_(n_ctx),
+      type_(type),
       blocks_(static_cast<size_t>((n_ctx + kBlockPositions - 1) / kBlockPositions)),
       starts_(blocks_.size(), nullptr) {}
 
 std::shared_ptr<BlockCache::Block> BlockCache::new_block() const {
-  return std::make_shared<Block>(static_cast<size_t>(n_layers_ * kBlockPositions * width_));
+  return std::make_shared<Block>(static_cast<size_t>(layer_bytes(n_layers_)));
 }
 
 std::unique_ptr<Cache> BlockCache::fork(int64_t n) const {
-  auto other = std::make_unique<BlockCache>(n_layers_, width_, n_ctx_);
+  auto other = std::make_unique<BlockCache>(n_layers_, width_, n_ctx_, type_);
   for (size_t b = 0; static_cast<int64_t>(b) * kBlockPositions < n; ++b) {
     other->blocks_[b] = blocks_[b];
     other->starts_[b] = starts_[b];
@@ -43,21 +55,30 @@ void BlockCache::make_writable(int64_t first, int64_t n) {
     std::shared_ptr<Block> own = new_block();
     const int64_t kept = blocks_[b] ? std::max(first - begin, int64_t{0}) : 0;
     for (int64_t l = 0; l < n_layers_ && kept > 0; ++l)
-      std::copy_n(starts_[b] + layer_offset(l), kept * width_, own->data() + layer_offset(l));
+      std::copy_n(starts_[b] + layer_bytes(l), kept * row_bytes(), own->data() + layer_bytes(l));
     blocks_[b] = std::move(own);
     starts_[b] = blocks_[b]->data();
   }
 }
 
+void BlockCache::store(int64_t layer, int64_t position, int64_t first, const float* values, int64_t n) {
+  if (type_ == CacheType::kF32) {
+    std::copy_n(values, n, row<float>(layer, position) + first);
+    return;
+  }
+  Bf16* to = row<Bf16>(layer, position) + first;
+  for (int64_t i = 0; i < n; ++i) to[i] = Bf16{f32_to_bf16(values[i])};
+}
+
 uint64_t BlockCache::memory_bytes() const {
   uint64_t bytes = 0;
   for (const auto& block : blocks_)
-    if (block) bytes += block->size() * sizeof(float) / static_cast<uint64_t>(std::max(block.use_count(), 1L));
+    if (block) bytes += block->size() / static_cast<uint64_t>(std::max(block.use_count(), 1L));
   return bytes;
 }
 
 std::string BlockCache::layout() const {
-  return "f32 rows of " + std::to_string(width_) + " in " + std::to_string(n_layers_) + " layers";
+  return std::string(type_ == CacheType::kBf16 ? "bf16" : "f32") + " rows of " + std::to_string(width_) + " in " + std::to_string(n_layers_) + " layers";
 }
 
 // By layer, so that the order does not depend on the size of a block.
@@ -65,9 +86,9 @@ base::Status BlockCache::write(int64_t n, const Sink& sink) const {
   for (int64_t l = 0; l < n_layers_; ++l)
     for (int64_t begin = 0; begin < n; begin += kBlockPositions) {
       const int64_t rows = std::min(kBlockPositions, n - begin);
-      const std::span<const float> values(starts_[static_cast<size_t>(begin / kBlockPositions)] + layer_offset(l),
-                                          static_cast<size_t>(rows * width_));
-      if (base::Status written = sink(std::as_bytes(values)); !written) return written;
+      const std::span<const std::byte> values(starts_[static_cast<size_t>(begin / kBlockPositions)] + layer_bytes(l),
+                                              static_cast<size_t>(rows * row_bytes()));
+      if (base::Status written = sink(values); !written) return written;
     }
   return base::ok();
 }
@@ -76,8 +97,8 @@ void BlockCache::read(int64_t n, std::span<const std::byte> stored) {
   make_writable(0, n);
   for (int64_t l = 0; l < n_layers_; ++l)
     for (int64_t begin = 0; begin < n; begin += kBlockPositions) {
-      const auto size = static_cast<size_t>(std::min(kBlockPositions, n - begin) * width_) * sizeof(float);
-      std::memcpy(row(l, begin), stored.data(), size);
+      const auto size = static_cast<size_t>(std::min(kBlockPositions, n - begin) * row_bytes());
+      std::memcpy(starts_[static_cast<size_t>(begin / kBlockPositions)] + layer_bytes(l), stored.data(), size);
       stored = stored.subspan(size);
     }
 }

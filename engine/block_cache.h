@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/block_cache.h: a cache of one f32 row per layer and position (latent rows, or keys and values side by side),
+// engine/block_cache.h: a cache of one row per layer and position (latent rows, or keys and values side by side),
 // in blocks of positions that several timelines share.
 //
+// Values   f32, or bf16 (rounded to nearest as they are stored); one type for all rows of a cache.
 // Shapes   A block holds kBlockPositions rows of every layer: [n_layers, kBlockPositions, width]. Rows of one layer
 // follow
 //          each other at `width` within a block, and not from one block to the next.
@@ -16,29 +17,36 @@
 #include <vector>
 
 #include "engine/buffer.h"
+#include "engine/engine.h"
 #include "engine/kernels/attention.h"
 #include "engine/model.h"
+#include "engine/tensor.h"
 
 namespace engine {
+
+// What kAuto means for keys of `width` values that a matrix of `weights` makes on the fast paths, and whether bf16 is there at all.
+CacheType chosen_cache_type(CacheType asked, DType weights, int64_t width);
 
 class BlockCache : public Cache {
  public:
   // The attention kernels read the cache in such blocks, so they look a block up once for 64 rows.
   static constexpr int64_t kBlockPositions = kAttentionBlock;
 
-  BlockCache(int64_t n_layers, int64_t width, int64_t n_ctx);
+  // `type`: kF32 or kBf16.
+  BlockCache(int64_t n_layers, int64_t width, int64_t n_ctx, CacheType type = CacheType::kF32);
 
-  static uint64_t bytes(int64_t n_layers, int64_t width, int64_t n_ctx) {
+  static uint64_t bytes(int64_t n_layers, int64_t width, int64_t n_ctx, CacheType type = CacheType::kF32) {
     return static_cast<uint64_t>(n_layers) * static_cast<uint64_t>(width) * static_cast<uint64_t>(n_ctx) *
-           sizeof(float);
+           static_cast<uint64_t>(value_bytes(type));
   }
+  static int64_t value_bytes(CacheType type) { return type == CacheType::kBf16 ? 2 : 4; }
 
   int64_t n_ctx() const override { return n_ctx_; }
   int64_t rewind(int64_t n) override;  // to `n`: later rows are written anew before they are read
   std::unique_ptr<Cache> fork(int64_t n) const override;
   uint64_t memory_bytes() const override;
   std::string layout() const override;
-  uint64_t stored_bytes(int64_t n) const override { return bytes(n_layers_, width_, n); }
+  uint64_t stored_bytes(int64_t n) const override { return bytes(n_layers_, width_, n, type_); }
   base::Status write(int64_t n, const Sink& sink) const override;
   void read(int64_t n, std::span<const std::byte> stored) override;
 
@@ -54,23 +62,31 @@ class BlockCache : public Cache {
       static_cast<BlockCache*>(place.cache)->make_writable(place.position, 1);
   }
 
-  // A position that was made writable, or is held. New rows are zero.
-  float* row(int64_t layer, int64_t position) {
-    return starts_[static_cast<size_t>(position / kBlockPositions)] + layer_offset(layer) +
+  // A position that was made writable, or is held. New rows are zero. `T`: float or Bf16, as type() says.
+  template <typename T = float>
+  T* row(int64_t layer, int64_t position) {
+    return reinterpret_cast<T*>(starts_[static_cast<size_t>(position / kBlockPositions)]) + layer_offset(layer) +
            position % kBlockPositions * width_;
   }
+  // Puts `n` values into the row, from its first on.
+  void store(int64_t layer, int64_t position, int64_t first, const float* values, int64_t n);
+
+  CacheType type() const { return type_; }
   int64_t width() const { return width_; }
-  // Where the blocks begin, and how far into one the rows of a layer lie: as AttentionRows takes them.
-  const float* const* blocks() const { return starts_.data(); }
+  // Where the blocks begin, and how many values into one the rows of a layer lie: as AttentionRows takes them.
+  const std::byte* const* blocks() const { return starts_.data(); }
   int64_t layer_offset(int64_t layer) const { return layer * kBlockPositions * width_; }
 
  private:
-  using Block = Buffer<float>;
+  using Block = Buffer<std::byte>;
+  int64_t row_bytes() const { return width_ * value_bytes(type_); }
+  int64_t layer_bytes(int64_t layer) const { return layer * kBlockPositions * row_bytes(); }  // into a block
   std::shared_ptr<Block> new_block() const;
 
   int64_t n_layers_, width_, n_ctx_;
+  CacheType type_;
   std::vector<std::shared_ptr<Block>> blocks_;  // [n_ctx / kBlockPositions, rounded up]; null where nothing was written
-  std::vector<float*> starts_;                  // of the same blocks
+  std::vector<std::byte*> starts_;              // of the same blocks
 };
 
 }  // namespace engine

@@ -55,7 +55,7 @@ class PackagedEngine : public Engine {
       // The packed copy is worth its memory as long as it leaves the editor and its tools, and the session's cache, a quarter.
       // The file's own pages are given back while it is made.
       const bool pack = package_.family->packed_bytes() < available_memory() / 4 * 3;
-      shared_.model = package_.family->make_fast(best_kernels(), *shared_.pool, pack);
+      shared_.model = package_.family->make_fast(best_kernels(), *shared_.pool, pack, options.cache);
       compute_.kernels = best_kernels().name;
       compute_.threads = shared_.pool->size();
     } else {

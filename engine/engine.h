@@ -34,11 +34,19 @@ enum class Numerics { kFast, kReference };
 // kReference is the CPU's unless kCuda asks for a GPU.
 enum class Backend { kAuto, kCpu, kCuda };
 
+// Of the values that a session keeps of each token (docs/kv-cache.md).
+enum class CacheType {
+  kAuto,  // bf16 where the attention's weights are quantised and their products are by far the less exact, else f32
+  kF32,
+  kBf16,  // half the memory, and up to twice the speed at depth; a family that has no such cache keeps f32
+};
+
 struct LoadOptions {
   Numerics numerics = Numerics::kFast;  // kReference on a GPU: everything in f32
   int n_threads = 0;                    // 0: the machine's cores
   Backend backend = Backend::kAuto;
   std::function<void(uint64_t done, uint64_t total)> progress = {};  // bytes of weights on their way to a GPU; may be empty
+  CacheType cache = CacheType::kAuto;   // on the CPU; the plain operators always keep f32
 };
 
 struct ModelInfo {
@@ -72,7 +80,7 @@ struct FimRequest {
 
 // What runs the model.
 struct ComputeInfo {
-  std::string kernels;  // "avx512-vnni", "avx2", "portable", "reference", "cuda"
+  std::string kernels;  // "avx512-bf16", "avx512-vnni", "avx2", "portable", "reference", "cuda"
   int threads = 1;
   std::string device;   // the GPU's name; empty for the CPU
   std::string reason;   // why a GPU that was looked for is not used; else empty

@@ -40,7 +40,8 @@ class Family {
   virtual std::unique_ptr<Model> make_reference() const = 0;
   // The fast paths. `pack`: lay the weights out anew in memory (packed_bytes()); else panels are made while they are read,
   // which costs time but no memory. `pool` is borrowed.
-  virtual std::unique_ptr<Model> make_fast(const FastKernels& kernels, ThreadPool& pool, bool pack) const = 0;
+  virtual std::unique_ptr<Model> make_fast(const FastKernels& kernels, ThreadPool& pool, bool pack,
+                                           CacheType cache = CacheType::kAuto) const = 0;
   virtual uint64_t packed_bytes() const = 0;
   // The layers that adapters may change, which both passes then heed in ForwardRequest::adapter; none: they heed none.
   virtual std::vector<LinearModule> linear_modules() const { return {}; }

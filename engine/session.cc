@@ -288,7 +288,8 @@ base::Result<std::unique_ptr<Session>> make_session(std::shared_ptr<const Engine
   if (cache->layout().empty()) return base::invalid("Sessions of this model are not stored where it is computed.");
   if (image.layout != cache->layout())
     return base::invalid("The session file holds \"" + shown_name(image.layout) + "\"; the model, as it is computed here, keeps \"" +
-                         cache->layout() + "\".");
+                         cache->layout() +
+                         "\". Load the model as it was when the session was saved (LoadOptions: numerics, cache), or evaluate the tokens anew.");
   if (image.cache.size() != cache->stored_bytes(n))
     return base::corrupt("The session file's cache has " + std::to_string(image.cache.size()) + " bytes where " + std::to_string(n) +
                          " tokens take " + std::to_string(cache->stored_bytes(n)) + ".");

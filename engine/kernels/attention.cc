@@ -34,7 +34,7 @@ void attention_rows_cpu_reference(const AttentionRows& a) {
   if (a.blocks) {
     std::vector<const float*> list;
     for (int s = 0; s < *std::max_element(a.n_visible, a.n_visible + a.n_rows); ++s)
-      list.push_back(a.blocks[s / kAttentionBlock] + a.block_offset + s % kAttentionBlock * a.key_stride);
+      list.push_back(reinterpret_cast<const float*>(a.blocks[s / kAttentionBlock]) + a.block_offset + s % kAttentionBlock * a.key_stride);
     AttentionRows listed = a;
     listed.blocks = nullptr;
     listed.list = list.data();

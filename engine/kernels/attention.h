@@ -9,35 +9,47 @@
 // Sinks    A logit that takes part in the softmax and has no value.
 // Blocks   A cache in blocks of 64 rows gives where they begin; rows lie at their strides within a block.
 // Lists    Sparse attention gives the rows themselves, from wherever they lie; all queries of the call share the list.
+// bf16     Rows may be stored in bf16 (16 bits, rounded to nearest). AVX512-BF16 then multiplies queries and weights in bf16
+//          too, with f32 sums; the other paths widen the rows and multiply in f32. Rounding moves a value by at most 2^-9 of
+//          itself; docs/kv-cache.md derives what that does to a result.
 // Results  Scores are taken in blocks of 64 rows counted from the start of the cache (or list): a query's result does not
 //          depend on which queries share the call, so decoding equals prefill bit for bit.
 // Source   DeepSeek-V2, arXiv:2405.04434, section 2.1; online softmax as in FlashAttention, arXiv:2205.14135, section 3.1;
 //          sinks as in gpt-oss's model card, arXiv:2508.10925, section 2.
 #pragma once
+#include <cstddef>
 #include <cstdint>
 
 namespace engine {
 
 inline constexpr int kAttentionBlock = 64;  // cache rows; at width 576 a block is 147 kB and stays in the second-level cache
 inline constexpr int kMaxAttentionRows = 32;  // queries in a call
+inline constexpr int64_t kMaxBf16Width = 1024;  // of a key in bf16: the queries' rounded copies lie on the stack
 
-struct AttentionRows {
+enum class Bf16 : uint16_t {};  // the upper half of an f32
+
+// `T`: float or Bf16, of the rows.
+template <typename T>
+struct AttentionRowsOf {
   const float* queries = nullptr;           // [n_rows, width], scaled
   int n_rows = 0;                           // at most kMaxAttentionRows
   const int32_t* n_visible = nullptr;       // [n_rows]
   const int32_t* first_visible = nullptr;   // [n_rows]; null: 0
-  const float* keys = nullptr;              // [.., width] at key_stride
+  const T* keys = nullptr;                  // [.., width] at key_stride, which counts values
   int64_t key_stride = 0, width = 0;
-  const float* values = nullptr;            // [.., value_width] at value_stride
+  const T* values = nullptr;                // [.., value_width] at value_stride
   int64_t value_stride = 0, value_width = 0;
-  const float* const* list = nullptr;       // [max n_visible] keys in place of keys + s * key_stride, values at the same
+  const T* const* list = nullptr;           // [max n_visible] keys in place of keys + s * key_stride, values at the same
                                             // distance from them as `values` from `keys`; null: rows lie at their strides
-  const float* const* blocks = nullptr;     // [max n_visible / kAttentionBlock, rounded up]: row s of the cache is row
-                                            // s % kAttentionBlock from blocks[..] + block_offset on, in place of `keys`;
+  const std::byte* const* blocks = nullptr; // [max n_visible / kAttentionBlock, rounded up]: row s of the cache is row
+                                            // s % kAttentionBlock from value block_offset of blocks[..] on, in place of `keys`;
   int64_t block_offset = 0;                 // values lie from it as `values` from `keys`; not together with a list
   const float* sinks = nullptr;             // [n_rows]; null: none
   float* out = nullptr;                     // [n_rows, value_width]
 };
+
+using AttentionRows = AttentionRowsOf<float>;
+using AttentionRowsBf16 = AttentionRowsOf<Bf16>;
 
 // Reference: plain loops over the same arguments.
 void attention_rows_cpu_reference(const AttentionRows& rows);

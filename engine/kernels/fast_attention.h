@@ -2,10 +2,12 @@
 // engine/kernels/fast_attention.h: attention.h over the vector steps `V`.
 //
 // A tile of queries by cache rows (for values: by columns) shares its loads in registers; a block of 64 rows is read from
-// memory once for all queries of the call, first for the scores and then, from cache, for the values.
+// memory once for all queries of the call, first for the scores and then, from cache, for the values. Rows in bf16 are widened
+// as they are loaded, or multiplied as they are where the CPU can (fast_attention_pairs.h).
 #pragma once
 #include "engine/kernels/fast_elementwise.h"
 #include "engine/kernels/attention.h"
+#include "engine/kernels/fast_attention_pairs.h"
 
 namespace engine {
 namespace {
@@ -18,25 +20,30 @@ struct FastAttention {
 
   // Where the rows of a block lie, and those of the block after it, which are fetched into the second-level cache meanwhile:
   // the hardware does not see that one block follows another, nor that keys lie between values.
+  template <typename T>
   struct Strided {
-    const float *first, *next;
+    const T *first, *next;
     int64_t stride;
-    const float* operator[](int s) const { return first + s * stride; }
-    const float* ahead(int s) const { return next + s * stride; }
+    const T* operator[](int s) const { return first + s * stride; }
+    const T* ahead(int s) const { return next + s * stride; }
   };
+  template <typename T>
   struct Listed {
-    const float* const *rows, *const *next;
+    const T* const *rows, *const *next;
     int64_t offset;
-    const float* operator[](int s) const { return rows[s] + offset; }
-    const float* ahead(int s) const { return next[s] + offset; }
+    const T* operator[](int s) const { return rows[s] + offset; }
+    const T* ahead(int s) const { return next[s] + offset; }
   };
+
+  static F load(const float* p) { return V::load(p); }
+  static F load(const Bf16* p) { return V::load_bf16(reinterpret_cast<const uint8_t*>(p)); }
 
   // scores[r * kBlock + s] for R queries and as many cache rows as a tile takes, from row `from` of the block on; beyond the
   // block's last row they are anything.
   template <int R, bool kFetch, class Rows>
   static void dot_tile(const float* q, int64_t width, const Rows& rows, int from, int n_keys, float* scores) {
     constexpr int S = V::kDotTile / R;
-    const float *k[S], *ahead[S];
+    decltype(rows[0]) k[S], ahead[S];
     for (int s = 0; s < S; ++s) {
       const int row = from + s < n_keys ? from + s : n_keys - 1;
       k[s] = rows[row];
@@ -49,7 +56,7 @@ struct FastAttention {
       for (int r = 0; r < R; ++r) query[r] = V::load(q + r * width + i);
 #pragma GCC unroll 16
       for (int s = 0; s < S; ++s) {
-        const F key = V::load(k[s] + i);
+        const F key = load(k[s] + i);
         if constexpr (kFetch) __builtin_prefetch(ahead[s] + i, 0, 2);
 #pragma GCC unroll 4
         for (int r = 0; r < R; ++r) acc[r * S + s] = V::fma(query[r], key, acc[r * S + s]);
@@ -68,16 +75,16 @@ struct FastAttention {
     for (int r = 0; r < R; ++r)
       for (int v = 0; v < N; ++v) acc[r][v] = V::mul(V::load(z + r * value_width + d + v * V::kWidth), V::set1(keep[r]));
     for (int s = 0; s < n_keys; ++s) {
-      const float* row = values[s] + d;
+      const auto* row = values[s] + d;
       if constexpr (kFetch) {
-        const float* ahead = values.ahead(s) + d;
-        for (int i = 0; i < N * V::kWidth; i += 16) __builtin_prefetch(ahead + i, 0, 2);
+        const auto* ahead = values.ahead(s) + d;
+        for (int i = 0; i < N * V::kWidth; i += 64 / static_cast<int>(sizeof *ahead)) __builtin_prefetch(ahead + i, 0, 2);
       }
       F weight[R];
       for (int r = 0; r < R; ++r) weight[r] = V::set1(p[r * kBlock + s]);
 #pragma GCC unroll 4
       for (int v = 0; v < N; ++v) {
-        const F value = V::load(row + v * V::kWidth);
+        const F value = load(row + v * V::kWidth);
 #pragma GCC unroll 4
         for (int r = 0; r < R; ++r) acc[r][v] = V::fma(weight[r], value, acc[r][v]);
       }
@@ -87,8 +94,9 @@ struct FastAttention {
   }
 
   // Turns the scores of one query into weights; rows the query does not see weigh exactly 0, which leaves its sums as if
-  // they were not there. Returns by how much earlier sums shrink.
-  static float weigh(float* scores, int first_seen, int n_seen, float& top, float& total) {
+  // they were not there. Returns by how much earlier sums shrink. `rounded`: the weights in bf16, for kPairs.
+  template <bool kPairs>
+  static float weigh(float* scores, int first_seen, int n_seen, float& top, float& total, Bf16* rounded) {
     for (int s = 0; s < first_seen; ++s) scores[s] = -__builtin_inff();
     for (int s = n_seen; s < kBlock; ++s) scores[s] = -__builtin_inff();
     F largest = V::load(scores);
@@ -100,50 +108,64 @@ struct FastAttention {
       V::store(scores + s, weight);
       sum = V::add(sum, weight);
     }
+    if constexpr (kPairs) sum = AttentionPairs<V>::round_weights(scores, rounded);
     const float keep = total > 0.0f ? __builtin_expf(top - new_top) : 0.0f;
     total = total * keep + V::sum(sum);
     top = new_top;
     return keep;
   }
 
-  static void run(const AttentionRows& a) {
-    float scores[kMaxAttentionRows * kBlock], top[kMaxAttentionRows], total[kMaxAttentionRows];
+  template <typename T>
+  static void run(const AttentionRowsOf<T>& a) {
+    Work<kPairs<T>> work;
     int n_keys = 0, first_key = a.n_visible[0];
     for (int r = 0; r < a.n_rows; ++r) {
-      top[r] = a.sinks ? a.sinks[r] : -__builtin_inff();
-      total[r] = a.sinks ? 1.0f : 0.0f;
+      work.top[r] = a.sinks ? a.sinks[r] : -__builtin_inff();
+      work.total[r] = a.sinks ? 1.0f : 0.0f;
       const int first = a.first_visible ? a.first_visible[r] : 0;
       if (a.n_visible[r] > n_keys) n_keys = a.n_visible[r];
       if (first < first_key) first_key = first;
     }
+    if constexpr (kPairs<T>) AttentionPairs<V>::round_queries(a.queries, a.n_rows, a.width, work.queries);
     for (int64_t i = 0; i < a.n_rows * a.value_width; ++i) a.out[i] = 0.0f;
     for (int first = first_key / kBlock * kBlock; first < n_keys; first += kBlock) {
       const int n = n_keys - first < kBlock ? n_keys - first : kBlock;
       const int next = first + 2 * kBlock <= n_keys ? first + kBlock : first;  // a whole block, or again this one
       if (a.list) {
         const int64_t apart = a.values - a.keys;
-        block(a, first, n, Listed{a.list + first, a.list + next, 0}, Listed{a.list + first, a.list + next, apart}, scores, top, total);
+        block(a, first, n, Listed<T>{a.list + first, a.list + next, 0}, Listed<T>{a.list + first, a.list + next, apart}, work);
       } else {
-        block(a, first, n, Strided{keys_of(a, first), keys_of(a, next), a.key_stride},
-              Strided{values_of(a, first), values_of(a, next), a.value_stride}, scores, top, total);
+        block(a, first, n, Strided<T>{keys_of(a, first), keys_of(a, next), a.key_stride},
+              Strided<T>{values_of(a, first), values_of(a, next), a.value_stride}, work);
       }
     }
     for (int r = 0; r < a.n_rows; ++r)
       for (int64_t d = 0; d < a.value_width; d += V::kWidth)
-        V::store(a.out + r * a.value_width + d, V::mul(V::load(a.out + r * a.value_width + d), V::set1(1.0f / total[r])));
+        V::store(a.out + r * a.value_width + d, V::mul(V::load(a.out + r * a.value_width + d), V::set1(1.0f / work.total[r])));
   }
 
  private:
-  static const float* keys_of(const AttentionRows& a, int row) {
-    return a.blocks ? a.blocks[row / kBlock] + a.block_offset : a.keys + row * a.key_stride;
+  template <typename T>
+  static constexpr bool kPairs = V::kPairProducts && sizeof(T) == sizeof(Bf16);
+
+  // Of one call; what only pairs need is a value long without them.
+  template <bool kRounded>
+  struct Work {
+    float scores[kMaxAttentionRows * kBlock], top[kMaxAttentionRows], total[kMaxAttentionRows];
+    Bf16 queries[kRounded ? kMaxAttentionRows * kMaxBf16Width : 1], weights[kRounded ? kMaxAttentionRows * kBlock : 1];
+  };
+
+  template <typename T>
+  static const T* keys_of(const AttentionRowsOf<T>& a, int row) {
+    return a.blocks ? reinterpret_cast<const T*>(a.blocks[row / kBlock]) + a.block_offset : a.keys + row * a.key_stride;
   }
-  static const float* values_of(const AttentionRows& a, int row) {
+  template <typename T>
+  static const T* values_of(const AttentionRowsOf<T>& a, int row) {
     return a.blocks ? keys_of(a, row) + (a.values - a.keys) : a.values + row * a.value_stride;
   }
 
-  template <class Rows>
-  static void block(const AttentionRows& a, int first, int n, const Rows& keys, const Rows& values, float* scores, float* top,
-                    float* total) {
+  template <typename T, class Rows>
+  static void block(const AttentionRowsOf<T>& a, int first, int n, const Rows& keys, const Rows& values, Work<kPairs<T>>& work) {
     float keep[kMaxAttentionRows];
     const auto in_tiles = [&a](auto&& tile) {  // (queries, first of them), the first tile fetching
       int r = 0;
@@ -157,25 +179,37 @@ struct FastAttention {
     };
     in_tiles([&]<int R, bool kFetch>(Tile<R, kFetch>, int r) {
       for (int s = 0; s < n; s += V::kDotTile / R)
-        dot_tile<R, kFetch>(a.queries + r * a.width, a.width, keys, s, n, scores + r * kBlock);
+        if constexpr (kPairs<T>)
+          AttentionPairs<V>::template dot_tile<R, kFetch>(work.queries + r * AttentionPairs<V>::padded(a.width), a.width, keys, s, n,
+                                                          work.scores + r * kBlock);
+        else
+          dot_tile<R, kFetch>(a.queries + r * a.width, a.width, keys, s, n, work.scores + r * kBlock);
     });
     for (int r = 0; r < a.n_rows; ++r) {
       const int seen = a.n_visible[r] - first < kBlock ? a.n_visible[r] - first : kBlock;
       const int unseen = a.first_visible && a.first_visible[r] > first ? a.first_visible[r] - first : 0;
+      Bf16* rounded = kPairs<T> ? work.weights + r * kBlock : work.weights;
       if (seen <= unseen) {  // all weights 0
-        for (int s = 0; s < kBlock; ++s) scores[r * kBlock + s] = 0.0f;
+        for (int s = 0; s < kBlock; ++s) work.scores[r * kBlock + s] = 0.0f;
+        if constexpr (kPairs<T>) AttentionPairs<V>::round_weights(work.scores + r * kBlock, rounded);
         keep[r] = 1.0f;
       } else {
-        keep[r] = weigh(scores + r * kBlock, unseen, seen, top[r], total[r]);
+        keep[r] = weigh<kPairs<T>>(work.scores + r * kBlock, unseen, seen, work.top[r], work.total[r], rounded);
       }
     }
     const bool apart = a.values != a.keys;  // else the next block's values are on their way already
     in_tiles([&]<int R, bool kFetch>(Tile<R, kFetch>, int r) {
       float* z = a.out + r * a.value_width;
+      const auto add = [&]<bool kFetchValues>(Fetch<kFetchValues>) {
+        if constexpr (kPairs<T>)
+          AttentionPairs<V>::template add_values<R, kFetchValues>(work.weights + r * kBlock, keep + r, values, n, z, a.value_width);
+        else
+          add_values<R, kFetchValues>(work.scores + r * kBlock, keep + r, values, n, z, a.value_width);
+      };
       if (kFetch && apart)
-        add_values<R, true>(scores + r * kBlock, keep + r, values, n, z, a.value_width);
+        add(Fetch<true>());
       else
-        add_values<R, false>(scores + r * kBlock, keep + r, values, n, z, a.value_width);
+        add(Fetch<false>());
     });
   }
 
@@ -189,6 +223,8 @@ struct FastAttention {
 
   template <int R, bool kFetch>
   struct Tile {};
+  template <bool kFetch>
+  struct Fetch {};
 };
 
 }  // namespace

@@ -9,6 +9,7 @@ extern const FastKernels kPortableKernels;  // fast_kernels_portable.cc
 #if ENGINE_HAS_X86_KERNELS
 namespace detail {
 extern const FastKernels kAvx2Kernels, kAvx512Kernels;  // fast_kernels_avx2.cc, fast_kernels_avx512.cc
+void attention_avx512_bf16(const AttentionRowsOf<Bf16>& rows);  // fast_kernels_avx512_bf16.cc
 }
 
 // __builtin_cpu_supports also asks whether the operating system saves the registers.
@@ -23,7 +24,19 @@ const FastKernels* avx512_kernels() {
                    __builtin_cpu_supports("avx512vnni");
   return has ? &detail::kAvx512Kernels : nullptr;
 }
+
+const FastKernels* avx512_bf16_kernels() {
+  if (!avx512_kernels() || !__builtin_cpu_supports("avx512bf16")) return nullptr;
+  static const FastKernels kernels = [] {
+    FastKernels changed = detail::kAvx512Kernels;
+    changed.name = "avx512-bf16";
+    changed.attention_bf16 = detail::attention_avx512_bf16;
+    return changed;
+  }();
+  return &kernels;
+}
 #else
+const FastKernels* avx512_bf16_kernels() { return nullptr; }
 const FastKernels* avx2_kernels() { return nullptr; }
 const FastKernels* avx512_kernels() { return nullptr; }
 #endif
@@ -31,6 +44,7 @@ const FastKernels* avx512_kernels() { return nullptr; }
 const FastKernels* portable_kernels() { return &detail::kPortableKernels; }
 
 const FastKernels& best_kernels() {
+  if (const FastKernels* kernels = avx512_bf16_kernels()) return *kernels;
   if (const FastKernels* kernels = avx512_kernels()) return *kernels;
   if (const FastKernels* kernels = avx2_kernels()) return *kernels;
   return *portable_kernels();

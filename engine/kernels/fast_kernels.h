@@ -9,12 +9,14 @@
 
 namespace engine {
 
-struct AttentionRows;
+enum class Bf16 : uint16_t;
+template <typename T>
+struct AttentionRowsOf;
 struct GateForm;
 struct IndexRows;
 
 struct FastKernels {
-  const char* name;  // "avx512-vnni", "avx2", "portable"
+  const char* name;  // "avx512-bf16", "avx512-vnni", "avx2", "portable"
 
   // matmul.h: whole panels; y gets 16 values per panel and token, padding rows included.
   void (*matmul[kPanelForms])(const uint8_t* panels, int64_t n_panels, int64_t n_in, const Activations& x, int64_t first_token,
@@ -26,14 +28,16 @@ struct FastKernels {
   // silu_gate.h
   void (*silu_gate)(const GateForm& form, const float* gate, const float* up, int64_t n, float* y);
   // attention.h
-  void (*attention)(const AttentionRows& rows);
+  void (*attention)(const AttentionRowsOf<float>& rows);
+  void (*attention_bf16)(const AttentionRowsOf<Bf16>& rows);
   // lightning_indexer.h
   void (*index_scores)(const IndexRows& rows);
   // softmax.h
   double (*log_sum_exp)(const float* x, int64_t n);
 };
 
-// The first two are null where the CPU or the build lacks them.
+// The first three are null where the CPU or the build lacks them. The first is the second with products of bf16.
+const FastKernels* avx512_bf16_kernels();
 const FastKernels* avx512_kernels();
 const FastKernels* avx2_kernels();
 const FastKernels* portable_kernels();

@@ -24,7 +24,8 @@ const FastKernels kAvx2Kernels = {
     FastElementwise<Avx2>::quantize,
     FastElementwise<Avx2>::rms_norm,
     FastElementwise<Avx2>::silu_gate,
-    FastAttention<Avx2>::run,
+    FastAttention<Avx2>::run<float>,
+    FastAttention<Avx2>::run<Bf16>,
     FastIndexer<Avx2>::run,
     FastElementwise<Avx2>::log_sum_exp,
 };

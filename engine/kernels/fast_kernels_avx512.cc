@@ -24,7 +24,8 @@ const FastKernels kAvx512Kernels = {
     FastElementwise<Avx512>::quantize,
     FastElementwise<Avx512>::rms_norm,
     FastElementwise<Avx512>::silu_gate,
-    FastAttention<Avx512>::run,
+    FastAttention<Avx512>::run<float>,
+    FastAttention<Avx512>::run<Bf16>,
     FastIndexer<Avx512>::run,
     FastElementwise<Avx512>::log_sum_exp,
 };

@@ -23,7 +23,8 @@ const FastKernels kPortableKernels = {
     FastElementwise<Portable>::quantize,
     FastElementwise<Portable>::rms_norm,
     FastElementwise<Portable>::silu_gate,
-    FastAttention<Portable>::run,
+    FastAttention<Portable>::run<float>,
+    FastAttention<Portable>::run<Bf16>,
     FastIndexer<Portable>::run,
     FastElementwise<Portable>::log_sum_exp,
 };

@@ -13,6 +13,7 @@ namespace engine {
 namespace {
 
 struct Avx2 {
+  static constexpr bool kPairProducts = false;  // of bf16 (simd_avx512_bf16.h)
   static constexpr int kWidth = 8;
   static constexpr int kTileTokens = 4, kTileVectors = 1, kRowVectors = 2;  // of quantised products (fast_matmul.h)
   using F = __m256;

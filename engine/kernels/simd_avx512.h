@@ -12,6 +12,7 @@ namespace engine {
 namespace {
 
 struct Avx512 {
+  static constexpr bool kPairProducts = false;  // of bf16 (simd_avx512_bf16.h)
   static constexpr int kWidth = 16;
   static constexpr int kTileTokens = 6, kTileVectors = 2, kRowVectors = 1;  // of quantised products (fast_matmul.h)
   using F = __m512;

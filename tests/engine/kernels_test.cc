@@ -9,6 +9,7 @@
 
 #include "engine/fast/activation_buffer.h"
 #include "engine/formats/dequantize.h"
+#include "engine/formats/quantize_rows.h"
 #include "engine/kernels/attention.h"
 #include "engine/kernels/lightning_indexer.h"
 #include "engine/kernels/quantize.h"
@@ -282,6 +283,110 @@ TEST_CASE("attention: every path agrees with the reference; queries that see les
               CHECK(std::equal(alone.begin(), alone.end(), got.begin() + r * kValue));
             }
           }
+}
+
+TEST_CASE("attention: rows in bf16 give what their values give, within the rounding of weights") {
+  std::mt19937 random(16);
+  const auto to_bf16 = [](std::vector<float>& values) {  // both forms of the same values
+    std::vector<Bf16> stored;
+    for (float& v : values) {
+      stored.push_back(Bf16{f32_to_bf16(v)});
+      v = bf16_to_f32(static_cast<uint16_t>(stored.back()));
+    }
+    return stored;
+  };
+  for (const FastKernels* kernels : all_kernels())
+    for (const int64_t width : {16, 48, 64, 96})
+      for (const int64_t value_width : {16, 32, 80})
+        for (const int n_keys : {1, 2, 63, 64, 65, 200})
+          for (const int n_rows : {1, 2, 3, 7, 32})
+            for (const bool windowed : {false, true}) {
+              CAPTURE(std::string(kernels->name)); CAPTURE(width); CAPTURE(value_width); CAPTURE(n_keys); CAPTURE(n_rows);
+              const int64_t stride = width + value_width + 5;
+              std::vector<float> q = random_floats(random, n_rows * width), cache = random_floats(random, n_keys * stride);
+              to_bf16(q);  // as the kernels that multiply in bf16 take it
+              const std::vector<Bf16> stored = to_bf16(cache);
+              const std::vector<float> sinks = random_floats(random, n_rows, 3.0f);
+              std::vector<int32_t> visible, first;
+              for (int r = 0; r < n_rows; ++r) {
+                visible.push_back(std::max(1, n_keys - (n_rows - 1 - r) * 5));
+                first.push_back(std::max(0, visible.back() - 70));
+              }
+              std::vector<float> got(static_cast<size_t>(n_rows * value_width)), want(got), other(got);
+              const auto fill = [&](auto& rows, const auto* keys, float* out) {
+                rows.queries = q.data();
+                rows.n_rows = n_rows;
+                rows.n_visible = visible.data();
+                rows.first_visible = windowed ? first.data() : nullptr;
+                rows.keys = keys;
+                rows.values = keys + width + 3;
+                rows.key_stride = rows.value_stride = stride;
+                rows.width = width;
+                rows.value_width = value_width;
+                rows.sinks = windowed ? sinks.data() : nullptr;
+                rows.out = out;
+              };
+              AttentionRows reference;
+              fill(reference, cache.data(), want.data());
+              attention_rows_cpu_reference(reference);
+              AttentionRowsBf16 rows;
+              fill(rows, stored.data(), got.data());
+              kernels->attention_bf16(rows);
+              const bool rounds = kernels == avx512_bf16_kernels();
+              const float largest = *std::max_element(cache.begin(), cache.end(), [](float a, float b) { return std::fabs(a) < std::fabs(b); });
+              // A rounded weight is off by 2^-9 of itself, and so is their sum: a mean of values moves by 2^-8 of the largest.
+              const double bound = (rounds ? 1.0 / 256.0 : 0.0) * std::fabs(largest) + 2e-5;
+              for (size_t i = 0; i < want.size(); ++i) CHECK(std::fabs(got[i] - want[i]) <= bound);
+              // Each query alone, and the rows from a list and from blocks: the same bits.
+              for (int r = 0; r < n_rows; ++r) {
+                AttentionRowsBf16 one = rows;
+                one.queries += r * width;
+                one.n_rows = 1;
+                one.n_visible += r;
+                if (windowed) one.first_visible += r, one.sinks += r;
+                one.out = other.data();
+                kernels->attention_bf16(one);
+                CHECK(std::equal(other.begin(), other.begin() + value_width, got.begin() + r * value_width));
+              }
+              std::vector<const Bf16*> list;
+              for (int s = 0; s < n_keys; ++s) list.push_back(stored.data() + s * stride);
+              AttentionRowsBf16 listed = rows;
+              listed.list = list.data();
+              listed.out = other.data();
+              kernels->attention_bf16(listed);
+              CHECK(other == got);
+              std::vector<const std::byte*> blocks;
+              for (int s = 0; s < n_keys; s += kAttentionBlock) blocks.push_back(reinterpret_cast<const std::byte*>(list[static_cast<size_t>(s)]));
+              AttentionRowsBf16 blocked = rows;
+              blocked.blocks = blocks.data();
+              blocked.out = other.data();
+              kernels->attention_bf16(blocked);
+              CHECK(other == got);
+            }
+}
+
+TEST_CASE("attention: in bf16 a NaN in a row that is seen shows, one that is not seen does not") {
+  std::mt19937 random(17);
+  for (const FastKernels* kernels : all_kernels()) {
+    constexpr int64_t kWidth = 32;
+    constexpr int kRows = 20;
+    const std::vector<float> q = random_floats(random, kWidth), values = random_floats(random, kRows * kWidth);
+    std::vector<Bf16> stored;
+    for (const float v : values) stored.push_back(Bf16{f32_to_bf16(v)});
+    const int32_t visible = 11;  // an odd number: the last pair of rows has one that is not seen
+    std::vector<float> out(kWidth);
+    AttentionRowsBf16 rows;
+    rows.queries = q.data(), rows.n_rows = 1, rows.n_visible = &visible;
+    rows.keys = rows.values = stored.data();
+    rows.key_stride = rows.value_stride = rows.width = rows.value_width = kWidth;
+    rows.out = out.data();
+    stored[11 * kWidth] = Bf16{0x7FC0};
+    kernels->attention_bf16(rows);
+    for (const float v : out) CHECK(std::isfinite(v));
+    stored[10 * kWidth] = Bf16{0x7FC0};
+    kernels->attention_bf16(rows);
+    CHECK(std::isnan(out[0]));
+  }
 }
 
 TEST_CASE("attention: a list of rows gives what the same rows give in place") {

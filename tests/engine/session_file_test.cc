@@ -93,6 +93,39 @@ TEST_CASE("session file: a restored session goes on with the same bits, in anoth
     }
 }
 
+TEST_CASE("session file: one with another type of cache is refused, and read where that type is asked for") {
+  const Folder folder;
+  for (const char* file : {"gguf/grouped_q4_0.gguf", "gguf/grouped_q8_0.gguf"}) {
+    CAPTURE(std::string(file));
+    const auto path = folder.path / "one.session";
+    const auto load = [&](CacheType cache) {
+      LoadOptions options;
+      options.n_threads = 2;
+      options.cache = cache;
+      auto engine = Engine::load(kData + file, options);
+      REQUIRE_MESSAGE(engine, engine.error().message);
+      return *engine;
+    };
+    const auto f32 = load(CacheType::kF32), automatic = load(CacheType::kAuto), bf16 = load(CacheType::kBf16);
+    CHECK(automatic->info().kv_bytes_per_token == bf16->info().kv_bytes_per_token);
+    CHECK(f32->info().kv_bytes_per_token == 2 * bf16->info().kv_bytes_per_token);
+    CHECK(f32->session_bytes(4096) > bf16->session_bytes(4096));
+    std::vector<Token> known = tokens_from(3, 90);
+    for (Token& token : known) token %= f32->info().n_vocab;
+    const auto session = open(f32, 200);
+    REQUIRE(session->append(known, {}, {}));
+    REQUIRE(session->save(path));
+    const auto refused = automatic->restore_session(path);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == base::ErrorCode::kInvalidArgument);
+    CHECK(refused.error().message.find("f32 rows") != std::string::npos);
+    CHECK(refused.error().message.find("bf16 rows") != std::string::npos);
+    const auto restored = load(CacheType::kF32)->restore_session(path);
+    REQUIRE_MESSAGE(restored, restored.error().message);
+    CHECK(copy((*restored)->logits()) == copy(session->logits()));
+  }
+}
+
 TEST_CASE("session file: an empty session, one without logits, and a fork are stored as they are") {
   const Folder folder;
   const auto engine = tiny("gguf/lite_f32.gguf");

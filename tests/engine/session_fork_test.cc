@@ -123,7 +123,8 @@ TEST_CASE("fork: every family's cache is shared and copied where it is written")
     std::vector<std::unique_ptr<Model>> models;
     models.push_back(tiny_model.family->make_reference());
     for (const FastKernels* kernels : all_kernels())
-      models.push_back(tiny_model.family->make_fast(*kernels, pool, true));
+      for (const CacheType cache : {CacheType::kF32, CacheType::kBf16})
+        models.push_back(tiny_model.family->make_fast(*kernels, pool, true, cache));
     for (const auto& model : models) {
       // Past a block's end, so that rows of several blocks are attended to.
       std::vector<int32_t> tokens;

@@ -196,7 +196,8 @@ std::unique_ptr<SyntheticModel> make_model(const DeepseekV2Config& c, DType type
 std::vector<const FastKernels*> all_kernels() {
   static bool said = false;
   std::vector<const FastKernels*> found = {portable_kernels()};
-  for (const auto& [name, kernels] : {std::pair("avx2", avx2_kernels()), std::pair("avx512-vnni", avx512_kernels())}) {
+  for (const auto& [name, kernels] : {std::pair("avx2", avx2_kernels()), std::pair("avx512-vnni", avx512_kernels()),
+                                    std::pair("avx512-bf16", avx512_bf16_kernels())}) {
     if (kernels)
       found.push_back(kernels);
     else if (!said)

@@ -31,7 +31,9 @@ class DeepseekV2Family : public Family {
     info.family = config_.index_topk != 0 ? "deepseek_v32" : config_.selection_bias ? "deepseek_v3" : "deepseek_v2";
     describe_shape(config_, info);
     info.has_draft_layer = weights_.draft.has_value();
-    info.kv_bytes_per_token = BlockCache::bytes(config_.n_layers, config_.kv_lora_rank + config_.qk_rope_dim + config_.index_width(), 1);
+    const int64_t row = config_.kv_lora_rank + config_.qk_rope_dim;
+    info.kv_bytes_per_token = BlockCache::bytes(config_.n_layers, row + config_.index_width(), 1,
+                                                deepseek_v2_cache_type(config_, weights_, CacheType::kAuto));
     WeightSizes sizes;
     for (const DeepseekV2Layer& layer : weights_.layers) {
       count_attention(layer, sizes);
@@ -49,8 +51,8 @@ class DeepseekV2Family : public Family {
   }
 
   std::unique_ptr<Model> make_reference() const override { return make_deepseek_v2_reference(config_, weights_); }
-  std::unique_ptr<Model> make_fast(const FastKernels& kernels, ThreadPool& pool, bool pack) const override {
-    return make_deepseek_v2_fast(config_, weights_, kernels, pool, pack);
+  std::unique_ptr<Model> make_fast(const FastKernels& kernels, ThreadPool& pool, bool pack, CacheType cache) const override {
+    return make_deepseek_v2_fast(config_, weights_, kernels, pool, pack, cache);
   }
   uint64_t packed_bytes() const override { return engine::packed_bytes(weights_); }
   std::vector<LinearModule> linear_modules() const override { return deepseek_v2_linear_modules(config_, weights_); }

@@ -26,7 +26,7 @@ PassShape pass_shape(const DeepseekV2Config& c) {
 }  // namespace
 
 DeepseekV2Fast::DeepseekV2Fast(const DeepseekV2Config& config, const DeepseekV2Weights& weights, const FastKernels& kernels,
-                               ThreadPool& pool, bool pack)
+                               ThreadPool& pool, bool pack, CacheType cache)
     : FastPass(pass_shape(config), kernels, pool),
       config_(config),
       rope_(config.qk_rope_dim, config.rope_theta, config.yarn),
@@ -34,6 +34,7 @@ DeepseekV2Fast::DeepseekV2Fast(const DeepseekV2Config& config, const DeepseekV2W
       latent_width_(round_up(config.kv_lora_rank, kBlockValues)),
       cache_width_(std::max(round_up(config.kv_lora_rank + config.qk_rope_dim, 16), latent_width_)),
       index_width_(round_up(config.index_width(), 16)),
+      cache_type_(deepseek_v2_cache_type(config, weights, cache)),
       nope_width_(round_up(config.qk_nope_dim, kBlockValues)),
       feed_forward_(*this, config.router(), kPlainGate, config.hidden_size, ff_width(config), config.expert_intermediate, pool.size()),
       q_low_(kChunk, std::max(1, config.q_lora_rank)),
@@ -63,16 +64,20 @@ DeepseekV2Fast::DeepseekV2Fast(const DeepseekV2Config& config, const DeepseekV2W
 }
 
 std::unique_ptr<Cache> DeepseekV2Fast::make_cache(int64_t n_ctx) const {
-  return std::make_unique<BlockCache>(config_.n_layers, cache_width_ + index_width_, n_ctx);
+  return std::make_unique<BlockCache>(config_.n_layers, cache_width_ + index_width_, n_ctx, cache_type_);
 }
 
-uint64_t DeepseekV2Fast::cache_bytes(int64_t n_ctx) const { return BlockCache::bytes(config_.n_layers, cache_width_ + index_width_, n_ctx); }
+uint64_t DeepseekV2Fast::cache_bytes(int64_t n_ctx) const {
+  return BlockCache::bytes(config_.n_layers, cache_width_ + index_width_, n_ctx, cache_type_);
+}
 
 std::unique_ptr<Cache> DeepseekV2Fast::make_draft_cache(int64_t n_ctx) const {
-  return std::make_unique<BlockCache>(1, cache_width_ + index_width_, n_ctx);
+  return std::make_unique<BlockCache>(1, cache_width_ + index_width_, n_ctx, cache_type_);
 }
 
-uint64_t DeepseekV2Fast::draft_cache_bytes(int64_t n_ctx) const { return BlockCache::bytes(1, cache_width_ + index_width_, n_ctx); }
+uint64_t DeepseekV2Fast::draft_cache_bytes(int64_t n_ctx) const {
+  return BlockCache::bytes(1, cache_width_ + index_width_, n_ctx, cache_type_);
+}
 
 void DeepseekV2Fast::begin(const ForwardRequest& request) {
   BlockCache::make_writable(request);
@@ -107,9 +112,14 @@ bool DeepseekV2Fast::draft_layer(const Worker& worker, const DraftRequest& reque
   return true;
 }
 
+CacheType deepseek_v2_cache_type(const DeepseekV2Config& config, const DeepseekV2Weights& weights, CacheType asked) {
+  if (config.index_topk != 0) return CacheType::kF32;
+  return chosen_cache_type(asked, weights.layers[0].kv_a.type, config.kv_lora_rank + config.qk_rope_dim);
+}
+
 std::unique_ptr<Model> make_deepseek_v2_fast(const DeepseekV2Config& config, const DeepseekV2Weights& weights,
-                                             const FastKernels& kernels, ThreadPool& pool, bool pack) {
-  return std::make_unique<DeepseekV2Fast>(config, weights, kernels, pool, pack);
+                                             const FastKernels& kernels, ThreadPool& pool, bool pack, CacheType cache) {
+  return std::make_unique<DeepseekV2Fast>(config, weights, kernels, pool, pack, cache);
 }
 
 }  // namespace engine

@@ -2,7 +2,7 @@
 // engine/families/deepseek_v2/fast.h: the DeepSeek-V2 forward pass on the fast paths.
 //
 // Attention is the absorbed form: scores and sums run over latent cache rows, with k_b folded into the query and v_b
-// applied to the result. Held against the reference pass, which expands keys and values.
+// applied to the result. Cache rows are f32 or bf16. Held against the reference pass, which expands keys and values.
 //
 // Source   DeepSeek-V2, arXiv:2405.04434, section 2 and appendix C (absorbed form)
 #pragma once
@@ -13,6 +13,7 @@
 #include "engine/families/deepseek_v2/packed_weights.h"
 #include "engine/fast/fast_pass.h"
 #include "engine/fast/feed_forward.h"
+#include "engine/kernels/attention.h"
 #include "engine/kernels/rope.h"
 
 namespace engine {
@@ -20,7 +21,7 @@ namespace engine {
 class DeepseekV2Fast : public FastPass {
  public:
   DeepseekV2Fast(const DeepseekV2Config& config, const DeepseekV2Weights& weights, const FastKernels& kernels,
-                 ThreadPool& pool, bool pack);
+                 ThreadPool& pool, bool pack, CacheType cache);
 
   std::unique_ptr<Cache> make_cache(int64_t n_ctx) const override;
   uint64_t cache_bytes(int64_t n_ctx) const override;
@@ -41,7 +42,6 @@ class DeepseekV2Fast : public FastPass {
     bool batch() const { return !request.batch.empty(); }  // each token has a cache of its own
     BlockCache& cache(int64_t token) const { return static_cast<BlockCache&>(*request.cache_of(token)); }
     int64_t position(int64_t token) const { return request.position_of(token); }
-    float* row(int64_t token) const { return cache(token).row(layer, position(token)); }
   };
 
   // fast_indexer.cc: V3.2's choice of cache rows.
@@ -65,6 +65,8 @@ class DeepseekV2Fast : public FastPass {
   void attend_chunk(const Worker& worker, const PackedLayer& layer, const Place& place);
   void attend_tokens(const Worker& worker, const PackedLayer& layer, const Place& place);
   void attend_batch(const Worker& worker, const PackedLayer& layer, const Place& place);
+  template <typename T>
+  AttentionRowsOf<T> cache_rows(BlockCache& cache, int64_t layer) const;
   void attend_rows(const PackedLayer& layer, int64_t first_row, int n_rows, const Place& place, const Listed& listed);
 
   const DeepseekV2Config config_;
@@ -73,6 +75,7 @@ class DeepseekV2Fast : public FastPass {
   const int64_t latent_width_;  // C rounded up to 32: stride of attention results, per head
   const int64_t cache_width_;   // [c | k_rope], zero-padded
   const int64_t index_width_;   // Di, zero-padded; 0 without an indexer
+  const CacheType cache_type_;
   const int64_t nope_width_;    // nope rounded up to 32: stride of one head's unrotated query
   std::vector<PackedLayer> layers_;
   std::optional<PackedDraft> draft_;

@@ -79,14 +79,13 @@ void DeepseekV2Fast::project_low_rank(const Worker& worker, const PackedLayer& l
   if (config_.index_topk != 0) multiply_share(worker, layer.index_q, low, n_tokens(), index_q_.data(), layer.index_q.n_out);
 }
 
-// The cache row of token t, from kv_.
-void DeepseekV2Fast::store_latent(const PackedLayer& layer,  int64_t t, const Place& place) {
+// The cache row of token t, finished in kv_.
+void DeepseekV2Fast::store_latent(const PackedLayer& layer, int64_t t, const Place& place) {
   const int64_t c = config_.kv_lora_rank;
-  const float* from = kv_.data() + t * (c + config_.qk_rope_dim);
-  float* row = place.row(t);
-  kernels().rms_norm(from, layer.kv_a_norm.data(), c, config_.rms_eps, row);
-  std::copy_n(from + c, config_.qk_rope_dim, row + c);
+  float* row = kv_.data() + t * (c + config_.qk_rope_dim);
+  kernels().rms_norm(row, layer.kv_a_norm.data(), c, config_.rms_eps, row);
   rope_interleaved(turns_.data() + t * rope_.n_pairs(), rope_.n_pairs(), row + c);
+  place.cache(t).store(place.layer, place.position(t), 0, row, c + config_.qk_rope_dim);
 }
 
 // The query of head h, scaled: its part without positions ready for k_b, its rotated part in place.
@@ -101,6 +100,16 @@ void DeepseekV2Fast::split_query(const PackedLayer& layer, int64_t t, int64_t h)
   rope_interleaved(turns_.data() + t * rope_.n_pairs(), rope_.n_pairs(), rotated);
 }
 
+template <typename T>
+AttentionRowsOf<T> DeepseekV2Fast::cache_rows(BlockCache& cache, int64_t layer) const {
+  AttentionRowsOf<T> rows;
+  rows.keys = rows.values = cache.row<T>(layer, 0);
+  rows.key_stride = rows.value_stride = cache.width();
+  rows.blocks = cache.blocks();
+  rows.block_offset = cache.layer_offset(layer);
+  return rows;
+}
+
 // Queries [first_row, first_row + n_rows), counted over tokens and heads; results in latents_, 8-bit where v_b wants it.
 // With a list of rows, and in a batch, the queries are of one token.
 void DeepseekV2Fast::attend_rows(const PackedLayer& layer, int64_t first_row, int n_rows, const Place& place,
@@ -109,20 +118,24 @@ void DeepseekV2Fast::attend_rows(const PackedLayer& layer, int64_t first_row, in
   for (int r = 0; r < n_rows; ++r)
     n_visible[r] = listed.rows ? listed.n : static_cast<int32_t>(place.position((first_row + r) / config_.n_heads) + 1);
   BlockCache& cache = place.cache(first_row / config_.n_heads);
-  float* out = latents_.row(0) + first_row * latent_width_;
-  AttentionRows rows;
-  rows.queries = queries_.data() + first_row * cache_width_;
-  rows.n_rows = n_rows;
-  rows.n_visible = n_visible;
-  rows.keys = rows.values = cache.row(place.layer, 0);
-  rows.key_stride = rows.value_stride = cache.width();
-  rows.blocks = listed.rows ? nullptr : cache.blocks();
-  rows.block_offset = cache.layer_offset(place.layer);
-  rows.width = cache_width_;
-  rows.list = listed.rows;
-  rows.value_width = latent_width_;
-  rows.out = out;
-  kernels().attention(rows);
+  const auto fill = [&](auto& rows) {
+    rows.queries = queries_.data() + first_row * cache_width_;
+    rows.n_rows = n_rows;
+    rows.n_visible = n_visible;
+    rows.width = cache_width_;
+    rows.value_width = latent_width_;
+    rows.out = latents_.row(0) + first_row * latent_width_;
+  };
+  if (cache_type_ == CacheType::kBf16) {
+    AttentionRowsBf16 rows = cache_rows<Bf16>(cache, place.layer);
+    fill(rows);
+    kernels().attention_bf16(rows);
+  } else {
+    AttentionRows rows = cache_rows<float>(cache, place.layer);
+    fill(rows);
+    if (listed.rows) rows.list = listed.rows, rows.blocks = nullptr;
+    kernels().attention(rows);
+  }
   for (int r = 0; r < n_rows; ++r) {
     const int64_t t = (first_row + r) / config_.n_heads, h = (first_row + r) % config_.n_heads;
     if (is_quantized(layer.v_b[static_cast<size_t>(h)].type)) latents_.quantize(kernels(), t, h * latent_width_, latent_width_);

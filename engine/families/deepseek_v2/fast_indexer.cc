@@ -23,7 +23,7 @@ void DeepseekV2Fast::project_index(const Worker& worker, const PackedLayer& laye
 }
 
 void DeepseekV2Fast::store_index_key(const PackedLayer& layer, int64_t t, const Place& place) {
-  float* key = place.row(t) + cache_width_;
+  float* key = place.cache(t).row(place.layer, place.position(t)) + cache_width_;
   layer_norm_cpu_reference(index_k_.data() + t * config_.index_head_dim, layer.index_k_gain.data(), layer.index_k_bias.data(),
                            config_.index_head_dim, kIndexKeyEps, key);
   rope_half_split(turns_.data() + t * rope_.n_pairs(), rope_.n_pairs(), key);

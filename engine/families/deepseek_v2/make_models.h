@@ -3,6 +3,7 @@
 #pragma once
 #include <memory>
 
+#include "engine/engine.h"
 #include "engine/families/deepseek_v2/deepseek_v2.h"
 #include "engine/kernels/fast_kernels.h"
 #include "engine/model.h"
@@ -13,8 +14,11 @@ namespace engine {
 // Plain operators, expanded attention: defines every result.
 std::unique_ptr<Model> make_deepseek_v2_reference(const DeepseekV2Config& config, const DeepseekV2Weights& weights);
 
+// Of the fast pass. V3.2 keeps f32: its indexer reads its keys, which lie in the same rows.
+CacheType deepseek_v2_cache_type(const DeepseekV2Config& config, const DeepseekV2Weights& weights, CacheType asked);
+
 // As Family::make_fast.
 std::unique_ptr<Model> make_deepseek_v2_fast(const DeepseekV2Config& config, const DeepseekV2Weights& weights,
-                                             const FastKernels& kernels, ThreadPool& pool, bool pack);
+                                             const FastKernels& kernels, ThreadPool& pool, bool pack, CacheType cache = CacheType::kAuto);
 
 }  // namespace engine

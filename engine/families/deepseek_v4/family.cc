@@ -82,7 +82,7 @@ class DeepseekV4Family : public Family {
   }
 
   std::unique_ptr<Model> make_reference() const override { return make_deepseek_v4_reference(config_, weights_); }
-  std::unique_ptr<Model> make_fast(const FastKernels& kernels, ThreadPool& pool, bool pack) const override {
+  std::unique_ptr<Model> make_fast(const FastKernels& kernels, ThreadPool& pool, bool pack, CacheType) const override {
     return make_deepseek_v4_fast(config_, weights_, kernels, pool, pack);
   }
   uint64_t packed_bytes() const override {

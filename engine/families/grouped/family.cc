@@ -24,7 +24,8 @@ class GroupedFamily : public Family {
   void describe(ModelInfo& info) const override {
     info.family = config_.family;
     describe_shape(config_, info);
-    info.kv_bytes_per_token = BlockCache::bytes(config_.n_layers, int64_t{2} * config_.n_kv_heads * config_.head_dim, 1);
+    info.kv_bytes_per_token = BlockCache::bytes(config_.n_layers, int64_t{2} * config_.n_kv_heads * config_.head_dim, 1,
+                                                chosen_cache_type(CacheType::kAuto, weights_.layers[0].k.type, config_.head_dim));
     WeightSizes sizes;
     for (const GroupedLayer& l : weights_.layers) {
       for (const TensorView* view :
@@ -38,8 +39,8 @@ class GroupedFamily : public Family {
   }
 
   std::unique_ptr<Model> make_reference() const override { return make_grouped_reference(config_, weights_); }
-  std::unique_ptr<Model> make_fast(const FastKernels& kernels, ThreadPool& pool, bool pack) const override {
-    return make_grouped_fast(config_, weights_, kernels, pool, pack);
+  std::unique_ptr<Model> make_fast(const FastKernels& kernels, ThreadPool& pool, bool pack, CacheType cache) const override {
+    return make_grouped_fast(config_, weights_, kernels, pool, pack, cache);
   }
   uint64_t packed_bytes() const override {
     uint64_t total = engine::packed_bytes(weights_.head);

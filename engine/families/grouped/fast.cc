@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The forward pass of the grouped-query models on the fast paths.
 //
-// Cache    Rows of one layer and key head follow each other: [key | value], each padded to 16 values, so that a key head's
+// Cache    f32 or bf16. Rows of one layer and key head follow each other: [key | value], each padded to 16 values, so that a key head's
 //          attention reads one stream.
 // Source   as grouped.h
 #include <algorithm>
@@ -36,7 +36,7 @@ PassShape pass_shape(const GroupedConfig& c) {
 
 class GroupedFast : public FastPass {
  public:
-  GroupedFast(const GroupedConfig& config, const GroupedWeights& weights, const FastKernels& kernels, ThreadPool& pool, bool pack)
+  GroupedFast(const GroupedConfig& config, const GroupedWeights& weights, const FastKernels& kernels, ThreadPool& pool, bool pack, CacheType cache)
       : FastPass(pass_shape(config), kernels, pool),
         config_(config),
         rope_(rope_table(config, weights.rope_factors)),
@@ -44,6 +44,7 @@ class GroupedFast : public FastPass {
         padded_(round_up(d_, 16)),
         kv_width_(int64_t{config.n_kv_heads} * d_),
         group_(config.n_heads / config.n_kv_heads),
+        cache_type_(chosen_cache_type(cache, weights.layers[0].k.type, padded_)),
         feed_forward_(*this, config.router(), config.gate, config.hidden_size, std::max(1, config.dense_intermediate),
                       config.expert_intermediate, pool.size()),
         heads_(kChunk, int64_t{config.n_heads} * d_),
@@ -63,10 +64,10 @@ class GroupedFast : public FastPass {
   }
 
   std::unique_ptr<Cache> make_cache(int64_t n_ctx) const override {
-    return std::make_unique<BlockCache>(int64_t{config_.n_layers} * config_.n_kv_heads, 2 * padded_, n_ctx);
+    return std::make_unique<BlockCache>(int64_t{config_.n_layers} * config_.n_kv_heads, 2 * padded_, n_ctx, cache_type_);
   }
   uint64_t cache_bytes(int64_t n_ctx) const override {
-    return BlockCache::bytes(int64_t{config_.n_layers} * config_.n_kv_heads, 2 * padded_, n_ctx);
+    return BlockCache::bytes(int64_t{config_.n_layers} * config_.n_kv_heads, 2 * padded_, n_ctx, cache_type_);
   }
 
  private:
@@ -138,10 +139,13 @@ class GroupedFast : public FastPass {
       for (int64_t i = 0; i < d_; ++i) to[i] = bias.empty() ? from[i] : from[i] + bias[static_cast<size_t>(at + i)];
       if (!norm.empty()) kernels().rms_norm(to, norm.data(), d_, config_.rms_eps, to);
     };
-    float* row = place.cache(t).row(place.layer * config_.n_kv_heads + g, place.position(t));
-    finish(k_.data() + t * kv_width_ + g * d_, layer.k_bias, g * d_, layer.k_norm, row);
-    rotate(row);
-    finish(v_.data() + t * kv_width_ + g * d_, layer.v_bias, g * d_, {}, row + padded_);
+    float *key = k_.data() + t * kv_width_ + g * d_, *value = v_.data() + t * kv_width_ + g * d_;
+    finish(key, layer.k_bias, g * d_, layer.k_norm, key);
+    rotate(key);
+    finish(value, layer.v_bias, g * d_, {}, value);
+    const int64_t row = place.layer * config_.n_kv_heads + g;
+    place.cache(t).store(row, place.position(t), 0, key, d_);
+    place.cache(t).store(row, place.position(t), padded_, value, d_);
     const float scale = 1.0f / std::sqrt(static_cast<float>(d_));
     for (int64_t j = 0; j < group_; ++j) {
       const int64_t h = g * group_ + j;
@@ -168,27 +172,44 @@ class GroupedFast : public FastPass {
     }
     float* out = results_.data() + (g * kChunk * group_ + first) * padded_;
     BlockCache& cache = place.cache(first / group_);
-    AttentionRows rows;
-    rows.queries = query_row(g, first);
-    rows.n_rows = static_cast<int>(last - first);
-    rows.n_visible = n_visible;
-    rows.first_visible = window == 0 ? nullptr : first_visible;
-    rows.keys = cache.row(place.layer * config_.n_kv_heads + g, 0);
-    rows.values = rows.keys + padded_;
-    rows.blocks = cache.blocks();
-    rows.block_offset = cache.layer_offset(place.layer * config_.n_kv_heads + g);
-    rows.key_stride = rows.value_stride = cache.width();
-    rows.width = rows.value_width = padded_;
-    rows.sinks = layer.sinks.empty() ? nullptr : sinks;
-    rows.out = out;
-    kernels().attention(rows);
+    const auto fill = [&](auto& rows) {
+      rows.queries = query_row(g, first);
+      rows.n_rows = static_cast<int>(last - first);
+      rows.n_visible = n_visible;
+      rows.first_visible = window == 0 ? nullptr : first_visible;
+      rows.width = rows.value_width = padded_;
+      rows.sinks = layer.sinks.empty() ? nullptr : sinks;
+      rows.out = out;
+    };
+    if (cache_type_ == CacheType::kBf16) {
+      AttentionRowsBf16 rows;
+      place_rows(rows, cache, place.layer * config_.n_kv_heads + g);
+      fill(rows);
+      kernels().attention_bf16(rows);
+    } else {
+      AttentionRows rows;
+      place_rows(rows, cache, place.layer * config_.n_kv_heads + g);
+      fill(rows);
+      kernels().attention(rows);
+    }
     for (int64_t r = first; r < last; ++r)
       std::copy_n(out + (r - first) * padded_, d_, heads_.row(r / group_) + (g * group_ + r % group_) * d_);
+  }
+
+  // Rows [key | value] of layer and key head `row` of the cache.
+  template <typename T>
+  void place_rows(AttentionRowsOf<T>& rows, BlockCache& cache, int64_t row) const {
+    rows.keys = cache.row<T>(row, 0);
+    rows.values = rows.keys + padded_;
+    rows.blocks = cache.blocks();
+    rows.block_offset = cache.layer_offset(row);
+    rows.key_stride = rows.value_stride = cache.width();
   }
 
   const GroupedConfig config_;
   const RopeTable rope_;
   const int64_t d_, padded_, kv_width_, group_;
+  const CacheType cache_type_;
   std::vector<PackedLayer> layers_;
   FeedForward feed_forward_;
 
@@ -202,8 +223,8 @@ class GroupedFast : public FastPass {
 }  // namespace
 
 std::unique_ptr<Model> make_grouped_fast(const GroupedConfig& config, const GroupedWeights& weights, const FastKernels& kernels,
-                                         ThreadPool& pool, bool pack) {
-  return std::make_unique<GroupedFast>(config, weights, kernels, pool, pack);
+                                         ThreadPool& pool, bool pack, CacheType cache) {
+  return std::make_unique<GroupedFast>(config, weights, kernels, pool, pack, cache);
 }
 
 }  // namespace engine

@@ -3,6 +3,7 @@
 #pragma once
 #include <memory>
 
+#include "engine/engine.h"
 #include "engine/families/grouped/grouped.h"
 #include "engine/kernels/fast_kernels.h"
 #include "engine/model.h"
@@ -15,6 +16,6 @@ std::unique_ptr<Model> make_grouped_reference(const GroupedConfig& config, const
 
 // As Family::make_fast.
 std::unique_ptr<Model> make_grouped_fast(const GroupedConfig& config, const GroupedWeights& weights, const FastKernels& kernels,
-                                         ThreadPool& pool, bool pack);
+                                         ThreadPool& pool, bool pack, CacheType cache = CacheType::kAuto);
 
 }  // namespace engine
