@@ -2,9 +2,9 @@
 #include "engine/block_cache.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
-#include "engine/formats/quantize_rows.h"
 #include "engine/kernels/matmul.h"
 
 namespace engine {
@@ -16,6 +16,17 @@ CacheType chosen_cache_type(CacheType asked, DType weights, int64_t width) {
   if (asked == CacheType::kAuto) return is_quantized(weights) ? CacheType::kBf16 : CacheType::kF32;
   return asked;
 }
+
+namespace {
+
+// As f32_to_bf16(), without a branch and in place: a decode step of a small model waits for it.
+inline Bf16 rounded(float value) {
+  const auto bits = std::bit_cast<uint32_t>(value);
+  const uint32_t nearest = (bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16, nan = bits >> 16 | 0x40u;
+  return Bf16{static_cast<uint16_t>((bits & 0x7FFFFFFFu) > 0x7F800000u ? nan : nearest)};
+}
+
+}  // namespace
 
 BlockCache::BlockCache(int64_t n_layers, int64_t width, int64_t n_ctx, CacheType type)
     : n_layers_(n_layers),
@@ -67,7 +78,7 @@ void BlockCache::store(int64_t layer, int64_t position, int64_t first, const flo
     return;
   }
   Bf16* to = row<Bf16>(layer, position) + first;
-  for (int64_t i = 0; i < n; ++i) to[i] = Bf16{f32_to_bf16(values[i])};
+  for (int64_t i = 0; i < n; ++i) to[i] = rounded(values[i]);
 }
 
 uint64_t BlockCache::memory_bytes() const {

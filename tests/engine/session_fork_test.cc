@@ -3,9 +3,11 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <limits>
 #include <thread>
 
 #include "engine/block_cache.h"
+#include "engine/formats/quantize_rows.h"
 #include "tests/engine/session_kit.h"
 #include "tests/engine/synthetic_model.h"
 #include "tests/engine/tiny_model.h"
@@ -142,4 +144,18 @@ TEST_CASE("fork: every family's cache is shared and copied where it is written")
       CHECK(std::equal(rest.begin(), rest.end(), whole.begin() + 80 * tiny_model.n_vocab));
     }
   }
+}
+
+TEST_CASE("block cache: values in bf16 are rounded to nearest, ties to even; NaN stays NaN") {
+  BlockCache cache(2, 8, 100, CacheType::kBf16);
+  cache.make_writable(0, 100);
+  const float values[7] = {1.0f, 1.00390625f, 1.01171875f, -3.0e38f, std::numeric_limits<float>::quiet_NaN(),
+                           -std::numeric_limits<float>::infinity(), 1e-40f};
+  cache.store(1, 70, 1, values, 7);
+  const Bf16* row = cache.row<Bf16>(1, 70);
+  CHECK(row[0] == Bf16{0});
+  for (int i = 0; i < 7; ++i) CHECK(row[i + 1] == Bf16{f32_to_bf16(values[i])});
+  CHECK(row[2] == Bf16{0x3F80});  // half-way between two: to the even one below
+  CHECK(row[3] == Bf16{0x3F82});  // and above
+  CHECK(cache.row<Bf16>(0, 70)[1] == Bf16{0});
 }
