@@ -137,6 +137,7 @@ class Search {
 
 base::Result<std::vector<LikelyLine>> likely_lines(engine::Session& session, std::span<const Token> prompt, const TokenBytes& bytes,
                                                    const LineSearch& what, std::stop_token stop) {
+  const std::shared_ptr<void> right_of_way = session.right_of_way();
   if (base::Status synced = session.sync(prompt, stop); !synced) return std::move(synced).error();
   auto fork = session.fork();
   if (!fork) return std::move(fork).error();

@@ -186,7 +186,7 @@ class Session {
   virtual std::shared_ptr<const Adapter> adapter() const { return nullptr; }
 
   // kInteractive: somebody waits for it. Its passes go before those of other sessions, at the next border of a chunk where a long prompt is
-  // being read; while generate() or continuation_logprob() works on it, others begin no pass in between. Forks begin as kNormal.
+  // being read; while generate() or continuation_logprob() works on it, others begin no pass in between. Forks keep it.
   virtual void set_priority(Priority priority) { static_cast<void>(priority); }
   // Keeps the others waiting until it is gone, where this session is interactive; else null. For generate() and its kin.
   virtual std::shared_ptr<void> right_of_way() { return nullptr; }

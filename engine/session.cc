@@ -119,9 +119,10 @@ class TimelineSession : public Session {
       if (!cache) return Session::fork();
       std::unique_ptr<SessionDrafts> drafts = drafts_ ? drafts_->fork() : nullptr;
       if (drafts_ && !drafts) return Session::fork();
-      return std::unique_ptr<Session>(
-          std::make_unique<TimelineSession>(engine_, shared_, n_ctx_, adapter_, std::move(drafts), std::move(cache), tokens_,
-                                                                         logits()));
+      auto made = std::make_unique<TimelineSession>(engine_, shared_, n_ctx_, adapter_, std::move(drafts), std::move(cache), tokens_,
+                                                    logits());
+      made->first_ = first_;
+      return std::unique_ptr<Session>(std::move(made));
     } catch (const std::bad_alloc&) {
       return base::Error{base::ErrorCode::kExhausted, "There is no memory left for another session."};
     }

@@ -94,6 +94,20 @@ TEST_CASE("turn lock: who holds the right of way is not interrupted between two 
   CHECK(order.back() == 'p');
 }
 
+TEST_CASE("sessions: forks are in as much of a hurry as what they came from") {
+  const auto engine = engine::test::tiny();
+  const auto session = engine::test::open(engine, 64);
+  REQUIRE(session->append(std::vector<Token>{5, 6, 7}, {}, {}));
+  CHECK(session->right_of_way() == nullptr);
+  session->set_priority(Priority::kInteractive);
+  CHECK(session->right_of_way() != nullptr);
+  const auto fork = session->fork();
+  REQUIRE(fork);
+  CHECK((*fork)->right_of_way() != nullptr);
+  session->set_priority(Priority::kNormal);
+  CHECK(session->right_of_way() == nullptr);
+}
+
 TEST_CASE("sessions: an interactive answer goes first at the next chunk border of a long prompt, and is not interrupted") {
   const auto engine = engine::test::tiny();  // for its name alone: the sessions are over another model
   for (const bool interactive : {true, false}) {
