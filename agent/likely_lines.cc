@@ -48,13 +48,15 @@ class Search {
     for (const float logit : logits_) sum += std::exp(logit - most);
     const double shift = beam.logprob - most - std::log(sum);
     const size_t first = steps.size();
+    // What must come again may hold the end of the line before.
+    const size_t still_repeated = what_.start.size() - std::min(what_.start.size(), beam.text.size());
     for (size_t i = 0; i < logits_.size(); ++i) {
       const double logprob = logits_[i] + shift;
       if (std::isinf(logprob) || logprob < worst_of_worth()) continue;
       const auto token = static_cast<Token>(i);
       if (model_.ends_generation(token)) {
         finish(beam, "", logprob);
-      } else if (const size_t end = bytes_.of(token).find_first_of("\r\n"); end != std::string_view::npos) {
+      } else if (const size_t end = bytes_.of(token).find_first_of("\r\n", still_repeated); end != std::string_view::npos) {
         finish(beam, bytes_.of(token).substr(0, end), logprob);
       } else if (!model_.is_special(token)) {
         steps.push_back({number, token, logprob});

@@ -17,10 +17,11 @@ constexpr std::array<size_t, 3> kKeys{6, 3, 1};
 constexpr size_t kMostTokens = 1u << 24;
 constexpr size_t kMostPlaces = 256;
 
-// Found on held-out files of training packages, by the lines that come out right; flat around here.
-constexpr double kModelShare = 0.15;
+// Found on held-out files of training packages, by the lines that come out right; flat around here. What followed one or two tokens
+// the model knows better.
+constexpr double kModelShare = 0.25;
 double discount(size_t n_matched) {
-  return n_matched == 1 ? 0.8 : 0.6;
+  return n_matched == 1 ? 1.0 : n_matched == 2 ? 0.95 : n_matched <= 4 ? 0.8 : 0.6;
 }
 
 uint32_t hash_of(std::span<const Token> key) {

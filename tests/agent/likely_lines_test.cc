@@ -189,6 +189,19 @@ TEST_CASE("likely lines: begin with what they must, which is not repeated in the
   for (size_t i = 1; i < lines.size(); ++i) CHECK(lines[i - 1].logprob >= lines[i].logprob);
 }
 
+TEST_CASE("likely lines: what they must begin with may end the line before") {
+  const TableModel model(odds(5));
+  const agent::TokenBytes bytes(model);
+  std::map<std::string, double> all;
+  count_all(model, "\n", 1.0, 3, all);
+  agent::LineSearch what;
+  what.width = 1000, what.n_lines = 1000, what.max_tokens = 4, what.start = "\n";
+  what.adjust = [&](std::span<const Token> so_far, std::span<float> logits) { bytes.keep_start("\n", so_far, logits); };
+  const auto lines = search(model, what);
+  REQUIRE(lines.size() > 10);
+  for (const auto& line : lines) CHECK(std::exp(line.logprob) == doctest::Approx(all["\n" + line.text]).epsilon(1e-5));
+}
+
 TEST_CASE("likely lines: no forks, a stop, nothing that may follow") {
   const agent::LineSearch what;
   const std::array<Token, 1> prompt = {kMark};

@@ -38,7 +38,7 @@ std::vector<double> by_definition(const std::vector<std::vector<Token>>& texts, 
                                               text.begin() + static_cast<std::ptrdiff_t>(at - n)))
           ++counts[text[at]], ++total;
     if (total == 0) break;
-    const double d = n == 1 ? 0.8 : 0.6;
+    const double d = n == 1 ? 1.0 : n == 2 ? 0.95 : n <= 4 ? 0.8 : 0.6;
     for (size_t w = 0; w < kVocab; ++w) {
       const auto found = counts.find(static_cast<Token>(w));
       p[w] = (std::max((found == counts.end() ? 0 : found->second) - d, 0.0) +
@@ -46,7 +46,7 @@ std::vector<double> by_definition(const std::vector<std::vector<Token>>& texts, 
              total;
     }
   }
-  for (size_t w = 0; w < kVocab; ++w) p[w] = 0.15 * model[w] + 0.85 * p[w];
+  for (size_t w = 0; w < kVocab; ++w) p[w] = 0.25 * model[w] + 0.75 * p[w];
   return p;
 }
 
@@ -54,11 +54,11 @@ std::vector<double> by_definition(const std::vector<std::vector<Token>>& texts, 
 
 TEST_CASE("text memory: what followed a longer match weighs more") {
   TextMemory memory;
-  memory.add(std::vector<Token>{1, 2, 3, 4});
-  memory.add(std::vector<Token>{9, 2, 3, 5, 2, 3, 5});
+  memory.add(std::vector<Token>{1, 2, 3, 6, 7, 4});
+  memory.add(std::vector<Token>{9, 3, 6, 7, 5, 3, 6, 7, 5});
   auto logs = uniform();
-  memory.mix(std::vector<Token>{1, 2, 3}, logs);
-  CHECK(logs[4] > logs[5]);  // 1 2 3 came before 4; 2 3 twice before 5
+  memory.mix(std::vector<Token>{1, 2, 3, 6, 7}, logs);
+  CHECK(logs[4] > logs[5]);  // 1 2 3 6 7 came before 4; 3 6 7 twice before 5
   CHECK(logs[5] > logs[0]);
   CHECK(sum_of(logs) == doctest::Approx(1));
 }
