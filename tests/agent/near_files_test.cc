@@ -59,7 +59,7 @@ TEST_CASE("near files: no more files and bytes than the bounds, cut behind a lin
   CHECK(texts.size() >= 5);
 }
 
-TEST_CASE("near files: a stop and the end of patience; a folder that is not there") {
+TEST_CASE("near files: a stop; a folder that is not there") {
   test::TempDir dir;
   dir.write("a.py", "x\n");
   dir.write("b.py", "y\n");
