@@ -39,6 +39,7 @@ void add_model_bench_command(CLI::App& app, Context& context);  // after add_mod
 void add_model_generate_command(CLI::App& app, Context& context);  // after add_model_command
 void add_model_quantize_command(CLI::App& app, Context& context);  // after add_model_command
 void add_model_score_command(CLI::App& app, Context& context);  // after add_model_command
+void add_next_edit_command(CLI::App& app, Context& context);
 void add_sandbox_command(CLI::App& app, Context& context);
 void add_test_command(CLI::App& app, Context& context);
 void add_undo_command(CLI::App& app, Context& context);  // and `graft log`

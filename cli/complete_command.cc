@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // `graft complete`: fill-in-the-middle at a position of a file, or for a batch of JSON lines.
-#include <poll.h>
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <nlohmann/json.hpp>
@@ -16,6 +13,7 @@
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "cli/default_model.h"
+#include "cli/input_lines.h"
 #include "tools/syntax.h"
 #include "tools/work_tree.h"
 
@@ -36,9 +34,6 @@ struct CompleteOptions {
   uint64_t seed = 0;
   ModelChoice model;
 };
-
-// A batch line is one question; the largest has a whole file on both sides of the cursor.
-constexpr size_t kMaxLineBytes = 64u << 20;
 
 Json as_json(const std::vector<agent::CompletionItem>& items) {
   Json list = Json::array();
@@ -86,38 +81,6 @@ void complete_at_position(agent::Completer& completer, const CompleteOptions& op
   }
   context.exit_code = items->empty() ? 1 : 0;
 }
-
-// Lines of standard input; a waiting read ends within a fifth of a second of a stop request.
-class InputLines {
- public:
-  // Nothing at the end, on a stop and after a line over kMaxLineBytes.
-  std::optional<std::string> next(std::stop_token stop) {
-    for (;;) {
-      if (const size_t newline = held_.find('\n', searched_); newline != std::string::npos) return take(newline + 1);
-      searched_ = held_.size();
-      if (held_.size() > kMaxLineBytes) return std::nullopt;
-      pollfd input{STDIN_FILENO, POLLIN, 0};
-      while (::poll(&input, 1, 200) == 0)
-        if (stop.stop_requested()) return std::nullopt;
-      if (stop.stop_requested()) return std::nullopt;
-      char bytes[65536];
-      const ssize_t n = ::read(STDIN_FILENO, bytes, sizeof bytes);
-      if (n <= 0) return held_.empty() ? std::nullopt : take(held_.size());
-      held_.append(bytes, static_cast<size_t>(n));
-    }
-  }
-  bool too_long() const { return held_.size() > kMaxLineBytes; }
-
- private:
-  std::optional<std::string> take(size_t n) {
-    std::string line = held_.substr(0, n);
-    held_.erase(0, n);
-    searched_ = 0;
-    return line;
-  }
-  std::string held_;
-  size_t searched_ = 0;
-};
 
 // As the model said it: evaluation wants to see all of it.
 base::Result<agent::CompleteRequest> request_of_line(const Json& line) {
@@ -177,7 +140,7 @@ void complete_batch(agent::Completer& completer, Context& context) {
   }
   if (context.stop.stop_requested()) return context.fail(base::cancelled());
   if (lines.too_long())
-    context.fail(base::invalid(base::cat("A line of the batch is longer than ", kMaxLineBytes, " bytes.")));
+    context.fail(base::invalid(base::cat("A line of the batch is longer than ", InputLines::kMaxLineBytes, " bytes.")));
 }
 
 void run(const CompleteOptions& options, Context& context) {

@@ -60,6 +60,7 @@ int run(int argc, char** argv) {
   cli::add_model_generate_command(app, context);
   cli::add_model_quantize_command(app, context);
   cli::add_model_score_command(app, context);
+  cli::add_next_edit_command(app, context);
   cli::add_sandbox_command(app, context);
   cli::add_test_command(app, context);
   cli::add_undo_command(app, context);

@@ -96,16 +96,6 @@ class Measure:
         raise NotImplementedError
 
 
-class Absent(Measure):
-    """A measure that the table has to have, of something that the program has not."""
-
-    def __init__(self, name: str, title: str, why: str) -> None:
-        self.name, self.title, self.why = name, title, why
-
-    def missing(self, kit: Kit) -> list[str]:
-        return [self.why]
-
-
 def sampled(everything: list[Any], count: int, seed: int) -> list[Any]:
     """`count` of them in an order that the seed alone decides: a larger sample begins with the smaller one."""
     return random.Random(seed).sample(everything, len(everything))[:count]

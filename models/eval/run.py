@@ -21,7 +21,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from measure import ROOT, Absent, Figure, Kit, Measure, Results, digest, run_items, say  # first: says where modules of other folders are
+from measure import ROOT, Figure, Kit, Measure, Results, digest, run_items, say  # first: says where modules of other folders are
 
 import bits
 import compile_errors
@@ -29,6 +29,7 @@ import completions
 import infilling
 import overlap
 import repairs
+import repeated_edits
 import sets
 import table
 import trainer
@@ -52,7 +53,7 @@ def all_measures() -> list[Measure]:
         repairs.PackFix("java", ("javac", "java"), 30),
         *(compile_errors.CompileErrors(suite, 40) for suite in compile_errors.SUITES),
         written_tests.WrittenTests(),
-        Absent("repeated-edits", "repeated edits", "the program predicts no edits: there is nothing to measure"),
+        repeated_edits.RepeatedEdits(),
         overlap.Overlap(),
     ]
 

@@ -88,7 +88,8 @@ def check(figures: dict, items: dict) -> None:
     assert repaired["baseline_value"] == 1.0, items["humanevalfix-python"]
     assert of("compile error, 8 tries, compiles")["n"] >= 1
     assert of("written tests, mutants killed")["value"] > 0.3
-    assert "no edits" in of("repeated edits")["note"]
+    assert of("repeated edits, the next one, content exact")["n"] == 2, items["repeated-edits"]
+    assert of("repeated edits, offered where nothing repeats")["n"] == 2, items["repeated-edits"]
     assert of("archives both held out and trained on")["value"] == 0
 
 

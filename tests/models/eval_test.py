@@ -27,12 +27,14 @@ import byte_model  # noqa: E402
 import compile_errors  # noqa: E402
 import completions  # noqa: E402
 import corruptions  # noqa: E402
+import edit_windows  # noqa: E402
 import infilling  # noqa: E402
 import intervals  # noqa: E402
 import mutants  # noqa: E402
 import overlap  # noqa: E402
 import repair_task  # noqa: E402
 import repairs  # noqa: E402
+import repeated_edits  # noqa: E402
 import sets  # noqa: E402
 import table  # noqa: E402
 import trainer  # noqa: E402
@@ -416,6 +418,81 @@ class Table(unittest.TestCase):
         self.assertEqual(row, ["m", "s", "-", "-", "-", "-", "-", "not measured: no go"])
         self.assertIn("| a \\| b |", table.markdown([Figure("a | b", "s", 1, 1.7777, unit="bits")]))
         self.assertIn("1.778 bits", table.text([Figure("a", "s", 1, 1.7777, unit="bits")]))
+
+
+WINDOWS_OF = """import os
+
+TABLE = [
+    ("one", 1, "a"),
+    ("two", 2, "b"),
+    ("three", 3, "c"),
+]
+
+
+def load(path, mode):
+    # read the file
+    first = fetch(path, "plain", None)
+    second = fetch(first.name, "plain", None)
+    if first == second:
+        show(first)
+    total = first.size + 1
+    show(second)
+    return swap(total, mode), os.name
+
+
+def save(path):
+    data = fetch(path, "plain", None)
+    show(data)
+    out = swap(data, path)
+    once(out, 12)
+    return os.path.join(out.size, os.sep)
+"""
+
+
+class RepeatedEdits(unittest.TestCase):
+    def test_every_kind_of_window_leads_to_its_text_and_asks_for_what_the_pattern_says(self):
+        seen = set()
+        for seed in range(6):
+            for window in edit_windows.windows([("python", WINDOWS_OF)], 40, seed):
+                seen.add(window.kind)
+                text = window.text
+                for begin, end, new, seconds in window.changes:
+                    self.assertTrue(0 <= begin <= end <= len(text) and seconds > 0, window)
+                    text = text[:begin] + new + text[end:]
+                self.assertEqual(text, window.now)
+                self.assertEqual(bool(window.rest), window.kind in edit_windows.PATTERNS)
+                spans = sorted((s.begin, s.end) for s in window.rest)
+                self.assertTrue(all(a[1] <= b[0] for a, b in zip(spans, spans[1:])))
+                for site in window.rest:
+                    self.assertNotEqual(window.now[site.begin : site.end], site.new)
+        self.assertLessEqual({"callee", "add argument", "swap arguments", "argument value", "text literal", "row", "rename", "taken back", "once call", "new line"}, seen)
+
+    def test_names_are_found_in_code_alone_and_calls_are_not_definitions(self):
+        source = edit_windows.Source('def f(a):\n    # f(a) here\n    return g("f(a)", f(a), f(1, (2, 3)))\n', "python")
+        self.assertEqual(len(source.at["f"]), 3)
+        self.assertEqual({k: len(v) for k, v in source.calls().items()}, {"f": 2, "g": 1})
+        last = source.calls()["f"][1]
+        self.assertEqual([source.span(*part) for part in source.arguments(last + 1)], ["1", "(2, 3)"])
+
+    def window(self, rest=((10, 13),), old="get", new="fetch"):
+        now = "fetch(1)  get(2) get(3)"
+        return edit_windows.Window("callee", "python", "get(1)  get(2) get(3)", (), now, 5, tuple(edit_windows.Site(a, b, "fetch") for a, b in rest), old, new)
+
+    def test_judge_wants_the_text_that_the_next_change_makes(self):
+        site = edit_windows.Site
+        window = self.window(((10, 13), (17, 20)))
+        right = repeated_edits.judge(window, [site(9, 14, " fetch("), site(17, 20, "fetch")])
+        self.assertEqual((right["exact"], right["there"], right["right"], right["places"], right["sites"]), (True, True, 2, 2, 2))
+        later = repeated_edits.judge(window, [site(17, 20, "fetch")])
+        self.assertEqual((later["exact"], later["there"], later["any"]), (False, False, True))
+        wrong = repeated_edits.judge(window, [site(10, 13, "get_it")])
+        self.assertEqual((wrong["exact"], wrong["there"], wrong["any"], wrong["right"]), (False, True, False, 0))
+        self.assertFalse(repeated_edits.judge(window, [])["exact"])
+        self.assertEqual(repeated_edits.judge(self.window(()), [site(0, 1, "x")])["offered"], True)
+
+    def test_the_baseline_replaces_whole_words_behind_the_cursor_first(self):
+        self.assertEqual([(s.begin, s.new) for s in repeated_edits.replace_all(self.window())], [(10, "fetch"), (17, "fetch")])
+        self.assertEqual(repeated_edits.replace_all(self.window(old="et", new="x")), [])
 
 
 if __name__ == "__main__":
