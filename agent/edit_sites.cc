@@ -264,7 +264,7 @@ std::vector<EditSite> find_edit_sites(const std::vector<EditShape>& examples, co
   for (EditSite& site : found) {
     if (now.nodes.text(site.range) == site.text) continue;
     const bool overlaps = std::any_of(taken.begin(), taken.end(), [&](const tools::Range& other) {
-      return site.range.begin < other.end && other.begin < site.range.end;
+      return site.range == other || (site.range.begin < other.end && other.begin < site.range.end);
     });
     if (overlaps) continue;
     taken.push_back(site.range);

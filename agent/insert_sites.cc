@@ -191,28 +191,47 @@ void find_insert_sites(const std::vector<EditShape>& examples, const CodeText& n
   const CodeText& before = *newest.before;
   if (const auto slot = list_slot(newest)) return find_element_sites(examples, *slot, now, found);
   const int next = newest.core.before.first;
-  if (next <= 0 || next >= before.size()) return;
-  const CodeToken &left = before.at(next - 1), &right = before.at(next);
-  const bool in_text = left.zone != Zone::kCode || right.zone != Zone::kCode;
-  const int around = before.common_node(left.node, right.node);
-  if (around <= 0) return;
+  const Inserted inserted = inserted_by(newest);
+  // At a line's start or end, what was put in belongs to the token of its own line.
+  const bool alone_right = next == 0 || !one_line(inserted.lead),
+             alone_left = next == before.size() || !one_line(inserted.trail);
+  if (alone_left && alone_right) return;
+  const auto same = [&](int there, int here) {
+    const CodeToken &a = before.at(there), &b = now.at(here);
+    return a.word && before.token(there) == now.token(here) && a.zone == b.zone &&
+           before.nodes[a.node].type == now.nodes[b.node].type;
+  };
+  const int around =
+      alone_left || alone_right ? -1 : before.common_node(before.at(next - 1).node, before.at(next).node);
+  if (around == 0) return;
+  const Zone zone = before.at(alone_left ? next - 1 : next).zone;
   std::vector<EditContext> contexts;
   for (const EditShape& example : examples) contexts.push_back(edit_context(*example.before, example.core.before));
-  const Inserted inserted = inserted_by(newest);
   const auto words = tokens_of(*newest.after, newest.core.after);
-  for (int i = 1; i < now.size(); ++i) {
+  for (int i = 0; i <= now.size(); ++i) {
     // A name on one side makes a place more than punctuation.
-    const bool left_same = left.word && now.token(i - 1) == before.token(next - 1);
-    const bool right_same = right.word && now.token(i) == before.token(next);
-    if (!left_same && !right_same) continue;
-    if (now.at(i - 1).zone != left.zone || now.at(i).zone != right.zone) continue;
-    const int node = now.common_node(now.at(i - 1).node, now.at(i).node);
-    if (node < 0 || now.nodes[node].type != before.nodes[around].type || is_there(now, i, words)) continue;
-    if (one_line(now.nodes.text(now.gap(i))) != one_line(inserted.gap)) continue;
-    EditSite site{now.gap(i), text_for_gap(inserted, now.nodes.text(now.gap(i))), {}};
+    const bool left_same = !alone_right && i > 0 && same(next - 1, i - 1),
+               right_same = !alone_left && i < now.size() && same(next, i);
+    if ((!left_same && !right_same) || is_there(now, i, words)) continue;
+    const tools::Range gap = now.gap(i);
+    EditSite site;
+    if (alone_right) {
+      site.range = {gap.end, gap.end};
+      site.text = inserted.tokens + inserted.trail;
+    } else if (alone_left) {
+      site.range = {gap.begin, gap.begin};
+      site.text = inserted.lead + inserted.tokens;
+    } else {
+      if (i == 0 || i == now.size() || now.at(i - 1).zone != before.at(next - 1).zone || now.at(i).zone != zone)
+        continue;
+      const int node = now.common_node(now.at(i - 1).node, now.at(i).node);
+      if (node < 0 || now.nodes[node].type != before.nodes[around].type || !one_line(now.nodes.text(gap))) continue;
+      site.range = gap;
+      site.text = text_for_gap(inserted, now.nodes.text(gap));
+    }
     site.evidence = best_evidence(contexts, edit_context(now, {i, i}));
     site.evidence[Sign::kInsertBetween] = 1;
-    site.evidence[Sign::kString] = in_text ? 1 : 0;
+    site.evidence[zone == Zone::kComment ? Sign::kComment : Sign::kString] = zone == Zone::kCode ? 0 : 1;
     found.push_back(std::move(site));
   }
 }

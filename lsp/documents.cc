@@ -34,10 +34,12 @@ base::Result<DocumentPtr> Documents::open(const Json& params) {
   document->opening = document->revision = ++n_revisions_;
   document->text = std::make_shared<Text>(text.get_ref<const std::string&>());
   open_[document->uri] = document;
+  histories_[document->uri] = {};
   return DocumentPtr(document);
 }
 
-base::Result<Documents::Changed> Documents::change(const Json& params, PositionEncoding encoding) {
+base::Result<Documents::Changed> Documents::change(const Json& params, PositionEncoding encoding,
+                                                   agent::EditHistory::Time now) {
   const std::string uri = document_uri(params);
   const DocumentPtr old = find(uri);
   if (!old) return base::invalid("didChange of a document that is not open");
@@ -46,6 +48,7 @@ base::Result<Documents::Changed> Documents::change(const Json& params, PositionE
 
   Changed changed;
   auto text = std::make_shared<Text>(*old->text);
+  agent::EditHistory history = histories_[uri];
   for (const Json& event : events) {
     const Json& inserted = member(event, "text");
     // One event that we can't read makes all later positions wrong: the old text stays, and the log says so.
@@ -55,10 +58,12 @@ base::Result<Documents::Changed> Documents::change(const Json& params, PositionE
       *text = Text(bytes);
       changed.changes.clear();
       changed.replaced = true;
+      history.clear();
       continue;
     }
     const auto range = read_range(event["range"], *text, encoding);
     if (!range) return base::invalid("didChange with a broken range");
+    history.changed(text->bytes, range->begin, range->end, bytes, now);
     text->bytes.replace(range->begin, range->end - range->begin, bytes);
     const tools::TextChange edit{range->begin, range->end, range->begin + bytes.size()};
     text->lines.splice(text->bytes, edit.begin, edit.old_end, edit.new_end);
@@ -70,6 +75,8 @@ base::Result<Documents::Changed> Documents::change(const Json& params, PositionE
   document->revision = ++n_revisions_;
   document->changed = true;
   document->text = std::move(text);
+  document->edits = history.edits();
+  histories_[uri] = std::move(history);
   open_[uri] = document;
   changed.document = std::move(document);
   return changed;
@@ -86,6 +93,7 @@ base::Result<DocumentPtr> Documents::save(const Json& params) {
 
 base::Result<std::string> Documents::close(const Json& params) {
   std::string uri = document_uri(params);
+  histories_.erase(uri);
   if (open_.erase(uri) == 0) return base::invalid("didClose of a document that is not open");
   return uri;
 }

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/edit_history.h"
 #include "base/json.h"
 #include "base/result.h"
 #include "lsp/position.h"
@@ -25,6 +26,7 @@ struct Document {
   uint64_t revision = 0;  // our own count of texts; unlike a client's versions it only grows
   bool changed = false;   // since it was opened or saved; the text may differ from the disk all the same
   std::shared_ptr<const Text> text;
+  std::vector<agent::RecentEdit> edits;  // the last small ones, the newest last
 };
 using DocumentPtr = std::shared_ptr<const Document>;
 
@@ -38,7 +40,8 @@ class Documents {
     std::vector<tools::TextChange> changes;
     bool replaced = false;
   };
-  base::Result<Changed> change(const base::Json& params, PositionEncoding encoding);
+  base::Result<Changed> change(const base::Json& params, PositionEncoding encoding,
+                               agent::EditHistory::Time now = std::chrono::steady_clock::now());
   base::Result<DocumentPtr> save(const base::Json& params);
   base::Result<std::string> close(const base::Json& params);
 
@@ -47,6 +50,7 @@ class Documents {
 
  private:
   std::map<std::string, DocumentPtr> open_;
+  std::map<std::string, agent::EditHistory> histories_;
   uint64_t n_revisions_ = 0;
 };
 

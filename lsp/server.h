@@ -13,6 +13,7 @@
 #include "lsp/engine_thread.h"
 #include "lsp/fix_command.h"
 #include "lsp/lsp.h"
+#include "lsp/next_edit.h"
 #include "lsp/requests.h"
 #include "lsp/settings.h"
 #include "lsp/status.h"
@@ -56,6 +57,7 @@ class Server {
   void on_selection_range(const base::Json& params, Reply reply);
   void on_inline_completion(const base::Json& params, Reply reply);
   void on_copilot_inline_edit(const base::Json& params, Reply reply);
+  void on_next_edit(const base::Json& params, Reply reply);
   void on_code_action(const base::Json& params, Reply reply);
   void on_execute_command(const base::Json& params, Reply reply);
 
@@ -71,7 +73,13 @@ class Server {
 
   // The open document that a request names; otherwise `reply` has been answered.
   DocumentPtr document_of(const base::Json& params, Reply& reply);
+  // False, and `reply` answered, where the client asks about another version than the one here.
+  bool is_fresh(const base::Json& params, const Document& document, Reply& reply) const;
   void complete(const base::Json& params, InlineDialect dialect, Reply reply);
+  void complete_with_model(InlineQuestion question, Reply reply);
+  // Runs `use` on the main thread with the next edits of the document, unless the document has changed by then.
+  using UseNextEdits = std::function<void(Reply reply, const Document& document, const NextEdits& offers)>;
+  void with_next_edits(const DocumentPtr& document, size_t cursor, Reply reply, UseNextEdits use);
   void fetch_settings();
   void take_settings(const std::string& folder_uri, const base::Json& section);
   const Settings& settings_of(const std::string& uri) const;

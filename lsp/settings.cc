@@ -33,6 +33,8 @@ const Field kFields[] = {
     {"completion.maxTokens", IntField{&Settings::completion_max_tokens, 1, 512}},
     {"completion.multiline", &Settings::completion_multiline},
     {"completion.minConfidence", NumberField{&Settings::completion_min_confidence, 0, 1}},
+    {"nextEdit.enabled", &Settings::next_edit_enabled},
+    {"nextEdit.minProbability", NumberField{&Settings::next_edit_min_probability, 0, 1}},
     {"model.path", &Settings::model_path},
 };
 

@@ -24,6 +24,8 @@ struct Settings {
   int completion_max_tokens = 48;        // graft.completion.maxTokens
   bool completion_multiline = true;      // graft.completion.multiline
   double completion_min_confidence = 0;  // graft.completion.minConfidence; 0: the default of agent/complete.h
+  bool next_edit_enabled = true;         // graft.nextEdit.enabled
+  double next_edit_min_probability = 0;  // graft.nextEdit.minProbability; 0: the default of agent/next_edit.h
   std::string model_path;                // graft.model.path; empty: the shipped model
 };
 

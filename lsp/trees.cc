@@ -63,11 +63,19 @@ void Trees::closed(const std::string& uri) {
   entries_.erase(found);
 }
 
-void Trees::ask(const DocumentPtr& document, Reply reply, Answer ask_for) {
+void Trees::ask(const DocumentPtr& document, Reply reply, Answer answer_with) {
+  work(document, std::move(reply),
+       [answer_with = std::move(answer_with)](Reply to, const DocumentPtr& of, const tools::SyntaxTree* tree) {
+         to.result(tree == nullptr ? base::Json() : answer_with(*of, *tree));
+       });
+}
+
+void Trees::work(const DocumentPtr& document, Reply reply, Work to_do) {
   const auto found = entries_.find(document->uri);
-  if (found == entries_.end() || !found->second.language || found->second.unparsable) return reply.result(nullptr);
+  if (found == entries_.end() || !found->second.language || found->second.unparsable)
+    return to_do(std::move(reply), document, nullptr);
   Entry& entry = found->second;
-  Question question{std::move(reply), std::move(ask_for)};
+  Question question{std::move(reply), std::move(to_do)};
   if (has_fresh_tree(entry)) return answer(entry, std::move(question));
   // Cancelled questions need no answer any more; they must not pile up behind a long parse.
   std::erase_if(entry.questions, [](const Question& old) { return old.reply.answered(); });
@@ -125,8 +133,8 @@ void Trees::deliver(const DocumentPtr& of, base::Result<tools::SyntaxTree> tree)
     } else if (!tree && entry.document->revision == of->revision) {
       entry.unparsable = true;
       base::log(base::LogLevel::kInfo, "no syntax tree: " + tree.error().message);
-      for (auto& question : entry.questions) question.reply.result(nullptr);
-      entry.questions.clear();
+      for (auto& question : std::exchange(entry.questions, {}))
+        question.work(std::move(question.reply), entry.document, nullptr);
     }
     if (has_fresh_tree(entry)) {
       for (auto& question : std::exchange(entry.questions, {})) answer(entry, std::move(question));
@@ -140,8 +148,8 @@ void Trees::deliver(const DocumentPtr& of, base::Result<tools::SyntaxTree> tree)
 void Trees::answer(const Entry& entry, Question question) {
   if (question.reply.answered()) return;
   auto reply = std::make_shared<Reply>(std::move(question.reply));
-  Job job = [reply, document = entry.document, tree = *entry.tree, compute = std::move(question.answer)] {
-    if (!reply->answered()) reply->result(compute(*document, tree));
+  Job job = [reply, document = entry.document, tree = *entry.tree, to_do = std::move(question.work)] {
+    if (!reply->answered()) to_do(std::move(*reply), document, &tree);
   };
   if (!workers_.submit(job)) reply->fail({RpcCode::kRequestFailed, "Too many requests at once."});
 }

@@ -39,6 +39,9 @@ class Trees {
   // Runs `answer` on a worker with the document and its tree of that text, and replies with what it returns.
   using Answer = std::function<base::Json(const Document& document, const tools::SyntaxTree& tree)>;
   void ask(const DocumentPtr& document, Reply reply, Answer answer);
+  // The same for work that replies itself. `tree` is null, and the thread the main one, where there is no tree.
+  using Work = std::function<void(Reply reply, const DocumentPtr& document, const tools::SyntaxTree* tree)>;
+  void work(const DocumentPtr& document, Reply reply, Work work);
 
  private:
   struct Step {
@@ -47,7 +50,7 @@ class Trees {
   };
   struct Question {
     Reply reply;
-    Answer answer;
+    Work work;
   };
   struct Entry {
     DocumentPtr document;
