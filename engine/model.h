@@ -81,7 +81,8 @@ struct ForwardRequest {
 struct DraftRequest {
   std::span<const int32_t> tokens;  // 1 .. max_tokens(): at position + 1, position + 2, ...
   const float* states = nullptr;    // [tokens, draft_width()]: ForwardRequest::states of `position`, position + 1, ...
-  int64_t position = 0;             // the cache holds all before it; the end is within n_ctx
+  int64_t position = 0;             // the cache holds [first, position); the end is within n_ctx
+  int64_t first = 0;                // more than 0 where what came before was lost: a cache that keeps a window went back too far
   Cache* cache = nullptr;           // of make_draft_cache()
   float* logits = nullptr;          // [n_vocab] after the last token; null: none wanted
   float* state = nullptr;           // [draft_width()]: stands for the state behind the last token in a further guess; may be null

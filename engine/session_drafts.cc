@@ -26,7 +26,7 @@ std::unique_ptr<SessionDrafts> SessionDrafts::fork() const {
   std::unique_ptr<SessionDrafts> made(new SessionDrafts);
   made->width_ = width_, made->n_vocab_ = n_vocab_, made->n_ctx_ = n_ctx_, made->at_once_ = at_once_;
   made->cache_ = std::move(cache);
-  made->n_pairs_ = n_pairs_, made->first_ = first_, made->end_ = end_;
+  made->first_pair_ = first_pair_, made->n_pairs_ = n_pairs_, made->first_ = first_, made->end_ = end_;
   made->states_ = states_;
   return made;
 }
@@ -58,15 +58,20 @@ void SessionDrafts::rewind(size_t n) {
   if (n > 0 && n - 1 >= first_ && n <= end_) {
     end_ = n;
     states_.resize((end_ - first_) * width_);
-    n_pairs_ = std::min(n_pairs_, n - 1);
+    rewind_pairs(std::min(n_pairs_, n - 1));
   } else {
     // The state behind the last token is gone: its pair stays that of the token that followed it once. A guess may be
     // worse for it.
     states_.clear();
     first_ = end_ = n;
-    n_pairs_ = std::min(n_pairs_, n);
+    rewind_pairs(std::min(n_pairs_, n));
   }
-  cache_->rewind(static_cast<int64_t>(n_pairs_));
+}
+
+void SessionDrafts::rewind_pairs(size_t n) {
+  const bool kept = static_cast<size_t>(cache_->rewind(static_cast<int64_t>(n))) == n && n >= first_pair_;
+  n_pairs_ = kept ? n : first_;
+  if (!kept) first_pair_ = first_;
 }
 
 base::Status SessionDrafts::run_pairs(std::span<const Token> tokens, size_t end, bool wants_guess, const Run& run,
@@ -77,6 +82,7 @@ base::Status SessionDrafts::run_pairs(std::span<const Token> tokens, size_t end,
     request.tokens = tokens.subspan(n_pairs_ + 1, n);
     request.states = state(n_pairs_);
     request.position = static_cast<int64_t>(n_pairs_);
+    request.first = static_cast<int64_t>(first_pair_);
     request.cache = cache_.get();
     request.stop = stop;
     if (wants_guess && n_pairs_ + n == end) {
@@ -110,6 +116,7 @@ base::Result<std::vector<Token>> SessionDrafts::guess(std::span<const Token> tim
     request.tokens = std::span(guesses).last(1);
     request.states = before.data();
     request.position = static_cast<int64_t>(position);
+    request.first = static_cast<int64_t>(first_pair_);
     request.cache = cache_.get();
     request.logits = logits_.data();
     request.state = last_.data();

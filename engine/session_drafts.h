@@ -50,9 +50,14 @@ class SessionDrafts {
                          std::stop_token stop);
   const float* state(size_t position) const { return states_.data() + (position - first_) * width_; }
 
+  // Takes the cache back to the first `n` pairs. One that keeps a window of the past may lose them all: then pairs start anew where
+  // there are states.
+  void rewind_pairs(size_t n);
+
   size_t width_ = 0, n_vocab_ = 0, n_ctx_ = 0, at_once_ = 0;
   std::unique_ptr<Cache> cache_;
-  size_t n_pairs_ = 0;          // in the cache, and of this timeline
+  size_t first_pair_ = 0;       // more than 0 where earlier ones were lost
+  size_t n_pairs_ = 0;          // those before it are in the cache, and of this timeline
   size_t first_ = 0, end_ = 0;  // positions of the states at hand
   std::vector<float> states_;   // [end_ - first_, width]
   std::optional<Token>

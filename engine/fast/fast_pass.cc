@@ -50,11 +50,7 @@ bool FastPass::forward(const ForwardRequest& request) {
       if (worker.index == 0 && request.stop.stop_requested()) stopped_ = true;
       if (!layer(worker, l, request)) return;
     }
-    if (request.states) {
-      const auto [first, last] = worker.split(n_);
-      for (int64_t t = first; t < last; ++t)
-        kernels_.rms_norm(hidden_.row(t), norm_.data(), shape_.hidden_size, shape_.rms_eps, request.states + t * shape_.hidden_size);
-    }
+    if (request.states) keep_states(worker, request);
     if (request.logits) logits(worker, norm_, request.all_logits ? n_ : 1, request.logits);
   };
   pool_.run(pass, choice.alone());
@@ -78,13 +74,23 @@ bool FastPass::draft(const DraftRequest& request) {
     worker.barrier();
     if (worker.index == 0 && request.stop.stop_requested()) stopped_ = true;
     if (!draft_layer(worker, request, step)) return;
-    if (request.state && worker.index == 0) std::copy_n(hidden_.row(n_ - 1), shape_.hidden_size, request.state);
+    if (request.state && worker.index == 0) keep_draft_state(request.state);
     if (request.logits) logits(worker, draft_norm(), 1, request.logits);
   };
   pool_.run(pass, draft_choice_.alone());
   if (stopped_) return false;
   draft_choice_.took(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), n_);
   return true;
+}
+
+void FastPass::keep_states(const Worker& worker, const ForwardRequest& request) {
+  const auto [first, last] = worker.split(n_);
+  for (int64_t t = first; t < last; ++t)
+    kernels_.rms_norm(hidden_.row(t), norm_.data(), shape_.hidden_size, shape_.rms_eps, request.states + t * shape_.hidden_size);
+}
+
+void FastPass::keep_draft_state(float* state) {
+  std::copy_n(hidden_.row(n_ - 1), shape_.hidden_size, state);
 }
 
 void FastPass::embed(const Worker& worker, const ForwardRequest& request) {

@@ -94,6 +94,10 @@ class FastPass : public Model {
     static_cast<void>(worker), static_cast<void>(request), static_cast<void>(step);
     return false;
   }
+  // Writes ForwardRequest::states of all tokens, each worker its share: here the hidden state behind the model's last norm.
+  virtual void keep_states(const Worker& worker, const ForwardRequest& request);
+  // Behind draft_layer(): writes DraftRequest::state, here the hidden state. Called by one worker.
+  virtual void keep_draft_state(float* state);
   // Gain of the norm between a draft layer and the head.
   virtual const std::vector<float>& draft_norm() const { return norm_; }
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Drafts by a model's own layer (multi-token prediction): the layer against tests/data/engine/make_drafts.py, and the
-// same tokens with and without it, whatever it guesses.
+// Drafts by a model's own layer (multi-token prediction): the layer against tests/data/engine/make_drafts.py and
+// make_drafts_v4.py, and the same tokens with and without it, whatever it guesses.
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <cstring>
 #include <functional>
+#include <map>
 
 #include "base/file.h"
 #include "engine/formats/gguf_writer.h"
@@ -116,22 +117,28 @@ void write_changed(
 constexpr uint16_t kOne = 0x3f80;  // 1 in bf16
 
 // A model in which the next token depends on the last alone, and whose draft layer knows it.
-void write_agreeing(const ::test::TempDir& dir) {
-  std::vector<uint16_t> norm;
-  write_changed(dir, "deepseek_v3_draft",
-                [&](const std::string& tensor, const TensorView&, std::span<uint16_t> values) {
-                  if (tensor == "model.norm.weight") norm.assign(values.begin(), values.end());
-                });
-  write_changed(dir, "deepseek_v3_draft",
-                [&](const std::string& tensor, const TensorView& view, std::span<uint16_t> values) {
-                  if (tensor.ends_with("o_proj.weight") || tensor.find("down_proj") != std::string::npos)
-                    std::fill(values.begin(), values.end(), uint16_t{0});
-                  if (tensor.ends_with("enorm.weight")) std::fill(values.begin(), values.end(), kOne);
-                  if (tensor.ends_with("shared_head.norm.weight")) std::copy(norm.begin(), norm.end(), values.begin());
-                  if (!tensor.ends_with("eh_proj.weight")) return;
-                  std::fill(values.begin(), values.end(), uint16_t{0});
-                  for (int64_t i = 0; i < view.n_rows(); ++i) values[static_cast<size_t>(i * view.n_in() + i)] = kOne;
-                });
+void write_agreeing(const ::test::TempDir& dir, const std::string& name) {
+  std::map<std::string, std::vector<uint16_t>> of_model;
+  write_changed(dir, name, [&](const std::string& tensor, const TensorView&, std::span<uint16_t> values) {
+    if (tensor.ends_with("norm.weight") || tensor.starts_with("hc_head_")) of_model[tensor].assign(values.begin(), values.end());
+  });
+  // Of the draft layer's tensors, those that are to be the model's.
+  const auto twin = [](const std::string& tensor) -> std::string {
+    if (tensor.ends_with("shared_head.norm.weight")) return "model.norm.weight";
+    return tensor.starts_with("mtp.0.hc_head_") || tensor == "mtp.0.norm.weight" ? tensor.substr(6) : "";
+  };
+  write_changed(dir, name, [&](const std::string& tensor, const TensorView& view, std::span<uint16_t> values) {
+    const auto has = [&](std::string_view part) { return tensor.find(part) != std::string::npos; };
+    const bool zero = has("o_proj.weight") || has("down_proj") || has("wo_b.weight") || has(".w2.weight") || has(".h_proj.weight");
+    const bool one = has("enorm.weight") || has("hc_attn_base") || has("hc_ffn_base");
+    const bool join = has(".e_proj.weight") || has(".eh_proj.weight");
+    if (zero || join) std::fill(values.begin(), values.end(), uint16_t{0});
+    if (one) std::fill(values.begin(), values.end(), kOne);
+    if (has("hc_attn_fn") || has("hc_ffn_fn")) std::fill(values.begin(), values.end(), uint16_t{0});
+    if (const auto from = of_model.find(twin(tensor)); from != of_model.end())
+      std::copy(from->second.begin(), from->second.end(), values.begin());
+    for (int64_t i = 0; join && i < view.n_rows(); ++i) values[static_cast<size_t>(i * view.n_in() + i)] = kOne;
+  });
 }
 
 struct Run {
@@ -166,7 +173,7 @@ void check_same(const Run& a, const Run& b) {
 
 TEST_CASE("layer drafts: the layer's logits are those of the description, in every division, on every path") {
   ThreadPool pool(2);
-  for (const char* name : {"deepseek_v3_draft", "deepseek_v32_draft"}) {
+  for (const char* name : {"deepseek_v3_draft", "deepseek_v32_draft", "deepseek_v4_draft", "deepseek_v4_renamed_draft"}) {
     CAPTURE(std::string(name));
     const TinyModel tiny = read_model(name);
     const std::vector<float> golden = golden_of(name);
@@ -234,7 +241,7 @@ TEST_CASE("layer drafts: the layer comes through GGUF, and counts among the weig
 }
 
 TEST_CASE("layer drafts: the same tokens and log-probabilities with and without, for every seed") {
-  for (const char* name : {"families/deepseek_v3_draft", "families/deepseek_v32_draft"})
+  for (const char* name : {"families/deepseek_v3_draft", "families/deepseek_v32_draft", "families/deepseek_v4_draft"})
     for (const Numerics numerics : {Numerics::kFast, Numerics::kReference}) {
       CAPTURE(std::string(name));
       const auto engine = tiny(name, numerics);
@@ -265,8 +272,11 @@ TEST_CASE("layer drafts: the same tokens and log-probabilities with and without,
 }
 
 TEST_CASE("layer drafts: a layer that knows what comes next is believed") {
+  std::string name;
+  SUBCASE("DeepSeek V3") { name = "deepseek_v3_draft"; }
+  SUBCASE("DeepSeek V4") { name = "deepseek_v4_draft"; }
   const ::test::TempDir dir;
-  write_agreeing(dir);
+  write_agreeing(dir, name);
   const auto engine = Engine::load(dir.path(), {Numerics::kFast, 2});
   REQUIRE_MESSAGE(engine, engine.error().message);
   const std::vector<Token> prompt = tokens_from(4, 50, 96);
@@ -328,6 +338,35 @@ TEST_CASE("layer drafts: a layer that knows what comes next is believed") {
   CHECK(with.generated.n_accepted >= with.generated.n_drafted - 4);  // but for the last, beyond what was asked for
 }
 
+TEST_CASE("layer drafts: where a window of the past was lost, guesses start anew") {
+  const ::test::TempDir dir;
+  write_agreeing(dir, "deepseek_v4_draft");
+  const auto engine = Engine::load(dir.path(), {Numerics::kReference, 1});
+  REQUIRE_MESSAGE(engine, engine.error().message);
+  const std::vector<Token> prompt = tokens_from(4, 50, 96);
+  const auto session = open_drafting(**engine, 128);
+  REQUIRE(session->append(prompt, {}, {}));
+  const std::vector<Token> want = *session->draft(prompt[0], 4, {});
+  REQUIRE(want.size() == 4);
+  REQUIRE(session->append({&prompt[0], 1}, {}, {}));  // forgets the states of all pairs before
+  CHECK(session->draft(prompt[0], 4, {})->size() == 4);
+  // The model can go back to here, the layer with its guesses in the cache no longer.
+  session->rewind(20);
+  REQUIRE(session->tokens().size() == 20);
+  CHECK(session->draft(prompt[0], 4, {})->empty());
+  REQUIRE(session->append(std::span(prompt).subspan(20, 3), {}, {}));
+  CHECK(*session->draft(prompt[0], 4, {}) == want);
+  session->rewind(22);
+  CHECK(*session->draft(prompt[0], 4, {}) == want);
+  auto fork = session->fork();
+  REQUIRE(fork);
+  CHECK(*(*fork)->draft(prompt[0], 4, {}) == want);
+  session->rewind(3);  // not even the model keeps so much
+  CHECK(session->tokens().empty());
+  REQUIRE(session->append(prompt, {}, {}));
+  CHECK(*session->draft(prompt[0], 4, {}) == want);
+}
+
 TEST_CASE("layer drafts: models without the layer, and stored sessions, say so") {
   SessionOptions options;
   options.drafts = true;
@@ -350,18 +389,36 @@ TEST_CASE("layer drafts: models without the layer, and stored sessions, say so")
 
 TEST_CASE("layer drafts: a layer that is there in part, or of other shapes, is named") {
   const ::test::TempDir dir;
-  auto bytes = *base::read_file(kFamilies / "deepseek_v3_draft/model.safetensors", 1 << 24);
-  dir.write("config.json", *base::read_file(kFamilies / "deepseek_v3_draft/config.json", 1 << 20));
-  for (const char* name :
-       {"model.layers.2.hnorm.weight", "model.layers.2.self_attn.kv_b_proj.weight", "model.layers.2.mlp.gate.weight"}) {
-    std::string renamed = bytes;
-    const size_t at = renamed.find(name);
-    REQUIRE(at != std::string::npos);
-    renamed[at + std::strlen(name) - 1] = 'x';
-    dir.write("model.safetensors", renamed);
-    const auto engine = Engine::load(dir.path(), {});
-    REQUIRE_FALSE(engine);
-    CHECK(engine.error().code == base::ErrorCode::kCorrupt);
-    CHECK_MESSAGE(engine.error().message.find(name) != std::string::npos, engine.error().message);
-  }
+  const auto check = [&](const std::string& model, std::initializer_list<const char*> names) {
+    const std::string bytes = *base::read_file(kFamilies / model / "model.safetensors", 1 << 24);
+    dir.write("config.json", *base::read_file(kFamilies / model / "config.json", 1 << 20));
+    for (const std::string name : names) {
+      const auto error_of = [&](const std::string& changed) {
+        dir.write("model.safetensors", changed);
+        const auto engine = Engine::load(dir.path(), {});
+        REQUIRE_FALSE(engine);
+        CHECK(engine.error().code == base::ErrorCode::kCorrupt);
+        CHECK_MESSAGE(engine.error().message.find(name) != std::string::npos, engine.error().message);
+      };
+      const size_t at = bytes.find('"' + name + '"');
+      REQUIRE(at != std::string::npos);
+      std::string changed = bytes;
+      changed[at + name.size()] = 'x';
+      error_of(changed);
+      changed = bytes;
+      const size_t shape = bytes.find("\"shape\":[", at) + 9;
+      if (const size_t comma = bytes.find_first_of(",]", shape); bytes[comma] == ',') {  // [24,32] has as many values as [2432]
+        const size_t end = bytes.find(']', shape);
+        const std::string rows = bytes.substr(shape, comma - shape), columns = bytes.substr(comma + 1, end - comma - 1);
+        if (rows == columns) continue;
+        changed.replace(shape, end - shape, columns + "," + rows);
+        error_of(changed);
+      }
+    }
+  };
+  check("deepseek_v3_draft",
+        {"model.layers.2.hnorm.weight", "model.layers.2.self_attn.kv_b_proj.weight", "model.layers.2.mlp.gate.weight"});
+  check("deepseek_v4_draft",
+        {"mtp.0.e_proj.weight", "mtp.0.h_proj.weight", "mtp.0.norm.weight", "mtp.0.attn.wq_b.weight", "mtp.0.ffn.gate.bias",
+         "mtp.0.ffn.experts.7.w2.weight", "mtp.0.hc_head_fn", "mtp.0.hc_attn_base"});
 }

@@ -82,6 +82,7 @@ class Tensors {
 
   // Names that follow begin so.
   void enter_layer(int layer) { prefix_ = base::cat(gguf_ ? "blk." : "layers.", layer, "."); }
+  void enter(std::string prefix) { prefix_ = std::move(prefix); }
   std::string name(const std::string& published) const {
     if (!gguf_) return prefix_ + published;
     for (const auto& [theirs, ours] : kGguf)
@@ -102,10 +103,10 @@ class Tensors {
   std::string prefix_;
 };
 
-// `names`: of mix, base and scale.
+// `names`: of mix, base and scale, whole.
 V4Connection bind_connection(Tensors& t, const DeepseekV4Config& c, const std::string (&names)[3], bool head) {
   const int64_t s = c.n_streams, rows = head ? s : (2 + s) * s;
-  return {t.norm(names[0], {rows, s * c.hidden_size}), t.norm(names[1], {rows}), t.norm(names[2], {head ? 1 : 3})};
+  return {t.b.norm(names[0], {rows, s * c.hidden_size}), t.b.norm(names[1], {rows}), t.b.norm(names[2], {head ? 1 : 3})};
 }
 
 V4Compressor bind_compressor(Tensors& t, const DeepseekV4Config& c, const std::string& prefix, int layer,
@@ -194,17 +195,39 @@ void bind_gguf_experts(Tensors& t, const DeepseekV4Config& c, FeedForwardViews& 
   ff.expert_down = slices(t.matrix("ffn_down_exps.weight", {n, d, width}), c.n_experts);
 }
 
+// Layer `l`, or one for drafts behind the last; its names follow.
+void bind_layer(Tensors& t, const DeepseekV4Config& c, int l, bool gguf, DeepseekV4Layer& layer) {
+  layer.attn_connection = bind_connection(t, c, {t.name("hc_attn_fn"), t.name("hc_attn_base"), t.name("hc_attn_scale")}, false);
+  layer.ff_connection = bind_connection(t, c, {t.name("hc_ffn_fn"), t.name("hc_ffn_base"), t.name("hc_ffn_scale")}, false);
+  layer.attn_norm = t.norm("attn_norm.weight", {c.hidden_size});
+  bind_attention(t, c, l, layer);
+  bind_routing(t, c, l < c.n_layers && c.by_token[static_cast<size_t>(l)], layer.ff);
+  gguf ? bind_gguf_experts(t, c, layer.ff) : bind_hf_experts(t, c, layer.ff);
+}
+
 void bind_layers(Tensors& t, const DeepseekV4Config& c, bool gguf, DeepseekV4Weights& weights) {
   for (int l = 0; l < c.n_layers; ++l) {
-    DeepseekV4Layer& layer = weights.layers.emplace_back();
     t.enter_layer(l);
-    layer.attn_connection = bind_connection(t, c, {"hc_attn_fn", "hc_attn_base", "hc_attn_scale"}, false);
-    layer.ff_connection = bind_connection(t, c, {"hc_ffn_fn", "hc_ffn_base", "hc_ffn_scale"}, false);
-    layer.attn_norm = t.norm("attn_norm.weight", {c.hidden_size});
-    bind_attention(t, c, l, layer);
-    bind_routing(t, c, c.by_token[static_cast<size_t>(l)], layer.ff);
-    gguf ? bind_gguf_experts(t, c, layer.ff) : bind_hf_experts(t, c, layer.ff);
+    bind_layer(t, c, l, gguf, weights.layers.emplace_back());
   }
+}
+
+// The serial block for drafts, where what joins it to the model is there. Copies of the model's ends are not read, nor is a second
+// block, which no released model has.
+void bind_hf_draft(Tensors& t, const DeepseekV4Config& c, DeepseekV4Weights& weights) {
+  const std::string p = "mtp.0.";
+  if (!t.b.has(p + "e_proj.weight") && !t.b.has(p + "h_proj.weight")) return t.b.ignore_from("mtp.");
+  V4Draft& draft = weights.draft.emplace();
+  t.enter(p);
+  draft.token_norm = t.norm("enorm.weight", {c.hidden_size});
+  draft.state_norm = t.norm("hnorm.weight", {c.hidden_size});
+  draft.token_join = t.matrix("e_proj.weight", {c.hidden_size, c.hidden_size});
+  draft.state_join = t.matrix("h_proj.weight", {c.hidden_size, c.hidden_size});
+  draft.norm = t.norm("norm.weight", {c.hidden_size});
+  draft.head_connection = bind_connection(t, c, {p + "hc_head_fn", p + "hc_head_base", p + "hc_head_scale"}, true);
+  bind_layer(t, c.with_draft_layers(1), c.n_layers, false, draft.layer);
+  for (const char* copy : {"embed.weight", "head.weight"}) t.b.ignore(p + copy);
+  for (int further = 1; further < 10; ++further) t.b.ignore_from(base::cat("mtp.", further, "."));
 }
 
 }  // namespace
@@ -232,8 +255,8 @@ base::Result<DeepseekV4Weights> deepseek_v4_weights_from_hf(const DeepseekV4Conf
   weights.norm = t.norm("norm.weight", {c.hidden_size});
   weights.head = t.matrix("head.weight", {c.n_vocab, c.hidden_size});
   weights.head_connection = bind_connection(t, c, {"hc_head_fn", "hc_head_base", "hc_head_scale"}, true);
-  t.b.ignore_from("mtp.");  // blocks that make drafts
   bind_layers(t, c, false, weights);
+  bind_hf_draft(t, c, weights);
   if (auto error = t.b.finish()) return *std::move(error);
   return weights;
 }

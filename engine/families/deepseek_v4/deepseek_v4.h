@@ -15,7 +15,8 @@
 //          run. Uncertain there: which part of config.json says how weights are quantised; the folded ids of tokens
 //          that the tokenizer lacks; that the newest entry's block counts among the candidates. All layers run over
 //          the whole prompt. No images: the vision tower and the routers' second bias are skipped.
-// Left out The blocks for drafts (MTP, DSpark: tensors "mtp.*") are not read. DeepSeek's own program rounds keys and
+// Drafts   V4's first checkpoints have a serial block for drafts (docs/drafts.md), which V4Draft holds.
+// Left out DSpark, the blocks for drafts of later checkpoints, is not read. DeepSeek's own program rounds keys and
 // entries
 //          to FP8 (V4.1: entries to FP4), index queries and keys (V4: after a Hadamard turn) to FP4, and activations to
 //          FP8, because the models were trained to bear it; here they stay as they are, as in transformers, which V4 is
@@ -27,6 +28,7 @@
 // Source   DeepSeek-V4, arXiv:2606.19348; Hugging Face transformers `deepseek_v4`
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "engine/feed_forward_views.h"
@@ -50,7 +52,7 @@ struct DeepseekV4Config {
   int rope_dim = 0;  // the last ones of a head, and of an index head
   int q_lora_rank = 0, o_groups = 0, o_lora_rank = 0;
   int window = 0;                                                            // tokens
-  std::vector<V4LayerKind> kinds;                                            // [n_layers]
+  std::vector<V4LayerKind> kinds;                                            // [n_layers]; with_draft_layers() adds more
   int sparse_ratio = 4, heavy_ratio = 128;                                   // tokens to an entry
   std::vector<V4Sharing> sharing;                                            // [n_layers] in V4.1, else empty
   int candidate_layer = -1, candidate_blocks = 0, candidate_block_size = 0;  // -1: all entries may be chosen
@@ -68,6 +70,21 @@ struct DeepseekV4Config {
   float rms_eps = 1e-6f;
   float rope_theta = 10000.0f, compress_rope_theta = 160000.0f;
   YarnScaling yarn;  // of layers with entries alone; without an amplitude
+
+  // With `n` sliding layers behind the last, which make drafts: layer n_layers and further.
+  DeepseekV4Config with_draft_layers(int n) const {
+    DeepseekV4Config c = *this;
+    c.kinds.insert(c.kinds.end(), static_cast<size_t>(n), V4LayerKind::kSliding);
+    return c;
+  }
+  // Of a cache for `n` such layers alone.
+  DeepseekV4Config draft_layers(int n) const {
+    DeepseekV4Config c = *this;
+    c.n_layers = n;
+    c.kinds.assign(static_cast<size_t>(n), V4LayerKind::kSliding);
+    c.engram = {};
+    return c;
+  }
 
   RouterSettings router() const {
     return {n_experts, n_experts_used, scoring, ExpertSelection::kGreedy, 1, 1, true, expert_weight_scale};
@@ -126,6 +143,16 @@ struct DeepseekV4Layer {
   FeedForwardViews ff;
 };
 
+// Multi-token prediction: a sliding layer of its own behind the model's, for drafts. It takes over all streams; embedding and head
+// are the model's.
+struct V4Draft {
+  TensorView token_norm, state_norm;  // [D]
+  TensorView token_join, state_join;  // [D, D]
+  DeepseekV4Layer layer;
+  V4Connection head_connection;
+  TensorView norm;  // [D]
+};
+
 struct DeepseekV4Weights {
   TensorView embedding;  // [V, D]
   std::vector<DeepseekV4Layer> layers;
@@ -133,6 +160,9 @@ struct DeepseekV4Weights {
   EngramHashes hashes;           // V4.1
   TensorView norm;               // [D]
   TensorView head;               // [V, D]
+  std::optional<V4Draft> draft;
+
+  int n_draft_layers() const { return draft ? 1 : 0; }
 };
 
 }  // namespace engine

@@ -65,6 +65,7 @@ class DeepseekV4Family : public Family {
     info.family = config_.delayed ? "deepseek_v41" : "deepseek_v4";
     if (config_.delayed) info.notes.assign(std::begin(kNotes), std::end(kNotes));
     describe_shape(config_, info);
+    info.has_draft_layer = weights_.draft.has_value();
     uint64_t values = 0;  // of entries, m tokens each; the windows do not grow
     for (int l = 0; l < config_.n_layers; ++l)
       if (config_.makes_entries(l))
@@ -78,6 +79,14 @@ class DeepseekV4Family : public Family {
                                    &weights_.head_connection.scale})
       sizes.always(*view);
     sizes.ends(weights_.embedding, weights_.head);
+    if (const auto& draft = weights_.draft) {
+      sizes.for_drafts();
+      for (const TensorView* view :
+           {&draft->token_norm, &draft->state_norm, &draft->token_join, &draft->state_join, &draft->norm,
+            &draft->head_connection.mix, &draft->head_connection.base, &draft->head_connection.scale})
+        sizes.always(*view);
+      count_layer(draft->layer, config_.n_experts_used, sizes);
+    }
     sizes.report(info);
   }
 
@@ -88,10 +97,16 @@ class DeepseekV4Family : public Family {
   uint64_t packed_bytes() const override {
     uint64_t total = engine::packed_bytes(weights_.head);
     if (weights_.head_connection.mix) total += engine::packed_bytes(weights_.head_connection.mix);
-    for (const DeepseekV4Layer& layer : weights_.layers) {
+    const auto add = [&](const DeepseekV4Layer& layer) {
       for (const TensorView* view : attention_matrices(layer))
         if (*view) total += engine::packed_bytes(*view);
       total += layer.ff.matrix_bytes();
+    };
+    for (const DeepseekV4Layer& layer : weights_.layers) add(layer);
+    if (const auto& draft = weights_.draft) {
+      add(draft->layer);
+      for (const TensorView* view : {&draft->token_join, &draft->state_join, &draft->head_connection.mix})
+        total += engine::packed_bytes(*view);
     }
     return total;
   }

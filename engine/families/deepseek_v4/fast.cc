@@ -46,7 +46,7 @@ PassShape pass_shape(const DeepseekV4Config& c) {
 DeepseekV4Fast::DeepseekV4Fast(const DeepseekV4Config& config, const DeepseekV4Weights& weights,
                                const FastKernels& kernels, ThreadPool& pool, bool pack)
     : FastPass(pass_shape(config), kernels, pool),
-      config_(config),
+      config_(config.with_draft_layers(weights.n_draft_layers())),
       window_rope_(config.rope_table(false)),
       entry_rope_(config.rope_table(true)),
       key_width_(round_up(config.head_dim, 16)),
@@ -81,45 +81,54 @@ DeepseekV4Fast::DeepseekV4Fast(const DeepseekV4Config& config, const DeepseekV4W
       entry_turns_(window_turns_.size()),
       own_(static_cast<size_t>(pool.size())) {
   for (const DeepseekV4Layer& from : weights.layers) {
-    Layer& to = layers_.emplace_back();
-    to.attn_connection = connection(from.attn_connection);
-    to.ff_connection = connection(from.ff_connection);
-    to.attn_norm = decoded(from.attn_norm);
-    to.q_a_norm = decoded(from.q_a_norm);
-    to.kv_norm = decoded(from.kv_norm);
-    to.sinks = decoded(from.sinks);
-    to.q_a = store().matrix(from.q_a);
-    to.q_b = store().matrix(from.q_b);
-    to.kv = store().matrix(from.kv);
-    to.index_q = store().matrix(from.index_q);
-    to.index_weights = store().matrix(from.index_weights);
-    if (from.index_k) to.index_k = store().matrix(from.index_k), to.index_k_norm = decoded(from.index_k_norm);
-    if (from.engram_rows) {
-      to.engram_rows = from.engram_rows;
-      to.engram_projection = store().matrix(from.engram_projection);
-      to.engram_q = decoded_rows(from.engram_q);
-      to.engram_k = decoded_rows(from.engram_k);
+    Layer& to = layers_.emplace_back(packed_layer(from));
+    if (from.engram_rows)
       to.engram_index = static_cast<size_t>(std::count_if(
           layers_.begin(), layers_.end() - 1, [](const Layer& l) { return static_cast<bool>(l.engram_rows); }));
-    }
-    for (int g = 0; g < config.o_groups; ++g)
-      to.o_a.push_back(store().matrix(rows_of(from.o_a, int64_t{g} * config.o_lora_rank, config.o_lora_rank)));
-    to.o_b = store().matrix(from.o_b);
-    to.entries = compressor(from.entries);
-    to.index_entries = compressor(from.index_entries);
-    to.ff = packed_feed_forward(from.ff, store());
   }
   if (!config.delayed) head_connection_ = connection(weights.head_connection);
   std::vector<PackedMatrix*> matrices = {&head_connection_.mix};
   for (Own& own : own_) own.chosen.resize(kChunk), own.candidates.resize(kChunk);
-  for (Layer& l : layers_) {
-    matrices.insert(matrices.end(), {&l.attn_connection.mix, &l.ff_connection.mix, &l.q_a, &l.q_b, &l.kv, &l.index_q,
-                                     &l.index_k, &l.engram_projection, &l.index_weights, &l.o_b, &l.entries.values,
-                                     &l.entries.gate, &l.index_entries.values, &l.index_entries.gate});
-    for (PackedMatrix& group : l.o_a) matrices.push_back(&group);
-    l.ff.list(matrices);
-  }
+  for (Layer& l : layers_) list(l, matrices);
+  if (weights.draft) pack_draft(*weights.draft, matrices);
   finish_weights(weights.embedding, weights.norm, weights.head, std::move(matrices), pack);
+}
+
+DeepseekV4Fast::Layer DeepseekV4Fast::packed_layer(const DeepseekV4Layer& from) {
+  Layer to;
+  to.attn_connection = connection(from.attn_connection);
+  to.ff_connection = connection(from.ff_connection);
+  to.attn_norm = decoded(from.attn_norm);
+  to.q_a_norm = decoded(from.q_a_norm);
+  to.kv_norm = decoded(from.kv_norm);
+  to.sinks = decoded(from.sinks);
+  to.q_a = store().matrix(from.q_a);
+  to.q_b = store().matrix(from.q_b);
+  to.kv = store().matrix(from.kv);
+  to.index_q = store().matrix(from.index_q);
+  to.index_weights = store().matrix(from.index_weights);
+  if (from.index_k) to.index_k = store().matrix(from.index_k), to.index_k_norm = decoded(from.index_k_norm);
+  if (from.engram_rows) {
+    to.engram_rows = from.engram_rows;
+    to.engram_projection = store().matrix(from.engram_projection);
+    to.engram_q = decoded_rows(from.engram_q);
+    to.engram_k = decoded_rows(from.engram_k);
+  }
+  for (int g = 0; g < config_.o_groups; ++g)
+    to.o_a.push_back(store().matrix(rows_of(from.o_a, int64_t{g} * config_.o_lora_rank, config_.o_lora_rank)));
+  to.o_b = store().matrix(from.o_b);
+  to.entries = compressor(from.entries);
+  to.index_entries = compressor(from.index_entries);
+  to.ff = packed_feed_forward(from.ff, store());
+  return to;
+}
+
+void DeepseekV4Fast::list(Layer& l, std::vector<PackedMatrix*>& matrices) {
+  matrices.insert(matrices.end(), {&l.attn_connection.mix, &l.ff_connection.mix, &l.q_a, &l.q_b, &l.kv, &l.index_q,
+                                   &l.index_k, &l.engram_projection, &l.index_weights, &l.o_b, &l.entries.values,
+                                   &l.entries.gate, &l.index_entries.values, &l.index_entries.gate});
+  for (PackedMatrix& group : l.o_a) matrices.push_back(&group);
+  l.ff.list(matrices);
 }
 
 DeepseekV4Fast::Connection DeepseekV4Fast::connection(const V4Connection& from) {
@@ -146,14 +155,19 @@ bool DeepseekV4Fast::layer(const Worker& worker, int l, const ForwardRequest& re
   const Layer& layer = layers_[static_cast<size_t>(l)];
   if (l == 0) start_streams(worker);
   if (layer.engram_rows) engram(worker, layer, {request, l});
-  gather(worker, layer.attn_connection, false);
-  if (!attention(worker, layer, {request, l})) return false;
-  spread(worker);
-  gather(worker, layer.ff_connection, false);
-  feed_forward_.put(worker, layer.ff, request.tokens);
-  spread(worker);
+  if (!through(worker, layer, {request, l})) return false;
   if (l + 1 < config_.n_layers) return true;
   config_.delayed ? gather_last(worker) : gather(worker, head_connection_, true);
+  return true;
+}
+
+bool DeepseekV4Fast::through(const Worker& worker, const Layer& layer, const Place& place) {
+  gather(worker, layer.attn_connection, false);
+  if (!attention(worker, layer, place)) return false;
+  spread(worker);
+  gather(worker, layer.ff_connection, false);
+  feed_forward_.put(worker, layer.ff, place.request.tokens);
+  spread(worker);
   return true;
 }
 

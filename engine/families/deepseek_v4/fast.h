@@ -24,6 +24,13 @@ class DeepseekV4Fast : public FastPass {
     return std::make_unique<V4Cache>(config_, shape(n_ctx));
   }
   uint64_t cache_bytes(int64_t n_ctx) const override { return V4Cache::bytes(config_, shape(n_ctx)); }
+  int64_t draft_width() const override { return draft_ ? int64_t{config_.n_streams} * config_.hidden_size : 0; }
+  std::unique_ptr<Cache> make_draft_cache(int64_t n_ctx) const override {
+    return std::make_unique<V4Cache>(config_.draft_layers(1), shape(n_ctx));
+  }
+  uint64_t draft_cache_bytes(int64_t n_ctx) const override {
+    return V4Cache::bytes(config_.draft_layers(1), shape(n_ctx));
+  }
 
  private:
   struct Connection {
@@ -46,19 +53,40 @@ class DeepseekV4Fast : public FastPass {
     size_t engram_index = 0;                // into EngramConfig::layers
     FeedForwardWeights ff;
   };
+  struct Draft {
+    std::vector<float> token_norm, state_norm, norm;
+    PackedMatrix token_join, state_join;
+    Layer layer;
+    Connection head_connection;
+  };
   // What a step needs of the pass beside the team's buffers.
   struct Place {
     const ForwardRequest& request;
     int64_t layer;
+    int64_t first_layer = 0;  // of those in the cache: a draft layer has one of its own
+    int64_t first_key = 0;    // before it there are none
     V4Cache& cache(int64_t token) const {
       return static_cast<V4Cache&>(*request.cache_of(token));
     }  // in a batch each its own
+    float* key(int64_t token, int64_t position) const { return cache(token).key(layer - first_layer, position); }
     int64_t position(int64_t token) const { return request.position_of(token); }
   };
 
   void begin(const ForwardRequest& request) override;
   bool layer(const Worker& worker, int l, const ForwardRequest& request) override;
 
+  // fast_draft.cc
+  void keep_states(const Worker& worker, const ForwardRequest& request) override;
+  bool draft_layer(const Worker& worker, const DraftRequest& request, const ForwardRequest& step) override;
+  void keep_draft_state(float* state) override;
+  const std::vector<float>& draft_norm() const override { return draft_->norm; }
+  void pack_draft(const V4Draft& from, std::vector<PackedMatrix*>& matrices);
+  void join(const Worker& worker, const DraftRequest& request);
+
+  Layer packed_layer(const DeepseekV4Layer& from);
+  static void list(Layer& layer, std::vector<PackedMatrix*>& matrices);
+  // A layer between the streams before it and behind it. False where stopped.
+  bool through(const Worker& worker, const Layer& layer, const Place& place);
   Connection connection(const V4Connection& from);
   Compressor compressor(const V4Compressor& from);
   void start_streams(const Worker& worker);
@@ -98,6 +126,7 @@ class DeepseekV4Fast : public FastPass {
   const EngramHashes hashes_;
   std::vector<Layer> layers_;
   Connection head_connection_;
+  std::optional<Draft> draft_;
   FeedForward feed_forward_;
 
   // Work buffers of the chunk, [kChunk, ..]; written by all workers, each its own part, between barriers.
@@ -107,6 +136,8 @@ class DeepseekV4Fast : public FastPass {
   ActivationBuffer q_low_, heads_, low_;  // heads [G group_stride_]; low [G R]
   ActivationBuffer latents_, found_;      // V4.1: entries before they are turned [d]; rows of Engram [(N - 1) H w]
   Buffer<float> keys_and_value_;          // V4.1: [(S + 1) D]
+  ActivationBuffer joined_;               // [kChunk S, D], where there is a draft layer
+  Buffer<float> token_part_, state_part_; // [D]; [kChunk S, D]
   Buffer<float> q_, kv_, index_q_, index_weights_;
   Buffer<float> values_, gates_, index_values_, index_gates_;
   std::vector<RopeTable::Turn> window_turns_, entry_turns_;

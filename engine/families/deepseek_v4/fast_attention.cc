@@ -27,7 +27,7 @@ bool DeepseekV4Fast::attention(const Worker& worker, const Layer& layer, const P
     kernels().rms_norm(low, layer.q_a_norm.data(), config_.q_lora_rank, config_.rms_eps, low);
     if (is_quantized(layer.q_b.type) || (layer.index_q && is_quantized(layer.index_q.type)))
       q_low_.quantize(kernels(), t, 0, config_.q_lora_rank);
-    float* key = place.cache(t).key(l, place.position(t));
+    float* key = place.key(t, place.position(t));
     kernels().rms_norm(kv_.data() + t * config_.head_dim, layer.kv_norm.data(), config_.head_dim, config_.rms_eps, key);
     rope_interleaved(turns(l, t), window_rope_.n_pairs(), key + config_.head_dim - config_.rope_dim);
     if (config_.makes_entries(l) && config_.ratio(l) > 1)
@@ -164,8 +164,8 @@ void DeepseekV4Fast::attend(const Worker& worker, const Layer& layer, int64_t t,
   Own& own = own_[static_cast<size_t>(worker.index)];
   choose_entries(worker, t, place);
   own.list.clear();
-  for (int64_t s = std::max<int64_t>(0, position + 1 - config_.window); s <= position; ++s)
-    own.list.push_back(place.cache(t).key(l, s));
+  for (int64_t s = std::max(place.first_key, position + 1 - config_.window); s <= position; ++s)
+    own.list.push_back(place.key(t, s));
   for (const int64_t e : own.chosen[static_cast<size_t>(t)])
     own.list.push_back(place.cache(t).entries(config_.entries_from(l)).entry(e));
 

@@ -33,7 +33,7 @@ Values row_of(const TensorView& view, int64_t row = 0) {
 class Reference : public Model {
  public:
   Reference(const DeepseekV4Config& config, const DeepseekV4Weights& weights)
-      : config_(config),
+      : config_(config.with_draft_layers(weights.n_draft_layers())),
         weights_(weights),
         window_rope_(config.rope_table(false)),
         entry_rope_(config.rope_table(true)) {}
@@ -46,10 +46,9 @@ class Reference : public Model {
 
   bool forward(const ForwardRequest& request) override {
     const int64_t d = config_.hidden_size, s = config_.n_streams, n = static_cast<int64_t>(request.tokens.size());
-    V4Cache& cache = static_cast<V4Cache&>(*request.cache);
-    adapter_ = request.adapter;
-    cache.begin(request.position, n);
-    cache_ = &cache;
+    start(*request.cache, request.adapter, request.position, n);
+    first_layer_ = 0, first_key_ = 0;
+    V4Cache& cache = *cache_;
     for (int64_t t = 0; t < n && !config_.engram.layers.empty(); ++t)
       cache.folded_id(request.position + t) = weights_.hashes.folded(request.tokens[at(t)]);
     const Values embedded = plain::embed(weights_.embedding, request.tokens);
@@ -57,20 +56,13 @@ class Reference : public Model {
     for (int64_t t = 0; t < n; ++t)
       for (int64_t j = 0; j < s; ++j)
         streams.insert(streams.end(), embedded.begin() + t * d, embedded.begin() + (t + 1) * d);
-    reads_.assign(at(n), StreamMix{});
-    for (StreamMix& read : reads_) read.read[0] = 1.0f;
-    chosen_.assign(at(n), {});
-    candidates_.assign(at(n), {});
     for (int l = 0; l < config_.n_layers; ++l) {
       if (request.stop.stop_requested()) return false;
       const DeepseekV4Layer& layer = weights_.layers[at(l)];
       if (layer.engram_rows) engram(layer, l, request, streams);
-      std::vector<StreamMix> mixes = mix(layer.attn_connection, streams, false);
-      spread(mixes, attention(layer, l, norm(gather(mixes, streams), layer.attn_norm), request), streams);
-      mixes = mix(layer.ff_connection, streams, false);
-      const Values x = norm(gather(mixes, streams), layer.ff.norm);
-      spread(mixes, plain::feed_forward(layer.ff, config_.router(), config_.gate, x, request.tokens, adapter_), streams);
+      through(layer, l, request, streams);
     }
+    if (request.states) std::copy(streams.begin(), streams.end(), request.states);
     if (!request.logits) return true;
     if (!request.all_logits) {
       streams.erase(streams.begin(), streams.end() - s * d);
@@ -82,8 +74,63 @@ class Reference : public Model {
     return true;
   }
 
+  int64_t draft_width() const override {
+    return weights_.draft ? int64_t{config_.n_streams} * config_.hidden_size : 0;
+  }
+  std::unique_ptr<Cache> make_draft_cache(int64_t n_ctx) const override {
+    return std::make_unique<V4Cache>(config_.draft_layers(1), shape(n_ctx));
+  }
+  uint64_t draft_cache_bytes(int64_t n_ctx) const override {
+    return V4Cache::bytes(config_.draft_layers(1), shape(n_ctx));
+  }
+
+  bool draft(const DraftRequest& request) override {
+    const int64_t d = config_.hidden_size, s = config_.n_streams, n = static_cast<int64_t>(request.tokens.size());
+    const V4Draft& draft = *weights_.draft;
+    start(*request.cache, nullptr, request.position, n);
+    first_layer_ = config_.n_layers;
+    first_key_ = request.first;
+    ForwardRequest step;
+    step.tokens = request.tokens;
+    step.position = request.position;
+    step.cache = request.cache;
+    if (request.stop.stop_requested()) return false;
+    const Values token = matmul(draft.token_join, norm(plain::embed(weights_.embedding, request.tokens), draft.token_norm));
+    Values streams = matmul(draft.state_join, norm(Values(request.states, request.states + n * s * d), draft.state_norm));
+    for (int64_t t = 0; t < n; ++t)
+      for (int64_t i = 0; i < s * d; ++i) streams[at(t * s * d + i)] += token[at(t * d + i % d)];
+    through(draft.layer, config_.n_layers, step, streams);
+    streams.erase(streams.begin(), streams.end() - s * d);
+    if (request.state) std::copy(streams.begin(), streams.end(), request.state);
+    if (!request.logits) return true;
+    const Values hidden = gather(mix(draft.head_connection, streams, true), streams);
+    const Values logits = matmul(weights_.head, norm(hidden, draft.norm));
+    std::copy(logits.begin(), logits.end(), request.logits);
+    return true;
+  }
+
  private:
   static constexpr int kChunk = 32;
+
+  // Of a pass over `n` tokens.
+  void start(Cache& cache, const AdapterWeights* adapter, int64_t position, int64_t n) {
+    cache_ = static_cast<V4Cache*>(&cache);
+    cache_->begin(position, n);
+    adapter_ = adapter;
+    reads_.assign(at(n), StreamMix{});
+    for (StreamMix& read : reads_) read.read[0] = 1.0f;
+    chosen_.assign(at(n), {});
+    candidates_.assign(at(n), {});
+  }
+
+  // A layer between the streams before it and behind it.
+  void through(const DeepseekV4Layer& layer, int l, const ForwardRequest& request, Values& streams) {
+    std::vector<StreamMix> mixes = mix(layer.attn_connection, streams, false);
+    spread(mixes, attention(layer, l, norm(gather(mixes, streams), layer.attn_norm), request), streams);
+    mixes = mix(layer.ff_connection, streams, false);
+    const Values x = norm(gather(mixes, streams), layer.ff.norm);
+    spread(mixes, plain::feed_forward(layer.ff, config_.router(), config_.gate, x, request.tokens, adapter_), streams);
+  }
 
   V4Cache::Shape shape(int64_t n_ctx) const { return {n_ctx, kChunk, config_.head_dim, config_.index_head_dim}; }
   Values matmul(const TensorView& w, const Values& x) const { return plain::matmul(w, x, adapter_); }
@@ -164,18 +211,19 @@ class Reference : public Model {
       rms_norm_cpu_reference(q.data() + r * d, ones.data(), d, config_.rms_eps, q.data() + r * d);
     rotate(rope, q, d, heads, request.position);
     rotate(rope, keys, d, 1, request.position);
-    for (int64_t t = 0; t < n; ++t) std::copy_n(keys.data() + t * d, d, cache.key(l, request.position + t));
+    const auto key = [&](int64_t position) { return cache.key(l - first_layer_, position); };
+    for (int64_t t = 0; t < n; ++t) std::copy_n(keys.data() + t * d, d, key(request.position + t));
     if (config_.makes_entries(l)) compress(layer, l, false, x, request.position);
     choose_entries(layer, l, x, q_low, request);
-    V4Cache::Entries& entries = cache.entries(config_.entries_from(l));
+    V4Cache::Entries& entries = cache.entries(config_.entries_from(l) - first_layer_);
 
     const Values sinks = row_of(layer.sinks);
     Values out(q.size()), seen;
     for (int64_t t = 0; t < n; ++t) {
       const int64_t place = request.position + t;
       seen.clear();
-      for (int64_t s = std::max<int64_t>(0, place + 1 - config_.window); s <= place; ++s)
-        seen.insert(seen.end(), cache.key(l, s), cache.key(l, s) + d);
+      for (int64_t s = std::max(first_key_, place + 1 - config_.window); s <= place; ++s)
+        seen.insert(seen.end(), key(s), key(s) + d);
       for (const int64_t e : config_.ratio(l) == 0 ? std::vector<int32_t>() : chosen_[at(t)])
         seen.insert(seen.end(), entries.entry(e), entries.entry(e) + d);
       for (int64_t h = 0; h < heads; ++h)
@@ -284,6 +332,8 @@ class Reference : public Model {
   // Of the pass: the timeline, its adapter, and for each token what half a layer says how the next one reads, the entries that were
   // chosen last, and the candidate layer's blocks.
   V4Cache* cache_ = nullptr;
+  int first_layer_ = 0;    // of those in the cache: a draft layer has one of its own
+  int64_t first_key_ = 0;  // before it there are none
   const AdapterWeights* adapter_ = nullptr;
   std::vector<StreamMix> reads_;
   std::vector<std::vector<int32_t>> chosen_, candidates_;
