@@ -20,6 +20,11 @@ void EditHistory::changed(std::string_view before, size_t begin, size_t old_end,
   if (begin > old_end || old_end > before.size()) return clear();
   if (before.substr(begin, old_end - begin) == inserted) return;
   last_change_ = now;
+  // Code of several lines that was written is the text from now on, once something is changed inside it.
+  std::erase_if(edits_, [&](const Entry& entry) {
+    return entry.edit.new_text.find('\n') != std::string::npos && begin < end_of(entry.edit) &&
+           old_end > entry.edit.begin;
+  });
   // In `before`: what the change and the edits that it goes on with take up together. Each edit taken in may bring
   // others.
   size_t from = begin, to = old_end;

@@ -2,7 +2,8 @@
 // agent/edit_history.h: the last small edits of one text, put together from its changes as an editor reports them.
 //
 // Note     Typing comes as single letters. Changes that touch, and changes of one line with no long pause between them,
-// are one edit. An edit
+// are one edit. Code of several lines is one edit
+//          while it is written; a change inside it is the next one. An edit
 //          that leads back to what was there is none.
 // Units    Bytes; the time is the caller's clock.
 // Bounds   kMostEdits edits; one that grew over kMostEditBytes, and what a whole new text made, is forgotten.

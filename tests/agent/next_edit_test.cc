@@ -230,6 +230,14 @@ TEST_CASE("edit history: letters of one word are one edit; edits of other lines 
   CHECK(history.edits().empty());
 }
 
+TEST_CASE("edit history: a change inside new lines is an edit of its own; more lines at their end are not") {
+  Desk desk(Language::kPython, "x = 1\n");
+  desk.type("x = 1\n", "a = get(1)\nb = get(2)\n");
+  CHECK(desk.next() == "silent");
+  desk.change("get", "fetch");
+  CHECK(desk.next() == "x = 1\na = fetch(1)\nb = fetch(2)\n");
+}
+
 TEST_CASE("edit history: two places of a line are one edit without a pause, two with one") {
   for (const int pause : {1, 60}) {
     agent::EditHistory history;

@@ -31,4 +31,9 @@ plug('accept-line', 'i', function() require('graft.suggest').accept('line') end,
 plug('accept-word', 'i', function() require('graft.suggest').accept('word') end, "accept the suggestion's next word")
 plug('dismiss', 'i', function() require('graft.suggest').dismiss() end, 'dismiss the suggestion')
 plug('suggest', 'i', function() require('graft.suggest').request() end, 'ask for a suggestion now')
+for _, mode in ipairs({ 'n', 'i' }) do
+  plug('next-edit', mode, function() require('graft.next_edit').go_or_apply() end, 'go to the next edit, there apply it')
+  plug('next-edit-all', mode, function() require('graft.next_edit').apply_all() end, 'apply the next edit and all like it')
+  plug('next-edit-dismiss', mode, function() require('graft.next_edit').dismiss() end, 'dismiss the next edit')
+end
 plug('fix', 'n', function() require('graft.fix').start() end, 'repair until the check passes')

@@ -78,7 +78,9 @@ local function stop()
   vim.fn.jobstop(child)
 end
 
+--- GRAFT_TEST_ONLY: run the tests whose names hold this text.
 local function test(name, options, body)
+  if not name:find(vim.env.GRAFT_TEST_ONLY or '', 1, true) then return end
   start(options)
   local ok, problem = pcall(body)
   if ok then
@@ -231,6 +233,81 @@ test("the core's inline completion serves the same keys, where it exists", {
   eventually('the rest', ('return line() ~= %q'):format(word))
   assert(vim.startswith(lua('return line()'), word), lua('return line()'))
   type_keys('<Esc>')
+end)
+
+local function lines() return lua('return vim.api.nvim_buf_get_lines(0, 0, -1, false)') end
+local hint = "return require('graft.next_edit').shown()"
+-- `total` is a method of the project's file: calls of it, typed below.
+local calls = 'itotal = s.get(1)<CR>first = s.get(2)<CR>rest = 3<CR>last = s.get(4)<Esc>'
+
+test('after an edit a hint shows the next place; a key goes there, then applies; then the next; undo takes one back', {
+  keys = { next_edit = '<Tab>', next_edit_dismiss = '<Esc>' },
+}, function()
+  open('next.py')
+  type_keys(calls)
+  eventually('the lines', 'return vim.api.nvim_buf_line_count(0) == 4')
+  equal(lua(hint), vim.NIL, 'a hint while new code is written')
+  type_keys('gg0/get<CR>cwfetch<Esc>')
+  local shown = eventually('a hint', hint)
+  equal(shown, { row = 1, text = 'fetch (and 1 more)' }, 'the hint')
+  equal(lua('return vim.fn.line(".")'), 1, 'the cursor')
+  type_keys('<Tab>')
+  eventually('the cursor there', 'return vim.fn.line(".") == 2')
+  equal(lines()[2], 'first = s.get(2)', 'the line after the jump')
+  type_keys('<Tab>')
+  eventually('the change', "return line() == 'first = s.fetch(2)'")
+  shown = eventually('the next hint', hint)
+  equal(shown.row, 3, 'its line')
+  type_keys('<Tab><Tab>')
+  eventually('the last change', "return line() == 'last = s.fetch(4)'")
+  type_keys('u')
+  eventually('the last change taken back', "return vim.fn.getline(4) == 'last = s.get(4)' and vim.fn.getline(2) == 'first = s.fetch(2)'")
+end)
+
+test('the next edit: all places at once are one undo step; a dismissed hint leaves the key as it was', {
+  keys = { next_edit = '<Tab>', next_edit_all = '<M-a>', next_edit_dismiss = '<Esc>' },
+}, function()
+  open('all.py')
+  type_keys(calls)
+  type_keys('gg0/get<CR>cwfetch<Esc>')
+  eventually('a hint', hint)
+  type_keys('<Esc>')
+  eventually('no hint', "return require('graft.next_edit').shown() == nil")
+  lua([[vim.keymap.set('n', '<Tab>', '<Cmd>let g:tabbed = 1<CR>')
+    require('graft').setup(vim.tbl_extend('force', require('graft.config').get(), {}))]])
+  type_keys('<Tab>')
+  eventually('the former mapping', 'return vim.g.tabbed == 1')
+  type_keys('Go# more<Esc>u')
+  type_keys('gg0/fetch<CR>cwload<Esc>')
+  eventually('a hint', hint)
+  type_keys('<M-a>')
+  eventually('all places', "return vim.fn.search('get', 'nw') == 0")
+  equal(lines(), { 'total = s.load(1)', 'first = s.load(2)', 'rest = 3', 'last = s.load(4)' }, 'the text')
+  notified('changed 2 places')
+  type_keys('u')
+  eventually('one step back', "return vim.fn.getline(2) == 'first = s.get(2)' and vim.fn.getline(4) == 'last = s.get(4)'")
+end)
+
+test('the next edit as a code action; switched off there is none', { next_edit = { enabled = false } }, function()
+  open('off.py')
+  type_keys(calls)
+  type_keys('gg0/get<CR>cwfetch<Esc>')
+  local titles = [[
+    local params = vim.lsp.util.make_range_params(0, 'utf-8')
+    params.context = { diagnostics = {} }
+    local titles = {}
+    for _, answer in pairs(vim.lsp.buf_request_sync(0, 'textDocument/codeAction', params, 10000) or {}) do
+      for _, action in ipairs(answer.result or {}) do titles[#titles + 1] = action.title end
+    end
+    return titles]]
+  local function offered() return vim.tbl_filter(function(title) return title:find('same change', 1, true) ~= nil end, lua(titles)) end
+  equal(offered(), {}, 'actions')
+  equal(lua(hint), vim.NIL, 'a hint')
+  lua([[local server = vim.lsp.get_clients({ name = 'graft' })[1]
+    local params = { settings = { graft = { nextEdit = { enabled = true } } } }
+    if vim.fn.has('nvim-0.11') == 1 then server:notify('workspace/didChangeConfiguration', params)
+    else server.notify('workspace/didChangeConfiguration', params) end]])
+  equal(offered(), { 'Make the same change at the other 2 places' }, 'actions')
 end)
 
 test(':Graft fix finds a verified patch, the review applies it, undo takes it back', { check = check }, function()

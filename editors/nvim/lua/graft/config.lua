@@ -23,7 +23,16 @@ local defaults = {
     --- Use the core's vim.lsp.inline_completion where it exists (Neovim 0.12).
     use_core = false,
   },
-  --- Insert-mode keys for suggestions: accept, accept_line, accept_word, dismiss. None is set by default.
+  next_edit = {
+    --- After a small edit, show where the same is likely to be done next.
+    enabled = true,
+    --- Milliseconds without typing before it is looked for.
+    debounce_ms = 300,
+    --- Least probability of what is shown, 0 to 1; 0 takes the measured default.
+    min_probability = 0,
+  },
+  --- Insert-mode keys for suggestions: accept, accept_line, accept_word, dismiss; Normal-mode keys: next_edit, next_edit_all,
+  --- next_edit_dismiss. None is set by default.
   keys = {},
   check = {
     --- The command whose success is the goal of :Graft fix, for example 'python3 -m pytest -q'.
@@ -38,6 +47,7 @@ local defaults = {
 --- Options that are a string or absent.
 local optional = {
   ['check.command'] = true, ['model.path'] = true,
+  ['keys.next_edit'] = true, ['keys.next_edit_all'] = true, ['keys.next_edit_dismiss'] = true,
   ['keys.accept'] = true, ['keys.accept_line'] = true, ['keys.accept_word'] = true, ['keys.dismiss'] = true,
 }
 
@@ -86,6 +96,7 @@ function M.server_settings()
       timeoutSeconds = current.check.timeout_seconds,
       totalSeconds = current.check.total_seconds,
     },
+    nextEdit = { enabled = current.next_edit.enabled, minProbability = current.next_edit.min_probability },
     model = { path = current.model.path },
   }
 end

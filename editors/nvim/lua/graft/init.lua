@@ -24,6 +24,7 @@ function M.setup(options)
     callback = function(event) client.attach(event.buf) end,
   })
   require('graft.suggest').enable(group)
+  require('graft.next_edit').enable(group)
   require('graft.keys').set(config.get().keys)
   for _, buffer in ipairs(vim.api.nvim_list_bufs()) do
     if vim.api.nvim_buf_is_loaded(buffer) and vim.tbl_contains(config.get().filetypes, vim.bo[buffer].filetype) then

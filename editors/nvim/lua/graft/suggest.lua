@@ -56,6 +56,8 @@ local function remaining(bufnr, item, encoding, row, col)
   if type(text) ~= 'string' or text == '' then return nil end
   if not item.range then return text end
   if item.range.start.line ~= row or item.range['end'].line ~= row then return nil end
+  -- An item that also changes what is behind the cursor is a next edit, which has its own hint (next_edit.lua).
+  if byte_column(bufnr, item.range['end'], encoding) ~= col then return nil end
   local start_col = byte_column(bufnr, item.range.start, encoding)
   local typed = vim.api.nvim_buf_get_text(bufnr, row, start_col, row, col, {})[1]
   if text:sub(1, #typed) ~= typed then return nil end
