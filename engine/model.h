@@ -10,6 +10,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 
@@ -78,6 +79,12 @@ struct ForwardRequest {
 
 // What a model's draft layer (multi-token prediction) makes of the end of a timeline: from the state behind position i and the
 // token at i + 1 it guesses the token at i + 2.
+struct DraftBlock {
+  std::vector<int32_t> tokens;    // [draft_block()]: the likeliest, one after the other
+  std::vector<float> confidence;  // [draft_block()]: how likely each is right where those before it are
+  std::vector<float> logits;      // [draft_block(), n_vocab]
+};
+
 struct DraftRequest {
   std::span<const int32_t> tokens;  // 1 .. max_tokens(): at position + 1, position + 2, ...
   const float* states = nullptr;    // [tokens, draft_width()]: ForwardRequest::states of `position`, position + 1, ...
@@ -86,6 +93,7 @@ struct DraftRequest {
   Cache* cache = nullptr;           // of make_draft_cache()
   float* logits = nullptr;          // [n_vocab] after the last token; null: none wanted
   float* state = nullptr;           // [draft_width()]: stands for the state behind the last token in a further guess; may be null
+  DraftBlock* block = nullptr;      // what follows the last token, of a model with draft_block(); then there are no logits and no state
   std::stop_token stop;
 };
 
@@ -103,6 +111,8 @@ class Model {
 
   // Drafts: width of a state; 0 where the model has no draft layer, and the others are not called.
   virtual int64_t draft_width() const { return 0; }
+  // Tokens that one draft() guesses; 0: one, and further ones behind its own state.
+  virtual int draft_block() const { return 0; }
   virtual std::unique_ptr<Cache> make_draft_cache(int64_t n_ctx) const {
     static_cast<void>(n_ctx);
     return nullptr;

@@ -11,6 +11,9 @@ namespace {
 // Pairs that wait for more of their kind: the layer's weights are read once for all of them.
 constexpr size_t kWaiting = 32;
 
+// Below, a guess is likelier wrong than right.
+constexpr float kLeastSurvival = 0.5f;
+
 }  // namespace
 
 SessionDrafts::SessionDrafts(const Model& model, int n_ctx, int n_vocab)
@@ -18,13 +21,14 @@ SessionDrafts::SessionDrafts(const Model& model, int n_ctx, int n_vocab)
       n_vocab_(static_cast<size_t>(n_vocab)),
       n_ctx_(static_cast<size_t>(n_ctx)),
       at_once_(static_cast<size_t>(model.max_tokens())),
+      blocks_(model.draft_block() > 0),
       cache_(model.make_draft_cache(n_ctx)) {}
 
 std::unique_ptr<SessionDrafts> SessionDrafts::fork() const {
   auto cache = cache_->fork(static_cast<int64_t>(n_pairs_));
   if (!cache) return nullptr;
   std::unique_ptr<SessionDrafts> made(new SessionDrafts);
-  made->width_ = width_, made->n_vocab_ = n_vocab_, made->n_ctx_ = n_ctx_, made->at_once_ = at_once_;
+  made->width_ = width_, made->n_vocab_ = n_vocab_, made->n_ctx_ = n_ctx_, made->at_once_ = at_once_, made->blocks_ = blocks_;
   made->cache_ = std::move(cache);
   made->first_pair_ = first_pair_, made->n_pairs_ = n_pairs_, made->first_ = first_, made->end_ = end_;
   made->states_ = states_;
@@ -32,7 +36,7 @@ std::unique_ptr<SessionDrafts> SessionDrafts::fork() const {
 }
 
 uint64_t SessionDrafts::memory_bytes() const {
-  return cache_->memory_bytes() + (states_.capacity() + logits_.capacity() + last_.capacity()) * sizeof(float);
+  return cache_->memory_bytes() + (states_.capacity() + logits_.capacity() + last_.capacity() + block_.logits.capacity()) * sizeof(float);
 }
 
 float* SessionDrafts::room(size_t position, size_t n) {
@@ -85,7 +89,9 @@ base::Status SessionDrafts::run_pairs(std::span<const Token> tokens, size_t end,
     request.first = static_cast<int64_t>(first_pair_);
     request.cache = cache_.get();
     request.stop = stop;
-    if (wants_guess && n_pairs_ + n == end) {
+    if (wants_guess && n_pairs_ + n == end && blocks_) {
+      request.block = &block_;
+    } else if (wants_guess && n_pairs_ + n == end) {
       request.logits = logits_.data();
       request.state = last_.data();
     }
@@ -95,19 +101,31 @@ base::Status SessionDrafts::run_pairs(std::span<const Token> tokens, size_t end,
   return base::ok();
 }
 
+// The first one is in any case: so what drafts cost and save stays known.
+std::vector<Token> SessionDrafts::promising(size_t n) const {
+  std::vector<Token> guesses;
+  float survival = 1.0f;
+  for (size_t i = 0; i < std::min(n, block_.tokens.size()); ++i) {
+    survival *= block_.confidence[i];
+    if (i > 0 && !(survival >= kLeastSurvival)) break;
+    guesses.push_back(block_.tokens[i]);
+  }
+  return guesses;
+}
+
 base::Result<std::vector<Token>> SessionDrafts::guess(std::span<const Token> timeline, Token next, size_t n,
                                                       const Run& run, std::stop_token stop) {
   const size_t length = timeline.size();
   std::vector<Token> guesses;
   // Where states are missing there are no guesses until new ones came.
   if (n == 0 || length == 0 || end_ != length || first_ > n_pairs_ || n_pairs_ >= length) return guesses;
-  logits_.resize(n_vocab_);
-  last_.resize(width_);
+  if (!blocks_) logits_.resize(n_vocab_), last_.resize(width_);
   std::vector<Token> tokens(timeline.begin(), timeline.end());
   tokens.push_back(next);
   if (base::Status ran = run_pairs(tokens, length, true, run, stop); !ran) return std::move(ran).error();
   n_pairs_ = length - 1;
   guessed_after_ = next;
+  if (blocks_) return promising(n);
   guesses.push_back(argmax(logits_));
   // Further ones take the layer's own result for the state behind the token that was guessed.
   for (size_t position = length; guesses.size() < n && position < n_ctx_; ++position) {

@@ -54,7 +54,11 @@ class SessionDrafts {
   // there are states.
   void rewind_pairs(size_t n);
 
+  // The block's tokens up to `n` that are worth a check.
+  std::vector<Token> promising(size_t n) const;
+
   size_t width_ = 0, n_vocab_ = 0, n_ctx_ = 0, at_once_ = 0;
+  bool blocks_ = false;  // the model guesses a block at once
   std::unique_ptr<Cache> cache_;
   size_t first_pair_ = 0;       // more than 0 where earlier ones were lost
   size_t n_pairs_ = 0;          // those before it are in the cache, and of this timeline
@@ -63,6 +67,7 @@ class SessionDrafts {
   std::optional<Token>
       guessed_after_;                 // the pair behind the last counted one is in the cache too, if this token follows
   std::vector<float> logits_, last_;  // of the latest guess
+  DraftBlock block_;
 };
 
 }  // namespace engine

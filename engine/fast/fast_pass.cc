@@ -79,8 +79,30 @@ bool FastPass::draft(const DraftRequest& request) {
   };
   pool_.run(pass, draft_choice_.alone());
   if (stopped_) return false;
+  if (request.block) draft_block_behind(request);
   draft_choice_.took(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(), n_);
   return true;
+}
+
+void FastPass::draft_block_behind(const DraftRequest& request) {
+  const std::vector<int32_t> tokens = begin_block(request);
+  ForwardRequest step;
+  step.tokens = tokens;
+  step.position = request.position + n_;
+  step.cache = request.cache;
+  n_ = static_cast<int64_t>(tokens.size());
+  request.block->tokens.assign(tokens.size(), 0);
+  request.block->confidence.assign(tokens.size(), 0.0f);
+  request.block->logits.resize(tokens.size() * static_cast<size_t>(shape_.n_vocab));
+  auto pass = [&](const Worker& worker) {
+    embed(worker, step);
+    worker.barrier();
+    block_layers(worker, request, step);
+    logits(worker, draft_norm(), n_, request.block->logits.data());
+    worker.barrier();
+    choose_block(worker, request);
+  };
+  pool_.run(pass, draft_choice_.alone());
 }
 
 void FastPass::keep_states(const Worker& worker, const ForwardRequest& request) {

@@ -98,10 +98,19 @@ class FastPass : public Model {
   virtual void keep_states(const Worker& worker, const ForwardRequest& request);
   // Behind draft_layer(): writes DraftRequest::state, here the hidden state. Called by one worker.
   virtual void keep_draft_state(float* state);
+  // A model with draft_block(): before the team starts, per-pass tables; the tokens of the block, behind the request's last one.
+  virtual std::vector<int32_t> begin_block(const DraftRequest& request) { return static_cast<void>(request), std::vector<int32_t>(); }
+  // The block's hidden states, from their embeddings, as they go into norm and head. Ends with a barrier.
+  virtual void block_layers(const Worker& worker, const DraftRequest& request, const ForwardRequest& step) {
+    static_cast<void>(worker), static_cast<void>(request), static_cast<void>(step);
+  }
+  // Behind the head: chooses the tokens.
+  virtual void choose_block(const Worker& worker, const DraftRequest& request) { static_cast<void>(worker), static_cast<void>(request); }
   // Gain of the norm between a draft layer and the head.
   virtual const std::vector<float>& draft_norm() const { return norm_; }
 
  private:
+  void draft_block_behind(const DraftRequest& request);
   void embed(const Worker& worker, const ForwardRequest& request);
   void logits(const Worker& worker, const std::vector<float>& gain, int64_t n, float* to);
 

@@ -212,10 +212,44 @@ void bind_layers(Tensors& t, const DeepseekV4Config& c, bool gguf, DeepseekV4Wei
   }
 }
 
+constexpr int kMaxStages = 16;  // of DSpark; released models have 3
+
+std::string stage_prefix(int stage) {
+  return base::cat("mtp.", stage, ".");
+}
+
+void bind_hf_spark(Tensors& t, const DeepseekV4Config& c, DeepseekV4Weights& weights) {
+  const std::string first = stage_prefix(0);
+  int n = 1;
+  while (n < kMaxStages && t.b.has(stage_prefix(n) + "attn_norm.weight")) ++n;
+  const std::string last = stage_prefix(n - 1), markov = last + "markov_head.markov_w";
+  V4Spark& spark = weights.spark.emplace();
+  const int64_t d = c.hidden_size, rank = c.spark.rank, targets = static_cast<int64_t>(c.spark.targets.size());
+  spark.join = t.b.matrix(first + "main_proj.weight", {d, targets * d});
+  spark.join_norm = t.b.norm(first + "main_norm.weight", d);
+  for (int stage = 0; stage < n; ++stage) {
+    t.enter(stage_prefix(stage));
+    bind_layer(t, c.with_draft_layers(1), c.n_layers, false, spark.stages.emplace_back());
+  }
+  spark.head_connection = bind_connection(t, c, {last + "hc_head_fn", last + "hc_head_base", last + "hc_head_scale"}, true);
+  spark.norm = t.b.norm(last + "norm.weight", d);
+  spark.markov_from = t.b.matrix(markov + "1.weight", {c.n_vocab, rank});
+  spark.markov_to = t.b.matrix(markov + "2.weight", {c.n_vocab, rank});
+  spark.confidence = t.b.norm(last + "confidence_head.proj.weight", {1, d + rank});
+  for (int stage = 0; stage < n; ++stage) {  // copies of the model's ends, and a bias for images
+    for (const char* unread : {"embed.weight", "head.weight", "ffn.gate.bias_vl"}) t.b.ignore(stage_prefix(stage) + unread);
+  }
+}
+
 // The serial block for drafts, where what joins it to the model is there. Copies of the model's ends are not read, nor is a second
 // block, which no released model has.
 void bind_hf_draft(Tensors& t, const DeepseekV4Config& c, DeepseekV4Weights& weights) {
-  const std::string p = "mtp.0.";
+  const std::string p = stage_prefix(0);
+  if (t.b.has(p + "main_proj.weight")) {
+    if (c.spark.block > 0) return bind_hf_spark(t, c, weights);
+    weights.no_drafts = "no drafts: the model has DSpark's blocks for them, but config.json has no \"dspark_block_size\"";
+    return t.b.ignore_from("mtp.");
+  }
   if (!t.b.has(p + "e_proj.weight") && !t.b.has(p + "h_proj.weight")) return t.b.ignore_from("mtp.");
   V4Draft& draft = weights.draft.emplace();
   t.enter(p);

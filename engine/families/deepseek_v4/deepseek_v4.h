@@ -15,8 +15,8 @@
 //          run. Uncertain there: which part of config.json says how weights are quantised; the folded ids of tokens
 //          that the tokenizer lacks; that the newest entry's block counts among the candidates. All layers run over
 //          the whole prompt. No images: the vision tower and the routers' second bias are skipped.
-// Drafts   V4's first checkpoints have a serial block for drafts (docs/drafts.md), which V4Draft holds.
-// Left out DSpark, the blocks for drafts of later checkpoints, is not read. DeepSeek's own program rounds keys and
+// Drafts   V4's first checkpoints have a serial block for drafts, later ones DSpark (docs/drafts.md): V4Draft, V4Spark.
+// Left out V4.1's DSpark is not read. DeepSeek's own program rounds keys and
 // entries
 //          to FP8 (V4.1: entries to FP4), index queries and keys (V4: after a Hadamard turn) to FP4, and activations to
 //          FP8, because the models were trained to bear it; here they stay as they are, as in transformers, which V4 is
@@ -29,6 +29,7 @@
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "engine/feed_forward_views.h"
@@ -47,6 +48,14 @@ struct V4Sharing {
   int ratio = 0, entries_from = 0, choice_from = 0;
 };
 
+// DSpark, which guesses a block of tokens at once.
+struct V4SparkConfig {
+  int block = 0;             // tokens; 0: config.json says nothing of it
+  int noise = 0;             // token that stands where guesses will
+  int rank = 0;              // of the head that looks at the token before
+  std::vector<int> targets;  // layers whose streams' mean it reads, rising
+};
+
 struct DeepseekV4Config {
   int n_layers = 0, hidden_size = 0, n_heads = 0, head_dim = 0, n_vocab = 0, n_ctx_train = 0;
   int rope_dim = 0;  // the last ones of a head, and of an index head
@@ -59,6 +68,7 @@ struct DeepseekV4Config {
   bool delayed = false;      // V4.1: streams are read as the half layer before said, first the first alone
   bool norm_queries = true;  // each head, without a gain
   EngramConfig engram;
+  V4SparkConfig spark;
   int index_heads = 0, index_head_dim = 0, index_topk = 0;
   int n_experts = 0, n_experts_used = 0, n_shared_experts = 0, expert_intermediate = 0;
   std::vector<bool> by_token;  // [n_layers]: experts are chosen by the token's id
@@ -153,6 +163,17 @@ struct V4Draft {
   TensorView norm;  // [D]
 };
 
+// DSpark: sliding layers that see the model's last tokens through what the target layers made of them (T of these), and all of their
+// own block.
+struct V4Spark {
+  TensorView join, join_norm;  // [D, T D], [D]: from the targets' means to what the layers see of the past
+  std::vector<DeepseekV4Layer> stages;
+  V4Connection head_connection;
+  TensorView norm;                     // [D]
+  TensorView markov_from, markov_to;   // [V, rank]: of the token before; onto the logits
+  TensorView confidence;               // [1, D + rank]
+};
+
 struct DeepseekV4Weights {
   TensorView embedding;  // [V, D]
   std::vector<DeepseekV4Layer> layers;
@@ -161,8 +182,10 @@ struct DeepseekV4Weights {
   TensorView norm;               // [D]
   TensorView head;               // [V, D]
   std::optional<V4Draft> draft;
+  std::optional<V4Spark> spark;
+  std::string no_drafts;         // why a file's blocks for drafts are not read; else empty
 
-  int n_draft_layers() const { return draft ? 1 : 0; }
+  int n_draft_layers() const { return draft ? 1 : spark ? static_cast<int>(spark->stages.size()) : 0; }
 };
 
 }  // namespace engine

@@ -65,7 +65,8 @@ class DeepseekV4Family : public Family {
     info.family = config_.delayed ? "deepseek_v41" : "deepseek_v4";
     if (config_.delayed) info.notes.assign(std::begin(kNotes), std::end(kNotes));
     describe_shape(config_, info);
-    info.has_draft_layer = weights_.draft.has_value();
+    info.has_draft_layer = weights_.n_draft_layers() > 0;
+    if (!weights_.no_drafts.empty()) info.notes.push_back(weights_.no_drafts);
     uint64_t values = 0;  // of entries, m tokens each; the windows do not grow
     for (int l = 0; l < config_.n_layers; ++l)
       if (config_.makes_entries(l))
@@ -87,6 +88,14 @@ class DeepseekV4Family : public Family {
         sizes.always(*view);
       count_layer(draft->layer, config_.n_experts_used, sizes);
     }
+    if (const auto& spark = weights_.spark) {
+      sizes.for_drafts();
+      for (const TensorView* view :
+           {&spark->join, &spark->join_norm, &spark->norm, &spark->markov_from, &spark->markov_to, &spark->confidence,
+            &spark->head_connection.mix, &spark->head_connection.base, &spark->head_connection.scale})
+        sizes.always(*view);
+      for (const DeepseekV4Layer& stage : spark->stages) count_layer(stage, config_.n_experts_used, sizes);
+    }
     sizes.report(info);
   }
 
@@ -106,6 +115,11 @@ class DeepseekV4Family : public Family {
     if (const auto& draft = weights_.draft) {
       add(draft->layer);
       for (const TensorView* view : {&draft->token_join, &draft->state_join, &draft->head_connection.mix})
+        total += engine::packed_bytes(*view);
+    }
+    if (const auto& spark = weights_.spark) {
+      for (const DeepseekV4Layer& stage : spark->stages) add(stage);
+      for (const TensorView* view : {&spark->join, &spark->markov_to, &spark->head_connection.mix})
         total += engine::packed_bytes(*view);
     }
     return total;

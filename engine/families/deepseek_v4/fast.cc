@@ -37,7 +37,7 @@ PassShape pass_shape(const DeepseekV4Config& c) {
           c.hidden_size,
           c.n_vocab,
           c.rms_eps,
-          std::max<int64_t>(c.q_lora_rank, int64_t{c.o_groups} * c.o_lora_rank),
+          std::max<int64_t>({c.q_lora_rank, int64_t{c.o_groups} * c.o_lora_rank, c.spark.rank}),
           std::max<int64_t>(shared_width(c), c.expert_intermediate)};
 }
 
@@ -55,6 +55,7 @@ DeepseekV4Fast::DeepseekV4Fast(const DeepseekV4Config& config, const DeepseekV4W
       ones_(static_cast<size_t>(std::max(int64_t{config.n_streams} * config.hidden_size, int64_t{config.head_dim})),
             1.0f),
       hashes_(weights.hashes),
+      n_draft_layers_(weights.n_draft_layers()),
       feed_forward_(*this, config.router(), config.gate, config.hidden_size, shared_width(config),
                     config.expert_intermediate, pool.size()),
       streams_(kChunk, int64_t{config.n_streams} * config.hidden_size),
@@ -91,6 +92,7 @@ DeepseekV4Fast::DeepseekV4Fast(const DeepseekV4Config& config, const DeepseekV4W
   for (Own& own : own_) own.chosen.resize(kChunk), own.candidates.resize(kChunk);
   for (Layer& l : layers_) list(l, matrices);
   if (weights.draft) pack_draft(*weights.draft, matrices);
+  if (weights.spark) pack_spark(*weights.spark, matrices);
   finish_weights(weights.embedding, weights.norm, weights.head, std::move(matrices), pack);
 }
 
@@ -156,6 +158,7 @@ bool DeepseekV4Fast::layer(const Worker& worker, int l, const ForwardRequest& re
   if (l == 0) start_streams(worker);
   if (layer.engram_rows) engram(worker, layer, {request, l});
   if (!through(worker, layer, {request, l})) return false;
+  if (spark_ && request.states) keep_target(worker, l, request);
   if (l + 1 < config_.n_layers) return true;
   config_.delayed ? gather_last(worker) : gather(worker, head_connection_, true);
   return true;

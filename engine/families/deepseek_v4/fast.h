@@ -24,12 +24,15 @@ class DeepseekV4Fast : public FastPass {
     return std::make_unique<V4Cache>(config_, shape(n_ctx));
   }
   uint64_t cache_bytes(int64_t n_ctx) const override { return V4Cache::bytes(config_, shape(n_ctx)); }
-  int64_t draft_width() const override { return draft_ ? int64_t{config_.n_streams} * config_.hidden_size : 0; }
+  int64_t draft_width() const override {
+    return int64_t{config_.hidden_size} * (draft_ ? config_.n_streams : spark_ ? static_cast<int64_t>(config_.spark.targets.size()) : 0);
+  }
+  int draft_block() const override { return spark_ ? config_.spark.block : 0; }
   std::unique_ptr<Cache> make_draft_cache(int64_t n_ctx) const override {
-    return std::make_unique<V4Cache>(config_.draft_layers(1), shape(n_ctx));
+    return std::make_unique<V4Cache>(config_.draft_layers(n_draft_layers_), shape(n_ctx));
   }
   uint64_t draft_cache_bytes(int64_t n_ctx) const override {
-    return V4Cache::bytes(config_.draft_layers(1), shape(n_ctx));
+    return V4Cache::bytes(config_.draft_layers(n_draft_layers_), shape(n_ctx));
   }
 
  private:
@@ -59,16 +62,32 @@ class DeepseekV4Fast : public FastPass {
     Layer layer;
     Connection head_connection;
   };
+  struct Spark {
+    PackedMatrix join, markov_to;
+    std::vector<float> join_norm, norm, confidence;
+    TensorView markov_from;
+    std::vector<Layer> stages;
+    Connection head_connection;
+  };
   // What a step needs of the pass beside the team's buffers.
+  struct Rows {
+    float* rows = nullptr;
+    int64_t width = 0;
+  };
   struct Place {
     const ForwardRequest& request;
     int64_t layer;
     int64_t first_layer = 0;  // of those in the cache: a draft layer has one of its own
     int64_t first_key = 0;    // before it there are none
+    // DSpark: the tokens see each other's keys, which lie here, and the cache's before the first of them.
+    Rows block_keys = {};
     V4Cache& cache(int64_t token) const {
       return static_cast<V4Cache&>(*request.cache_of(token));
     }  // in a batch each its own
-    float* key(int64_t token, int64_t position) const { return cache(token).key(layer - first_layer, position); }
+    float* key(int64_t token, int64_t position) const {
+      return block_keys.rows ? block_keys.rows + token * block_keys.width : past_key(token, position);
+    }
+    float* past_key(int64_t token, int64_t position) const { return cache(token).key(layer - first_layer, position); }
     int64_t position(int64_t token) const { return request.position_of(token); }
   };
 
@@ -79,9 +98,17 @@ class DeepseekV4Fast : public FastPass {
   void keep_states(const Worker& worker, const ForwardRequest& request) override;
   bool draft_layer(const Worker& worker, const DraftRequest& request, const ForwardRequest& step) override;
   void keep_draft_state(float* state) override;
-  const std::vector<float>& draft_norm() const override { return draft_->norm; }
+  const std::vector<float>& draft_norm() const override { return draft_ ? draft_->norm : spark_->norm; }
   void pack_draft(const V4Draft& from, std::vector<PackedMatrix*>& matrices);
   void join(const Worker& worker, const DraftRequest& request);
+
+  // fast_spark.cc
+  void pack_spark(const V4Spark& from, std::vector<PackedMatrix*>& matrices);
+  void keep_target(const Worker& worker, int layer, const ForwardRequest& request);
+  bool see_targets(const Worker& worker, const DraftRequest& request, const ForwardRequest& step);
+  std::vector<int32_t> begin_block(const DraftRequest& request) override;
+  void block_layers(const Worker& worker, const DraftRequest& request, const ForwardRequest& step) override;
+  void choose_block(const Worker& worker, const DraftRequest& request) override;
 
   Layer packed_layer(const DeepseekV4Layer& from);
   static void list(Layer& layer, std::vector<PackedMatrix*>& matrices);
@@ -127,6 +154,8 @@ class DeepseekV4Fast : public FastPass {
   std::vector<Layer> layers_;
   Connection head_connection_;
   std::optional<Draft> draft_;
+  std::optional<Spark> spark_;
+  const int n_draft_layers_;
   FeedForward feed_forward_;
 
   // Work buffers of the chunk, [kChunk, ..]; written by all workers, each its own part, between barriers.
@@ -136,7 +165,9 @@ class DeepseekV4Fast : public FastPass {
   ActivationBuffer q_low_, heads_, low_;  // heads [G group_stride_]; low [G R]
   ActivationBuffer latents_, found_;      // V4.1: entries before they are turned [d]; rows of Engram [(N - 1) H w]
   Buffer<float> keys_and_value_;          // V4.1: [(S + 1) D]
-  ActivationBuffer joined_;               // [kChunk S, D], where there is a draft layer
+  ActivationBuffer joined_;               // [kChunk S, D], where there is a draft layer; [kChunk, T D] for DSpark
+  ActivationBuffer targets_;              // DSpark: [D]
+  Buffer<float> block_keys_, markov_;     // DSpark: [block, d]; [V]
   Buffer<float> token_part_, state_part_; // [D]; [kChunk S, D]
   Buffer<float> q_, kv_, index_q_, index_weights_;
   Buffer<float> values_, gates_, index_values_, index_gates_;

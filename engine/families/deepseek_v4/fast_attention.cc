@@ -164,8 +164,9 @@ void DeepseekV4Fast::attend(const Worker& worker, const Layer& layer, int64_t t,
   Own& own = own_[static_cast<size_t>(worker.index)];
   choose_entries(worker, t, place);
   own.list.clear();
-  for (int64_t s = std::max(place.first_key, position + 1 - config_.window); s <= position; ++s)
-    own.list.push_back(place.key(t, s));
+  const int64_t n_block = place.block_keys.rows ? n_tokens() : 0, end = n_block > 0 ? place.position(0) : position + 1;
+  for (int64_t s = std::max(place.first_key, end - config_.window); s < end; ++s) own.list.push_back(place.past_key(t, s));
+  for (int64_t b = 0; b < n_block; ++b) own.list.push_back(place.key(b, 0));
   for (const int64_t e : own.chosen[static_cast<size_t>(t)])
     own.list.push_back(place.cache(t).entries(config_.entries_from(l)).entry(e));
 

@@ -25,6 +25,7 @@ void DeepseekV4Fast::pack_draft(const V4Draft& from, std::vector<PackedMatrix*>&
 }
 
 void DeepseekV4Fast::keep_states(const Worker& worker, const ForwardRequest& request) {
+  if (spark_) return;  // keep_target() has
   const int64_t width = draft_width();
   const auto [first, last] = worker.split(n_tokens());
   for (int64_t t = first; t < last; ++t) std::copy_n(streams_.row(t), width, request.states + t * width);
@@ -35,6 +36,7 @@ void DeepseekV4Fast::keep_draft_state(float* state) {
 }
 
 bool DeepseekV4Fast::draft_layer(const Worker& worker, const DraftRequest& request, const ForwardRequest& step) {
+  if (spark_) return see_targets(worker, request, step);
   join(worker, request);
   if (!through(worker, draft_->layer, {step, config_.n_layers, config_.n_layers, request.first})) return false;
   gather(worker, draft_->head_connection, true);

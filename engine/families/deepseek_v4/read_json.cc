@@ -227,6 +227,21 @@ void read_engram(ConfigMembers& m, const Json& config, DeepseekV4Config& c) {
   e.n_ids = m.integer("engram_compressed_vocab_size");
 }
 
+constexpr int kMaxDraftBlock = 64;  // tokens; released models have 5
+
+void read_spark(ConfigMembers& m, const Json& config, DeepseekV4Config& c) {
+  if (!m.has("dspark_block_size")) return;
+  V4SparkConfig& s = c.spark;
+  s.block = m.integer("dspark_block_size");
+  s.noise = m.integer("dspark_noise_token_id");
+  s.rank = m.integer("dspark_markov_rank");
+  s.targets = layer_ids(m, config, "dspark_target_layer_ids", c.n_layers);
+  if (s.block < 0 || s.block > kMaxDraftBlock) m.fail("dspark_block_size", base::cat("must lie in 0..", kMaxDraftBlock));
+  if (s.noise < 0 || s.noise >= c.n_vocab) m.fail("dspark_noise_token_id", "is no token of the vocabulary");
+  if (s.rank < 1 || s.rank > kMaxWidth) m.fail("dspark_markov_rank", base::cat("must lie in 1..", kMaxWidth));
+  if (s.targets.empty()) m.fail("dspark_target_layer_ids", "must name a layer");
+}
+
 }  // namespace
 
 base::Result<DeepseekV4Config> deepseek_v4_from_json(const Json& config_json) {
@@ -238,6 +253,7 @@ base::Result<DeepseekV4Config> deepseek_v4_from_json(const Json& config_json) {
   read_common(m, config_json, c);
   if (m.error()) return *m.error();
   read_kinds(m, config_json, c);
+  read_spark(m, config_json, c);
   read_routing(m, config_json, c);
   read_rotation(m, config_json, c);
   if (m.error()) return *m.error();

@@ -17,6 +17,7 @@
 #include "engine/kernels/rms_norm.h"
 #include "engine/load/tensor_binder.h"
 #include "engine/plain_ops.h"
+#include "engine/sampling.h"
 
 namespace engine {
 namespace {
@@ -61,8 +62,9 @@ class Reference : public Model {
       const DeepseekV4Layer& layer = weights_.layers[at(l)];
       if (layer.engram_rows) engram(layer, l, request, streams);
       through(layer, l, request, streams);
+      if (request.states && weights_.spark) keep_target(l, streams, request.states);
     }
-    if (request.states) std::copy(streams.begin(), streams.end(), request.states);
+    if (request.states && weights_.draft) std::copy(streams.begin(), streams.end(), request.states);
     if (!request.logits) return true;
     if (!request.all_logits) {
       streams.erase(streams.begin(), streams.end() - s * d);
@@ -75,21 +77,23 @@ class Reference : public Model {
   }
 
   int64_t draft_width() const override {
-    return weights_.draft ? int64_t{config_.n_streams} * config_.hidden_size : 0;
+    const size_t parts = weights_.draft ? static_cast<size_t>(config_.n_streams) : weights_.spark ? config_.spark.targets.size() : 0;
+    return static_cast<int64_t>(parts) * config_.hidden_size;
   }
+  int draft_block() const override { return weights_.spark ? config_.spark.block : 0; }
   std::unique_ptr<Cache> make_draft_cache(int64_t n_ctx) const override {
-    return std::make_unique<V4Cache>(config_.draft_layers(1), shape(n_ctx));
+    return std::make_unique<V4Cache>(config_.draft_layers(weights_.n_draft_layers()), shape(n_ctx));
   }
   uint64_t draft_cache_bytes(int64_t n_ctx) const override {
-    return V4Cache::bytes(config_.draft_layers(1), shape(n_ctx));
+    return V4Cache::bytes(config_.draft_layers(weights_.n_draft_layers()), shape(n_ctx));
   }
 
   bool draft(const DraftRequest& request) override {
     const int64_t d = config_.hidden_size, s = config_.n_streams, n = static_cast<int64_t>(request.tokens.size());
+    if (weights_.spark) return draft_spark(request);
     const V4Draft& draft = *weights_.draft;
     start(*request.cache, nullptr, request.position, n);
-    first_layer_ = config_.n_layers;
-    first_key_ = request.first;
+    first_layer_ = config_.n_layers, first_key_ = request.first;
     ForwardRequest step;
     step.tokens = request.tokens;
     step.position = request.position;
@@ -111,6 +115,74 @@ class Reference : public Model {
 
  private:
   static constexpr int kChunk = 32;
+
+  // The mean of the streams behind a target layer.
+  void keep_target(int l, const Values& streams, float* states) const {
+    const std::vector<int>& targets = config_.spark.targets;
+    const auto found = std::find(targets.begin(), targets.end(), l);
+    const int64_t d = config_.hidden_size, s = config_.n_streams;
+    for (int64_t t = 0; found != targets.end() && t < static_cast<int64_t>(streams.size()) / (s * d); ++t)
+      for (int64_t i = 0; i < d; ++i) {
+        float sum = 0.0f;
+        for (int64_t j = 0; j < s; ++j) sum += streams[at((t * s + j) * d + i)];
+        states[t * draft_width() + (found - targets.begin()) * d + i] = sum / static_cast<float>(s);
+      }
+  }
+
+  bool draft_spark(const DraftRequest& request) {
+    const V4Spark& spark = *weights_.spark;
+    const int64_t n = static_cast<int64_t>(request.tokens.size()), d = config_.hidden_size, s = config_.n_streams;
+    if (request.stop.stop_requested()) return false;
+    start(*request.cache, nullptr, request.position, n);
+    first_layer_ = config_.n_layers, first_key_ = request.first;
+    const Values past = norm(matmul(spark.join, Values(request.states, request.states + n * draft_width())), spark.join_norm);
+    for (size_t stage = 0; stage < spark.stages.size(); ++stage) {
+      Values keys = norm(matmul(spark.stages[stage].kv, past), spark.stages[stage].kv_norm);
+      rotate(window_rope_, keys, config_.head_dim, 1, request.position);
+      for (int64_t t = 0; t < n; ++t)
+        std::copy_n(keys.data() + t * config_.head_dim, config_.head_dim, cache_->key(static_cast<int64_t>(stage), request.position + t));
+    }
+    if (!request.block) return true;
+    std::vector<int32_t> tokens(at(config_.spark.block), config_.spark.noise);
+    tokens[0] = request.tokens.back();
+    ForwardRequest step;
+    step.tokens = tokens;
+    step.position = request.position + n;
+    step.cache = request.cache;
+    chosen_.assign(tokens.size(), {});
+    const Values embedded = plain::embed(weights_.embedding, tokens);
+    Values streams;
+    for (size_t i = 0; i < tokens.size(); ++i)
+      for (int64_t j = 0; j < s; ++j)
+        streams.insert(streams.end(), embedded.begin() + static_cast<int64_t>(i) * d, embedded.begin() + static_cast<int64_t>(i + 1) * d);
+    block_ = true;
+    for (size_t stage = 0; stage < spark.stages.size(); ++stage)
+      through(spark.stages[stage], config_.n_layers + static_cast<int>(stage), step, streams);
+    block_ = false;
+    const Values hidden = gather(mix(spark.head_connection, streams, true), streams);
+    choose_block(hidden, request);
+    return true;
+  }
+
+  // One after the other: a token's logits depend on the one before it.
+  void choose_block(const Values& hidden, const DraftRequest& request) const {
+    const V4Spark& spark = *weights_.spark;
+    DraftBlock& block = *request.block;
+    block = {};
+    block.logits = matmul(weights_.head, norm(hidden, spark.norm));
+    const Values weight = row_of(spark.confidence);
+    const size_t d = at(config_.hidden_size), n_vocab = at(config_.n_vocab);
+    int32_t before = request.tokens.back();
+    for (size_t i = 0; i < at(config_.spark.block); ++i) {
+      const Values from = row_of(spark.markov_from, before), more = matmul(spark.markov_to, from);
+      for (size_t v = 0; v < n_vocab; ++v) block.logits[i * n_vocab + v] += more[v];
+      before = argmax(std::span(block.logits).subspan(i * n_vocab, n_vocab));
+      float score = 0.0f;
+      for (size_t k = 0; k < weight.size(); ++k) score += weight[k] * (k < d ? hidden[i * d + k] : from[k - d]);
+      block.tokens.push_back(before);
+      block.confidence.push_back(1.0f / (1.0f + std::exp(-score)));
+    }
+  }
 
   // Of a pass over `n` tokens.
   void start(Cache& cache, const AdapterWeights* adapter, int64_t position, int64_t n) {
@@ -212,7 +284,7 @@ class Reference : public Model {
     rotate(rope, q, d, heads, request.position);
     rotate(rope, keys, d, 1, request.position);
     const auto key = [&](int64_t position) { return cache.key(l - first_layer_, position); };
-    for (int64_t t = 0; t < n; ++t) std::copy_n(keys.data() + t * d, d, key(request.position + t));
+    for (int64_t t = 0; t < n && !block_; ++t) std::copy_n(keys.data() + t * d, d, key(request.position + t));
     if (config_.makes_entries(l)) compress(layer, l, false, x, request.position);
     choose_entries(layer, l, x, q_low, request);
     V4Cache::Entries& entries = cache.entries(config_.entries_from(l) - first_layer_);
@@ -222,8 +294,10 @@ class Reference : public Model {
     for (int64_t t = 0; t < n; ++t) {
       const int64_t place = request.position + t;
       seen.clear();
-      for (int64_t s = std::max(first_key_, place + 1 - config_.window); s <= place; ++s)
+      const int64_t end = block_ ? request.position : place + 1;
+      for (int64_t s = std::max(first_key_, end - config_.window); s < end; ++s)
         seen.insert(seen.end(), key(s), key(s) + d);
+      if (block_) seen.insert(seen.end(), keys.begin(), keys.end());
       for (const int64_t e : config_.ratio(l) == 0 ? std::vector<int32_t>() : chosen_[at(t)])
         seen.insert(seen.end(), entries.entry(e), entries.entry(e) + d);
       for (int64_t h = 0; h < heads; ++h)
@@ -334,6 +408,7 @@ class Reference : public Model {
   V4Cache* cache_ = nullptr;
   int first_layer_ = 0;    // of those in the cache: a draft layer has one of its own
   int64_t first_key_ = 0;  // before it there are none
+  bool block_ = false;     // DSpark's: the tokens see each other, and the cache's keys before the first of them
   const AdapterWeights* adapter_ = nullptr;
   std::vector<StreamMix> reads_;
   std::vector<std::vector<int32_t>> chosen_, candidates_;

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+// DSpark, DeepSeek V4's drafts of a block at once: the blocks against tests/data/engine/make_dspark.py, and the same
+// tokens with and without them.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstring>
+#include <map>
+
+#include "base/file.h"
+#include "engine/sampling.h"
+#include "tests/engine/session_kit.h"
+#include "tests/engine/synthetic_model.h"
+#include "tests/engine/tiny_model.h"
+#include "tests/support/temp_dir.h"
+
+namespace {
+
+using namespace engine;
+using namespace engine::test;
+
+const std::filesystem::path kFolder =
+    std::filesystem::path(GRAFT_SOURCE_DIR) / "tests/data/engine/families/deepseek_v4_dspark";
+
+// What is guessed behind each front of the tokens, as draft.f32 has it; states go to the drafts `piece` at a time in
+// between.
+std::vector<float> guesses_of(Model& model, const TinyModel& tiny, size_t piece) {
+  const size_t n = tiny.tokens.size(), width = static_cast<size_t>(model.draft_width()),
+               n_vocab = static_cast<size_t>(tiny.n_vocab);
+  REQUIRE(width > 0);
+  std::vector<float> states(n * width), logits(n * n_vocab), made;
+  const auto cache = model.make_cache(static_cast<int64_t>(n));
+  ForwardRequest forward;
+  forward.tokens = std::span(tiny.tokens).first(n - 3);
+  forward.cache = cache.get();
+  forward.states = states.data();
+  forward.logits = logits.data();
+  forward.all_logits = true;
+  REQUIRE(model.forward(forward));
+  forward.tokens = std::span(tiny.tokens).last(3);
+  forward.position = static_cast<int64_t>(n - 3);
+  forward.states = states.data() + (n - 3) * width;
+  forward.logits = logits.data() + (n - 3) * n_vocab;
+  REQUIRE(model.forward(forward));
+  CHECK(relative_error(logits, tiny.logits) <= 1e-4);
+  for (size_t length = 1; length < n; ++length) {
+    const auto draft_cache = model.make_draft_cache(static_cast<int64_t>(n));
+    DraftBlock block;
+    DraftRequest request;
+    request.cache = draft_cache.get();
+    for (size_t done = 0; done < length; done += request.tokens.size()) {
+      const size_t now = std::min(piece, length - done);
+      request.position = static_cast<int64_t>(done);
+      request.tokens = std::span(tiny.tokens).subspan(done + 1, now);
+      request.states = states.data() + done * width;
+      request.block = done + now == length ? &block : nullptr;
+      REQUIRE(model.draft(request));
+    }
+    REQUIRE(block.tokens.size() == static_cast<size_t>(model.draft_block()));
+    for (size_t i = 0; i < block.tokens.size(); ++i)
+      CHECK(block.tokens[i] == argmax(std::span(block.logits).subspan(i * n_vocab, n_vocab)));
+    made.insert(made.end(), block.logits.begin(), block.logits.end());
+    made.insert(made.end(), block.confidence.begin(), block.confidence.end());
+  }
+  return made;
+}
+
+void check_blocks(Model& model, const TinyModel& tiny) {
+  const auto raw = base::read_file(kFolder / "draft.f32", 1 << 20);
+  REQUIRE(raw);
+  std::vector<float> golden(raw->size() / sizeof(float));
+  std::memcpy(golden.data(), raw->data(), raw->size());
+  const std::vector<float> made = guesses_of(model, tiny, 1);
+  REQUIRE(made.size() == golden.size());
+  const size_t block = static_cast<size_t>(model.draft_block()), logits = block * static_cast<size_t>(tiny.n_vocab);
+  for (size_t at = 0; at < made.size(); at += logits + block) {
+    const auto part = [&](const std::vector<float>& of, size_t first, size_t n) {
+      return std::vector<float>(of.begin() + static_cast<std::ptrdiff_t>(first),
+                                of.begin() + static_cast<std::ptrdiff_t>(first + n));
+    };
+    CHECK(relative_error(part(made, at, logits), part(golden, at, logits)) <= 1e-4);
+    for (size_t i = at + logits; i < at + logits + block; ++i) CHECK(std::abs(made[i] - golden[i]) <= 1e-4);
+  }
+  CHECK(guesses_of(model, tiny, 32) == made);
+  CHECK(guesses_of(model, tiny, 5) == made);
+}
+
+std::unique_ptr<Session> open_drafting(const Engine& engine, int n_ctx) {
+  SessionOptions options;
+  options.drafts = true;
+  auto session = engine.open_session_with(n_ctx, options);
+  REQUIRE_MESSAGE(session, session.error().message);
+  return std::move(*session);
+}
+
+float from_bf16(uint16_t bits) {
+  const uint32_t wide = static_cast<uint32_t>(bits) << 16;
+  float value;
+  std::memcpy(&value, &wide, sizeof value);
+  return value;
+}
+uint16_t to_bf16(float value) {
+  uint32_t wide;
+  std::memcpy(&wide, &value, sizeof wide);
+  return static_cast<uint16_t>((wide + 0x7fff + (wide >> 16 & 1)) >> 16);
+}
+
+// A model in which the next token depends on the last alone, and whose blocks know it by the token before: their own
+// logits are 0, and the head behind a token's Markov row is the model's. `sure`: of each guess, as the confidence head
+// says.
+void write_agreeing(const ::test::TempDir& dir, bool sure) {
+  const std::string bytes = *base::read_file(kFolder / "model.safetensors", 1 << 24);
+  TensorTable tensors;
+  REQUIRE(read_safetensors(std::as_bytes(std::span(bytes)), "model.safetensors", tensors));
+  std::map<std::string, std::vector<uint16_t>> values;
+  for (const auto& [name, stored] : tensors) {
+    values[name].resize(static_cast<size_t>(stored.view.size_bytes()) / 2);
+    std::memcpy(values[name].data(), bytes.data() + stored.file_offset, values[name].size() * 2);
+  }
+  const auto ends = [](const std::string& name, std::string_view part) { return name.ends_with(part); };
+  for (auto& [name, own] : values)
+    if (ends(name, "wo_b.weight") || ends(name, ".w2.weight") || ends(name, "hc_attn_fn") || ends(name, "hc_ffn_fn") ||
+        name == "mtp.2.norm.weight" || ends(name, "confidence_head.proj.weight"))
+      std::fill(own.begin(), own.end(), uint16_t{0});
+    else if (ends(name, "hc_attn_base") || ends(name, "hc_ffn_base"))
+      std::fill(own.begin(), own.end(), to_bf16(1.0f));
+  values["mtp.2.markov_head.markov_w2.weight"] = values["head.weight"];
+  const size_t d = values["norm.weight"].size(), n_vocab = values["head.weight"].size() / d;
+  for (size_t v = 0; v < n_vocab; ++v) {
+    float squares = 0.0f;
+    for (size_t i = 0; i < d; ++i) squares += std::pow(from_bf16(values["embed.weight"][v * d + i]), 2.0f);
+    for (size_t i = 0; i < d; ++i)
+      values["mtp.2.markov_head.markov_w1.weight"][v * d + i] =
+          to_bf16(from_bf16(values["embed.weight"][v * d + i]) / std::sqrt(squares / static_cast<float>(d)) *
+                  from_bf16(values["norm.weight"][i]));
+  }
+  // Unsure: 1/2 each time, so that two in a row are likelier wrong than right. Sure: a column of the Markov rows stands
+  // for all, which the last layer's own state cannot be, made the same for every token.
+  if (sure) {
+    for (size_t v = 0; v < n_vocab; ++v) {
+      values["mtp.2.markov_head.markov_w1.weight"][v * d] = to_bf16(8.0f);
+      values["mtp.2.markov_head.markov_w2.weight"][v * d] = 0;
+      values["head.weight"][v * d] = 0;
+    }
+    values["mtp.2.confidence_head.proj.weight"][d] = to_bf16(1.0f);
+  }
+  std::string changed = bytes;
+  for (const auto& [name, stored] : tensors)
+    std::memcpy(changed.data() + stored.file_offset, values[name].data(), values[name].size() * 2);
+  dir.write("config.json", *base::read_file(kFolder / "config.json", 1 << 20));
+  dir.write("model.safetensors", changed);
+}
+
+}  // namespace
+
+TEST_CASE("dspark: the blocks' logits and confidences are those of the description, in every division, on every path") {
+  ThreadPool pool(2);
+  const TinyModel tiny = read_model("deepseek_v4_dspark");
+  check_blocks(*tiny.family->make_reference(), tiny);
+  for (const FastKernels* kernels : all_kernels()) {
+    CAPTURE(std::string(kernels->name));
+    check_blocks(*tiny.family->make_fast(*kernels, pool, true), tiny);
+  }
+  check_blocks(*tiny.family->make_fast(best_kernels(), pool, false), tiny);
+  check_model(*tiny.family->make_fast(best_kernels(), pool, true), tiny);
+}
+
+TEST_CASE("dspark: the same tokens and log-probabilities with and without, for every seed") {
+  for (const Numerics numerics : {Numerics::kFast, Numerics::kReference}) {
+    const auto engine = tiny("families/deepseek_v4_dspark", numerics);
+    CHECK(engine->info().has_draft_layer);
+    int64_t drafted = 0;
+    for (const float temperature : {0.0f, 0.7f})
+      for (uint64_t seed = 0; seed < 3; ++seed) {
+        GenerateOptions options;
+        options.max_tokens = 40;
+        options.sampling.temperature = temperature;
+        options.sampling.seed = seed;
+        const std::vector<Token> prompt = tokens_from(static_cast<int>(seed), 45, 96);
+        const auto want = generate(*open(engine, 128), prompt, options, {});
+        REQUIRE(want);
+        for (const int drafts : {1, 3, 1000}) {
+          options.max_layer_draft_tokens = drafts;
+          const auto session = open_drafting(*engine, 128);
+          for (int again = 0; again < 2; ++again) {  // the second time from the middle of its own timeline
+            const auto with = generate(*session, prompt, options, {});
+            REQUIRE(with);
+            CHECK(with->tokens == want->tokens);
+            CHECK(with->token_logprobs == want->token_logprobs);
+            drafted += with->n_drafted;
+          }
+          options.max_layer_draft_tokens = 0;
+        }
+      }
+    CHECK(drafted > 0);
+  }
+}
+
+TEST_CASE("dspark: blocks that know what comes next are believed, as far as they are sure") {
+  const ::test::TempDir dir;
+  for (const bool sure : {true, false}) {
+    write_agreeing(dir, sure);
+    const auto engine = Engine::load(dir.path(), {Numerics::kFast, 2});
+    REQUIRE_MESSAGE(engine, engine.error().message);
+    const std::vector<Token> prompt = tokens_from(4, 50, 96);
+    const auto plain = open(*engine, 128);
+    REQUIRE(plain->append(prompt, {}, {}));
+    std::vector<Token> next = {argmax(plain->logits())};
+    while (next.size() < 6) {
+      REQUIRE(plain->append({&next.back(), 1}, {}, {}));
+      next.push_back(argmax(plain->logits()));
+    }
+    const std::vector<Token> want(next.begin() + 1, next.begin() + (sure ? 5 : 2));
+    const auto session = open_drafting(**engine, 128);
+    CHECK(session->draft(next[0], 9, {})->empty());  // nothing was evaluated yet
+    REQUIRE(session->append(prompt, {}, {}));
+    CHECK(*session->draft(next[0], 9, {}) == want);
+    CHECK(*session->draft(next[0], 9, {}) == want);  // the timeline is as it was
+    CHECK(session->tokens().size() == prompt.size());
+    CHECK(*session->draft(next[0], 1, {}) == std::vector<Token>{next[1]});
+    auto fork = session->fork();
+    REQUIRE(fork);
+    REQUIRE(session->append({next.data(), 1}, {}, {}));
+    CHECK(session->draft(next[1], 1, {}).value() == std::vector<Token>{next[2]});
+    session->rewind(static_cast<int>(prompt.size()));
+    CHECK(*session->draft(next[0], 9, {}) == want);
+    session->rewind(7);
+    REQUIRE(session->append(std::span(prompt).subspan(7), {}, {}));
+    CHECK(*session->draft(next[0], 9, {}) == want);
+    CHECK(*(*fork)->draft(next[0], 9, {}) == want);
+    const auto full = open_drafting(**engine, static_cast<int>(prompt.size()));  // there is no room for what is guessed
+    REQUIRE(full->append(prompt, {}, {}));
+    CHECK(*full->draft(next[0], 9, {}) == want);
+
+    GenerateOptions options;
+    options.max_tokens = 60;
+    const auto without = generate(*plain, prompt, options, {});
+    options.max_layer_draft_tokens = 4;
+    const auto with = generate(*session, prompt, options, {});
+    REQUIRE(with);
+    CHECK(with->tokens == without->tokens);
+    CHECK(with->n_drafted > 0);
+    CHECK(with->n_accepted >= with->n_drafted - 4);  // but for the last, beyond what was asked for
+  }
+}
+
+TEST_CASE("dspark: a model whose blocks are there in part, or that config.json does not describe, says so") {
+  const ::test::TempDir dir;
+  const std::string bytes = *base::read_file(kFolder / "model.safetensors", 1 << 24),
+                    config = *base::read_file(kFolder / "config.json", 1 << 20);
+  dir.write("config.json", config);
+  for (const std::string name :
+       {"mtp.0.main_norm.weight", "mtp.1.attn.wkv.weight", "mtp.2.norm.weight", "mtp.2.hc_head_scale",
+        "mtp.2.markov_head.markov_w1.weight", "mtp.2.confidence_head.proj.weight"}) {
+    std::string changed = bytes;
+    changed[changed.find('"' + name + '"') + name.size()] = 'x';
+    dir.write("model.safetensors", changed);
+    const auto engine = Engine::load(dir.path(), {});
+    REQUIRE_FALSE(engine);
+    CHECK(engine.error().code == base::ErrorCode::kCorrupt);
+    CHECK_MESSAGE(engine.error().message.find(name) != std::string::npos, engine.error().message);
+  }
+  dir.write("model.safetensors", bytes);
+  const auto load_with = [&](const std::string& from, const std::string& to) {
+    std::string changed = config;
+    REQUIRE(changed.find(from) != std::string::npos);
+    dir.write("config.json", changed.replace(changed.find(from), from.size(), to));
+    return Engine::load(dir.path(), {});
+  };
+  const std::pair<const char*, const char*> bad[] = {
+      {"\"dspark_block_size\": 4", "\"dspark_block_size\": 65"},
+      {"\"dspark_block_size\": 4", "\"dspark_block_size\": -1"},
+      {"\"dspark_noise_token_id\": 95", "\"dspark_noise_token_id\": 96"},
+      {"\"dspark_markov_rank\": 32", "\"dspark_markov_rank\": 0"},
+      {"\"dspark_target_layer_ids\"", "\"targets\""},
+  };
+  for (const auto& [from, to] : bad) {
+    const auto engine = load_with(from, to);
+    REQUIRE_FALSE(engine);
+    CHECK(engine.error().message.find("dspark_") != std::string::npos);
+  }
+  CHECK_FALSE(load_with("\"dspark_markov_rank\": 32", "\"dspark_markov_rank\": 31"));  // the tensors are of another
+  const auto engine = load_with("\"dspark_block_size\"", "\"block_size\"");
+  REQUIRE_MESSAGE(engine, engine.error().message);
+  CHECK_FALSE((*engine)->info().has_draft_layer);
+  REQUIRE((*engine)->info().notes.size() == 1);
+  CHECK((*engine)->info().notes[0].find("dspark_block_size") != std::string::npos);
+}
