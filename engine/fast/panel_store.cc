@@ -11,15 +11,21 @@ namespace {
 
 int64_t aligned_bytes(const PackedMatrix& m) { return round_up(m.n_panels() * m.panel_bytes(), 64); }
 
+void forget_rows(const TensorView& view, int64_t first, int64_t n) {
+  base::MappedFile::forget({view.data + first * view.row_bytes(), static_cast<size_t>(n * view.row_bytes())});
+}
+
 // Packs panels [first, last).
 void pack_panels(const PackedMatrix& m, int64_t first, int64_t last, uint8_t* to) {
   constexpr int64_t kStep = 64;  // panels between two calls of the system: about a megabyte
   for (int64_t p = first; p < last; p += kStep) {
     const int64_t end = std::min(p + kStep, last);
-    for (int64_t i = p; i < end; ++i, to += m.panel_bytes()) pack_panel(m.source, i, to);
+    for (int64_t i = p; i < end; ++i, to += m.panel_bytes()) pack_panel(m, i, to);
+    if (m.turned) continue;  // every panel reads all rows
     const int64_t row = p * kPanelRows, n_rows = std::min(end * kPanelRows, m.n_out) - row;
-    base::MappedFile::forget({m.source.data + row * m.source.row_bytes(), static_cast<size_t>(n_rows * m.source.row_bytes())});
+    forget_rows(m.source, row, n_rows);
   }
+  if (m.turned && last == m.n_panels()) forget_rows(m.source, 0, m.n_in);
 }
 
 }  // namespace
@@ -39,30 +45,28 @@ TensorView matrix_view(DType type, int64_t n_out, int64_t n_in, const std::byte*
   return view;
 }
 
-PackedMatrix PanelStore::matrix(const TensorView& view) {
+PackedMatrix PanelStore::borrow(const TensorView& view, bool turned) {
   PackedMatrix m;
   if (!view) return m;
   m.type = view.type;
+  m.turned = turned;
   m.key = view.data;
-  m.n_out = view.n_rows();
-  m.n_in = view.n_in();
+  m.n_out = turned ? view.n_in() : view.n_rows();
+  m.n_in = turned ? view.n_rows() : view.n_in();
   m.source = view;
   m.source.n_dims = 2;
-  m.source.shape = {m.n_out, m.n_in, 0, 0};
+  m.source.shape = {view.n_rows(), view.n_in(), 0, 0};
   largest_panel_bytes_ = std::max(largest_panel_bytes_, m.panel_bytes());
   return m;
 }
+
+PackedMatrix PanelStore::matrix(const TensorView& view) { return borrow(view, false); }
+PackedMatrix PanelStore::turned(const TensorView& view) { return borrow(view, true); }
 
 std::vector<PackedMatrix> PanelStore::matrices(const std::vector<TensorView>& views) {
   std::vector<PackedMatrix> all;
   for (const TensorView& view : views) all.push_back(matrix(view));
   return all;
-}
-
-PackedMatrix PanelStore::own_matrix(DType type, int64_t n_out, int64_t n_in, Buffer<std::byte> rows) {
-  const PackedMatrix m = matrix(matrix_view(type, n_out, n_in, rows.data()));
-  owned_.push_back(std::move(rows));
-  return m;
 }
 
 void PanelStore::pack(ThreadPool& pool, const std::vector<PackedMatrix*>& matrices) {
@@ -83,7 +87,6 @@ void PanelStore::pack(ThreadPool& pool, const std::vector<PackedMatrix*>& matric
     }
   });
   for (size_t i = 0; i < all.size(); ++i) all[i]->panels = panels_.data() + starts[i];
-  owned_.clear();
 }
 
 }  // namespace engine

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // engine/fast/panel_store.h: the matrices of a model as the fast paths read them.
 //
-// Owns     One block with the panels of all matrices (where packed) and the matrices that had to be made anew. Borrows the
-//          mapped file for what was not packed.
+// Owns     One block with the panels of all matrices (where packed). Borrows the mapped file for what was not packed.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -23,8 +22,8 @@ class PanelStore {
   // A matrix read in place; pack() may give it panels. An empty view gives an empty matrix.
   PackedMatrix matrix(const TensorView& view);
   std::vector<PackedMatrix> matrices(const std::vector<TensorView>& views);
-  // A matrix whose rows the store keeps until they are packed, or for good where they are not.
-  PackedMatrix own_matrix(DType type, int64_t n_out, int64_t n_in, Buffer<std::byte> rows);
+  // The matrix whose transpose is stored.
+  PackedMatrix turned(const TensorView& view);
 
   // Lays out all panels of `matrices` (empty ones are left alone) with the pool's threads. Pages of mapped files are given back
   // as soon as they are copied, so that weights are never in this process's memory twice.
@@ -33,7 +32,8 @@ class PanelStore {
   int64_t largest_panel_bytes() const { return largest_panel_bytes_; }
 
  private:
-  std::vector<Buffer<std::byte>> owned_;
+  PackedMatrix borrow(const TensorView& view, bool turned);
+
   Buffer<uint8_t> panels_;
   int64_t largest_panel_bytes_ = 0;
 };

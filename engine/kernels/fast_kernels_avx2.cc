@@ -14,13 +14,15 @@ namespace detail {
 extern const FastKernels kAvx2Kernels;
 const FastKernels kAvx2Kernels = {
     "avx2",
-    {FastMatmul<Avx2>::floats<DType::kF32>, FastMatmul<Avx2>::floats<DType::kF16>, FastMatmul<Avx2>::floats<DType::kBF16>,
+    {FastMatmul<Avx2>::floats<PanelForm::kF32>, FastMatmul<Avx2>::floats<PanelForm::kF16>, FastMatmul<Avx2>::floats<PanelForm::kBF16>,
      FastMatmul<Avx2>::tiled<PanelForm::kQ8_0>, FastMatmul<Avx2>::tiled<PanelForm::kQ4_0>,
      FastMatmul<Avx2>::tiled<PanelForm::kBytes>, FastMatmul<Avx2>::tiled<PanelForm::kBytesOffset>,
      FastMatmul<Avx2>::tiled<PanelForm::kNibblesOffset>, FastMatmul<Avx2>::tiled<PanelForm::kFp4Codes>,
      FastMatmul<Avx2>::tiled<PanelForm::kIq4Codes>, FastMatmul<Avx2>::tiled<PanelForm::kStepsNibbles>,
      FastMatmul<Avx2>::tiled<PanelForm::kStepsBytes>, FastMatmul<Avx2>::tiled<PanelForm::kHalfSteps>,
-     FastMatmul<Avx2>::tiled<PanelForm::kHalfStepsOffset>, FastMatmul<Avx2>::f8},
+     FastMatmul<Avx2>::tiled<PanelForm::kHalfStepsOffset>, FastMatmul<Avx2>::f8,
+     FastMatmul<Avx2>::floats<PanelForm::kTurned>, FastMatmul<Avx2>::floats<PanelForm::kTurnedOffset>,
+     FastMatmul<Avx2>::floats<PanelForm::kTurnedF8>},
     FastElementwise<Avx2>::quantize,
     FastElementwise<Avx2>::rms_norm,
     FastElementwise<Avx2>::silu_gate,

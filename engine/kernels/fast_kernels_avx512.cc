@@ -14,13 +14,15 @@ namespace detail {
 extern const FastKernels kAvx512Kernels;
 const FastKernels kAvx512Kernels = {
     "avx512-vnni",
-    {FastMatmul<Avx512>::floats<DType::kF32>, FastMatmul<Avx512>::floats<DType::kF16>, FastMatmul<Avx512>::floats<DType::kBF16>,
+    {FastMatmul<Avx512>::floats<PanelForm::kF32>, FastMatmul<Avx512>::floats<PanelForm::kF16>, FastMatmul<Avx512>::floats<PanelForm::kBF16>,
      FastMatmul<Avx512>::tiled<PanelForm::kQ8_0>, FastMatmul<Avx512>::tiled<PanelForm::kQ4_0>,
      FastMatmul<Avx512>::tiled<PanelForm::kBytes>, FastMatmul<Avx512>::tiled<PanelForm::kBytesOffset>,
      FastMatmul<Avx512>::tiled<PanelForm::kNibblesOffset>, FastMatmul<Avx512>::tiled<PanelForm::kFp4Codes>,
      FastMatmul<Avx512>::tiled<PanelForm::kIq4Codes>, FastMatmul<Avx512>::tiled<PanelForm::kStepsNibbles>,
      FastMatmul<Avx512>::tiled<PanelForm::kStepsBytes>, FastMatmul<Avx512>::tiled<PanelForm::kHalfSteps>,
-     FastMatmul<Avx512>::tiled<PanelForm::kHalfStepsOffset>, FastMatmul<Avx512>::f8},
+     FastMatmul<Avx512>::tiled<PanelForm::kHalfStepsOffset>, FastMatmul<Avx512>::f8,
+     FastMatmul<Avx512>::floats<PanelForm::kTurned>, FastMatmul<Avx512>::floats<PanelForm::kTurnedOffset>,
+     FastMatmul<Avx512>::floats<PanelForm::kTurnedF8>},
     FastElementwise<Avx512>::quantize,
     FastElementwise<Avx512>::rms_norm,
     FastElementwise<Avx512>::silu_gate,

@@ -13,13 +13,15 @@ namespace detail {
 extern const FastKernels kPortableKernels;
 const FastKernels kPortableKernels = {
     "portable",
-    {FastMatmul<Portable>::floats<DType::kF32>, FastMatmul<Portable>::floats<DType::kF16>, FastMatmul<Portable>::floats<DType::kBF16>,
+    {FastMatmul<Portable>::floats<PanelForm::kF32>, FastMatmul<Portable>::floats<PanelForm::kF16>, FastMatmul<Portable>::floats<PanelForm::kBF16>,
      FastMatmul<Portable>::tiled<PanelForm::kQ8_0>, FastMatmul<Portable>::tiled<PanelForm::kQ4_0>,
      FastMatmul<Portable>::tiled<PanelForm::kBytes>, FastMatmul<Portable>::tiled<PanelForm::kBytesOffset>,
      FastMatmul<Portable>::tiled<PanelForm::kNibblesOffset>, FastMatmul<Portable>::tiled<PanelForm::kFp4Codes>,
      FastMatmul<Portable>::tiled<PanelForm::kIq4Codes>, FastMatmul<Portable>::tiled<PanelForm::kStepsNibbles>,
      FastMatmul<Portable>::tiled<PanelForm::kStepsBytes>, FastMatmul<Portable>::tiled<PanelForm::kHalfSteps>,
-     FastMatmul<Portable>::tiled<PanelForm::kHalfStepsOffset>, FastMatmul<Portable>::f8},
+     FastMatmul<Portable>::tiled<PanelForm::kHalfStepsOffset>, FastMatmul<Portable>::f8,
+     FastMatmul<Portable>::floats<PanelForm::kTurned>, FastMatmul<Portable>::floats<PanelForm::kTurnedOffset>,
+     FastMatmul<Portable>::floats<PanelForm::kTurnedF8>},
     FastElementwise<Portable>::quantize,
     FastElementwise<Portable>::rms_norm,
     FastElementwise<Portable>::silu_gate,

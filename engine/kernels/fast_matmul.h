@@ -282,28 +282,35 @@ struct FastMatmul {
     }
   }
 
-  // --- F32, F16, BF16 ------------------------------------------------------------------------------------------------
-  template <DType kType>
-  static F load_weights(const uint8_t* p, int vector) {
-    if constexpr (kType == DType::kF32) {
-      return V::load(reinterpret_cast<const float*>(p) + vector * V::kWidth);
-    } else if constexpr (kType == DType::kF16) {
-      return V::load_f16(p + vector * V::kWidth * 2);
-    } else {
-      return V::load_bf16(p + vector * V::kWidth * 2);
-    }
+  // --- F32, F16, BF16, and turned matrices ---------------------------------------------------------------------------
+  template <PanelForm kForm>
+  static constexpr int kValueBytes = kForm == PanelForm::kF32 ? 4 : kForm == PanelForm::kF16 || kForm == PanelForm::kBF16 ? 2 : 1;
+  template <PanelForm kForm>  // f32 numbers before the values, times n_in
+  static constexpr int kHeads = kForm == PanelForm::kTurnedOffset ? 2 : kValueBytes<kForm> == 1 ? 1 : 0;
+
+  // Step i of a panel: `vector` of its rows, as f32.
+  template <PanelForm kForm>
+  static F load_weights(const uint8_t* panel, int64_t n_in, int64_t i, int vector) {
+    const uint8_t* values = panel + n_in * 4 * kHeads<kForm> + (i * kPanelRows + vector * V::kWidth) * kValueBytes<kForm>;
+    const float* heads = reinterpret_cast<const float*>(panel) + i;
+    if constexpr (kForm == PanelForm::kF32) return V::load(reinterpret_cast<const float*>(values));
+    if constexpr (kForm == PanelForm::kF16) return V::load_f16(values);
+    if constexpr (kForm == PanelForm::kBF16) return V::load_bf16(values);
+    if constexpr (kForm == PanelForm::kTurned) return V::mul(V::load_i8(values), V::set1(heads[0]));
+    if constexpr (kForm == PanelForm::kTurnedOffset) return V::add(V::mul(V::load_i8(values), V::set1(heads[0])), V::set1(heads[n_in]));
+    // A 256th of the value is what load_e4m3 gives. Not in the scale: that might pass the largest number.
+    if constexpr (kForm == PanelForm::kTurnedF8) return V::mul(V::mul(V::load_e4m3(values), V::set1(256.0f)), V::set1(heads[0]));
   }
 
-  template <DType kType, int T, int P>  // P panels at once
+  template <PanelForm kForm, int T, int P>  // P panels at once
   static void float_tile(const uint8_t* panels, int64_t panel_bytes, int64_t n_in, const Rows<T>& rows) {
-    constexpr int kBytes = kPanelRows * traits(kType).block_bytes;
     F acc[T][P * kVectors];
     for (int t = 0; t < T; ++t)
       for (int v = 0; v < P * kVectors; ++v) acc[t][v] = V::zero();
     for (int64_t i = 0; i < n_in; ++i) {
       F w[P * kVectors];
       for (int v = 0; v < P * kVectors; ++v)
-        w[v] = load_weights<kType>(panels + v / kVectors * panel_bytes + i * kBytes, v % kVectors);
+        w[v] = load_weights<kForm>(panels + v / kVectors * panel_bytes, n_in, i, v % kVectors);
       for (int t = 0; t < T; ++t) {
         const F x = V::set1(rows.values[t][i]);
         for (int v = 0; v < P * kVectors; ++v) acc[t][v] = V::fma(w[v], x, acc[t][v]);
@@ -313,24 +320,24 @@ struct FastMatmul {
       for (int v = 0; v < P * kVectors; ++v) V::store(rows.y[t] + v * V::kWidth, acc[t][v]);
   }
 
-  template <DType kType>
+  template <PanelForm kForm>
   static void floats(const uint8_t* panels, int64_t n_panels, int64_t n_in, const Activations& x, int64_t first_token,
                      int64_t n_tokens, float* y, int64_t y_stride) {
     constexpr int kFloatTokens = 6, kWide = 4;
-    const int64_t panel_bytes = n_in * kPanelRows * traits(kType).block_bytes, end = first_token + n_tokens;
+    const int64_t panel_bytes = n_in * (kPanelRows * kValueBytes<kForm> + 4 * kHeads<kForm>), end = first_token + n_tokens;
     int64_t tiled_end = first_token;
     for (; tiled_end + kFloatTokens <= end; tiled_end += kFloatTokens) {
     }
     for (int64_t p = 0; p < n_panels; ++p)
       for (int64_t t = first_token; t < tiled_end; t += kFloatTokens)
-        float_tile<kType, kFloatTokens, 1>(panels + p * panel_bytes, panel_bytes, n_in,
+        float_tile<kForm, kFloatTokens, 1>(panels + p * panel_bytes, panel_bytes, n_in,
                                            Rows<kFloatTokens>(x, t, y + p * kPanelRows, y_stride));
     for (int64_t t = tiled_end; t < end; ++t) {
       int64_t p = 0;
       for (; p + kWide <= n_panels; p += kWide)
-        float_tile<kType, 1, kWide>(panels + p * panel_bytes, panel_bytes, n_in, Rows<1>(x, t, y + p * kPanelRows, y_stride));
+        float_tile<kForm, 1, kWide>(panels + p * panel_bytes, panel_bytes, n_in, Rows<1>(x, t, y + p * kPanelRows, y_stride));
       for (; p < n_panels; ++p)
-        float_tile<kType, 1, 1>(panels + p * panel_bytes, panel_bytes, n_in, Rows<1>(x, t, y + p * kPanelRows, y_stride));
+        float_tile<kForm, 1, 1>(panels + p * panel_bytes, panel_bytes, n_in, Rows<1>(x, t, y + p * kPanelRows, y_stride));
     }
   }
 };

@@ -102,9 +102,41 @@ void pack_f8(const TensorView& w, int64_t index, uint8_t* out) {
   }
 }
 
-}  // namespace
+// Columns [16 * index, 16 * index + 16) of a stored matrix, one row a step.
+void pack_turned(const TensorView& w, int64_t index, uint8_t* out) {
+  const DTypeTraits type = traits(w.type);
+  const int64_t n_steps = w.n_rows(), column = index * kPanelRows, n = std::min<int64_t>(kPanelRows, w.n_in() - column);
+  const PanelForm form = turned_form(w.type);
+  if (n < kPanelRows) std::memset(out, 0, static_cast<size_t>(turned_panel_bytes(w.type, n_steps)));
+  if (form == panel_form(w.type)) {
+    for (int64_t i = 0; i < n_steps; ++i)
+      std::memcpy(out + i * kPanelRows * type.block_bytes, row_of(w, i) + column * type.block_bytes, static_cast<size_t>(n * type.block_bytes));
+    return;
+  }
+  float* const scales = reinterpret_cast<float*>(out);
+  float* const offsets = scales + n_steps;
+  uint8_t* values = reinterpret_cast<uint8_t*>(offsets + (form == PanelForm::kTurnedOffset ? n_steps : 0));
+  for (int64_t i = 0; i < n_steps; ++i, values += kPanelRows) {
+    float scale = w.scales.data != nullptr ? block_scale(w, i, column) : 1.0f;
+    if (form == PanelForm::kTurnedF8) {
+      std::memcpy(values, row_of(w, i) + column, static_cast<size_t>(n));
+      // The kernels read the code of NaN as a number: the scale carries it instead.
+      if (std::any_of(values, values + n, [](uint8_t code) { return (code & 0x7F) == 0x7F; })) scale = std::numeric_limits<float>::quiet_NaN();
+    } else {
+      QuantBlock block;
+      const int half = static_cast<int>(column % kBlockValues / kHalfBlock);
+      decode_block(w.type, row_of(w, i) + column / type.block_values * type.block_bytes,
+                   static_cast<int>(column % type.block_values / kBlockValues), block);
+      scale *= block.scale[half];
+      if (form == PanelForm::kTurnedOffset) offsets[i] = block.offset[half];
+      std::memcpy(values, block.quants + half * kHalfBlock, static_cast<size_t>(n));
+    }
+    scales[i] = scale;
+  }
+}
 
-void pack_panel(const TensorView& w, int64_t index, uint8_t* out) {
+// A panel of rows.
+void pack_rows(const TensorView& w, int64_t index, uint8_t* out) {
   if (panel_form(w.type) == PanelForm::kF8) return pack_f8(w, index, out);
   if (block_panel_bytes(panel_form(w.type)) > 0) return pack_blocks(w, index, out);
   const int64_t first = index * kPanelRows, n_in = w.n_in(), n_rows = std::min<int64_t>(kPanelRows, w.n_rows() - first);
@@ -133,11 +165,17 @@ void pack_panel(const TensorView& w, int64_t index, uint8_t* out) {
   }
 }
 
+}  // namespace
+
+void pack_panel(const PackedMatrix& w, int64_t index, uint8_t* out) {
+  w.turned ? pack_turned(w.source, index, out) : pack_rows(w.source, index, out);
+}
+
 void matmul_panels(const FastKernels& kernels, const PackedMatrix& w, int64_t first_panel, int64_t last_panel,
                    const Activations& x, int64_t n_tokens, float* y, int64_t y_stride, uint8_t* scratch) {
-  const auto multiply = kernels.matmul[static_cast<size_t>(panel_form(w.type))];
+  const auto multiply = kernels.matmul[static_cast<size_t>(w.form())];
   const int64_t panel_bytes = w.panel_bytes();
-  const int64_t token_bytes = is_quantized(w.type) ? w.n_in * 5 / 4 : w.n_in * 4;
+  const int64_t token_bytes = w.takes_quants() ? w.n_in * 5 / 4 : w.n_in * 4;
   const int64_t step = std::max<int64_t>(12, kInputCacheBytes / std::max<int64_t>(1, token_bytes) / 12 * 12);
   const int64_t whole_panels = std::min(last_panel, w.n_out / kPanelRows);
   for (int64_t t = 0; t < n_tokens; t += step) {
@@ -147,7 +185,7 @@ void matmul_panels(const FastKernels& kernels, const PackedMatrix& w, int64_t fi
     for (int64_t p = w.panels ? std::max(first_panel, whole_panels) : first_panel; p < last_panel; ++p) {
       const uint8_t* panel = w.panels + p * panel_bytes;
       if (!w.panels) {
-        pack_panel(w.source, p, scratch);
+        pack_panel(w, p, scratch);
         panel = scratch;
       }
       float* out = y + (p - first_panel) * kPanelRows;

@@ -16,15 +16,19 @@
 //                             Q4_0's halves, likewise the codes of MXFP4, FP4, IQ4_NL and IQ4_XS, the rest as Q8_0's bytes
 //          A last panel with fewer rows is filled with zeros. F32 to Q4_0 take as many bytes as in the file, the others more:
 //          F8_E4M3 an eighth.
+//          A turned matrix is multiplied as W^T of what is stored, so that a step of the panel lies in one block of one stored
+//          row. F32, F16, BF16: the panels above. The rest: n_in f32 scales, as many offsets where the type has some, then
+//          per input 16 whole numbers, or codes of F8_E4M3. They are decoded in registers: 20 or 24 bytes in place of 64.
 // Bounds   n_in is a whole number of the type's blocks, anything from 1 for floats. Blocks of F8_E4M3 that share a scale are a
 //          multiple of 32 wide.
-// Error    F32, F16, BF16, F8_E4M3: only the order of rounding differs from the reference. Quantised: the fast paths round
+// Error    F32, F16, BF16, F8_E4M3 and turned matrices: only the order of rounding differs from the reference. Quantised: the fast paths round
 //          activations to 8 bits per block of 32, so each y is off by at most sum_i |w_i| * amax(block of i) / 254, plus
 //          f32 rounding.
 // Results  Every y is computed by the same steps whatever the number of tokens, panels or threads in a call.
 #pragma once
 #include <cstdint>
 
+#include "engine/formats/quant_blocks.h"
 #include "engine/tensor.h"
 
 namespace engine {
@@ -36,8 +40,8 @@ inline constexpr int kHalfBlock = 16;
 constexpr int64_t round_up(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
 // How a type's panels are laid out, and by which of FastKernels::matmul they are multiplied.
-enum class PanelForm { kF32, kF16, kBF16, kQ8_0, kQ4_0, kBytes, kBytesOffset, kNibblesOffset, kFp4Codes, kIq4Codes, kStepsNibbles, kStepsBytes, kHalfSteps, kHalfStepsOffset, kF8 };
-inline constexpr int kPanelForms = static_cast<int>(PanelForm::kF8) + 1;
+enum class PanelForm { kF32, kF16, kBF16, kQ8_0, kQ4_0, kBytes, kBytesOffset, kNibblesOffset, kFp4Codes, kIq4Codes, kStepsNibbles, kStepsBytes, kHalfSteps, kHalfStepsOffset, kF8, kTurned, kTurnedOffset, kTurnedF8 };
+inline constexpr int kPanelForms = static_cast<int>(PanelForm::kTurnedF8) + 1;
 constexpr PanelForm panel_form(DType type) {
   switch (type) {
     case DType::kI64:
@@ -104,6 +108,17 @@ inline uint64_t packed_bytes(const TensorView& view) {
 }
 constexpr bool is_quantized(DType type) { return traits(type).block_values > 1; }
 
+// The same two for turned matrices.
+constexpr PanelForm turned_form(DType type) {
+  if (type == DType::kF8_E4M3) return PanelForm::kTurnedF8;
+  return is_quantized(type) ? has_offsets(type) ? PanelForm::kTurnedOffset : PanelForm::kTurned : panel_form(type);
+}
+constexpr int64_t turned_panel_bytes(DType type, int64_t n_in) {
+  const PanelForm form = turned_form(type);
+  if (form == panel_form(type)) return panel_bytes(type, n_in);
+  return n_in * (kPanelRows + (form == PanelForm::kTurnedOffset ? 8 : 4));
+}
+
 // Reference: each row decoded to f32, then one sum after the other.
 void matmul_cpu_reference(const TensorView& w, const float* x, int64_t n_tokens, float* y);
 
@@ -126,6 +141,7 @@ struct Activations {
 
 struct PackedMatrix {
   DType type = DType::kF32;
+  bool turned = false;              // `source` is W^T: [n_in, n_out]
   int64_t n_out = 0, n_in = 0;
   TensorView source;                // as stored; panels are made from it on the fly where `panels` is null
   const uint8_t* panels = nullptr;
@@ -133,12 +149,14 @@ struct PackedMatrix {
 
   explicit operator bool() const { return n_out > 0; }
   int64_t n_panels() const { return (n_out + kPanelRows - 1) / kPanelRows; }
-  int64_t panel_bytes() const { return engine::panel_bytes(type, n_in); }
+  int64_t panel_bytes() const { return turned ? turned_panel_bytes(type, n_in) : engine::panel_bytes(type, n_in); }
+  PanelForm form() const { return turned ? turned_form(type) : panel_form(type); }
+  // Whether products read the quants of their activations, or the values.
+  bool takes_quants() const { return is_quantized(type) && !turned; }
 };
 
-
-// Writes panel `index` of a stored matrix [n_out, n_in] to `out` (panel_bytes()).
-void pack_panel(const TensorView& w, int64_t index, uint8_t* out);
+// Writes panel `index` to `out` (panel_bytes()).
+void pack_panel(const PackedMatrix& w, int64_t index, uint8_t* out);
 
 struct FastKernels;
 

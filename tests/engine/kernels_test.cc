@@ -55,7 +55,7 @@ Product multiply(const FastKernels& kernels, std::mt19937& random, DType type, i
   PackedMatrix m = unpacked(view);
   std::vector<uint8_t> panels(static_cast<size_t>(m.n_panels() * m.panel_bytes())), scratch(static_cast<size_t>(m.panel_bytes()));
   if (packed) {
-    for (int64_t p = 0; p < m.n_panels(); ++p) pack_panel(view, p, panels.data() + p * m.panel_bytes());
+    for (int64_t p = 0; p < m.n_panels(); ++p) pack_panel(m, p, panels.data() + p * m.panel_bytes());
     m.panels = panels.data();
   }
   Product product;
@@ -126,6 +126,43 @@ TEST_CASE("matmul: many tokens at once give bit for bit what each token gives al
         matmul_panels(*kernels, m, 0, m.n_panels(), rows.from(t), 1, alone.data() + t * kOut, kOut, scratch.data());
       CHECK(together == alone);
     }
+}
+
+TEST_CASE("matmul: a turned matrix gives bit for bit what its values give, turned and in f32") {
+  std::mt19937 random(18);
+  constexpr int64_t kRows = 37, kMostTokens = 15;  // inputs; any number
+  for (const FastKernels* kernels : all_kernels())
+    for (const DType type : all_types())
+      for (const bool packed : {false, true}) {
+        CAPTURE(std::string(kernels->name)); CAPTURE(std::string(traits(type).name)); CAPTURE(packed);
+        const int64_t columns = is_quantized(type) ? 3 * traits(type).block_values : 41;
+        const std::vector<std::byte> bytes = random_matrix(random, type, kRows, columns);
+        PackedMatrix m = unpacked(view_of(bytes, type, {kRows, columns}));
+        m.turned = true;
+        m.n_out = columns, m.n_in = kRows;
+        std::vector<float> values(static_cast<size_t>(columns * kRows)), row(static_cast<size_t>(columns));
+        for (int64_t i = 0; i < kRows; ++i) {
+          dequantize_row(m.source, i, row);
+          for (int64_t o = 0; o < columns; ++o) values[static_cast<size_t>(o * kRows + i)] = row[static_cast<size_t>(o)];
+        }
+        TensorView flat;
+        flat.type = DType::kF32, flat.n_dims = 2, flat.shape = {columns, kRows, 0, 0};
+        flat.data = reinterpret_cast<const std::byte*>(values.data());
+        const PackedMatrix plain = unpacked(flat);
+        std::vector<uint8_t> panels(static_cast<size_t>(m.n_panels() * m.panel_bytes())), scratch(static_cast<size_t>(plain.panel_bytes()));
+        if (packed) {
+          for (int64_t p = 0; p < m.n_panels(); ++p) pack_panel(m, p, panels.data() + p * m.panel_bytes());
+          m.panels = panels.data();
+        }
+        ActivationBuffer x(kMostTokens, kRows);
+        for (int64_t t = 0; t < kMostTokens; ++t) std::copy_n(random_floats(random, kRows).data(), kRows, x.row(t));
+        for (const int64_t n_tokens : {int64_t{1}, kMostTokens}) {
+          std::vector<float> got(static_cast<size_t>(n_tokens * columns)), want(got.size());
+          matmul_panels(*kernels, m, 0, m.n_panels(), x.from(0), n_tokens, got.data(), columns, scratch.data());
+          matmul_panels(*kernels, plain, 0, plain.n_panels(), x.from(0), n_tokens, want.data(), columns, scratch.data());
+          CHECK(got == want);
+        }
+      }
 }
 
 TEST_CASE("matmul: extreme quants and activations do not overflow") {

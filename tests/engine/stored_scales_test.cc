@@ -171,6 +171,36 @@ TEST_CASE("products with F8_E4M3 and FP4 and their scales stay within the bound 
       }
 }
 
+TEST_CASE("turned matrices with scales beside them") {
+  std::mt19937 random(5);
+  for (const FastKernels* kernels : all_kernels())
+    for (const DType type : {DType::kF8_E4M3, DType::kFP4}) {
+      CAPTURE(std::string(kernels->name)); CAPTURE(std::string(traits(type).name));
+      constexpr int64_t kRows = 40, kColumns = 96, kBlockRows = 16, kBlockColumns = 32;
+      std::vector<std::byte> bytes(kRows * kColumns), scales(4 * 3);  // the first grid row belongs to rows before these
+      for (std::byte& b : bytes) {
+        b = static_cast<std::byte>(random() & 255U);
+        if ((b & std::byte{0x7F}) == std::byte{0x7F}) b = std::byte{0};
+      }
+      for (std::byte& s : scales) s = static_cast<std::byte>(118 + random() % 6);
+      PackedMatrix m;
+      m.source = matrix_of(type, kRows, kColumns, bytes.data(),
+                           {scales.data(), DType::kF8_E8M0, kBlockRows, kBlockColumns, kColumns / kBlockColumns, 8});
+      m.type = type, m.turned = true, m.n_out = kColumns, m.n_in = kRows;
+      const std::vector<float> x = random_floats(random, kRows);
+      ActivationBuffer rows(1, kRows);
+      std::copy_n(x.data(), kRows, rows.row(0));
+      std::vector<float> got(kColumns), want(kColumns), row(kColumns);
+      for (int64_t i = 0; i < kRows; ++i) {
+        dequantize_row(m.source, i, row);
+        for (int64_t o = 0; o < kColumns; ++o) want[static_cast<size_t>(o)] += row[static_cast<size_t>(o)] * x[static_cast<size_t>(i)];
+      }
+      std::vector<uint8_t> scratch(static_cast<size_t>(m.panel_bytes()));
+      matmul_panels(*kernels, m, 0, m.n_panels(), rows.from(0), 1, got.data(), kColumns, scratch.data());
+      CHECK(relative_error(got, want) <= 2e-6);
+    }
+}
+
 TEST_CASE("a code of NaN in F8_E4M3 reaches the product on every path, and no other row") {
   for (const FastKernels* kernels : all_kernels()) {
     std::vector<std::byte> bytes(2 * 40, std::byte{0x38});

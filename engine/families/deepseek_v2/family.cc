@@ -54,7 +54,7 @@ class DeepseekV2Family : public Family {
   std::unique_ptr<Model> make_fast(const FastKernels& kernels, ThreadPool& pool, bool pack, CacheType cache) const override {
     return make_deepseek_v2_fast(config_, weights_, kernels, pool, pack, cache);
   }
-  uint64_t packed_bytes() const override { return engine::packed_bytes(weights_); }
+  uint64_t packed_bytes() const override { return engine::packed_bytes(config_, weights_); }
   std::vector<LinearModule> linear_modules() const override { return deepseek_v2_linear_modules(config_, weights_); }
   base::Result<GgufContent> to_gguf() const override { return deepseek_v2_to_gguf(config_, weights_); }
   base::Result<std::unique_ptr<Model>> make_accelerated(Accelerator& accelerator, const UploadOptions& options) const override {

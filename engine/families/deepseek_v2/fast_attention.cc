@@ -94,7 +94,7 @@ void DeepseekV2Fast::split_query(const PackedLayer& layer, int64_t t, int64_t h)
   float* q = q_.data() + head * (nope + rope);
   float* to = query_nope_.row(t) + h * nope_width_;
   for (int64_t i = 0; i < nope; ++i) to[i] = q[i] * attention_scale_;
-  if (is_quantized(layer.k_b[static_cast<size_t>(h)].type)) query_nope_.quantize(kernels(), t, h * nope_width_, nope);
+  if (layer.k_b[static_cast<size_t>(h)].takes_quants()) query_nope_.quantize(kernels(), t, h * nope_width_, nope);
   float* rotated = queries_.data() + head * cache_width_ + config_.kv_lora_rank;
   for (int64_t i = 0; i < rope; ++i) rotated[i] = q[nope + i] * attention_scale_;
   rope_interleaved(turns_.data() + t * rope_.n_pairs(), rope_.n_pairs(), rotated);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/families/deepseek_v2/packed_weights.h"
 
-#include <cstring>
-
 #include "engine/families/deepseek_v2/linear_modules.h"
 #include "engine/formats/dequantize.h"
 #include "engine/load/tensor_binder.h"
@@ -11,32 +9,15 @@ namespace engine {
 namespace {
 
 void key_and_value_heads(const DeepseekV2Config& config, const DeepseekV2Layer& from, PanelStore& store, PackedLayer& to) {
-  const int64_t c = config.kv_lora_rank, nope = config.qk_nope_dim, dv = config.v_head_dim;
+  const int64_t nope = config.qk_nope_dim, dv = config.v_head_dim;
   for (int64_t h = 0; h < config.n_heads; ++h) {
     if (!from.kv_b) {
       to.k_b.push_back(store.matrix(from.k_b.slice(h)));
       to.v_b.push_back(store.matrix(from.v_b.slice(h)));
       continue;
     }
-    const std::byte* rows = from.kv_b.data + h * (nope + dv) * from.kv_b.row_bytes();
     to.v_b.push_back(store.matrix(rows_of(from.kv_b, h * (nope + dv) + nope, dv)));
-    // Transposed: [nope, C] to [C, nope]. Blocks of rows that share a scale cannot be turned; those become f32, which is exact.
-    const bool decode = is_quantized(from.kv_b.type) || from.kv_b.type == DType::kF8_E4M3;
-    const DType type = decode ? DType::kF32 : from.kv_b.type;
-    const size_t value_bytes = static_cast<size_t>(traits(type).block_bytes);
-    Buffer<std::byte> turned(static_cast<size_t>(c * nope) * value_bytes);
-    std::vector<float> row(static_cast<size_t>(c));
-    for (int64_t j = 0; j < nope; ++j) {
-      const std::byte* stored = rows + j * from.kv_b.row_bytes();
-      if (decode) {
-        dequantize_row(from.kv_b, h * (nope + dv) + j, row);
-        stored = reinterpret_cast<const std::byte*>(row.data());
-      }
-      for (int64_t i = 0; i < c; ++i)
-        std::memcpy(turned.data() + static_cast<size_t>(i * nope + j) * value_bytes, stored + static_cast<size_t>(i) * value_bytes,
-                    value_bytes);
-    }
-    to.k_b.push_back(store.own_matrix(type, c, nope, std::move(turned)));
+    to.k_b.push_back(store.turned(rows_of(from.kv_b, h * (nope + dv), nope)));
     to.k_b.back().key = head_keys(config, from, h).k;
   }
 }
@@ -70,7 +51,7 @@ PackedLayer packed_layer(const DeepseekV2Config& config, const DeepseekV2Layer& 
   return to;
 }
 
-uint64_t packed_bytes(const DeepseekV2Weights& weights) {
+uint64_t packed_bytes(const DeepseekV2Config& config, const DeepseekV2Weights& weights) {
   uint64_t total = packed_bytes(weights.head);
   std::vector<const DeepseekV2Layer*> layers;
   for (const DeepseekV2Layer& l : weights.layers) layers.push_back(&l);
@@ -81,8 +62,13 @@ uint64_t packed_bytes(const DeepseekV2Weights& weights) {
   for (const DeepseekV2Layer* layer : layers) {
     const DeepseekV2Layer& l = *layer;
     for (const TensorView* view :
-         {&l.q, &l.q_a, &l.q_b, &l.kv_a, &l.kv_b, &l.k_b, &l.v_b, &l.o, &l.index_q, &l.index_k, &l.index_weights})
+         {&l.q, &l.q_a, &l.q_b, &l.kv_a, &l.k_b, &l.v_b, &l.o, &l.index_q, &l.index_k, &l.index_weights})
       if (*view) total += packed_bytes(*view);
+    if (l.kv_b) {
+      const auto panels = static_cast<uint64_t>((config.kv_lora_rank + kPanelRows - 1) / kPanelRows);
+      const auto keys = panels * static_cast<uint64_t>(turned_panel_bytes(l.kv_b.type, config.qk_nope_dim));
+      total += static_cast<uint64_t>(config.n_heads) * (keys + packed_bytes(rows_of(l.kv_b, 0, config.v_head_dim)));
+    }
     total += l.ff.matrix_bytes();
   }
   return total;

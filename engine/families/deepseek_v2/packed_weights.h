@@ -31,6 +31,6 @@ struct PackedDraft {
 PackedLayer packed_layer(const DeepseekV2Config& config, const DeepseekV2Layer& from, PanelStore& store);
 
 // Bytes of a packed copy of the weights.
-uint64_t packed_bytes(const DeepseekV2Weights& weights);
+uint64_t packed_bytes(const DeepseekV2Config& config, const DeepseekV2Weights& weights);
 
 }  // namespace engine
