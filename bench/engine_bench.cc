@@ -7,10 +7,10 @@
 #include <chrono>
 #include <cstdio>
 #include <nlohmann/json.hpp>
-#include <numeric>
-#include <thread>
+#include <optional>
 
 #include "base/json.h"
+#include "bench/read_bandwidth.h"
 
 namespace bench {
 namespace {
@@ -48,8 +48,17 @@ base::Result<std::vector<std::unique_ptr<engine::Session>>> timelines_beside(con
   return others;
 }
 
-base::Status measure(engine::Session& session, const EngineBenchOptions& options, std::vector<double>& prefill,
-                     std::vector<double>& decode, const std::function<void(const std::string&)>& progress, std::stop_token stop) {
+struct Rounds {
+  std::vector<double> prefill, decode;  // tokens per second
+  std::vector<double> bandwidth;        // around each decode; bytes per second, on the CPU only
+  uint64_t peak_memory = 0;             // without the bandwidth's buffer
+};
+
+base::Status measure(engine::Session& session, const EngineBenchOptions& options, Rounds& rounds,
+                     const std::function<void(const std::string&)>& progress, std::stop_token stop) {
+  const int threads = session.engine().compute().threads;
+  const bool cpu = session.engine().compute().device.empty();
+  std::optional<ReadBandwidth> memory;
   const int n_vocab = session.engine().info().n_vocab;
   const std::vector<engine::Token> tokens = some_tokens(options.depth + std::max(options.prompt, options.generate), n_vocab);
   const std::span<const engine::Token> after = std::span(tokens).subspan(static_cast<size_t>(options.depth));
@@ -71,13 +80,21 @@ base::Status measure(engine::Session& session, const EngineBenchOptions& options
     session.rewind(options.depth);
     double start = now();
     if (base::Status ran = session.append(after.first(static_cast<size_t>(options.prompt)), {}, stop); !ran) return ran;
-    if (round > 0 && options.prompt > 0) prefill.push_back(options.prompt / (now() - start));
+    if (round > 0 && options.prompt > 0) rounds.prefill.push_back(options.prompt / (now() - start));
     session.rewind(options.depth);
     for (const auto& other : *others) other->rewind(options.depth);
+    const double before = memory ? memory->measure() : 0.0;
     start = now();
     for (size_t i = 0; i < static_cast<size_t>(options.generate); ++i)
       if (base::Status ran = step(i); !ran) return ran;
-    if (round > 0 && options.generate > 0) decode.push_back(options.batch * options.generate / (now() - start));
+    const double seconds = now() - start;
+    if (round > 0 && options.generate > 0) {
+      rounds.decode.push_back(options.batch * options.generate / seconds);
+      if (memory) rounds.bandwidth.push_back((before + memory->measure()) / 2);
+    }
+    if (round > 0) continue;
+    rounds.peak_memory = peak_memory();
+    if (cpu) memory.emplace(threads);
   }
   return base::ok();
 }
@@ -93,29 +110,6 @@ Spread spread_of(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const size_t n = values.size();
   return {(values[(n - 1) / 2] + values[n / 2]) / 2, values.front(), values.back()};
-}
-
-double measure_read_bandwidth(int threads) {
-  constexpr size_t kWords = (size_t{256} << 20) / sizeof(uint64_t);
-  const std::vector<uint64_t> memory(kWords, 1);
-  double best = 0.0;
-  for (int pass = 0; pass < 5; ++pass) {
-    std::vector<uint64_t> sums(static_cast<size_t>(threads));
-    std::vector<std::thread> team;
-    const double start = now();
-    for (size_t i = 0; i < sums.size(); ++i)
-      team.emplace_back([&, i] {
-        const size_t first = kWords * i / sums.size(), last = kWords * (i + 1) / sums.size();
-        uint64_t a = 0, b = 0, c = 0, d = 0;  // four chains, or the additions would be slower than the memory
-        for (size_t w = first; w + 4 <= last; w += 4) a += memory[w], b += memory[w + 1], c += memory[w + 2], d += memory[w + 3];
-        sums[i] = a + b + c + d;
-      });
-    for (std::thread& thread : team) thread.join();
-    const double seconds = now() - start;
-    if (std::accumulate(sums.begin(), sums.end(), uint64_t{0}) > 0)  // used, so not optimised away
-      best = std::max(best, static_cast<double>(kWords * sizeof(uint64_t)) / seconds);
-  }
-  return best;
 }
 
 base::Result<EngineBenchReport> run_engine_bench(const std::filesystem::path& model, const EngineBenchOptions& options,
@@ -139,29 +133,31 @@ base::Result<EngineBenchReport> run_engine_bench(const std::filesystem::path& mo
   if (n_ctx > INT32_MAX) return base::invalid("bench: depth, prompt and generate ask for more tokens than a session can hold.");
   auto session = (*engine)->open_session(static_cast<int>(n_ctx));
   if (!session) return std::move(session).error();
-  std::vector<double> prefill, decode;
-  if (base::Status measured = measure(**session, options, prefill, decode, progress, stop); !measured)
-    return std::move(measured).error();
-  report.prefill_tokens_per_second = spread_of(prefill);
-  report.decode_tokens_per_second = spread_of(decode);
+  Rounds rounds;
+  if (base::Status measured = measure(**session, options, rounds, progress, stop); !measured) return std::move(measured).error();
+  report.prefill_tokens_per_second = spread_of(rounds.prefill);
+  report.decode_tokens_per_second = spread_of(rounds.decode);
   report.decode_bytes_per_token = static_cast<double>(report.model.decode_bytes_per_token) +
                                   static_cast<double>(report.model.kv_bytes_per_token) * (options.depth + options.generate / 2.0);
-  report.peak_memory_bytes = peak_memory();  // before the bandwidth buffer
+  report.peak_memory_bytes = rounds.peak_memory;
   if (options.profile) {
     (*session)->rewind(options.depth);
     auto profile = (*session)->profile_step();
     if (!profile) return std::move(profile).error();
     report.profile = std::move(*profile);
   }
-  progress("memory bandwidth");
-  if (report.device.empty()) {
-    report.read_bandwidth = measure_read_bandwidth(report.threads);
-  } else {
+  if (!report.device.empty()) {
+    progress("memory bandwidth");
     session->reset();  // two buffers must fit beside the weights
     auto bandwidth = (*engine)->device_bandwidth();
     if (!bandwidth) return std::move(bandwidth).error();
-    report.read_bandwidth = *bandwidth;
+    rounds.bandwidth.assign(rounds.decode.size(), *bandwidth);
   }
+  report.read_bandwidth = spread_of(rounds.bandwidth).median;
+  std::vector<double> fractions;
+  for (size_t i = 0; i < rounds.bandwidth.size() && options.batch == 1; ++i)
+    fractions.push_back(rounds.decode[i] * report.decode_bytes_per_token / rounds.bandwidth[i]);
+  report.bandwidth_fraction = spread_of(fractions).median;
   return report;
 }
 
@@ -186,7 +182,7 @@ nlohmann::json to_json(const EngineBenchReport& r) {
           {"decode_bytes_per_token", r.decode_bytes_per_token},  // at batch 1, as the rates
           {"decode_bytes_per_second", r.options.batch == 1 ? rate : 0.0},
           {"read_bandwidth_bytes_per_second", r.read_bandwidth},
-          {"decode_bandwidth_fraction", r.read_bandwidth > 0 && r.options.batch == 1 ? rate / r.read_bandwidth : 0.0},
+          {"decode_bandwidth_fraction", r.bandwidth_fraction},
           {"peak_memory_bytes", r.peak_memory_bytes}};
 }
 
@@ -212,7 +208,7 @@ std::string to_text(const EngineBenchReport& r) {
   std::snprintf(text, sizeof text,
                 "moved      %9.2f MB per decoded token, %.2f GB/s: %.0f %% of the %.2f GB/s that this machine reads\n"
                 "load       %9.3f s\nmemory     %9.1f MB at most\n",
-                r.decode_bytes_per_token / 1e6, rate / 1e9, r.read_bandwidth > 0 ? 100 * rate / r.read_bandwidth : 0.0,
+                r.decode_bytes_per_token / 1e6, rate / 1e9, 100 * r.bandwidth_fraction,
                 r.read_bandwidth / 1e9, r.load_seconds, static_cast<double>(r.peak_memory_bytes) / 1e6);
   return out + text + r.profile;
 }

@@ -4,8 +4,8 @@
 // Prefill is one run of `prompt` tokens after `depth` tokens of context, decode `generate` single tokens after the same
 // context, in each of `batch` timelines at once (tokens per second count them all); both `repeat` times, after one round that is not counted. Tokens are arbitrary ids: speed does not depend on
 // text. Bytes of a decoded token are the weights that it reads plus the cache rows at half-way; their rate is compared with
-// this machine's read bandwidth, measured just before with the same number of threads. On a GPU the bandwidth is that of a
-// large copy, read and written bytes counted.
+// this machine's read bandwidth with the same number of threads, measured before and after each round. On a GPU the bandwidth
+// is that of a large copy, read and written bytes counted.
 #pragma once
 #include <filesystem>
 #include <functional>
@@ -42,7 +42,8 @@ struct EngineBenchReport {
   double load_seconds = 0.0;
   Spread prefill_tokens_per_second, decode_tokens_per_second;
   double decode_bytes_per_token = 0.0;
-  double read_bandwidth = 0.0;           // bytes per second
+  double read_bandwidth = 0.0;           // bytes per second; the median of the rounds
+  double bandwidth_fraction = 0.0;       // of it that decoding reads; the median of the rounds, each with its own; batch 1 only
   uint64_t peak_memory_bytes = 0;        // of the process, mapped file pages included
   std::string kernels;                   // "avx2"
   std::string device;                    // the GPU's name; empty for the CPU
@@ -53,9 +54,6 @@ struct EngineBenchReport {
 base::Result<EngineBenchReport> run_engine_bench(const std::filesystem::path& model, const EngineBenchOptions& options,
                                                  const std::function<void(const std::string& phase)>& progress,
                                                  std::stop_token stop);
-
-// Bytes per second that `threads` threads read from memory together; best of several passes over 256 MiB.
-double measure_read_bandwidth(int threads);
 
 nlohmann::json to_json(const EngineBenchReport& report);
 std::string to_text(const EngineBenchReport& report);
