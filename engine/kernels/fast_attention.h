@@ -16,23 +16,58 @@ template <class V>
 struct FastAttention {
   using F = typename V::F;
   static constexpr int kBlock = kAttentionBlock;
-  static constexpr int kFetchRows = 16;  // more queries are those of a prefill, which finds the rows in the cache
 
-  // Where the rows of a block lie, and those of the block after it, which are fetched into the second-level cache meanwhile:
-  // the hardware does not see that one block follows another, nor that keys lie between values.
+  // Where the rows of a block lie.
   template <typename T>
   struct Strided {
-    const T *first, *next;
-    int64_t stride;
+    const T* first = nullptr;
+    int64_t stride = 0;
     const T* operator[](int s) const { return first + s * stride; }
-    const T* ahead(int s) const { return next + s * stride; }
   };
   template <typename T>
   struct Listed {
-    const T* const *rows, *const *next;
-    int64_t offset;
+    const T* const* rows = nullptr;
+    int64_t offset = 0;
     const T* operator[](int s) const { return rows[s] + offset; }
-    const T* ahead(int s) const { return next[s] + offset; }
+  };
+
+  template <class Rows>
+  struct Block {
+    Rows keys, values;
+    int n = 0;  // rows; 0: there is no such block
+  };
+
+  // Fetches the rows of the next block into the second-level cache while this one is worked on, a few lines with each tile:
+  // the hardware does not see that one block follows another, nor that keys lie between values; and more lines at once than
+  // it keeps track of would stop the tile that asks.
+  template <class Rows>
+  class Ahead {
+   public:
+    // `width` values of each key and `value_width` of each value row (0: they lie in the keys), in `n_tiles` steps.
+    Ahead(const Block<Rows>& next, int64_t width, int64_t value_width, int n_tiles)
+        : parts_{{next.keys, lines(width)}, {next.values, lines(value_width)}},
+          n_rows_(next.n),
+          step_(static_cast<int>((next.n * (parts_[0].lines + parts_[1].lines) + n_tiles - 1) / n_tiles)) {}
+
+    void step() {
+      for (int i = 0; i < step_ && row_ < n_rows_; ++i) {
+        __builtin_prefetch(reinterpret_cast<const char*>(parts_[part_].rows[row_]) + line_ * 64, 0, 2);
+        if (++line_ < parts_[part_].lines) continue;
+        line_ = 0;
+        part_ = part_ == 0 && parts_[1].lines > 0 ? 1 : 0;
+        row_ += part_ == 0;
+      }
+    }
+
+   private:
+    static int64_t lines(int64_t width) { return (width * static_cast<int64_t>(sizeof *Rows().operator[](0)) + 63) / 64; }
+    struct Part {
+      Rows rows;
+      int64_t lines;
+    } parts_[2];
+    const int n_rows_, step_;
+    int row_ = 0, part_ = 0;
+    int64_t line_ = 0;
   };
 
   static F load(const float* p) { return V::load(p); }
@@ -40,15 +75,11 @@ struct FastAttention {
 
   // scores[r * kBlock + s] for R queries and as many cache rows as a tile takes, from row `from` of the block on; beyond the
   // block's last row they are anything.
-  template <int R, bool kFetch, class Rows>
+  template <int R, class Rows>
   static void dot_tile(const float* q, int64_t width, const Rows& rows, int from, int n_keys, float* scores) {
     constexpr int S = V::kDotTile / R;
-    decltype(rows[0]) k[S], ahead[S];
-    for (int s = 0; s < S; ++s) {
-      const int row = from + s < n_keys ? from + s : n_keys - 1;
-      k[s] = rows[row];
-      ahead[s] = rows.ahead(row);
-    }
+    decltype(rows[0]) k[S];
+    for (int s = 0; s < S; ++s) k[s] = rows[from + s < n_keys ? from + s : n_keys - 1];
     F acc[R * S];
     for (F& sum : acc) sum = V::zero();
     for (int64_t i = 0; i < width; i += V::kWidth) {
@@ -57,7 +88,6 @@ struct FastAttention {
 #pragma GCC unroll 16
       for (int s = 0; s < S; ++s) {
         const F key = load(k[s] + i);
-        if constexpr (kFetch) __builtin_prefetch(ahead[s] + i, 0, 2);
 #pragma GCC unroll 4
         for (int r = 0; r < R; ++r) acc[r * S + s] = V::fma(query[r], key, acc[r * S + s]);
       }
@@ -69,17 +99,13 @@ struct FastAttention {
   }
 
   // z[r] = z[r] * keep[r] + sum_s p[r, s] * value row s, for R queries and columns [d, d + N vectors).
-  template <int R, int N, bool kFetch, class Rows>
+  template <int R, int N, class Rows>
   static void value_tile(const float* p, const float* keep, const Rows& values, int n_keys, float* z, int64_t value_width, int64_t d) {
     F acc[R][N];
     for (int r = 0; r < R; ++r)
       for (int v = 0; v < N; ++v) acc[r][v] = V::mul(V::load(z + r * value_width + d + v * V::kWidth), V::set1(keep[r]));
     for (int s = 0; s < n_keys; ++s) {
       const auto* row = values[s] + d;
-      if constexpr (kFetch) {
-        const auto* ahead = values.ahead(s) + d;
-        for (int i = 0; i < N * V::kWidth; i += 64 / static_cast<int>(sizeof *ahead)) __builtin_prefetch(ahead + i, 0, 2);
-      }
       F weight[R];
       for (int r = 0; r < R; ++r) weight[r] = V::set1(p[r * kBlock + s]);
 #pragma GCC unroll 4
@@ -129,15 +155,10 @@ struct FastAttention {
     if constexpr (kPairs<T>) AttentionPairs<V>::round_queries(a.queries, a.n_rows, a.width, work.queries);
     for (int64_t i = 0; i < a.n_rows * a.value_width; ++i) a.out[i] = 0.0f;
     for (int first = first_key / kBlock * kBlock; first < n_keys; first += kBlock) {
-      const int n = n_keys - first < kBlock ? n_keys - first : kBlock;
-      const int next = first + 2 * kBlock <= n_keys ? first + kBlock : first;  // a whole block, or again this one
-      if (a.list) {
-        const int64_t apart = a.values - a.keys;
-        block(a, first, n, Listed<T>{a.list + first, a.list + next, 0}, Listed<T>{a.list + first, a.list + next, apart}, work);
-      } else {
-        block(a, first, n, Strided<T>{keys_of(a, first), keys_of(a, next), a.key_stride},
-              Strided<T>{values_of(a, first), values_of(a, next), a.value_stride}, work);
-      }
+      if (a.list)
+        block(a, first, listed(a, first, n_keys), listed(a, first + kBlock, n_keys), work);
+      else
+        block(a, first, strided(a, first, n_keys), strided(a, first + kBlock, n_keys), work);
     }
     for (int r = 0; r < a.n_rows; ++r)
       for (int64_t d = 0; d < a.value_width; d += V::kWidth)
@@ -164,26 +185,44 @@ struct FastAttention {
     return a.blocks ? keys_of(a, row) + (a.values - a.keys) : a.values + row * a.value_stride;
   }
 
+  static int rows_of_block(int first, int n_keys) {
+    return first >= n_keys ? 0 : n_keys - first < kBlock ? n_keys - first : kBlock;
+  }
+  template <typename T>
+  static Block<Strided<T>> strided(const AttentionRowsOf<T>& a, int first, int n_keys) {
+    const int n = rows_of_block(first, n_keys);
+    if (n == 0) return {};
+    return {{keys_of(a, first), a.key_stride}, {values_of(a, first), a.value_stride}, n};
+  }
+  template <typename T>
+  static Block<Listed<T>> listed(const AttentionRowsOf<T>& a, int first, int n_keys) {
+    return {{a.list + first, 0}, {a.list + first, a.values - a.keys}, rows_of_block(first, n_keys)};
+  }
+
   template <typename T, class Rows>
-  static void block(const AttentionRowsOf<T>& a, int first, int n, const Rows& keys, const Rows& values, Work<kPairs<T>>& work) {
+  static void block(const AttentionRowsOf<T>& a, int first, const Block<Rows>& here, const Block<Rows>& next, Work<kPairs<T>>& work) {
+    const Rows &keys = here.keys, &values = here.values;
+    const int n = here.n;
     float keep[kMaxAttentionRows];
-    const auto in_tiles = [&a](auto&& tile) {  // (queries, first of them), the first tile fetching
+    const int n_groups = (a.n_rows + 3) / 4, n_value_tiles = static_cast<int>((a.value_width + 63) / 64);
+    // Few queries have few tiles of values: then the scores' tiles fetch too.
+    const int n_score_tiles = a.n_rows <= 4 ? (n * a.n_rows + V::kDotTile - 1) / V::kDotTile : 0;
+    Ahead<Rows> ahead(next, a.width, a.values != a.keys ? a.value_width : 0, n_groups * n_value_tiles + n_score_tiles);
+    const auto in_tiles = [&a](auto&& tile) {  // (queries, first of them)
       int r = 0;
-      if (a.n_rows > kFetchRows) tile(Tile<4, false>(), 0), r = 4;
-      else if (a.n_rows >= 4) tile(Tile<4, true>(), 0), r = 4;
-      else if (a.n_rows >= 2) tile(Tile<2, true>(), 0), r = 2;
-      else tile(Tile<1, true>(), 0), r = 1;
-      for (; r + 4 <= a.n_rows; r += 4) tile(Tile<4, false>(), r);
-      for (; r + 2 <= a.n_rows; r += 2) tile(Tile<2, false>(), r);
-      for (; r < a.n_rows; ++r) tile(Tile<1, false>(), r);
+      for (; r + 4 <= a.n_rows; r += 4) tile(Tile<4>(), r);
+      for (; r + 2 <= a.n_rows; r += 2) tile(Tile<2>(), r);
+      for (; r < a.n_rows; ++r) tile(Tile<1>(), r);
     };
-    in_tiles([&]<int R, bool kFetch>(Tile<R, kFetch>, int r) {
-      for (int s = 0; s < n; s += V::kDotTile / R)
+    in_tiles([&]<int R>(Tile<R>, int r) {
+      for (int s = 0; s < n; s += V::kDotTile / R) {
+        if (n_score_tiles > 0) ahead.step();
         if constexpr (kPairs<T>)
-          AttentionPairs<V>::template dot_tile<R, kFetch>(work.queries + r * AttentionPairs<V>::padded(a.width), a.width, keys, s, n,
-                                                          work.scores + r * kBlock);
+          AttentionPairs<V>::template dot_tile<R>(work.queries + r * AttentionPairs<V>::padded(a.width), a.width, keys, s, n,
+                                                  work.scores + r * kBlock);
         else
-          dot_tile<R, kFetch>(a.queries + r * a.width, a.width, keys, s, n, work.scores + r * kBlock);
+          dot_tile<R>(a.queries + r * a.width, a.width, keys, s, n, work.scores + r * kBlock);
+      }
     });
     for (int r = 0; r < a.n_rows; ++r) {
       const int seen = a.n_visible[r] - first < kBlock ? a.n_visible[r] - first : kBlock;
@@ -197,34 +236,30 @@ struct FastAttention {
         keep[r] = weigh<kPairs<T>>(work.scores + r * kBlock, unseen, seen, work.top[r], work.total[r], rounded);
       }
     }
-    const bool apart = a.values != a.keys;  // else the next block's values are on their way already
-    in_tiles([&]<int R, bool kFetch>(Tile<R, kFetch>, int r) {
+    const auto fetch = [&ahead] { ahead.step(); };
+    in_tiles([&]<int R>(Tile<R>, int r) {
       float* z = a.out + r * a.value_width;
-      const auto add = [&]<bool kFetchValues>(Fetch<kFetchValues>) {
-        if constexpr (kPairs<T>)
-          AttentionPairs<V>::template add_values<R, kFetchValues>(work.weights + r * kBlock, keep + r, values, n, z, a.value_width);
-        else
-          add_values<R, kFetchValues>(work.scores + r * kBlock, keep + r, values, n, z, a.value_width);
-      };
-      if (kFetch && apart)
-        add(Fetch<true>());
+      if constexpr (kPairs<T>)
+        AttentionPairs<V>::template add_values<R>(work.weights + r * kBlock, keep + r, values, n, z, a.value_width, fetch);
       else
-        add(Fetch<false>());
+        add_values<R>(work.scores + r * kBlock, keep + r, values, n, z, a.value_width, fetch);
     });
   }
 
-  template <int R, bool kFetch, class Rows>
-  static void add_values(const float* p, const float* keep, const Rows& values, int n_keys, float* z, int64_t value_width) {
+  template <int R, class Rows, class Fetch>
+  static void add_values(const float* p, const float* keep, const Rows& values, int n_keys, float* z, int64_t value_width, Fetch&& fetch) {
     constexpr int64_t kWide = V::kValueTile * V::kWidth, kNarrow = 16;
     int64_t d = 0;
-    for (; d + kWide <= value_width; d += kWide) value_tile<R, V::kValueTile, kFetch>(p, keep, values, n_keys, z, value_width, d);
-    for (; d < value_width; d += kNarrow) value_tile<R, kNarrow / V::kWidth, kFetch>(p, keep, values, n_keys, z, value_width, d);
+    for (; d + kWide <= value_width; d += kWide) {
+      fetch();
+      value_tile<R, V::kValueTile>(p, keep, values, n_keys, z, value_width, d);
+    }
+    if (d < value_width) fetch();
+    for (; d < value_width; d += kNarrow) value_tile<R, kNarrow / V::kWidth>(p, keep, values, n_keys, z, value_width, d);
   }
 
-  template <int R, bool kFetch>
+  template <int R>
   struct Tile {};
-  template <bool kFetch>
-  struct Fetch {};
 };
 
 }  // namespace

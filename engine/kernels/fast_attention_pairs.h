@@ -37,16 +37,12 @@ struct AttentionPairs {
   }
 
   // As FastAttention::dot_tile; q [R, padded(width)].
-  template <int R, bool kFetch, class Rows>
+  template <int R, class Rows>
   static void dot_tile(const Bf16* q, int64_t width, const Rows& rows, int from, int n_keys, float* scores) {
     constexpr int S = V::kDotTile / R;
     const int64_t stride = padded(width);
-    const Bf16 *k[S], *ahead[S];
-    for (int s = 0; s < S; ++s) {
-      const int row = from + s < n_keys ? from + s : n_keys - 1;
-      k[s] = rows[row];
-      ahead[s] = rows.ahead(row);
-    }
+    const Bf16* k[S];
+    for (int s = 0; s < S; ++s) k[s] = rows[from + s < n_keys ? from + s : n_keys - 1];
     F acc[R * S];
     for (F& sum : acc) sum = V::zero();
     const auto step = [&](int64_t i, auto&& load) {
@@ -55,7 +51,6 @@ struct AttentionPairs {
 #pragma GCC unroll 16
       for (int s = 0; s < S; ++s) {
         const P key = load(k[s] + i);
-        if constexpr (kFetch) __builtin_prefetch(ahead[s] + i, 0, 2);
 #pragma GCC unroll 4
         for (int r = 0; r < R; ++r) acc[r * S + s] = V::dot_pairs(acc[r * S + s], query[r], key);
       }
@@ -70,20 +65,22 @@ struct AttentionPairs {
   }
 
   // As FastAttention::add_values; p [R, kBlock], 0 from n_keys on.
-  template <int R, bool kFetch, class Rows>
-  static void add_values(const Bf16* p, const float* keep, const Rows& values, int n_keys, float* z,
-                         int64_t value_width) {
+  template <int R, class Rows, class Fetch>
+  static void add_values(const Bf16* p, const float* keep, const Rows& values, int n_keys, float* z, int64_t value_width,
+                         Fetch&& fetch) {
     int64_t d = 0;
-    for (; d + 2 * kStep <= value_width; d += 2 * kStep)
-      value_tile<R, 2, kFetch, false>(p, keep, values, n_keys, z, value_width, d);
-    for (; d + kStep <= value_width; d += kStep)
-      value_tile<R, 1, kFetch, false>(p, keep, values, n_keys, z, value_width, d);
-    if (d < value_width) value_tile<R, 1, kFetch, true>(p, keep, values, n_keys, z, value_width, d);
+    for (; d + 2 * kStep <= value_width; d += 2 * kStep) {
+      fetch();
+      value_tile<R, 2, false>(p, keep, values, n_keys, z, value_width, d);
+    }
+    if (d < value_width) fetch();
+    for (; d + kStep <= value_width; d += kStep) value_tile<R, 1, false>(p, keep, values, n_keys, z, value_width, d);
+    if (d < value_width) value_tile<R, 1, true>(p, keep, values, n_keys, z, value_width, d);
   }
 
  private:
   // Columns [d, d + N * kStep); of the only step the first half where `kHalf`.
-  template <int R, int N, bool kFetch, bool kHalf, class Rows>
+  template <int R, int N, bool kHalf, class Rows>
   static void value_tile(const Bf16* p, const float* keep, const Rows& values, int n_keys, float* z,
                          int64_t value_width, int64_t d) {
     F low[R][N], high[R][N];
@@ -97,10 +94,6 @@ struct AttentionPairs {
     for (int s = 0; s < n_keys; s += 2) {
       const int other = s + 1 < n_keys ? s + 1 : s;  // weighs 0 where there is no further row
       const Bf16 *a = values[s] + d, *b = values[other] + d;
-      if constexpr (kFetch) {
-        for (int i = 0; i < N * kStep; i += kStep) __builtin_prefetch(values.ahead(s) + d + i, 0, 2);
-        for (int i = 0; i < N * kStep; i += kStep) __builtin_prefetch(values.ahead(other) + d + i, 0, 2);
-      }
       P weight[R];
       for (int r = 0; r < R; ++r) weight[r] = V::repeat_pair(p + r * kBlock + s);
 #pragma GCC unroll 2
