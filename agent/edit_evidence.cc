@@ -12,19 +12,19 @@ struct Weight {
 };
 
 constexpr std::array<Weight, kSigns> kWeights = {{
-    {"bias", -3.4},         {"rename", 2.7},         {"rename use", -0.1},
-    {"callee", 2.7},        {"member", 2.4},         {"type", 0.6},
-    {"key", 0.2},           {"variable", -2.6},      {"literal", -3.0},
-    {"string", 0.0},        {"comment", -7.7},       {"mark", -1.9},
-    {"many", 0.3},          {"insert in list", 0.5}, {"insert between", -0.8},
-    {"wrap", -1.4},         {"rewrite", 1.0},        {"words", 1.3},
-    {"long literal", 0.2},  {"fresh", 2.6},          {"text same", -1.3},
-    {"head same", 4.1},     {"head other", -3.8},    {"left 1", 1.0},
-    {"left 2", 0.7},        {"right 1", 1.4},        {"right 2", 0.4},
-    {"both sides", 3.3},    {"callee same", 0.8},    {"callee other", -1.0},
-    {"argument same", 0.9}, {"key same", 1.0},       {"key other", -0.3},
-    {"chain same", -0.1},   {"line same", 1.3},      {"sibling", 2.3},
-    {"same length", 0.8},   {"two examples", 2.3},   {"less alike", -1.3},
+    {"bias", -3.4},         {"rename", 2.9},         {"rename use", 0.4},
+    {"callee", 3.5},        {"member", 2.7},         {"type", 0.5},
+    {"key", 0.2},           {"variable", -3.2},      {"literal", -2.9},
+    {"string", 0.0},        {"comment", -8.3},       {"mark", -2.2},
+    {"many", 0.3},          {"insert in list", 0.3}, {"insert between", 0.1},
+    {"wrap", -1.1},         {"rewrite", 1.2},        {"words", 1.0},
+    {"long literal", 1.3},  {"fresh", 2.6},          {"text same", -0.9},
+    {"head same", 5.9},     {"head other", -5.1},    {"left 1", 0.6},
+    {"left 2", 1.7},        {"right 1", 1.2},        {"right 2", 0.2},
+    {"both sides", 3.5},    {"callee same", 0.3},    {"callee other", -1.6},
+    {"argument same", 1.7}, {"key same", 0.6},       {"key other", 0.1},
+    {"chain same", 0.5},    {"line same", 1.0},      {"sibling", 3.1},
+    {"same length", 0.7},   {"two examples", 1.9},   {"less alike", -1.7},
 }};
 
 }  // namespace
