@@ -187,6 +187,41 @@ TEST_CASE("layer drafts: the layer's logits are those of the description, in eve
   }
 }
 
+TEST_CASE("layer drafts: DeepSeek V4's layer sees nothing before the first pair that a request names") {
+  ThreadPool pool(2);
+  const TinyModel tiny = read_model("deepseek_v4_draft");
+  const auto n_vocab = static_cast<size_t>(tiny.n_vocab);
+  for (const auto& model : {tiny.family->make_reference(), tiny.family->make_fast(best_kernels(), pool, true)}) {
+    const Guesses all = guesses_of(*model, tiny, 0, {64});
+    const size_t n = tiny.tokens.size() - 1, first = n - 3, width = static_cast<size_t>(model->draft_width());
+    const auto last_pair = [&](Cache& cache, size_t from, size_t seen_from) {
+      std::vector<float> logits(n_vocab);
+      DraftRequest request;
+      request.tokens = std::span(tiny.tokens).subspan(from + 1, n - from);
+      request.states = all.states.data() + from * width;
+      request.position = static_cast<int64_t>(from);
+      request.first = static_cast<int64_t>(seen_from);
+      request.cache = &cache;
+      request.logits = logits.data();
+      REQUIRE(model->draft(request));
+      return logits;
+    };
+    const auto full = model->make_draft_cache(static_cast<int64_t>(n)), fresh = model->make_draft_cache(static_cast<int64_t>(n));
+    for (size_t at = 0; at < n; at += 16) {  // all pairs before
+      DraftRequest request;
+      const size_t piece = std::min<size_t>(16, n - at);
+      request.tokens = std::span(tiny.tokens).subspan(at + 1, piece);
+      request.states = all.states.data() + at * width;
+      request.position = static_cast<int64_t>(at);
+      request.cache = full.get();
+      REQUIRE(model->draft(request));
+    }
+    const std::vector<float> seeing_all = last_pair(*full, n - 1, 0), cut = last_pair(*full, n - 1, first);
+    CHECK(last_pair(*fresh, first, first) == cut);
+    CHECK(cut != seeing_all);
+  }
+}
+
 TEST_CASE("layer drafts: the layer comes through GGUF, and counts among the weights") {
   ThreadPool pool(2);
   const TinyModel tiny = read_model("deepseek_v3_draft");

@@ -49,6 +49,8 @@ void DeepseekV4Fast::keep_target(const Worker& worker, int layer, const ForwardR
 // Each stage's keys of what the targets made of the request's tokens. Ends with a barrier.
 bool DeepseekV4Fast::see_targets(const Worker& worker, const DraftRequest& request, const ForwardRequest& step) {
   const int64_t d = config_.hidden_size, n = n_tokens(), width = draft_width();
+  const bool quantized = std::any_of(spark_->stages.begin(), spark_->stages.end(),
+                                     [](const Layer& stage) { return is_quantized(stage.kv.type); });
   const auto [first, last] = worker.split(n);
   for (int64_t t = first; t < last; ++t) {
     std::copy_n(request.states + t * width, width, joined_.row(t));
@@ -60,7 +62,7 @@ bool DeepseekV4Fast::see_targets(const Worker& worker, const DraftRequest& reque
   worker.barrier();
   for (int64_t t = first; t < last; ++t) {
     kernels().rms_norm(token_part_.data() + t * d, spark_->join_norm.data(), d, config_.rms_eps, targets_.row(t));
-    if (is_quantized(spark_->stages[0].kv.type)) targets_.quantize(kernels(), t, 0, targets_.stride());
+    if (quantized) targets_.quantize(kernels(), t, 0, targets_.stride());
   }
   worker.barrier();
   for (size_t stage = 0; stage < spark_->stages.size(); ++stage) {
@@ -111,7 +113,8 @@ void DeepseekV4Fast::choose_block(const Worker& worker, const DraftRequest& requ
   for (int64_t i = 0; i < config_.spark.block; ++i) {
     float* logits = request.block->logits.data() + i * n_vocab;
     dequantize_row(spark_->markov_from, before, {input.row(0), static_cast<size_t>(rank)});
-    if (is_quantized(spark_->markov_to.type)) input.quantize(kernels(), 0, 0, rank);
+    std::fill(input.row(0) + rank, input.row(0) + round_up(rank, kBlockValues), 0.0f);
+    if (is_quantized(spark_->markov_to.type)) input.quantize(kernels(), 0, 0, round_up(rank, kBlockValues));
     multiply(worker, spark_->markov_to, first, last, input.from(0), 1, markov_.data() + first_row, n_vocab);
     for (int64_t row = first_row; row < last_row; ++row) logits[row] += markov_.data()[row];
     worker.barrier();
