@@ -29,6 +29,10 @@ function settings(): object {
       multiline: all.get<boolean>('completion.multiline', true),
       minConfidence: all.get<number>('completion.minConfidence', 0),
     },
+    nextEdit: {
+      enabled: all.get<boolean>('nextEdit.enabled', true),
+      minProbability: all.get<number>('nextEdit.minProbability', 0),
+    },
     model: { path: all.get<string>('model.path', '') },
   };
 }

@@ -3,13 +3,14 @@
 import * as vscode from 'vscode';
 import { GraftClient } from './client';
 import { activateFix } from './fix';
+import { activateNextEdit } from './nextEdit';
 import { ReviewPanel } from './review';
 import { activateStatus } from './status';
 
 export async function activate(context: vscode.ExtensionContext): Promise<void> {
   const client = new GraftClient();
   const review = new ReviewPanel();
-  context.subscriptions.push(client, review, activateStatus(client), activateFix(client, review));
+  context.subscriptions.push(client, review, activateStatus(client), activateFix(client, review), activateNextEdit(client));
   context.subscriptions.push(
     vscode.commands.registerCommand('graft.restart', () => client.restart()),
     vscode.commands.registerCommand('graft.showOutput', () => client.output.show()),

@@ -1,12 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // The words beyond LSP; docs/editor-protocol.md is their definition.
-import { NotificationType, WorkspaceEdit } from 'vscode-languageclient/node';
+import { NotificationType, Position, Range, RequestType, VersionedTextDocumentIdentifier, WorkspaceEdit } from 'vscode-languageclient/node';
 
 export interface StatusParams {
   readonly phase: 'idle' | 'loading' | 'generating' | 'fixing' | 'failed';
   readonly detail: string;
 }
 export const statusChanged = new NotificationType<StatusParams>('graft/status');
+
+export interface NextEditParams {
+  readonly textDocument: VersionedTextDocumentIdentifier;
+  readonly position: Position;
+}
+export interface NextEditResult {
+  readonly version: number;
+  /** The next one first; not overlapping. */
+  readonly edits: readonly { readonly range: Range; readonly newText: string; readonly why: string; readonly probability: number }[];
+}
+export const nextEdit = new RequestType<NextEditParams, NextEditResult, void>('graft/nextEdit');
 
 export interface CheckRun {
   readonly tree: string;

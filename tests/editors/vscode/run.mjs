@@ -13,12 +13,15 @@ const write = (file, text) => writeFileSync(path.join(project, file), text);
 const unittest = `exec ${python} -m unittest -q tests/test_stock.py\n`;
 write('check.sh', unittest);
 write('fresh.py', '');
+write('next.py', 'total = s.get(1)\nfirst = s.get(2)\nrest = 3\nlast = s.get(4)');
 rmSync(shots, { recursive: true, force: true });
 const code = await VsCode.start({ tools, graft, vsix, project, settings: { 'graft.check.command': 'sh check.sh', 'graft.check.budget': 40 } });
 const { page } = code;
 
 let passed = 0, failed = 0;
+// GRAFT_TEST_ONLY: run the cases whose names hold this text.
 async function test(name, body) {
+  if (!name.includes(process.env.GRAFT_TEST_ONLY ?? '')) return;
   const start = Date.now();
   try {
     await body();
@@ -81,6 +84,27 @@ await test('a new file shows ghost text; a word of it, then all of it is accepte
   await code.save('fresh.py', (text) => text === word);
   await page.keyboard.press('Control+z');
   await code.save('fresh.py', (text) => text === typed);
+});
+
+await test('after an edit the next place is marked; Tab goes there, Tab applies it', async () => {
+  await code.open('next.py');
+  await code.status('check'); // the server sees the edits
+  const lines = ['total = s.get(1)', 'first = s.get(2)', 'rest = 3', 'last = s.get(4)'];
+  await page.locator('.editor-instance .view-lines').first().click();
+  await page.keyboard.press('Control+Home');
+  const hints = async () => page.evaluate(() => [...document.querySelectorAll('.editor-instance .view-line span')].map((span) => getComputedStyle(span, '::after').content.replace(/^"|"$/g, '')).filter((text) => text.startsWith('→')));
+  const hint = (text) => until(`the hint ${text}`, async () => (await hints())[0]?.replaceAll('\u00a0', ' ') === text);
+  equal((await hints()).length, 0, 'hints before an edit');
+  for (let n = 0; n < 10; n += 1) await page.keyboard.press('ArrowRight'); // behind "total = s."
+  for (let n = 0; n < 3; n += 1) await page.keyboard.press('Delete');
+  await page.keyboard.type('fetch');
+  await page.keyboard.press('Home'); // a suggestion at the cursor would have the key
+  await hint('→ fetch (and 1 more)');
+  await code.screenshot(path.join(shots, 'vscode-next-edit.png'));
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Tab');
+  await code.save('next.py', (text) => text === ['total = s.fetch(1)', 'first = s.fetch(2)', ...lines.slice(2)].join('\n'));
+  await hint('→ fetch');
 });
 
 await test('Fix with Graft shows progress and a verified diff; applied, the check passes; undo takes it back', async () => {
