@@ -250,7 +250,7 @@ TEST_CASE("dspark: a model whose blocks are there in part, or that config.json d
                     config = *base::read_file(kFolder / "config.json", 1 << 20);
   dir.write("config.json", config);
   for (const std::string name :
-       {"mtp.0.main_norm.weight", "mtp.1.attn.wkv.weight", "mtp.2.norm.weight", "mtp.2.hc_head_scale",
+       {"mtp.0.main_norm.weight", "mtp.1.attn.kv_norm.weight", "mtp.2.norm.weight", "mtp.2.hc_head_scale",
         "mtp.2.markov_head.markov_w1.weight", "mtp.2.confidence_head.proj.weight"}) {
     std::string changed = bytes;
     changed[changed.find('"' + name + '"') + name.size()] = 'x';

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes tests/data/engine/families/deepseek_v4_dspark: a DeepSeek-V4 model with DSpark's blocks for drafts, and what they guess.
 
-The folder is as make_families.py makes it, with the stages' tensors as "mtp.N.*" under the names that DeepSeek publishes. For each
+The folder is as make_families.py makes it, with the stages' tensors as "mtp.N.*" under the names that DeepSeek publishes, their matrices
+in FP8 with a scale for each block as in released checkpoints (and so the experts, as in those named Base). For each
 L in 1 .. tokens - 1, draft.f32 holds what is guessed behind tokens[: L + 1] where the states of tokens[:L] are known: the block's
 logits [BLOCK, n_vocab], each row given the likeliest tokens before it, then its confidences [BLOCK].
 
@@ -21,9 +22,16 @@ import torch
 from transformers.models.deepseek_v4.modeling_deepseek_v4 import DeepseekV4HyperHead, apply_rotary_pos_emb
 
 from make_drafts_v4 import rounded
+from make_stored_scales import fp8
 from make_families import HEAVY, HERE, N_TOKENS, SLIDING, SPARSE, build, deepseek_v4, publish_v4, run, write_golden
 
 NAME, N_LAYERS, N_STAGES, BLOCK, NOISE, RANK, TARGETS = "deepseek_v4_dspark", 2, 3, 4, 95, 32, [0, 1]
+FP8_BLOCK = (32, 32)
+PUBLISHED = {"self_attn.q_a_proj.weight": "attn.wq_a.weight", "self_attn.q_b_proj.weight": "attn.wq_b.weight",
+             "self_attn.kv_proj.weight": "attn.wkv.weight", "self_attn.o_a_proj.weight": "attn.wo_a.weight",
+             "self_attn.o_b_proj.weight": "attn.wo_b.weight", "mlp.shared_experts.gate_proj.weight": "ffn.shared_experts.w1.weight",
+             "mlp.shared_experts.down_proj.weight": "ffn.shared_experts.w2.weight",
+             "mlp.shared_experts.up_proj.weight": "ffn.shared_experts.w3.weight"}
 
 
 class Spark:
@@ -46,10 +54,26 @@ class Spark:
                       last + "markov_head.markov_w1.weight": rounded(torch.randn(v, RANK, generator=generator)),
                       last + "markov_head.markov_w2.weight": normal(v, RANK),
                       last + "confidence_head.proj.weight": normal(1, d + RANK)}
-        self.last = last
+        self.last, self.stored = last, {}
+        for stage, layer in enumerate(self.stages):
+            for name, p in layer.named_parameters():
+                if p.dim() == 3:
+                    for e in range(p.shape[0]):
+                        halves = p.data[e].chunk(2) if "gate_up" in name else [p.data[e]]
+                        for which, half in zip(("w1", "w3") if "gate_up" in name else ("w2",), halves):
+                            self.store(f"mtp.{stage}.ffn.experts.{e}.{which}.weight", half)
+                elif p.dim() == 2 and ("self_attn" in name or "shared_experts" in name):
+                    self.store(f"mtp.{stage}." + PUBLISHED[name], p.data)
+        self.store("mtp.0.main_proj.weight", self.extra["mtp.0.main_proj.weight"])
         self.head = DeepseekV4HyperHead(config)
         for part in ("fn", "base", "scale"):
             getattr(self.head, f"hc_{part}").data.copy_(self.extra[last + f"hc_head_{part}"])
+
+    def store(self, name, matrix):
+        """Rounds `matrix` to what the file holds of it."""
+        values, scales, both = fp8(matrix, FP8_BLOCK, torch.float8_e8m0fnu)
+        matrix.copy_(both)
+        self.stored[name], self.stored[name.removesuffix("weight") + "scale"] = values, scales
 
     def double(self):
         self.model.double(), self.stages.double(), self.head.double()
@@ -130,10 +154,14 @@ class Spark:
         for stage in range(N_STAGES):
             tensors = {k.replace(f"layers.{N_LAYERS + stage}.", f"mtp.{stage}."): v for k, v in tensors.items()}
         tensors.update({k: v.to(torch.bfloat16) for k, v in self.extra.items()})
+        assert all(k in tensors for k in self.stored if k.endswith(".weight"))
+        tensors.update(self.stored)
         safetensors.torch.save_file({k: v.clone().contiguous() for k, v in tensors.items()}, path, metadata=dict(format="pt"))
         path.chmod(0o644)
         saved = json.loads((folder / "config.json").read_text())
         saved.update(num_hidden_layers=N_LAYERS, num_nextn_predict_layers=N_STAGES, dspark_block_size=BLOCK,
+                     quantization_config=dict(quant_method="fp8", fmt="e4m3", activation_scheme="dynamic", scale_fmt="ue8m0",
+                                              weight_block_size=list(FP8_BLOCK)),
                      dspark_noise_token_id=NOISE, dspark_target_layer_ids=TARGETS, dspark_markov_rank=RANK)
         (folder / "config.json").write_text(json.dumps(saved, indent=2, sort_keys=True) + "\n")
         (folder / "generation_config.json").unlink(missing_ok=True)
