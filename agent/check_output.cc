@@ -192,6 +192,16 @@ void count_frames(std::vector<Place>& places, const std::vector<size_t>& run, bo
     places[run[i]].frames_below = static_cast<int>(innermost_last ? run.size() - 1 - i : i);
 }
 
+// The part of `shown` that `marks` underlines: "    foo(a b)" over "        ^^^", as CPython, node and compilers draw it.
+void read_underline(std::string_view shown, std::string_view marks, Place& place) {
+  const size_t indent = shown.find_first_not_of(" \t"), begin = marks.find_first_not_of(" \t");
+  if (indent == std::string_view::npos || begin == std::string_view::npos || begin < indent ||
+      marks.find('^') == std::string_view::npos || base::trim(marks).find_first_not_of("^~") != std::string_view::npos)
+    return;
+  place.mark_begin = static_cast<int>(begin - indent) + 1;
+  place.mark_end = place.mark_begin + static_cast<int>(base::trim(marks).size());
+}
+
 bool refuses_to_build(std::string_view line) {
   return has(line, "SyntaxError") || has(line, "IndentationError") || has(line, "TabError") ||
          has(line, "ld returned") || has(line, "error: could not compile") || has(line, "[build failed]") ||
@@ -246,6 +256,8 @@ CheckReading read_check_output(std::string_view output, const PathResolver& reso
     run.clear();
   };
   int lines_since_frame = 0;
+  int since_place = 3;  // lines; the line itself and its underline may follow
+  std::string shown;
   std::string rust_error;  // rustc says what first and where on the next line
   for (std::string_view raw : base::split_lines(output)) {
     if (raw.size() > kMaxLine) continue;
@@ -262,13 +274,21 @@ CheckReading read_check_output(std::string_view output, const PathResolver& reso
     std::optional<Found> found = python_frame(line, resolver);
     const bool python = found.has_value();
     if (!found) found = path_and_line(line, resolver);
+    if (!found && since_place <= 2 && !reading.places.empty()) {
+      if (since_place == 1) read_underline(shown, line, reading.places.back());
+      shown = line;
+      ++since_place;
+    }
     if (!found || reading.places.size() >= kMaxPlaces) {
       if (!run.empty() && ++lines_since_frame > 60) end_run();
       continue;
     }
+    since_place = 0;
     Place place{found->path,
                 found->line,
                 found->column,
+                0,
+                0,
                 PlaceKind::kFrame,
                 std::string(base::trim(std::string_view(line).substr(found->end))),
                 0};

@@ -35,6 +35,9 @@ struct Place {
   std::string path;
   int line = 0;    // 1-based
   int column = 0;  // 1-based, 0 where not told
+  // What is underlined with ^ below the line as it is shown: 1-based bytes of the line without its indentation, [begin, end);
+  // 0 where nothing is.
+  int mark_begin = 0, mark_end = 0;
   PlaceKind kind = PlaceKind::kFrame;
   std::string message;  // the rest of the line, for kError, kWarning and kNote
   // How many places of the tree follow in the same backtrace: 0 for the innermost frame.

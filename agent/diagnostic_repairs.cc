@@ -170,7 +170,6 @@ std::vector<Candidate> diagnostic_repairs(const CodeBase& code, const CheckReadi
     for (size_t i = before; i < sink.found.size(); ++i) sink.found[i].score *= order;
     if (sink.found.size() > before) order = std::max(.2, order * .8);
   };
-  std::set<std::pair<std::string, int>> broken;
   for (const Place& place : reading.places) {
     if (stop.stop_requested()) return {};
     const CodeFile* file = code.file(place.path);
@@ -180,11 +179,8 @@ std::vector<Candidate> diagnostic_repairs(const CodeBase& code, const CheckReadi
     // Scripts: the message stands apart from the place of the innermost frames.
     if (place.kind == PlaceKind::kFrame && place.frames_below <= 2)
       for (const std::string& message : reading.messages) complain({file, place.line, 0, message});
-    const bool syntax = reading.symptoms.contains(Symptom::kSyntax) || reading.symptoms.contains(Symptom::kUnclosed) ||
-                        reading.build_failed;
-    if (syntax && !file->tree.errors().empty() && broken.emplace(place.path, place.line).second && broken.size() <= 4)
-      repair_syntax(*file, place.line, sink, stop);
   }
+  repair_syntax(reading, sink, stop);
   // Messages that name no place of ours: "coroutine 'f' was never awaited", an import that failed in a test.
   for (const std::string& message : reading.messages)
     for (const auto& [path, file] : code.files())

@@ -96,7 +96,9 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
   Coverage coverage;
   const bool python_runs =
       has_python && (request_.check.find("py") != std::string::npos || first.output.find(".py") != std::string::npos);
-  if (python_runs && !first.timed_out) {
+  // Where a file cannot be read no line of it has run.
+  const bool unreadable = reading.build_failed && reading.symptoms.contains(Symptom::kSyntax);
+  if (python_runs && !first.timed_out && !unreadable) {
     tell("localising", "tracing which lines the failing tests run");
     coverage = trace_check(
         tree.root(), request_.check,

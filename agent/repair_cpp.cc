@@ -129,12 +129,12 @@ void missing_mark(const Complaint& c, RepairSink& sink) {
   for (const std::string& mark : quoted_texts(c.message)) {
     if (mark.size() > 2 || mark.empty() || std::isalnum(static_cast<unsigned char>(mark[0])) != 0) continue;
     const size_t at = offset_of(c);
-    sink.offer(*c.file, {at, at, mark}, "missing mark", .9, base::cat("`", mark, "` is put in"));
+    sink.offer(*c.file, {at, at, mark}, "missing mark", .3, base::cat("`", mark, "` is put in"));
     // Older compilers point at the next token: the end of the line before it.
     for (int line = c.line - 1; line >= std::max(1, c.line - 3); --line) {
       const tools::Range range = c.file->line_range(line);
       if (base::trim(std::string_view(c.file->text()).substr(range.begin, range.end - range.begin)).empty()) continue;
-      sink.offer(*c.file, {range.end, range.end, mark}, "missing mark", .5,
+      sink.offer(*c.file, {range.end, range.end, mark}, "missing mark", .2,
                  base::cat("`", mark, "` is put at the end of the line"));
       break;
     }

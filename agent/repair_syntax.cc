@@ -1,145 +1,135 @@
 // SPDX-License-Identifier: Apache-2.0
-// A file that does not parse: one mark put in, one token taken away, one line moved, as far as the file then parses.
+// Files that a parser or compiler refuses: one slip of the hand is undone.
 #include <algorithm>
 #include <array>
-#include <set>
+#include <cmath>
 
 #include "agent/diagnostic_repairs.h"
+#include "agent/file_roles.h"
+#include "agent/syntax_ranking.h"
 #include "base/strings.h"
 
 namespace agent {
 namespace {
 
-constexpr int kLinesAround = 2;
-constexpr int kMaxParses = 600;
+constexpr size_t kMaxFiles = 3, kMaxFaults = 5;
+constexpr size_t kOffered = 60;
+// Of all edits of a file together, against one repair that a message names: the file does not parse, or only does not
+// mean anything to the compiler.
+constexpr double kSyntaxShare = 1.2, kMeaningShare = .3;
 
-struct Attempt {
-  tools::Replacement replacement;
-  double score;
-  std::string description;
-};
-
-std::string_view line_text(const CodeFile& file, int line) {
-  const tools::Range range = file.line_range(line);
-  return std::string_view(file.text()).substr(range.begin, range.end - range.begin);
+bool has(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
 }
 
-size_t indent_of(std::string_view line) {
-  const size_t first = line.find_first_not_of(" \t");
-  return first == std::string_view::npos ? line.size() : first;
+bool speaks_of_syntax(std::string_view message) {
+  constexpr std::array<std::string_view, 14> kWords = {
+      "expected", "Unexpected",   "unexpected", "SyntaxError",  "IndentationError", "TabError", "stray",
+      "missing",  "unterminated", "unmatched",  "never closed", " before ",         "unclosed", "extraneous"};
+  return std::any_of(kWords.begin(), kWords.end(), [&](std::string_view word) { return has(message, word); });
 }
 
-void marks(const CodeFile& file, int line, double near, std::vector<Attempt>& attempts) {
-  const bool python = file.tree.language() == tools::Language::kPython;
-  const tools::Range range = file.line_range(line);
-  const std::string_view text = line_text(file, line);
-  if (base::trim(text).empty()) return;
-  std::string_view code = text;
-  while (!code.empty() && (code.back() == ' ' || code.back() == '\t')) code.remove_suffix(1);
-  const size_t end = range.begin + code.size();
-  const std::array<const char*, 8> at_end = python
-                                                ? std::array<const char*, 8>{":", ")", "]", "}", "'", "\"", ",", "):"}
-                                                : std::array<const char*, 8>{";", ")", "}", "{", ");", "]", ",", "\""};
-  double score = .9;
-  for (const char* mark : at_end) {
-    attempts.push_back({{end, end, mark}, near * score, base::cat("`", mark, "` is put at the end of the line")});
-    score *= .85;
+// What an interpreter says below the place: "SyntaxError: invalid syntax".
+std::string script_message(const CheckReading& reading) {
+  for (const std::string& message : reading.messages)
+    for (std::string_view name : {"SyntaxError", "IndentationError", "TabError"})
+      if (const size_t at = message.find(name); at != std::string::npos) return message.substr(at);
+  return "";
+}
+
+SyntaxFault fault_at(const CodeFile& file, const Place& place, std::string message) {
+  SyntaxFault fault;
+  fault.line = place.line;
+  fault.message = std::move(message);
+  const tools::Range range = file.line_range(place.line);
+  const size_t first = file.text().find_first_not_of(" \t", range.begin);
+  const size_t code = std::min(first, range.end);
+  fault.begin = code;
+  fault.end = range.end;
+  if (place.mark_begin > 0) {
+    fault.begin = std::min(code + static_cast<size_t>(place.mark_begin) - 1, range.end);
+    fault.end = std::max(fault.begin, std::min(code + static_cast<size_t>(place.mark_end) - 2, range.end));
+    fault.exact = true;
   }
-  if (code.ends_with(":") && python) {
-    attempts.push_back({{end - 1, end - 1, ")"}, near * .85, "`)` is put in"});
-    attempts.push_back({{end - 1, end - 1, "]"}, near * .6, "`]` is put in"});
+  if (place.column > 0) {
+    fault.begin = fault.end = std::min(range.begin + static_cast<size_t>(place.column) - 1, range.end);
+    fault.exact = true;
   }
-  // Between two tokens of the line, and each mark taken away.
-  for (size_t i = indent_of(text); i < code.size(); ++i) {
-    const char ch = code[i];
-    if (std::isalnum(static_cast<unsigned char>(ch)) != 0 || ch == '_' || ch == ' ') continue;
-    attempts.push_back({{range.begin + i, range.begin + i + 1, ""}, near * .3, base::cat("`", ch, "` goes away")});
-    if (ch == '=' && python)
-      attempts.push_back({{range.begin + i, range.begin + i, "="}, near * .5, "`=` becomes `==`"});
-    for (const char* mark : {")", "(", ",", "]", ";"}) {
-      if (python && *mark == ';') continue;
-      attempts.push_back({{range.begin + i, range.begin + i, mark}, near * .25, base::cat("`", mark, "` is put in")});
+  return fault;
+}
+
+// Errors inside a macro are told of the macro's definition; the notes below say where it was used.
+std::vector<std::pair<Place, std::string>> places_to_blame(const CheckReading& reading) {
+  std::vector<std::pair<Place, std::string>> places;
+  for (const Place& place : reading.places) {
+    const bool expansion = place.kind == PlaceKind::kNote && has(place.message, "in expansion of macro");
+    if (expansion && !places.empty() && places.back().first.kind == PlaceKind::kError) {
+      places.back().first = place;
+      places.back().first.kind = PlaceKind::kError;
+    } else if (!expansion) {
+      places.emplace_back(place, place.message);
     }
   }
-  for (size_t i = indent_of(text) + 1; i < code.size(); ++i)  // a comma lost between two values
-    if (code[i] == ' ') attempts.push_back({{range.begin + i, range.begin + i, ","}, near * .25, "`,` is put in"});
-}
-
-void indentation(const CodeFile& file, int line, double near, std::vector<Attempt>& attempts) {
-  if (file.tree.language() != tools::Language::kPython) return;
-  const tools::Range range = file.line_range(line);
-  const size_t present = indent_of(line_text(file, line));
-  std::set<size_t> widths;
-  for (int other = std::max(1, line - 6); other <= std::min(file.n_lines(), line + 4); ++other) {
-    if (other == line || base::trim(line_text(file, other)).empty()) continue;
-    widths.insert(indent_of(line_text(file, other)));
-    widths.insert(indent_of(line_text(file, other)) + 4);
-  }
-  double score = .6;
-  for (int other : {line - 1, line + 1})
-    if (other >= 1 && other <= file.n_lines() && !base::trim(line_text(file, other)).empty()) {
-      const size_t width = indent_of(line_text(file, other));
-      if (width != present)
-        attempts.push_back({{range.begin, range.begin + present, std::string(width, ' ')},
-                            near * score,
-                            "the line is indented as its neighbour"});
-      attempts.push_back({{range.begin, range.begin + present, std::string(width + 4, ' ')},
-                          near * score * .8,
-                          "the line is indented further than its neighbour"});
-      score *= .8;
-    }
-  for (size_t width : widths)
-    if (width != present)
-      attempts.push_back(
-          {{range.begin, range.begin + present, std::string(width, ' ')}, near * .3, "the line is indented otherwise"});
-}
-
-// A block that nobody closed: a brace on a line of its own before the next definition.
-void closing_brace(const CodeFile& file, int line, std::vector<Attempt>& attempts) {
-  if (file.tree.language() == tools::Language::kPython) return;
-  for (int at = std::max(1, line - 30); at <= file.n_lines() && at <= line + 3; ++at) {
-    const std::string_view text = line_text(file, at);
-    if (text.empty() || base::trim(text) == "}") {
-      const size_t begin = file.line_range(at).begin;
-      const std::string indent = at > 1 && indent_of(line_text(file, at - 1)) >= 2
-                                     ? std::string(indent_of(line_text(file, at - 1)) - 2, ' ')
-                                     : "";
-      attempts.push_back({{begin, begin, indent + "}\n"}, .3, "`}` on a line of its own"});
-      if (!indent.empty()) attempts.push_back({{begin, begin, "}\n"}, .3, "`}` on a line of its own"});
-    }
-  }
+  return places;
 }
 
 }  // namespace
 
-void repair_syntax(const CodeFile& file, int line, RepairSink& sink, std::stop_token stop) {
-  std::vector<Attempt> attempts;
-  const std::vector<tools::SyntaxError> errors = file.tree.errors();
-  std::set<int> lines;
-  auto around = [&](int middle) {
-    for (int at = std::max(1, middle - kLinesAround); at <= std::min(file.n_lines(), middle + 1); ++at)
-      lines.insert(at);
-  };
-  around(line);
-  if (!errors.empty()) around(file.line_of(errors.front().range.begin));
-  for (int at : lines) {
-    const double near = at == line ? 1 : (at == line - 1 ? .8 : .5);
-    marks(file, at, near, attempts);
-    indentation(file, at, near, attempts);
+std::vector<std::pair<const CodeFile*, std::vector<SyntaxFault>>> faults_of(const CodeBase& code,
+                                                                            const CheckReading& reading) {
+  std::vector<std::pair<const CodeFile*, std::vector<SyntaxFault>>> all;
+  const std::string said = script_message(reading);
+  for (const auto& [place, told] : places_to_blame(reading)) {
+    const CodeFile* file = code.file(place.path);
+    if (file == nullptr || place.line < 1 || place.line > file->n_lines()) continue;
+    const bool frame = place.kind == PlaceKind::kFrame && place.frames_below == 0 && !said.empty();
+    // "to match this '('" belongs to the error above it.
+    const bool note = place.kind == PlaceKind::kNote && has(place.message, "to match this") && !all.empty();
+    if (place.kind != PlaceKind::kError && !frame && !note) continue;
+    const std::string& message = frame || told.empty() ? said : told;
+    // A test is not edited, but where it cannot be read it tests nothing.
+    if (!file->editable && !(is_test_path(file->path) && speaks_of_syntax(message))) continue;
+    auto known = std::find_if(all.begin(), all.end(), [&](const auto& entry) { return entry.first == file; });
+    if (known == all.end()) {
+      if (all.size() >= kMaxFiles) continue;
+      known = all.insert(all.end(), {file, {}});
+    }
+    if (known->second.size() < kMaxFaults) known->second.push_back(fault_at(*file, place, message));
   }
-  closing_brace(file, line, attempts);
-  std::stable_sort(attempts.begin(), attempts.end(),
-                   [](const Attempt& a, const Attempt& b) { return a.score > b.score; });
-  std::set<std::string> seen;
-  int parses = 0;
-  for (Attempt& attempt : attempts) {
-    if (stop.stop_requested() || ++parses > kMaxParses) return;
-    std::string text = agent::apply(file.text(), {attempt.replacement});
-    if (!seen.insert(text).second) continue;
-    auto tree = tools::SyntaxTree::parse(file.tree.language(), std::move(text), stop);
-    if (!tree || tree->errors().size() >= errors.size()) continue;
-    const double clean = tree->errors().empty() ? 1 : .3;
-    sink.offer(file, attempt.replacement, "syntax", attempt.score * clean, attempt.description);
+  return all;
+}
+
+namespace {
+
+std::string described(const CodeFile& file, const TokenEdit& edit) {
+  const std::string_view gone =
+      std::string_view(file.text()).substr(edit.replacement.begin, edit.replacement.end - edit.replacement.begin);
+  const std::string_view put = base::trim(edit.replacement.text);
+  if (edit.kind == EditKind::kIndent) return "the line is indented otherwise";
+  if (base::trim(gone).empty()) return base::cat("`", put, "` is put in");
+  if (put.empty()) return base::cat("`", base::trim(gone), "` goes away");
+  return base::cat("`", gone, "` becomes `", put, "`");
+}
+
+}  // namespace
+
+void repair_syntax(const CheckReading& reading, RepairSink& sink, std::stop_token stop) {
+  const bool syntax = reading.build_failed || reading.symptoms.contains(Symptom::kSyntax) ||
+                      reading.symptoms.contains(Symptom::kUnclosed);
+  if (!syntax) return;
+  double order = 1;  // the first file's message is the cause of many that follow
+  for (const auto& [file, faults] : faults_of(sink.code, reading)) {
+    if (stop.stop_requested()) return;
+    const std::vector<RankedEdit> ranked = rank_token_edits(sink.code, *file, faults, stop);
+    if (ranked.empty()) continue;
+    const bool refused = !file->tree.errors().empty() || speaks_of_syntax(faults[0].message);
+    double sum = 0;
+    for (const RankedEdit& candidate : ranked) sum += std::exp(candidate.score - ranked[0].score);
+    for (size_t i = 0; i < std::min(kOffered, ranked.size()); ++i)
+      sink.offer(*file, ranked[i].edit.replacement, "syntax",
+                 order * (refused ? kSyntaxShare : kMeaningShare) * std::exp(ranked[i].score - ranked[0].score) / sum,
+                 described(*file, ranked[i].edit));
+    order *= .3;
   }
 }
 
