@@ -86,7 +86,7 @@ await test('a new file shows ghost text; a word of it, then all of it is accepte
   await code.save('fresh.py', (text) => text === typed);
 });
 
-await test('after an edit the next place is marked; Tab goes there, Tab applies it', async () => {
+await test('after an edit the next place is marked; Tab goes there, Tab applies it, Esc takes the mark away', async () => {
   await code.open('next.py');
   await code.status('check'); // the server sees the edits
   const lines = ['total = s.get(1)', 'first = s.get(2)', 'rest = 3', 'last = s.get(4)'];
@@ -105,6 +105,10 @@ await test('after an edit the next place is marked; Tab goes there, Tab applies 
   await page.keyboard.press('Tab');
   await code.save('next.py', (text) => text === ['total = s.fetch(1)', 'first = s.fetch(2)', ...lines.slice(2)].join('\n'));
   await hint('→ fetch');
+  // A suggestion at the cursor would have the key first: it is given again.
+  await until('no hint', async () => (await hints()).length === 0, { act: () => page.keyboard.press('Escape') });
+  await page.keyboard.press('Control+z');
+  await code.save('next.py', (text) => text === ['total = s.fetch(1)', ...lines.slice(1)].join('\n'));
 });
 
 await test('Fix with Graft shows progress and a verified diff; applied, the check passes; undo takes it back', async () => {
