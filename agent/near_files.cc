@@ -62,7 +62,9 @@ class Limit {
           std::unique_lock lock(mutex);
           never.wait_for(lock, done, time, [] { return false; });
           if (!done.stop_requested()) source_.request_stop();
-        }) {}
+        }) {
+    if (time <= std::chrono::milliseconds::zero()) source_.request_stop();  // no thread has to wake up first
+  }
   std::stop_token token() const { return source_.get_token(); }
   bool is_over() const { return source_.stop_requested(); }
 

@@ -4,7 +4,7 @@
 // What     Source files of the same language (C with C++, JavaScript with TypeScript), by steps through the folders: those beside the
 //          file first, of equals those named alike (foo.cc, foo.h, foo_test.cc), then the longer ones. What git ignores, other
 //          projects' and generated code, and files that are not UTF-8 are left out; no symlink is followed.
-// Bounds   kMostFiles files, the first kBytesOfEach of each, kBytesOfAll together.
+// Bounds   kMostNearFiles files, the first kBytesOfNearFile of each, kBytesOfNearFiles together.
 // Threads  Any. Cost: a walk through the tree, ended within a folder by `stop` (kCancelled) or after `patience` (nothing is near).
 #pragma once
 #include <chrono>

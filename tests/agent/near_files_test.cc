@@ -59,6 +59,15 @@ TEST_CASE("near files: no more files and bytes than the bounds, cut behind a lin
   CHECK(texts.size() >= 5);
 }
 
+TEST_CASE("near files: nothing is near when the time is over, and that is no error") {
+  test::TempDir dir;
+  dir.write("a.py", "x\n");
+  dir.write("b.py", "y\n");
+  const auto texts = near_files(dir.path(), "a.py", std::chrono::milliseconds(0), {});
+  REQUIRE(texts);
+  CHECK(texts->empty());
+}
+
 TEST_CASE("near files: a stop; a folder that is not there") {
   test::TempDir dir;
   dir.write("a.py", "x\n");
