@@ -41,7 +41,7 @@ struct CompletionItem {
 // soft on them.
 double sureness(const CompletionItem& item);
 
-// Below this, three of four completions of the shipped model are wrong; above, 53 % are right from the file alone and 58 % with the
+// Below this, three of four completions of the shipped model are wrong; above, 53 % are right from the file alone and 55 % with the
 // project's files around it (docs/evaluation.md: 30 % of the places in packages that it has not seen). Another model needs its own.
 inline constexpr double kDefaultMinSureness = -0.48;
 
