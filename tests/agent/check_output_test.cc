@@ -124,13 +124,13 @@ TEST_CASE("read_check_output: floods and binary output are read without harm") {
 }
 
 TEST_CASE("check_output: an underline tells which part of the line is meant, as CPython and node draw it") {
-  const agent::PathResolver resolver("/work", {"a.py", "b.js"});
+  const agent::PathResolver resolver("/srv", {"a.py", "b.js"});
   const auto python = agent::read_check_output(
       "  File \"a.py\", line 3\n    foo(a b)\n        ^^^\nSyntaxError: invalid syntax\n", resolver);
   REQUIRE(python.places.size() == 1);
   CHECK(python.places[0].mark_begin == 5);
   CHECK(python.places[0].mark_end == 8);
-  const auto node = agent::read_check_output("/work/b.js:2\n  return )\n         ^\n\nSyntaxError: Unexpected token ')'\n",
+  const auto node = agent::read_check_output("/srv/b.js:2\n  return )\n         ^\n\nSyntaxError: Unexpected token ')'\n",
                                              resolver);
   REQUIRE(node.places.size() == 1);
   CHECK(node.places[0].mark_begin == 8);
