@@ -13,7 +13,7 @@ namespace {
 constexpr size_t kMaxGrounds = 5;    // states that further changes start from
 constexpr size_t kMaxApplied = 3;    // changes on top of one another
 constexpr double kPartialShare = .7; // a state that repaired a part, against the first one
-constexpr double kBuildsShare = 20;  // a state that now builds: nothing else is worth a run before it
+constexpr double kBuildsShare = 20;  // a state that builds again: nothing else is worth a run before it
 constexpr int kExtraChecks = 3, kExtraChecksRisky = 8;  // after the first pass, for a better repair
 constexpr double kExtraFloor = .15;                     // of the winner's score
 
@@ -181,7 +181,7 @@ base::Result<bool> Search::try_pick(const Pick& pick, std::stop_token stop) {
   result_.best_partial.clear();
   for (const Candidate& part : applied)
     result_.best_partial.push_back(base::cat(part.path, ":", part.line, " ", part.description));
-  const double share = before.build_failed ? kBuildsShare : kPartialShare;
+  const double share = before.build_failed && !reading.build_failed ? kBuildsShare : kPartialShare;
   if (base::Status opened = open_pool(
           {std::move(overlay), std::move(applied), std::move(reading), std::move(result->output)}, share, stop);
       !opened)
