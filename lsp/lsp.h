@@ -14,6 +14,7 @@
 
 #include "agent/complete.h"
 #include "agent/fix.h"
+#include "agent/next_edit.h"
 #include "base/result.h"
 #include "engine/engine.h"
 #include "lsp/transport.h"
@@ -31,6 +32,9 @@ struct Services {
   std::function<base::Result<agent::FixReport>(const agent::FixRequest&,
                                                const std::function<void(const agent::FixProgress&)>&, std::stop_token)>
       fix;
+  // Where a change is likely to be made again. Called on workers, of which several may be in it at once.
+  std::function<base::Result<std::vector<agent::NextEdit>>(const agent::NextEditRequest&, std::stop_token)> next_edits =
+      agent::next_edits;
   std::function<std::string()> isolation;  // what the sandbox gives on this machine, in words
 };
 

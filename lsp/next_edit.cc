@@ -55,12 +55,12 @@ bool at_newest_edit(const Document& document, size_t cursor) {
   return cursor >= newest.begin && cursor <= newest.begin + newest.new_text.size();
 }
 
-NextEdits predict_next_edits(const Document& document, const tools::SyntaxTree* tree, size_t cursor,
-                             const Settings& settings, std::stop_token stop) {
-  if (tree == nullptr) return {};
+NextEdits predict_next_edits(const Services& services, const Document& document, const tools::SyntaxTree* tree,
+                             size_t cursor, const Settings& settings, std::stop_token stop) {
+  if (tree == nullptr || !services.next_edits) return {};
   const double least =
       settings.next_edit_min_probability > 0 ? settings.next_edit_min_probability : agent::kSureNextEdit;
-  auto offers = agent::next_edits({*tree, document.edits, cursor, least}, stop);
+  auto offers = services.next_edits({*tree, document.edits, cursor, least}, stop);
   if (!offers) {
     base::log(base::LogLevel::kDebug, "no next edit: " + offers.error().message);
     return {};

@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "lsp/client.h"
 #include "lsp/documents.h"
+#include "lsp/lsp.h"
 #include "lsp/settings.h"
 
 namespace lsp {
@@ -26,8 +27,8 @@ bool may_have_next_edit(const Document& document, const Settings& settings);
 bool at_newest_edit(const Document& document, size_t cursor);
 
 // On a worker. Empty without a tree, and where the work was stopped.
-NextEdits predict_next_edits(const Document& document, const tools::SyntaxTree* tree, size_t cursor,
-                             const Settings& settings, std::stop_token stop);
+NextEdits predict_next_edits(const Services& services, const Document& document, const tools::SyntaxTree* tree,
+                             size_t cursor, const Settings& settings, std::stop_token stop);
 
 // An item of textDocument/inlineCompletion for an offer on the cursor's line; its range holds the cursor, as editors
 // want it.

@@ -304,7 +304,7 @@ void Server::with_next_edits(const DocumentPtr& document, size_t cursor, Reply r
   trees_.work(document, std::move(reply),
               [this, cursor, settings = settings_of(document->uri), use = std::move(use)](
                   Reply to, const DocumentPtr& of, const tools::SyntaxTree* tree) {
-                NextEdits offers = predict_next_edits(*of, tree, cursor, settings, to.stop());
+                NextEdits offers = predict_next_edits(services_, *of, tree, cursor, settings, to.stop());
                 post_([this, of, to = std::move(to), offers = std::move(offers), use]() mutable {
                   if (to.answered()) return;
                   const DocumentPtr now = documents_.find(of->uri);

@@ -265,3 +265,47 @@ TEST_CASE("serve: a completion that is cancelled stops in the model, and the nex
   server.join();
   CHECK(stopped == 3);
 }
+
+TEST_CASE("serve: a next edit that is cancelled stops on its worker, and the workers are free for the next ones") {
+  std::atomic<int> stopped = 0, running = 0;
+  std::atomic<bool> hold = true;
+  auto services = busy_services();
+  services.next_edits = [&](const agent::NextEditRequest& request,
+                            std::stop_token stop) -> base::Result<std::vector<agent::NextEdit>> {
+    if (!hold) return agent::next_edits(request, stop);
+    ++running;
+    running.notify_all();
+    while (!stop.stop_requested()) std::this_thread::yield();
+    ++stopped;
+    return base::cancelled();
+  };
+  Running server(services);
+  Peer& peer = *server.peer;
+  peer.start_reading();
+  server.initialize();
+  const Json zero = {{"line", 0}, {"character", 0}}, three = {{"line", 0}, {"character", 3}};
+  peer.notify("textDocument/didOpen",
+              {{"textDocument",
+                {{"uri", "file:///a.py"}, {"languageId", "python"}, {"version", 1}, {"text", "get(1)\nx = get(2)\n"}}}});
+  peer.notify("textDocument/didChange",
+              document("file:///a.py", {{"contentChanges", {{{"range", {{"start", zero}, {"end", three}}}, {"text", "fetch"}}}}}));
+  const Json at = document("file:///a.py", {{"position", {{"line", 1}, {"character", 0}}}});
+  // As many as there are workers, and one that waits for them.
+  const int first = peer.request("graft/nextEdit", at), second = peer.request("graft/nextEdit", at);
+  running.wait(0);
+  running.wait(1);
+  const int waiting = peer.request("graft/nextEdit", at);
+  for (const int id : {waiting, second, first}) {
+    peer.notify("$/cancelRequest", {{"id", id}});
+    CHECK(peer.answer(id)["error"]["code"] == -32800);
+  }
+  hold = false;
+  const Json result = peer.ask("graft/nextEdit", at)["result"];
+  REQUIRE(result["edits"].size() == 1);
+  CHECK(result["edits"][0]["newText"] == "fetch");
+  CHECK(result["edits"][0]["range"]["start"]["line"] == 1);
+  server.vanish();
+  server.join();
+  CHECK(running == 2);  // the one that waited never began
+  CHECK(stopped == 2);
+}
