@@ -111,14 +111,14 @@ std::string closing_gap(const EditShape& example, const CodeText& now, Run at) {
   return std::string(made);
 }
 
-// One of the words that came is nowhere else in the text.
+// One of the words that came is nowhere else in the text. Prose that has a word by chance does not make it a known name.
 bool brings_a_word(const EditShape& example, const CodeText& now) {
   const Run came = example.core.after;
   for (int i = came.first; i < came.last; ++i) {
     if (!now.at(i).word) continue;
     bool elsewhere = false;
     for (int k = 0; k < now.size() && !elsewhere; ++k)
-      elsewhere = (k < came.first || k >= came.last) && now.token(k) == now.token(i);
+      elsewhere = (k < came.first || k >= came.last) && now.at(k).zone == now.at(i).zone && now.token(k) == now.token(i);
     if (!elsewhere) return true;
   }
   return false;

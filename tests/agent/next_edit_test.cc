@@ -80,6 +80,14 @@ TEST_CASE("next edit: a parameter renamed is renamed in its function, not in ano
         "def other(width):\n    return width\n");
 }
 
+TEST_CASE("next edit: a new name that prose has by chance is a new name all the same") {
+  Desk desk(Language::kPython,
+            "def take(self, name, amount):\n    \"\"\"Takes some pieces.\"\"\"\n    # fewer pieces\n    self.n -= amount\n    return amount\n");
+  desk.change("amount", "pieces");
+  CHECK(desk.all() ==
+        "def take(self, name, pieces):\n    \"\"\"Takes some pieces.\"\"\"\n    # fewer pieces\n    self.n -= pieces\n    return pieces\n");
+}
+
 TEST_CASE("next edit: a name typed longer letter by letter is one rename") {
   Desk desk(Language::kCpp, "int f(int n) {\n  int m = n + 1;\n  return n * m;\n}\n");
   desk.type("int n", "ame");
