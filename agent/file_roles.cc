@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <string>
 
 #include "agent/language_traits.h"
@@ -30,9 +31,35 @@ bool contains(const std::array<std::string_view, n>& set, std::string_view value
   return std::find(set.begin(), set.end(), value) != set.end();
 }
 
+bool is_name(char ch) { return std::isalnum(static_cast<unsigned char>(ch)) != 0 || ch == '_' || ch == '-'; }
+
+// Whether the command names this file, and not one whose name ends alike: `test_total.py` does not name `total.py`.
+bool names_file(std::string_view check, std::string_view name) {
+  for (size_t at = check.find(name); at != std::string_view::npos; at = check.find(name, at + 1)) {
+    const size_t end = at + name.size();
+    if ((at == 0 || !is_name(check[at - 1])) && (end == check.size() || !is_name(check[end]))) return true;
+  }
+  return false;
+}
+
+// "test" at `at` is the end of a word that has nothing to do with tests: shortest, latest.
+bool is_superlative(std::string_view name, size_t at) {
+  static constexpr std::array<std::string_view, 8> kFronts = {"shor", "la", "fas", "grea", "con", "brigh", "ligh", "tigh"};
+  size_t begin = at;
+  while (begin > 0 && std::isalpha(static_cast<unsigned char>(name[begin - 1])) != 0) --begin;
+  const size_t end = at + 4;
+  return contains(kFronts, name.substr(begin, at - begin)) && (end == name.size() || std::isalpha(static_cast<unsigned char>(name[end])) == 0);
+}
+
 }  // namespace
 
 bool is_test_path(std::string_view path) {
+  // `python_testcases`, `test_programs`
+  if (any_folder(path, [](std::string_view folder) {
+        return folder.starts_with("test_") || folder.starts_with("tests_") || folder.ends_with("_test") || folder.ends_with("_tests") ||
+               folder.ends_with("testcases") || folder.ends_with("test_cases") || folder.ends_with("testdata");
+      }))
+    return true;
   static constexpr std::array<std::string_view, 12> kFolders = {"test",     "tests",      "testing",  "spec",
                                                                 "specs",    "__tests__",  "e2e",      "unittests",
                                                                 "testdata", "unit_tests", "unittest", "fixtures"};
@@ -65,9 +92,11 @@ bool is_foreign_path(std::string_view path) {
 
 bool is_judge_path(std::string_view path, std::string_view check) {
   const std::string_view name = name_of(path);
-  if (check.find(name) == std::string_view::npos) return false;
-  for (std::string_view word : {"check", "verify", "test", "assert", "validate"})
+  if (!names_file(check, name)) return false;
+  for (std::string_view word : {"check", "verify", "assert", "validate"})
     if (name.find(word) != std::string_view::npos) return true;
+  for (size_t at = name.find("test"); at != std::string_view::npos; at = name.find("test", at + 1))
+    if (!is_superlative(name, at)) return true;
   return false;
 }
 

@@ -106,6 +106,11 @@ TEST_CASE("file roles: tests, other people's code and judges are never edited") 
   }
   CHECK_FALSE(agent::is_editable_path("verify.py", "python3 verify.py"));
   CHECK(agent::is_editable_path("main.py", "python3 main.py"));
+  // "shortest" holds "test", and the test's name ends with the program's.
+  CHECK(agent::is_editable_path("src/shortest_path.py", "python3 -m pytest checks/test_shortest_path.py"));
+  CHECK(agent::is_editable_path("shortest_path.py", "python3 shortest_path.py"));
+  CHECK_FALSE(agent::is_editable_path("runtests.py", "python3 runtests.py"));
+  CHECK_FALSE(agent::is_editable_path("python_testcases/load.py", "python3 -m pytest"));
   CHECK(agent::is_editable_path("src/latest.cc", "make check"));
   CHECK_FALSE(agent::is_editable_path("README.md", "make check"));
 }
