@@ -141,6 +141,39 @@ void unwrap_call(MutationContext& c, int node) {
     for (int arg : args) c.replace(node, std::string(c.nodes.text(arg)), kCall, .25);
 }
 
+// `x.f(a)` to `x`: one step of a chain too many, or the result of a method that works in place and gives nothing back.
+void drop_method(MutationContext& c, int node) {
+  if (!is_one_of(c.nodes[node].type, c.traits.calls)) return;
+  const int parent = c.nodes.parent(node), callee = c.nodes.child_of_field(node, "function"),
+            list = c.nodes.child_of_field(node, "arguments");
+  if (parent < 0 || callee < 0 || list < 0 || !is_one_of(c.nodes[callee].type, c.traits.members)) return;
+  if (c.nodes[parent].type == "expression_statement" || c.nodes.named_children(list).empty()) return;
+  const std::vector<int> parts = c.nodes.named_children(callee);
+  if (parts.size() < 2) return;
+  const std::string receiver(c.nodes.text(parts[0])), text(c.nodes.text(node));
+  const bool chained = is_one_of(c.nodes[parts[0]].type, c.traits.calls);
+  c.replace(node, receiver, kCall, chained ? .3 : .1);
+}
+
+// Python's methods that change their object answer None: `return xs.sort()`.
+void return_of_change(MutationContext& c, int node) {
+  if (!c.python() || c.nodes[node].type != "return_statement") return;
+  const std::vector<int> parts = c.nodes.named_children(node);
+  if (parts.size() != 1 || c.nodes[parts[0]].type != "call") return;
+  const int callee = c.nodes.child_of_field(parts[0], "function"), list = c.nodes.child_of_field(parts[0], "arguments");
+  if (callee < 0 || list < 0 || c.nodes[callee].type != "attribute") return;
+  const std::vector<int> names = c.nodes.named_children(callee);
+  static const Words kInPlace = {"sort", "append", "extend", "reverse", "insert", "add", "update", "remove", "discard"};
+  if (names.size() != 2 || !is_one_of(c.nodes.text(names[1]), kInPlace)) return;
+  const std::string receiver(c.nodes.text(names[0])), text(c.nodes.text(parts[0]));
+  const std::string indent(c.nodes.indent_at(c.nodes[node].range.begin));
+  c.replace(node, base::cat(text, "\n", indent, "return ", receiver), MutationKind::kReturn, 1);
+  c.replace(parts[0], receiver, MutationKind::kReturn, .8);
+  if (c.nodes.text(names[1]) != "sort") return;
+  const std::string_view arguments = c.nodes.text(list);
+  c.replace(parts[0], base::cat("sorted(", receiver, arguments.size() > 2 ? ", " : "", arguments.substr(1)), MutationKind::kReturn, .8);
+}
+
 bool is_async(const MutationContext& c, int function) {
   return function >= 0 && c.nodes.text(function).starts_with("async");
 }
@@ -234,6 +267,8 @@ void mutate_call(MutationContext& c, int node) {
   if (!c.nodes[node].named) return;
   change_arguments(c, node);
   unwrap_call(c, node);
+  drop_method(c, node);
+  return_of_change(c, node);
   wrap_value(c, node);
   change_await(c, node);
   python_access(c, node);

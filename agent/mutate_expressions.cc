@@ -141,7 +141,12 @@ void keep_extreme(MutationContext& c, int node) {
   const Extremes names = extremes(c);
   if (left < 0 || right < 0 || names.least == nullptr || c.nodes[right].range.end - c.nodes[right].range.begin > 60) return;
   const std::string target(c.nodes.text(left)), value(c.nodes.text(right));
-  if (has_word(value, target) || value.find("min(") != std::string::npos || value.find("max(") != std::string::npos) return;
+  if (value.find("min(") != std::string::npos || value.find("max(") != std::string::npos) return;
+  if (has_word(value, target)) {  // a running sum that must not fall below nothing
+    const bool adds = value.find(" + ") != std::string::npos || value.find(" - ") != std::string::npos;
+    if (adds) c.replace(right, base::cat(names.greatest, "0, ", value, ")"), MutationKind::kAssignment, .4 * c.number_likelihood(right));
+    return;
+  }
   // What was set before the loop is meant to be kept in some way.
   const int function = c.function_of(node), loop = c.nodes.ancestor_of_type(node, c.traits.loops);
   if (function < 0 || loop < 0) return;

@@ -309,9 +309,28 @@ void strengthen_condition(MutationContext& c, int node) {
       offer(receiver, .3);
     }
   }
-  // Another test of the same function that may belong here as well.
   const int function = c.function_of(node);
   if (function < 0) return;
+  // A way out that is to be taken where there is nothing as well: `if x.next is None` to `if x is None or x.next is None`.
+  const int consequence = c.nodes.child_of_field(node, "consequence");
+  const std::vector<int> inside = consequence < 0 ? std::vector<int>{} : c.statements_of(consequence);
+  static const Words kExits = {"return_statement", "raise_statement", "break_statement", "continue_statement"};
+  if (c.python() && !inside.empty() && is_one_of(c.nodes[inside[0]].type, kExits)) {
+    const FunctionNames& names = c.names_of(function);
+    auto widen = [&](std::string extra, bool first, double weight) {
+      if (text.find(extra) != std::string::npos || !seen.insert(extra).second) return;
+      c.replace(condition, first ? base::cat(extra, " or ", text) : base::cat(text, " or ", extra), MutationKind::kCondition, weight);
+    };
+    for (int i = condition; i < c.nodes.size() && c.nodes[i].range.begin < c.nodes[condition].range.end; ++i)
+      if (is_one_of(c.nodes[i].type, c.traits.members) || is_one_of(c.nodes[i].type, c.traits.subscripts))
+        if (const std::vector<int> parts = c.nodes.named_children(i); parts.size() > 1 && c.nodes[parts[0]].type == "identifier") {
+          const std::string receiver(c.nodes.text(parts[0]));
+          if (receiver != "self") widen(receiver + " is None", true, .5);
+        }
+    for (const std::string& name : names.parameters)
+      if (name != "self" && name != "cls" && !has_word(text, name)) widen("not " + name, false, .3);
+  }
+  // Another test of the same function that may belong here as well.
   for (int i = function; i < c.nodes.size() && c.nodes[i].range.begin < c.nodes[function].range.end; ++i)
     if (c.is_comparison(i) && i != condition && c.nodes.text(i).size() < 40 && seen.size() < 8)
       offer(std::string(c.nodes.text(i)), .12);

@@ -32,7 +32,9 @@ constexpr std::array kSwaps = {
     Swap{"in", "not in", kCmp, 1}, Swap{"not in", "in", kCmp, 1}, Swap{"is", "is not", kCmp, 1},
     Swap{"is not", "is", kCmp, 1}, Swap{"is", "==", kCmp, .6},    Swap{"is not", "!=", kCmp, .6},
     Swap{"in", "==", kCmp, .1},    Swap{"==", "in", kCmp, .1},    Swap{"..", "..=", kCmp, .8},
-    Swap{"..=", "..", kCmp, .8},
+    Swap{"..=", "..", kCmp, .8},   Swap{">", "==", kCmp, .15},    Swap{"<", "==", kCmp, .15},
+    Swap{">=", "==", kCmp, .2},    Swap{"<=", "==", kCmp, .2},    Swap{">", "!=", kCmp, .08},
+    Swap{"<", "!=", kCmp, .08},
 
     Swap{"+", "-", kMath, 1},      Swap{"-", "+", kMath, 1},      Swap{"*", "/", kMath, .7},
     Swap{"/", "*", kMath, .7},     Swap{"+", "*", kMath, .3},     Swap{"*", "+", kMath, .35},
@@ -50,10 +52,11 @@ constexpr std::array kSwaps = {
     Swap{"/=", "*=", kSet, .5},    Swap{"=", "+=", kSet, .5},     Swap{"+=", "=", kSet, .5},
     Swap{"=", "-=", kSet, .1},     Swap{"-=", "=", kSet, .2},     Swap{"*=", "+=", kSet, .3},
     Swap{"+=", "*=", kSet, .2},    Swap{"|=", "&=", kSet, .6},    Swap{"&=", "|=", kSet, .6},
-    Swap{"^=", "|=", kSet, .4},    Swap{"|=", "^=", kSet, .3},    Swap{"/=", "//=", kSet, .5},
+    Swap{"^=", "|=", kSet, .4},    Swap{"^=", "&=", kSet, .4},    Swap{"|=", "^=", kSet, .3},    Swap{"/=", "//=", kSet, .5},
     Swap{"//=", "/=", kSet, .5},   Swap{"=", "|=", kSet, .15},    Swap{"|=", "=", kSet, .3},
     Swap{"++", "--", kSet, .8},    Swap{"--", "++", kSet, .8},    Swap{"<<=", ">>=", kSet, .8},
     Swap{">>=", "<<=", kSet, .8},  Swap{"%=", "/=", kSet, .3},    Swap{":=", "=", kSet, .4},
+    Swap{"*=", "=", kSet, .3},     Swap{"/=", "=", kSet, .2},
 };
 
 // Marks that exist in no other language of ours; a swap to them elsewhere would only fail the parse gate.
@@ -142,7 +145,7 @@ void change_operands(MutationContext& c, int node) {
   // One operand too many: `a * b` was meant to be `a`.
   if (adds || multiplies) {
     c.replace(node, a, kMath, .15);
-    c.replace(node, b, kMath, .1);
+    c.replace(node, b, kMath, is_one_of(c.nodes[left].type, c.traits.integers) ? .25 : .1);
   }
   // Whole numbers divided where a fraction was meant.
   if (mark == "/" && c.c_family() && a.find("static_cast") == std::string::npos) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Values: off by one, other constants, other strings, other bounds of ranges and slices.
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <set>
@@ -137,6 +138,27 @@ void change_word(MutationContext& c, int node) {
     c.replace(node, type == "list" ? "{}" : "[]", kConst, .2);
 }
 
+// Short texts in quotes in the documentation of a function, each once.
+std::vector<std::string> quoted_in_documentation(const MutationContext& c, int function) {
+  std::vector<std::string> quoted;
+  const int body = function < 0 ? -1 : c.body_of(function);
+  if (body < 0) return quoted;
+  const std::vector<int> inside = c.statements_of(body);
+  if (inside.empty() || !c.is_documentation(inside[0])) return quoted;
+  const std::string_view text = c.nodes.text(inside[0]);
+  for (size_t at = 3; at + 3 < text.size(); ++at) {
+    if (text[at] != '\'' && text[at] != '"') continue;
+    const size_t end = text.find(text[at], at + 1);
+    if (end == std::string_view::npos) continue;
+    const std::string_view word = text.substr(at + 1, end - at - 1);
+    if (word.empty() || word.size() > 12 || word.find_first_of("\\\n'\"") != std::string_view::npos) continue;
+    if (std::find(quoted.begin(), quoted.end(), word) == quoted.end()) quoted.emplace_back(word);
+    at = end;
+    if (quoted.size() >= 12) break;
+  }
+  return quoted;
+}
+
 // Another string of the file: a wrong key, a wrong unit.
 void change_string(MutationContext& c, int node) {
   const std::string_view text = c.nodes.text(node);
@@ -147,6 +169,7 @@ void change_string(MutationContext& c, int node) {
   const bool is_key = is_one_of(above, c.traits.subscripts) || above == "pair" || c.is_comparison(parent) ||
                       is_one_of(above, c.traits.arguments);
   std::set<std::string> seen = {std::string(text)};
+  std::vector<std::pair<std::string, double>> options;
   int n_other = 0;
   for (int i = 0; i < c.nodes.size() && n_other < 6; ++i) {
     if (!is_one_of(c.nodes[i].type, c.traits.strings)) continue;
@@ -157,11 +180,49 @@ void change_string(MutationContext& c, int node) {
     const double near = name_similarity(text, other);
     if ((!same_place && near < .75) || !seen.insert(other).second) continue;
     ++n_other;
-    c.replace(node, other, MutationKind::kString, (is_key ? .25 : .1) * (.4 + near));
+    options.emplace_back(other, (is_key ? .25 : .1) * (.4 + near));
   }
-  if (text.size() > 2) c.replace(node, base::cat(text[0], text.back()), MutationKind::kString, .1);
-  if (text.size() == 3 && text[1] == ' ') c.replace(node, base::cat(text[0], text.back()), MutationKind::kString, .3);
-  if (text.size() == 3 && text[1] == ',') c.replace(node, base::cat(text[0], ", ", text[2]), MutationKind::kString, .2);
+  const bool plain = text[0] == text.back();  // no prefix, no second quote
+  const size_t inside = text.size() - 2;
+  const std::string quote(1, text[0]);
+  if (inside > 0) options.emplace_back(base::cat(quote, quote), inside == 1 && text[1] == ' ' ? .3 : .1);
+  if (inside == 0) options.emplace_back(base::cat(quote, " ", quote), .3);
+  if (inside == 1 && text[1] == ',') {
+    options.emplace_back(base::cat(quote, ", ", quote), .2);
+    options.emplace_back(base::cat(quote, " ", quote), .2);
+  }
+  if (plain && inside > 1 && text[inside] != '\\' && text[1] != '\\') {
+    options.emplace_back(base::cat(text.substr(0, inside), quote), .12);
+    options.emplace_back(base::cat(quote, text.substr(2)), .06);
+    if (text[1] == ' ') options.emplace_back(base::cat(quote, text.substr(2, inside - 1), " ", quote), .2);
+    if (text[inside] == ' ') options.emplace_back(base::cat(quote, " ", text.substr(1, inside - 1), quote), .2);
+  }
+  // What the documentation of the function quotes.
+  const int function = c.function_of(node);
+  int n_quoted = 0;
+  for (const std::string& quoted : quoted_in_documentation(c, function))
+    if (plain && n_quoted < 8 && seen.insert(base::cat(quote, quoted, quote)).second) {
+      ++n_quoted;
+      options.emplace_back(base::cat(quote, quoted, quote), .1 * (.4 + name_similarity(text.substr(1, inside), quoted)));
+    }
+  for (const auto& [other, weight] : options) c.replace(node, other, MutationKind::kString, weight);
+  // The same text at several places of the function was written by the same hand.
+  if (function < 0) return;
+  std::vector<int> places;
+  for (int i = function; i < c.nodes.size() && c.nodes[i].range.begin < c.nodes[function].range.end; ++i)
+    if (is_one_of(c.nodes[i].type, c.traits.strings) && c.nodes.text(i) == text && !c.is_documentation(c.nodes.parent(i))) places.push_back(i);
+  if (places.size() < 2 || places.size() > 6 || places.front() != node) return;
+  const tools::Range all{c.nodes[places.front()].range.begin, c.nodes[places.back()].range.end};
+  for (const auto& [other, weight] : options) {
+    std::string changed;
+    size_t at = all.begin;
+    for (const int place : places) {
+      changed.append(c.nodes.text({at, c.nodes[place].range.begin})).append(other);
+      at = c.nodes[place].range.end;
+    }
+    c.replace(all, std::move(changed), MutationKind::kString, .7 * weight,
+              base::cat(code(text), " becomes ", code(other), " at ", places.size(), " places"));
+  }
 }
 
 // Missing and extra bounds: `x[:n]`, `x[1:]`, `range(n)`.

@@ -68,6 +68,8 @@ void mutate_operand(MutationContext& context, int node);    // mutate_operands.c
 void mutate_name(MutationContext& context, int node);       // mutate_names.cc
 void mutate_expression(MutationContext& context, int node); // mutate_expressions.cc
 void mutate_call(MutationContext& context, int node);       // mutate_calls.cc
+void mutate_elements(MutationContext& context, int node);   // mutate_elements.cc
+void mutate_ingredient(MutationContext& context, int node); // mutate_ingredients.cc
 void mutate_statement(MutationContext& context, int node);  // mutate_statements.cc
 void mutate_guard(MutationContext& context, int node);      // mutate_guards.cc
 void mutate_insertion(MutationContext& context, int node);  // mutate_insertions.cc
