@@ -57,6 +57,13 @@ class Kit:
     corpus: Path | None = None  # train.jsonl of models/train/corpus.py
     budget: int = 60  # runs of the check for each repair
     timeout: int = 90  # seconds for each repair
+    half: str = "both"  # of the repair tasks: "first" (to choose weights by), "second" (to report), "both"
+    ways: tuple[str, ...] = ("model", "no-model")  # of the repairs
+
+    def halved(self, order: list[Any]) -> list[Any]:
+        """The half of a fixed order that was asked for."""
+        middle = len(order) // 2
+        return {"first": order[:middle], "second": order[middle:], "both": order}[self.half]
 
     def model_file(self) -> Path:
         return self.model or MODEL

@@ -30,7 +30,11 @@ class Repairs(Measure):
         raise NotImplementedError
 
     def items(self, kit: Kit) -> list[Item]:
-        return [Item(f"{task.key} {way}", (task, way)) for way in ("model", "no-model") for task in self.tasks(kit)]
+        return [Item(f"{task.key} {way}", (task, way)) for task in self.tasks(kit) for way in kit.ways]
+
+    @staticmethod
+    def chosen(kit: Kit, everything: list[Any], usual: int) -> list[Any]:
+        return kit.halved(sampled(everything, len(everything), kit.seed))[: kit.counted(usual)]
 
     def run(self, kit: Kit, item: Item) -> dict[str, Any]:
         task, way = item.thing
@@ -39,24 +43,28 @@ class Repairs(Measure):
 
     def figures(self, kit: Kit, results: dict[str, dict[str, Any]]) -> list[Figure]:
         ways = {way: {k.rsplit(" ", 1)[0]: r for k, r in results.items() if k.endswith(f" {way}")} for way in ("model", "no-model")}
-        mine = {k: r for k, r in ways["model"].items() if not r.get("unusable")}
+        # Where the model was not asked, what is done without it is the measure.
+        way = "model" if ways["model"] else "no-model"
+        mine = {k: r for k, r in ways[way].items() if not r.get("unusable")}
         if not mine:
             return [Figure(self.title, self.of_set, 0, None, note="no task of the set could be used here")]
-        both = [k for k in mine if k in ways["no-model"]]
+        both = [k for k in mine if k in ways["no-model"]] if way == "model" else []
+        baseline = f"no model (n {len(both)})" if both else ""
         fixed, restored = sum(r["fixed"] for r in mine.values()), sum(r["restored"] for r in mine.values())
         alone = sum(ways["no-model"][k]["fixed"] for k in both) / len(both) if both else None
         n = len(mine)
-        note = "; ".join(filter(None, (self.remark(kit, mine), self.left_out(ways["model"]), self.broken_promises(ways))))
+        note = "; ".join(filter(None, (self.remark(kit, mine), self.left_out(ways[way]), self.broken_promises(ways))))
         return [
-            Figure(f"{self.title}, {self.judged}", self.of_set, n, fixed / n, *wilson(fixed, n), baseline=f"no model (n {len(both)})",
+            Figure(f"{self.title}, {self.judged}", self.of_set, n, fixed / n, *wilson(fixed, n), baseline=baseline,
                    baseline_value=alone, good=self.good, excellent=self.excellent, note=note),
-            Figure(f"{self.title}, as published", self.of_set, n, restored / n, *wilson(restored, n), baseline=f"no model (n {len(both)})",
+            Figure(f"{self.title}, as published", self.of_set, n, restored / n, *wilson(restored, n), baseline=baseline,
                    baseline_value=sum(ways["no-model"][k]["restored"] for k in both) / len(both) if both else None),
         ]
 
     def remark(self, kit: Kit, mine: dict[str, dict[str, Any]]) -> str:
         fixed = [r for r in mine.values() if r["fixed"]]
-        text = f"at most {kit.budget} runs of the check and {kit.timeout} s"
+        text = f"{kit.half} half; " if kit.half != "both" else ""
+        text += f"at most {kit.budget} runs of the check and {kit.timeout} s"
         if fixed:
             text += (f"; of the fixed, median {statistics.median(r['checks'] for r in fixed):g} runs and "
                      f"{statistics.median(r['seconds'] for r in fixed):.0f} s")
@@ -81,7 +89,7 @@ class QuixBugs(Repairs):
         return sets.QUIXBUGS.missing(kit.sets) + pytest_missing()
 
     def tasks(self, kit: Kit) -> list[RepairTask]:
-        return [quixbugs_task(kit, name) for name in sampled(sets.quixbugs_names(kit.sets), kit.counted(40), kit.seed)]
+        return [quixbugs_task(kit, name) for name in self.chosen(kit, sets.quixbugs_names(kit.sets), 40)]
 
 
 def pytest_missing() -> list[str]:
@@ -122,7 +130,7 @@ class PackFix(Repairs):
         return sets.HUMANEVALPACK.missing(kit.sets) + [f"{tool} is not in PATH: install the language's toolchain" for tool in absent]
 
     def tasks(self, kit: Kit) -> list[RepairTask]:
-        rows = sampled(sets.humanevalpack(kit.sets, self.language), kit.counted(self.usual), kit.seed)
+        rows = self.chosen(kit, sets.humanevalpack(kit.sets, self.language), self.usual)
         return [pack_task(row, self.language) for row in rows]
 
 

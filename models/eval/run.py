@@ -68,6 +68,9 @@ def parse_arguments(names: list[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="of samples")
     parser.add_argument("--budget", type=int, default=60, help="runs of the check for each repair")
     parser.add_argument("--timeout", type=int, default=90, help="seconds for each repair")
+    parser.add_argument("--half", choices=("first", "second", "both"), default="both",
+                        help="of the repair tasks' fixed order: weights are chosen by the first, the second is reported")
+    parser.add_argument("--ways", nargs="+", choices=("model", "no-model"), default=("model", "no-model"), help="repairs with, without the model")
     parser.add_argument("--jobs", type=int, default=1, help="items at a time; more make seconds unfair")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no item after so many seconds")
     parser.add_argument("--resume", type=Path, metavar="FILE", help="keep every item's result there, and go on from it")
@@ -118,7 +121,8 @@ def main() -> int:
     args = parse_arguments([m.name for m in measures])
     measures = [m for m in measures if not args.only or m.name in args.only]
     with tempfile.TemporaryDirectory(prefix="graft-eval-") as scratch:
-        kit = Kit(args.graft, args.sets, Path(scratch), args.model, args.count, args.seed, args.torch_python, args.corpus, args.budget, args.timeout)
+        kit = Kit(args.graft, args.sets, Path(scratch), args.model, args.count, args.seed, args.torch_python, args.corpus, args.budget, args.timeout,
+                  args.half, tuple(args.ways))
         if args.list:
             list_measures(measures, kit)
             return 0
