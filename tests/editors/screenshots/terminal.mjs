@@ -11,6 +11,7 @@ const [subject, tools, root, project, shots] = process.argv.slice(2);
 const { chromium } = createRequire(path.join(tools, 'vscode', 'package.json'))('playwright-core');
 const check = 'python3 -m unittest -q tests/test_stock.py';
 
+const kSoon = 60_000; // ms: what a model is not sure of never comes
 const socket = `graft-screenshots-${process.pid}`;
 const ended = []; // what to do at the end
 const tmux = (...args) => run('tmux', ['-L', socket, '-f', '/dev/null', ...args], { cwd: project });
@@ -109,7 +110,8 @@ const start = (columns, rows, command) => tmux('new-session', '-d', '-s', 'shot'
   'set', '-g', 'escape-time', '0');
 
 async function neovim() {
-  const scene = readFileSync(path.join(project, '.scene'), 'utf8');
+  // What is typed before the suggestion, and how the suggestion is to begin.
+  const [scene, expected] = readFileSync(path.join(project, '.scene'), 'utf8').trimEnd().split('[[');
   // A server and a terminal for it: this Neovim runs under a loader of its own, so it cannot start its server itself.
   const nvim = path.join(tools, 'nvim-sid/bin/nvim'), at = path.join(project, '.nvim');
   const server = spawn(nvim, ['--headless', '--listen', at, '--clean', '-u', path.join(root, 'tests/editors/screenshots/init.lua'), 'stock.py'],
@@ -125,12 +127,25 @@ async function neovim() {
   await shot('nvim-review', 'nvim stock.py');
   await keys('a');
   await until('the repaired file', async () => !(await screen()).includes('verified fix'));
-  await keys(':silent write', 'Enter', 'G', 'o');
+  await keys(':silent write', 'Enter');
+
+  // The next edit: a parameter gets another name where it is declared.
+  await keys('gg', '/def take', 'Enter', '/amount', 'Enter', 'cw');
+  await keys('-l', 'pieces');
+  await keys('Escape');
+  await until('the mark of the next edit', async () => /pieces \(and \d+ more\)/.test(await screen()), { timeout: kSoon });
+  await keys(':nohlsearch | echo', 'Enter');
+  await shot('nvim-next-edit', 'nvim stock.py', { withCursor: true });
+  await keys('u');
+  await until('the old name again', async () => !(await screen()).includes('pieces):'), { timeout: kSoon });
+
+  await keys('G', 'o');
   for (const [number, line] of scene.split('\n').entries()) {
     if (number > 0) await keys('Enter');
     if (line !== '') await keys('-l', line);
   }
-  await until('the suggestion', async () => /there are\."""\n +\d+ +return \S/.test(await screen()));
+  const typed = scene.slice(scene.lastIndexOf('\n') + 1).trim();
+  await until(`the suggestion "${expected}"`, async () => (await screen()).includes(`${typed} ${expected}`), { timeout: kSoon });
   await shot('nvim-suggestion', 'nvim stock.py', { withCursor: true });
 }
 

@@ -5,7 +5,9 @@ import path from 'node:path';
 import { VsCode, until } from '../vscode/driver.mjs';
 
 const [tools, graft, vsix, project, shots] = process.argv.slice(2);
-const scene = readFileSync(path.join(project, '.scene'), 'utf8'); // what is typed before the suggestion
+// What is typed before the suggestion, and, after the mark, how the suggestion is to begin: a line that the shipped model is sure of.
+const [scene, expected] = readFileSync(path.join(project, '.scene'), 'utf8').trimEnd().split('[[');
+const kSoon = 60_000; // ms: what a model is not sure of never comes
 const code = await VsCode.start({
   tools, graft, vsix, project, viewport: { width: 1040, height: 600 }, scale: 1.25,
   settings: {
@@ -32,10 +34,24 @@ try {
   await page.keyboard.press('Control+Enter');
   await until('the repaired file', async () => (await code.tab('stock.py').count()) > 0 && !(await code.tab('(verified)').count()));
   await code.save('stock.py', (text) => text.includes('amount > self'));
+  // The next edit: a parameter gets another name where it is declared.
+  const head = page.locator('.view-line', { hasText: 'def take' });
+  await head.click();
+  await page.keyboard.press('End');
+  for (let n = 0; n < '):'.length; n += 1) await page.keyboard.press('ArrowLeft');
+  await page.keyboard.press('Control+Shift+ArrowLeft');
+  await page.keyboard.type('pieces');
+  await page.keyboard.press('Home'); // a suggestion at the cursor would stand beside the mark
+  await until('the mark of the next edit', async () => (await code.marks()).some((text) => /pieces \(and \d+ more\)/.test(text)), { timeout: kSoon });
+  await page.mouse.move(500, 560);
+  await shot('vscode-next-edit');
+  await until('the old name again', async () => !(await code.text()).includes('pieces):'), { act: () => page.keyboard.press('Control+z') });
+
   await page.keyboard.press('Control+End');
   await page.keyboard.type(scene);
-  await code.ghost();
-  await page.mouse.move(500, 500);
+  const suggested = await code.ghost({ timeout: kSoon });
+  if (!suggested.trim().startsWith(expected)) throw new Error(`the suggestion is "${suggested}", not "${expected}...": another end for scene.txt?`);
+  await page.mouse.move(500, 560);
   await shot('vscode-suggestion');
 } catch (problem) {
   await code.diagnose(path.join(tools, '..', 'failed-screenshots'), 'vscode');

@@ -188,7 +188,7 @@ export class VsCode {
   }
 
   /** The ghost text, once it has settled: the same at two looks while the server rests. */
-  async ghost() {
+  async ghost({ timeout = kWait } = {}) {
     const ghost = this.page.locator('.ghost-text-decoration, .ghost-text');
     let last;
     return until('ghost text', async () => {
@@ -196,7 +196,14 @@ export class VsCode {
       const settled = now && now === last;
       last = now;
       return settled ? now : undefined;
-    });
+    }, { timeout });
+  }
+
+  /** What stands behind lines about the next edit: "→ fetch (and 1 more)". */
+  async marks() {
+    const drawn = await this.page.evaluate(() => [...document.querySelectorAll('.editor-instance .view-line span')]
+      .map((span) => getComputedStyle(span, '::after').content.replace(/^"|"$/g, '')).filter((text) => text.startsWith('→')));
+    return drawn.map((text) => text.replaceAll('\u00a0', ' '));
   }
 
   async save(file, condition) {
