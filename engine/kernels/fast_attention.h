@@ -37,20 +37,55 @@ struct FastAttention {
     int n = 0;  // rows; 0: there is no such block
   };
 
-  // Fetches the rows of the next block into the second-level cache while this one is worked on, a few lines with each tile:
-  // the hardware does not see that one block follows another, nor that keys lie between values; and more lines at once than
-  // it keeps track of would stop the tile that asks.
+  // Fetches the rows of the next block into the second-level cache while this one is worked on: the hardware does not see
+  // that one block follows another, nor that keys lie between values. Where the rows lie one behind the other, a line comes
+  // with each step of a tile, so that there are never more on their way than the hardware keeps track of, which would stop
+  // the tile; else each tile begins with its share.
   template <class Rows>
   class Ahead {
    public:
-    // `width` values of each key and `value_width` of each value row (0: they lie in the keys), in `n_tiles` steps.
-    Ahead(const Block<Rows>& next, int64_t width, int64_t value_width, int n_tiles)
-        : parts_{{next.keys, lines(width)}, {next.values, lines(value_width)}},
-          n_rows_(next.n),
-          step_(static_cast<int>((next.n * (parts_[0].lines + parts_[1].lines) + n_tiles - 1) / n_tiles)) {}
+    // `width` values of each key and `value_width` of each value row (0: they lie in the keys), in `n_tiles` tiles.
+    Ahead(const Block<Rows>& next, int64_t width, int64_t value_width, int64_t n_tiles)
+        : parts_{{next.keys, lines(width)}, {next.values, lines(value_width)}}, n_rows_(next.n) {
+      int64_t n_lines = n_rows_ * (parts_[0].lines + parts_[1].lines);
+      if (n_rows_ > 0 && follow_each_other(next, width, value_width)) {
+        at_ = reinterpret_cast<const char*>(next.keys[0]);
+        n_lines = left_ = lines(n_rows_ * (width + value_width));
+      }
+      share_ = (n_lines + n_tiles - 1) / n_tiles;
+    }
 
-    void step() {
-      for (int i = 0; i < step_ && row_ < n_rows_; ++i) {
+    struct Stretch {
+      const char* at;
+      int64_t stride;
+      void operator()() {
+        __builtin_prefetch(at, 0, 2);
+        at += stride;
+      }
+    };
+    // To be taken before each tile, and called in each of its steps.
+    Stretch tile(int64_t n_steps) {
+      if (left_ == 0) return fetch_share(), Stretch{at_, 0};
+      const int64_t share = share_ < left_ ? share_ : left_, in_steps = share < n_steps ? share : n_steps;
+      left_ -= share;
+      for (int64_t i = in_steps; i < share; ++i, at_ += 64) __builtin_prefetch(at_, 0, 2);
+      const Stretch stretch{at_, 64};
+      at_ += in_steps * 64;
+      return stretch;
+    }
+
+   private:
+    static constexpr int64_t kValueBytes = static_cast<int64_t>(sizeof *Rows().operator[](0));
+    static int64_t lines(int64_t width) { return (width * kValueBytes + 63) / 64; }
+
+    static bool follow_each_other(const Block<Rows>& next, int64_t width, int64_t value_width) {
+      if constexpr (requires { next.keys.stride; })
+        return next.keys.stride == width + value_width && (value_width == 0 || next.values.first == next.keys.first + width);
+      else
+        return false;
+    }
+    void fetch_share() {
+      for (int64_t i = 0; i < share_ && row_ < n_rows_; ++i) {
         __builtin_prefetch(reinterpret_cast<const char*>(parts_[part_].rows[row_]) + line_ * 64, 0, 2);
         if (++line_ < parts_[part_].lines) continue;
         line_ = 0;
@@ -58,14 +93,14 @@ struct FastAttention {
         row_ += part_ == 0;
       }
     }
-
-   private:
-    static int64_t lines(int64_t width) { return (width * static_cast<int64_t>(sizeof *Rows().operator[](0)) + 63) / 64; }
     struct Part {
       Rows rows;
       int64_t lines;
     } parts_[2];
-    const int n_rows_, step_;
+    int n_rows_;
+    int64_t share_ = 0;  // lines of a tile
+    const char* at_ = nullptr;
+    int64_t left_ = 0;  // lines behind `at`
     int row_ = 0, part_ = 0;
     int64_t line_ = 0;
   };
@@ -75,14 +110,15 @@ struct FastAttention {
 
   // scores[r * kBlock + s] for R queries and as many cache rows as a tile takes, from row `from` of the block on; beyond the
   // block's last row they are anything.
-  template <int R, class Rows>
-  static void dot_tile(const float* q, int64_t width, const Rows& rows, int from, int n_keys, float* scores) {
+  template <int R, class Rows, class Fetch>
+  static void dot_tile(const float* q, int64_t width, const Rows& rows, int from, int n_keys, float* scores, Fetch fetch) {
     constexpr int S = V::kDotTile / R;
     decltype(rows[0]) k[S];
     for (int s = 0; s < S; ++s) k[s] = rows[from + s < n_keys ? from + s : n_keys - 1];
     F acc[R * S];
     for (F& sum : acc) sum = V::zero();
     for (int64_t i = 0; i < width; i += V::kWidth) {
+      fetch();
       F query[R];
       for (int r = 0; r < R; ++r) query[r] = V::load(q + r * width + i);
 #pragma GCC unroll 16
@@ -99,12 +135,14 @@ struct FastAttention {
   }
 
   // z[r] = z[r] * keep[r] + sum_s p[r, s] * value row s, for R queries and columns [d, d + N vectors).
-  template <int R, int N, class Rows>
-  static void value_tile(const float* p, const float* keep, const Rows& values, int n_keys, float* z, int64_t value_width, int64_t d) {
+  template <int R, int N, class Rows, class Fetch>
+  static void value_tile(const float* p, const float* keep, const Rows& values, int n_keys, float* z, int64_t value_width, int64_t d,
+                         Fetch fetch) {
     F acc[R][N];
     for (int r = 0; r < R; ++r)
       for (int v = 0; v < N; ++v) acc[r][v] = V::mul(V::load(z + r * value_width + d + v * V::kWidth), V::set1(keep[r]));
     for (int s = 0; s < n_keys; ++s) {
+      fetch();
       const auto* row = values[s] + d;
       F weight[R];
       for (int r = 0; r < R; ++r) weight[r] = V::set1(p[r * kBlock + s]);
@@ -204,26 +242,26 @@ struct FastAttention {
     const Rows &keys = here.keys, &values = here.values;
     const int n = here.n;
     float keep[kMaxAttentionRows];
-    const int n_groups = (a.n_rows + 3) / 4, n_value_tiles = static_cast<int>((a.value_width + 63) / 64);
-    // Few queries have few tiles of values: then the scores' tiles fetch too.
-    const int n_score_tiles = a.n_rows <= 4 ? (n * a.n_rows + V::kDotTile - 1) / V::kDotTile : 0;
-    Ahead<Rows> ahead(next, a.width, a.values != a.keys ? a.value_width : 0, n_groups * n_value_tiles + n_score_tiles);
     const auto in_tiles = [&a](auto&& tile) {  // (queries, first of them)
       int r = 0;
       for (; r + 4 <= a.n_rows; r += 4) tile(Tile<4>(), r);
       for (; r + 2 <= a.n_rows; r += 2) tile(Tile<2>(), r);
       for (; r < a.n_rows; ++r) tile(Tile<1>(), r);
     };
-    in_tiles([&]<int R>(Tile<R>, int r) {
-      for (int s = 0; s < n; s += V::kDotTile / R) {
-        if (n_score_tiles > 0) ahead.step();
-        if constexpr (kPairs<T>)
-          AttentionPairs<V>::template dot_tile<R>(work.queries + r * AttentionPairs<V>::padded(a.width), a.width, keys, s, n,
-                                                  work.scores + r * kBlock);
-        else
-          dot_tile<R>(a.queries + r * a.width, a.width, keys, s, n, work.scores + r * kBlock);
-      }
-    });
+    constexpr int64_t kValueColumns = kPairs<T> ? 2 * kPairColumns : V::kValueTile * V::kWidth;
+    const int64_t n_tiles = (a.n_rows + 3) / 4 * ((n * 4 + V::kDotTile - 1) / V::kDotTile + (a.value_width + kValueColumns - 1) / kValueColumns);
+    Ahead<Rows> ahead(next, a.width, a.values != a.keys ? a.value_width : 0, n_tiles);
+    // A few keys for all queries, then the next: they stay in the first-level cache meanwhile. Likewise the values.
+    for (int some = 0; some < n; some += V::kDotTile)
+      in_tiles([&]<int R>(Tile<R>, int r) {
+        for (int s = some; s < n && s < some + V::kDotTile; s += V::kDotTile / R) {
+          if constexpr (kPairs<T>)
+            AttentionPairs<V>::template dot_tile<R>(work.queries + r * AttentionPairs<V>::padded(a.width), a.width, keys, s, n,
+                                                    work.scores + r * kBlock, ahead.tile((a.width + kPairColumns - 1) / kPairColumns));
+          else
+            dot_tile<R>(a.queries + r * a.width, a.width, keys, s, n, work.scores + r * kBlock, ahead.tile(a.width / V::kWidth));
+        }
+      });
     for (int r = 0; r < a.n_rows; ++r) {
       const int seen = a.n_visible[r] - first < kBlock ? a.n_visible[r] - first : kBlock;
       const int unseen = a.first_visible && a.first_visible[r] > first ? a.first_visible[r] - first : 0;
@@ -236,26 +274,27 @@ struct FastAttention {
         keep[r] = weigh<kPairs<T>>(work.scores + r * kBlock, unseen, seen, work.top[r], work.total[r], rounded);
       }
     }
-    const auto fetch = [&ahead] { ahead.step(); };
-    in_tiles([&]<int R>(Tile<R>, int r) {
-      float* z = a.out + r * a.value_width;
-      if constexpr (kPairs<T>)
-        AttentionPairs<V>::template add_values<R>(work.weights + r * kBlock, keep + r, values, n, z, a.value_width, fetch);
-      else
-        add_values<R>(work.scores + r * kBlock, keep + r, values, n, z, a.value_width, fetch);
-    });
+    for (int64_t d = 0; d < a.value_width; d += kSomeColumns)
+      in_tiles([&]<int R>(Tile<R>, int r) {
+        const int64_t end = d + kSomeColumns < a.value_width ? d + kSomeColumns : a.value_width;
+        float* z = a.out + r * a.value_width;
+        if constexpr (kPairs<T>)
+          AttentionPairs<V>::template add_values<R>(work.weights + r * kBlock, keep + r, values, n, z, a.value_width, d, end, ahead);
+        else
+          add_values<R>(work.scores + r * kBlock, keep + r, values, n, z, a.value_width, d, end, ahead);
+      });
   }
 
-  template <int R, class Rows, class Fetch>
-  static void add_values(const float* p, const float* keep, const Rows& values, int n_keys, float* z, int64_t value_width, Fetch&& fetch) {
+  static constexpr int64_t kSomeColumns = 64;
+
+  template <int R, class Rows>
+  static void add_values(const float* p, const float* keep, const Rows& values, int n_keys, float* z, int64_t value_width, int64_t d,
+                         int64_t end, Ahead<Rows>& ahead) {
     constexpr int64_t kWide = V::kValueTile * V::kWidth, kNarrow = 16;
-    int64_t d = 0;
-    for (; d + kWide <= value_width; d += kWide) {
-      fetch();
-      value_tile<R, V::kValueTile>(p, keep, values, n_keys, z, value_width, d);
-    }
-    if (d < value_width) fetch();
-    for (; d < value_width; d += kNarrow) value_tile<R, kNarrow / V::kWidth>(p, keep, values, n_keys, z, value_width, d);
+    for (; d + kWide <= end; d += kWide)
+      value_tile<R, kWide / V::kWidth>(p, keep, values, n_keys, z, value_width, d, ahead.tile(n_keys));
+    for (; d < end; d += kNarrow)
+      value_tile<R, kNarrow / V::kWidth>(p, keep, values, n_keys, z, value_width, d, ahead.tile(n_keys));
   }
 
   template <int R>

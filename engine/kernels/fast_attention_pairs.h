@@ -4,17 +4,20 @@
 //
 // Scores pair neighbouring columns of a key; sums of values pair the same column of neighbouring rows.
 #pragma once
+#include <type_traits>
+
 #include "engine/kernels/attention.h"
 
 namespace engine {
 namespace {
 
+constexpr int64_t kPairColumns = 32;  // that a step takes
 template <class V>
 struct AttentionPairs {
   using F = typename V::F;
   using P = typename V::P;
   static constexpr int kBlock = kAttentionBlock;
-  static constexpr int64_t kStep = 32;  // columns that a step takes
+  static constexpr int64_t kStep = kPairColumns;
 
   static int64_t padded(int64_t width) { return (width + kStep - 1) / kStep * kStep; }
 
@@ -37,8 +40,8 @@ struct AttentionPairs {
   }
 
   // As FastAttention::dot_tile; q [R, padded(width)].
-  template <int R, class Rows>
-  static void dot_tile(const Bf16* q, int64_t width, const Rows& rows, int from, int n_keys, float* scores) {
+  template <int R, class Rows, class Fetch>
+  static void dot_tile(const Bf16* q, int64_t width, const Rows& rows, int from, int n_keys, float* scores, Fetch fetch) {
     constexpr int S = V::kDotTile / R;
     const int64_t stride = padded(width);
     const Bf16* k[S];
@@ -46,6 +49,7 @@ struct AttentionPairs {
     F acc[R * S];
     for (F& sum : acc) sum = V::zero();
     const auto step = [&](int64_t i, auto&& load) {
+      fetch();
       P query[R];
       for (int r = 0; r < R; ++r) query[r] = V::load_pairs(q + r * stride + i);
 #pragma GCC unroll 16
@@ -65,24 +69,23 @@ struct AttentionPairs {
   }
 
   // As FastAttention::add_values; p [R, kBlock], 0 from n_keys on.
-  template <int R, class Rows, class Fetch>
-  static void add_values(const Bf16* p, const float* keep, const Rows& values, int n_keys, float* z, int64_t value_width,
-                         Fetch&& fetch) {
-    int64_t d = 0;
-    for (; d + 2 * kStep <= value_width; d += 2 * kStep) {
-      fetch();
-      value_tile<R, 2, false>(p, keep, values, n_keys, z, value_width, d);
-    }
-    if (d < value_width) fetch();
-    for (; d + kStep <= value_width; d += kStep) value_tile<R, 1, false>(p, keep, values, n_keys, z, value_width, d);
-    if (d < value_width) value_tile<R, 1, true>(p, keep, values, n_keys, z, value_width, d);
+  template <int R, class Rows, class Ahead>
+  static void add_values(const Bf16* p, const float* keep, const Rows& values, int n_keys, float* z, int64_t value_width, int64_t d,
+                         int64_t end, Ahead& ahead) {
+    constexpr int64_t kWide = 2 * kStep;
+    const auto tile = [&]<int N, bool kHalf>(std::integral_constant<int, N>, std::bool_constant<kHalf>, int64_t at) {
+      value_tile<R, N, kHalf>(p, keep, values, n_keys, z, value_width, at, ahead.tile((n_keys + 1) / 2));
+    };
+    for (; d + kWide <= end; d += kWide) tile(std::integral_constant<int, kWide / kStep>(), std::false_type(), d);
+    for (; d + kStep <= end; d += kStep) tile(std::integral_constant<int, 1>(), std::false_type(), d);
+    if (d < end) tile(std::integral_constant<int, 1>(), std::true_type(), d);
   }
 
  private:
   // Columns [d, d + N * kStep); of the only step the first half where `kHalf`.
-  template <int R, int N, bool kHalf, class Rows>
+  template <int R, int N, bool kHalf, class Rows, class Fetch>
   static void value_tile(const Bf16* p, const float* keep, const Rows& values, int n_keys, float* z,
-                         int64_t value_width, int64_t d) {
+                         int64_t value_width, int64_t d, Fetch fetch) {
     F low[R][N], high[R][N];
     for (int r = 0; r < R; ++r)
       for (int v = 0; v < N; ++v) {
@@ -92,6 +95,7 @@ struct AttentionPairs {
         V::spread(first, second, low[r][v], high[r][v]);
       }
     for (int s = 0; s < n_keys; s += 2) {
+      fetch();
       const int other = s + 1 < n_keys ? s + 1 : s;  // weighs 0 where there is no further row
       const Bf16 *a = values[s] + d, *b = values[other] + d;
       P weight[R];
