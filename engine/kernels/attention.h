@@ -12,9 +12,11 @@
 // bf16     Rows may be stored in bf16 (16 bits, rounded to nearest). AVX512-BF16 then multiplies queries and weights in bf16
 //          too, with f32 sums; the other paths widen the rows and multiply in f32. Rounding moves a value by at most 2^-9 of
 //          itself; docs/kv-cache.md derives what that does to a result.
-// Results  Scores are taken in blocks of 64 rows counted from the start of the cache (or list): a query's result does not
-//          depend on which queries share the call, so decoding equals prefill bit for bit.
+// Results  Scores are taken in blocks of 64 rows, and sums in sections of 512, counted from the start of the cache (or list),
+//          and sections are joined in order. A query's result depends neither on which queries share the call nor on which
+//          cores took which sections, so decoding equals prefill bit for bit.
 // Source   DeepSeek-V2, arXiv:2405.04434, section 2.1; online softmax as in FlashAttention, arXiv:2205.14135, section 3.1;
+//          sections on several cores as in Flash-Decoding (pytorch.org/blog/flash-decoding, 2023);
 //          sinks as in gpt-oss's model card, arXiv:2508.10925, section 2.
 #pragma once
 #include <cstddef>
@@ -23,6 +25,8 @@
 namespace engine {
 
 inline constexpr int kAttentionBlock = 64;  // cache rows; at width 576 a block is 147 kB and stays in the second-level cache
+inline constexpr int kAttentionSection = 8 * kAttentionBlock;  // rows
+inline constexpr int64_t kMaxSectionWidth = 512;  // of a value row; of wider ones all rows are one section
 inline constexpr int kMaxAttentionRows = 32;  // queries in a call
 inline constexpr int64_t kMaxBf16Width = 1024;  // of a key in bf16: the queries' rounded copies lie on the stack
 
@@ -46,12 +50,28 @@ struct AttentionRowsOf {
   int64_t block_offset = 0;                 // values lie from it as `values` from `keys`; not together with a list
   const float* sinks = nullptr;             // [n_rows]; null: none
   float* out = nullptr;                     // [n_rows, value_width]
+  // Given: only section `section`, for join_attention: `out` gets sums, `tops` the largest scores, `totals` the weights'
+  // sums, each [n_rows]; 0 in totals where a query sees no row of it.
+  int section = 0;
+  float *tops = nullptr, *totals = nullptr;
 };
 
 using AttentionRows = AttentionRowsOf<float>;
 using AttentionRowsBf16 = AttentionRowsOf<Bf16>;
 
-// Reference: plain loops over the same arguments.
+// Sections 0 to n_sections - 1 of all rows that `n_rows` queries see, as AttentionRows gave them.
+struct AttentionSections {
+  int n_sections = 0, n_rows = 0;
+  int64_t value_width = 0;
+  const float* sums = nullptr;               // section i from i * sums_stride on: [n_rows, value_width]
+  int64_t sums_stride = 0;
+  const float *tops = nullptr, *totals = nullptr;  // section i from i * tops_stride on: [n_rows]
+  int64_t tops_stride = 0;
+  const float* sinks = nullptr;              // [n_rows]; null: none
+  float* out = nullptr;                      // [n_rows, value_width]
+};
+
+// Reference: plain loops over the same arguments, all sections.
 void attention_rows_cpu_reference(const AttentionRows& rows);
 
 // Reference of one query head over rows [first_visible, n_visible): q and k [.., d_k], v [.., d_v]. `sink`: null, or the

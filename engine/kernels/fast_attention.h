@@ -2,8 +2,9 @@
 // engine/kernels/fast_attention.h: attention.h over the vector steps `V`.
 //
 // A tile of queries by cache rows (for values: by columns) shares its loads in registers; a block of 64 rows is read from
-// memory once for all queries of the call, first for the scores and then, from cache, for the values. Rows in bf16 are widened
-// as they are loaded, or multiplied as they are where the CPU can (fast_attention_pairs.h).
+// memory once for all queries of the call, first for the scores and then, from cache, for the values; of the block a few
+// keys, and some columns of the values, serve all queries before the next. Rows in bf16 are widened as they are loaded, or
+// multiplied as they are where the CPU can (fast_attention_pairs.h).
 #pragma once
 #include "engine/kernels/fast_elementwise.h"
 #include "engine/kernels/attention.h"
@@ -184,23 +185,44 @@ struct FastAttention {
     Work<kPairs<T>> work;
     int n_keys = 0, first_key = a.n_visible[0];
     for (int r = 0; r < a.n_rows; ++r) {
-      work.top[r] = a.sinks ? a.sinks[r] : -__builtin_inff();
-      work.total[r] = a.sinks ? 1.0f : 0.0f;
       const int first = a.first_visible ? a.first_visible[r] : 0;
       if (a.n_visible[r] > n_keys) n_keys = a.n_visible[r];
       if (first < first_key) first_key = first;
     }
     if constexpr (kPairs<T>) AttentionPairs<V>::round_queries(a.queries, a.n_rows, a.width, work.queries);
-    for (int64_t i = 0; i < a.n_rows * a.value_width; ++i) a.out[i] = 0.0f;
-    for (int first = first_key / kBlock * kBlock; first < n_keys; first += kBlock) {
-      if (a.list)
-        block(a, first, listed(a, first, n_keys), listed(a, first + kBlock, n_keys), work);
-      else
-        block(a, first, strided(a, first, n_keys), strided(a, first + kBlock, n_keys), work);
+    if (a.tops) {
+      const int first = a.section * kAttentionSection, last = first + kAttentionSection;
+      section(a, first > first_key ? first : first_key, last < n_keys ? last : n_keys, 0, {a.out, a.tops, a.totals}, work);
+      return;
+    }
+    float tops[kMaxAttentionRows], totals[kMaxAttentionRows];
+    if (a.value_width > kMaxSectionWidth) {
+      section(a, first_key, n_keys, 0, {a.out, tops, totals}, work);
+    } else {
+      int first = first_key / kAttentionSection * kAttentionSection, last = first + kAttentionSection;
+      section(a, first_key, last < n_keys ? last : n_keys, n_keys, {a.out, tops, totals}, work);
+      float sums[kMaxAttentionRows * kMaxSectionWidth], more_tops[kMaxAttentionRows], more_totals[kMaxAttentionRows];
+      for (first = last; first < n_keys; first = last) {
+        last = first + kAttentionSection;
+        section(a, first, last < n_keys ? last : n_keys, n_keys, {sums, more_tops, more_totals}, work);
+        for (int r = 0; r < a.n_rows; ++r)
+          join({a.out + r * a.value_width, tops + r, totals + r}, sums + r * a.value_width, more_tops[r], more_totals[r], a.value_width);
+      }
     }
     for (int r = 0; r < a.n_rows; ++r)
-      for (int64_t d = 0; d < a.value_width; d += V::kWidth)
-        V::store(a.out + r * a.value_width + d, V::mul(V::load(a.out + r * a.value_width + d), V::set1(1.0f / work.total[r])));
+      finish({a.out + r * a.value_width, tops + r, totals + r}, a.sinks ? a.sinks + r : nullptr, a.value_width);
+  }
+
+  static void join_sections(const AttentionSections& a) {
+    for (int r = 0; r < a.n_rows; ++r) {
+      float top = -__builtin_inff(), total = 0.0f;
+      float* z = a.out + r * a.value_width;
+      for (int64_t i = 0; i < a.value_width; ++i) z[i] = 0.0f;
+      for (int64_t i = 0; i < a.n_sections; ++i)
+        join({z, &top, &total}, a.sums + i * a.sums_stride + r * a.value_width, a.tops[i * a.tops_stride + r],
+             a.totals[i * a.tops_stride + r], a.value_width);
+      finish({z, &top, &total}, a.sinks ? a.sinks + r : nullptr, a.value_width);
+    }
   }
 
  private:
@@ -210,9 +232,48 @@ struct FastAttention {
   // Of one call; what only pairs need is a value long without them.
   template <bool kRounded>
   struct Work {
-    float scores[kMaxAttentionRows * kBlock], top[kMaxAttentionRows], total[kMaxAttentionRows];
+    float scores[kMaxAttentionRows * kBlock];
     Bf16 queries[kRounded ? kMaxAttentionRows * kMaxBf16Width : 1], weights[kRounded ? kMaxAttentionRows * kBlock : 1];
   };
+  // Of the queries: sum of weight * value [.., value_width], largest score, sum of weights.
+  struct Sums {
+    float *z, *tops, *totals;
+  };
+
+  // Rows [first_key, n_keys), within one section; `fetch_to`: the end of what the call will read, where that is more.
+  template <typename T>
+  static void section(const AttentionRowsOf<T>& a, int first_key, int n_keys, int fetch_to, const Sums& sums, Work<kPairs<T>>& work) {
+    for (int r = 0; r < a.n_rows; ++r) sums.tops[r] = -__builtin_inff(), sums.totals[r] = 0.0f;
+    for (int64_t i = 0; i < a.n_rows * a.value_width; ++i) sums.z[i] = 0.0f;
+    if (fetch_to < n_keys) fetch_to = n_keys;
+    for (int first = first_key / kBlock * kBlock; first < n_keys; first += kBlock) {
+      if (a.list)
+        block(a, first, listed(a, first, n_keys), listed(a, first + kBlock, fetch_to), sums, work);
+      else
+        block(a, first, strided(a, first, n_keys), strided(a, first + kBlock, fetch_to), sums, work);
+    }
+  }
+
+  // Adds a later section's sums to those of one query; exact where either saw nothing.
+  static void join(const Sums& to, const float* z, float top, float total, int64_t value_width) {
+    if (total == 0.0f) return;
+    const float new_top = top > *to.tops ? top : *to.tops;
+    const float keep = *to.totals > 0.0f ? __builtin_expf(*to.tops - new_top) : 0.0f, add = __builtin_expf(top - new_top);
+    *to.totals = *to.totals * keep + total * add;
+    *to.tops = new_top;
+    for (int64_t d = 0; d < value_width; d += V::kWidth)
+      V::store(to.z + d, V::fma(V::load(z + d), V::set1(add), V::mul(V::load(to.z + d), V::set1(keep))));
+  }
+
+  static void finish(const Sums& of, const float* sink, int64_t value_width) {
+    float keep = 1.0f;
+    if (sink) {
+      const float top = *sink > *of.tops ? *sink : *of.tops;
+      keep = *of.totals > 0.0f ? __builtin_expf(*of.tops - top) : 0.0f;
+      *of.totals = *of.totals * keep + __builtin_expf(*sink - top);
+    }
+    for (int64_t d = 0; d < value_width; d += V::kWidth) V::store(of.z + d, V::mul(V::load(of.z + d), V::set1(keep / *of.totals)));
+  }
 
   template <typename T>
   static const T* keys_of(const AttentionRowsOf<T>& a, int row) {
@@ -238,7 +299,8 @@ struct FastAttention {
   }
 
   template <typename T, class Rows>
-  static void block(const AttentionRowsOf<T>& a, int first, const Block<Rows>& here, const Block<Rows>& next, Work<kPairs<T>>& work) {
+  static void block(const AttentionRowsOf<T>& a, int first, const Block<Rows>& here, const Block<Rows>& next, const Sums& sums,
+                    Work<kPairs<T>>& work) {
     const Rows &keys = here.keys, &values = here.values;
     const int n = here.n;
     float keep[kMaxAttentionRows];
@@ -271,13 +333,13 @@ struct FastAttention {
         if constexpr (kPairs<T>) AttentionPairs<V>::round_weights(work.scores + r * kBlock, rounded);
         keep[r] = 1.0f;
       } else {
-        keep[r] = weigh<kPairs<T>>(work.scores + r * kBlock, unseen, seen, work.top[r], work.total[r], rounded);
+        keep[r] = weigh<kPairs<T>>(work.scores + r * kBlock, unseen, seen, sums.tops[r], sums.totals[r], rounded);
       }
     }
     for (int64_t d = 0; d < a.value_width; d += kSomeColumns)
       in_tiles([&]<int R>(Tile<R>, int r) {
         const int64_t end = d + kSomeColumns < a.value_width ? d + kSomeColumns : a.value_width;
-        float* z = a.out + r * a.value_width;
+        float* z = sums.z + r * a.value_width;
         if constexpr (kPairs<T>)
           AttentionPairs<V>::template add_values<R>(work.weights + r * kBlock, keep + r, values, n, z, a.value_width, d, end, ahead);
         else

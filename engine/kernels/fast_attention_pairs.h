@@ -4,8 +4,6 @@
 //
 // Scores pair neighbouring columns of a key; sums of values pair the same column of neighbouring rows.
 #pragma once
-#include <type_traits>
-
 #include "engine/kernels/attention.h"
 
 namespace engine {
@@ -73,15 +71,18 @@ struct AttentionPairs {
   static void add_values(const Bf16* p, const float* keep, const Rows& values, int n_keys, float* z, int64_t value_width, int64_t d,
                          int64_t end, Ahead& ahead) {
     constexpr int64_t kWide = 2 * kStep;
-    const auto tile = [&]<int N, bool kHalf>(std::integral_constant<int, N>, std::bool_constant<kHalf>, int64_t at) {
+    const auto tile = [&]<int N, bool kHalf>(Columns<N, kHalf>, int64_t at) {
       value_tile<R, N, kHalf>(p, keep, values, n_keys, z, value_width, at, ahead.tile((n_keys + 1) / 2));
     };
-    for (; d + kWide <= end; d += kWide) tile(std::integral_constant<int, kWide / kStep>(), std::false_type(), d);
-    for (; d + kStep <= end; d += kStep) tile(std::integral_constant<int, 1>(), std::false_type(), d);
-    if (d < end) tile(std::integral_constant<int, 1>(), std::true_type(), d);
+    for (; d + kWide <= end; d += kWide) tile(Columns<2, false>(), d);
+    for (; d + kStep <= end; d += kStep) tile(Columns<1, false>(), d);
+    if (d < end) tile(Columns<1, true>(), d);
   }
 
  private:
+  template <int N, bool kHalf>
+  struct Columns {};
+
   // Columns [d, d + N * kStep); of the only step the first half where `kHalf`.
   template <int R, int N, bool kHalf, class Rows, class Fetch>
   static void value_tile(const Bf16* p, const float* keep, const Rows& values, int n_keys, float* z,

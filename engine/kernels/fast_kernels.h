@@ -14,6 +14,7 @@ template <typename T>
 struct AttentionRowsOf;
 struct GateForm;
 struct IndexRows;
+struct AttentionSections;
 
 struct FastKernels {
   const char* name;  // "avx512-bf16", "avx512-vnni", "avx2", "portable"
@@ -30,6 +31,7 @@ struct FastKernels {
   // attention.h
   void (*attention)(const AttentionRowsOf<float>& rows);
   void (*attention_bf16)(const AttentionRowsOf<Bf16>& rows);
+  void (*join_attention)(const AttentionSections& sections);
   // lightning_indexer.h
   void (*index_scores)(const IndexRows& rows);
   // softmax.h

@@ -28,6 +28,7 @@ const FastKernels kAvx2Kernels = {
     FastElementwise<Avx2>::silu_gate,
     FastAttention<Avx2>::run<float>,
     FastAttention<Avx2>::run<Bf16>,
+    FastAttention<Avx2>::join_sections,
     FastIndexer<Avx2>::run,
     FastElementwise<Avx2>::log_sum_exp,
 };

@@ -28,6 +28,7 @@ const FastKernels kAvx512Kernels = {
     FastElementwise<Avx512>::silu_gate,
     FastAttention<Avx512>::run<float>,
     FastAttention<Avx512>::run<Bf16>,
+    FastAttention<Avx512>::join_sections,
     FastIndexer<Avx512>::run,
     FastElementwise<Avx512>::log_sum_exp,
 };

@@ -27,6 +27,7 @@ const FastKernels kPortableKernels = {
     FastElementwise<Portable>::silu_gate,
     FastAttention<Portable>::run<float>,
     FastAttention<Portable>::run<Bf16>,
+    FastAttention<Portable>::join_sections,
     FastIndexer<Portable>::run,
     FastElementwise<Portable>::log_sum_exp,
 };

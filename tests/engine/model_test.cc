@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "engine/kernels/attention.h"
 #include "tests/engine/synthetic_model.h"
 
 namespace {
@@ -155,6 +156,30 @@ TEST_CASE("model: a cache in bf16 stays near the reference, takes half the memor
       CHECK(run_in_pieces(*fast_model(*m, alone, false, *kernels, CacheType::kBf16), config, tokens, {99}) == prefill);
     }
   }
+}
+
+TEST_CASE("model: workers that share out a long cache by its sections change no bit") {
+  DeepseekV2Config many_heads = awkward_float_configs().back();
+  for (const DeepseekV2Config& config : {small_config(), many_heads})
+    for (const CacheType cache : {CacheType::kF32, CacheType::kBf16}) {
+      CAPTURE(config.n_heads); CAPTURE(cache == CacheType::kBf16);
+      const auto m = make_model(config, DType::kF32);
+      // Sections of 512 rows: three are shared out, of which the last is short and then begins anew.
+      const std::vector<int32_t> tokens = some_tokens(config, 3 * kAttentionSection + 6);
+      const size_t kept = 12 * static_cast<size_t>(config.n_vocab);
+      std::vector<float> want;
+      for (const int threads : {1, 2, 5}) {
+        CAPTURE(threads);
+        ThreadPool pool(threads);
+        const auto model = fast_model(*m, pool, true, best_kernels(), cache);
+        const auto last_rows = [&](const std::vector<size_t>& pieces) {
+          const std::vector<float> all = run_in_pieces(*model, config, tokens, pieces);
+          return std::vector<float>(all.end() - static_cast<std::ptrdiff_t>(kept), all.end());
+        };
+        if (want.empty()) want = last_rows({256});
+        CHECK(last_rows({256, 256, 256, 256, 6, 1, 1, 1, 256, 236, 1}) == want);
+      }
+    }
 }
 
 TEST_CASE("model: quantised weights choose a cache in bf16, others f32") {

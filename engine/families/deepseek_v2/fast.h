@@ -62,12 +62,17 @@ class DeepseekV2Fast : public FastPass {
   void store_latent(const PackedLayer& layer, int64_t t, const Place& place);
   void split_query(const PackedLayer& layer, int64_t t, int64_t h);
   void attend_heads(const Worker& worker, const PackedLayer& layer, const Place& place);
+  void attend_sections(const Worker& worker, const Place& place);
   void attend_chunk(const Worker& worker, const PackedLayer& layer, const Place& place);
   void attend_tokens(const Worker& worker, const PackedLayer& layer, const Place& place);
   void attend_batch(const Worker& worker, const PackedLayer& layer, const Place& place);
   template <typename T>
   AttentionRowsOf<T> cache_rows(BlockCache& cache, int64_t layer) const;
   void attend_rows(const PackedLayer& layer, int64_t first_row, int n_rows, const Place& place, const Listed& listed);
+  void round_latent(const PackedLayer& layer, int64_t t, int64_t h);
+  void attend_section(int section, int64_t first_head, int n_heads, const Place& place);
+  template <typename Set>
+  void run_attention(BlockCache& cache, int64_t layer, Set&& set);
 
   const DeepseekV2Config config_;
   const RopeTable rope_;
@@ -85,6 +90,8 @@ class DeepseekV2Fast : public FastPass {
   ActivationBuffer joined_;  // [.., 2D], where there is a draft layer
   ActivationBuffer q_low_, query_nope_, latents_, heads_;
   Buffer<float> q_, kv_, queries_;
+  // Of a token whose sections several workers take: [sections, H, latent_width_], and [sections, H] twice.
+  std::vector<float> section_sums_, section_tops_, section_totals_;
   Buffer<float> index_q_, index_k_, index_weights_;  // [kChunk, Hi * index_width_], [kChunk, Di], [kChunk, Hi]
   struct Choice {  // a worker's own
     std::vector<float> queries, weights, scores;

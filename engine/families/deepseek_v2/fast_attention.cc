@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The attention half of a layer (fast.h).
 #include <algorithm>
+#include <type_traits>
 
 #include "engine/families/deepseek_v2/fast.h"
 #include "engine/kernels/attention.h"
@@ -105,9 +106,25 @@ AttentionRowsOf<T> DeepseekV2Fast::cache_rows(BlockCache& cache, int64_t layer) 
   AttentionRowsOf<T> rows;
   rows.keys = rows.values = cache.row<T>(layer, 0);
   rows.key_stride = rows.value_stride = cache.width();
+  rows.width = cache_width_;
+  rows.value_width = latent_width_;
   rows.blocks = cache.blocks();
   rows.block_offset = cache.layer_offset(layer);
   return rows;
+}
+
+// `set` gets the rows of the layer, in f32 or bf16, and adds what is the call's own.
+template <typename Set>
+void DeepseekV2Fast::run_attention(BlockCache& cache, int64_t layer, Set&& set) {
+  if (cache_type_ == CacheType::kBf16) {
+    AttentionRowsBf16 rows = cache_rows<Bf16>(cache, layer);
+    set(rows);
+    kernels().attention_bf16(rows);
+  } else {
+    AttentionRows rows = cache_rows<float>(cache, layer);
+    set(rows);
+    kernels().attention(rows);
+  }
 }
 
 // Queries [first_row, first_row + n_rows), counted over tokens and heads; results in latents_, 8-bit where v_b wants it.
@@ -117,32 +134,24 @@ void DeepseekV2Fast::attend_rows(const PackedLayer& layer, int64_t first_row, in
   int32_t n_visible[kMaxAttentionRows];
   for (int r = 0; r < n_rows; ++r)
     n_visible[r] = listed.rows ? listed.n : static_cast<int32_t>(place.position((first_row + r) / config_.n_heads) + 1);
-  BlockCache& cache = place.cache(first_row / config_.n_heads);
-  const auto fill = [&](auto& rows) {
+  run_attention(place.cache(first_row / config_.n_heads), place.layer, [&](auto& rows) {
     rows.queries = queries_.data() + first_row * cache_width_;
     rows.n_rows = n_rows;
     rows.n_visible = n_visible;
-    rows.width = cache_width_;
-    rows.value_width = latent_width_;
     rows.out = latents_.row(0) + first_row * latent_width_;
-  };
-  if (cache_type_ == CacheType::kBf16) {
-    AttentionRowsBf16 rows = cache_rows<Bf16>(cache, place.layer);
-    fill(rows);
-    kernels().attention_bf16(rows);
-  } else {
-    AttentionRows rows = cache_rows<float>(cache, place.layer);
-    fill(rows);
-    if (listed.rows) rows.list = listed.rows, rows.blocks = nullptr;
-    kernels().attention(rows);
-  }
-  for (int r = 0; r < n_rows; ++r) {
-    const int64_t t = (first_row + r) / config_.n_heads, h = (first_row + r) % config_.n_heads;
-    if (is_quantized(layer.v_b[static_cast<size_t>(h)].type)) latents_.quantize(kernels(), t, h * latent_width_, latent_width_);
-  }
+    if constexpr (std::is_same_v<decltype(rows), AttentionRows&>)  // a cache with an indexer is f32
+      if (listed.rows) rows.list = listed.rows, rows.blocks = nullptr;
+  });
+  for (int64_t r = first_row; r < first_row + n_rows; ++r) round_latent(layer, r / config_.n_heads, r % config_.n_heads);
 }
 
-// One token: a worker carries its heads from the query to the head's output without meeting the others.
+// The result of head h in 8 bits, where v_b wants it.
+void DeepseekV2Fast::round_latent(const PackedLayer& layer, int64_t t, int64_t h) {
+  if (is_quantized(layer.v_b[static_cast<size_t>(h)].type)) latents_.quantize(kernels(), t, h * latent_width_, latent_width_);
+}
+
+// One token: a worker carries its heads from the query to the head's output, and meets the others only where they share out
+// a long cache.
 void DeepseekV2Fast::attend_heads(const Worker& worker, const PackedLayer& layer, const Place& place) {
   const auto [first, last] = worker.split(config_.n_heads);
   for (int64_t h = first; h < last; ++h) {
@@ -151,14 +160,67 @@ void DeepseekV2Fast::attend_heads(const Worker& worker, const PackedLayer& layer
     multiply(worker, k_b, 0, k_b.n_panels(), query_nope_.from(0).columns(h * nope_width_), 1,
              queries_.data() + h * cache_width_, 0);
   }
-  const Listed listed = choose_rows(worker, 0, place);
-  for (int64_t h = first; h < last; h += kMaxAttentionRows)
-    attend_rows(layer, h, static_cast<int>(std::min<int64_t>(kMaxAttentionRows, last - h)), place, listed);
+  if (worker.count > 1 && !section_sums_.empty()) {
+    attend_sections(worker, place);
+    for (int64_t h = first; h < last; ++h) round_latent(layer, 0, h);
+  } else {
+    const Listed listed = choose_rows(worker, 0, place);
+    for (int64_t h = first; h < last; h += kMaxAttentionRows)
+      attend_rows(layer, h, static_cast<int>(std::min<int64_t>(kMaxAttentionRows, last - h)), place, listed);
+  }
   for (int64_t h = first; h < last; ++h) {
     const PackedMatrix& v_b = layer.v_b[static_cast<size_t>(h)];
     multiply(worker, v_b, 0, v_b.n_panels(), latents_.from(0).columns(h * latent_width_), 1,
              heads_.row(0) + h * config_.v_head_dim, 0);
   }
+}
+
+// One token, all of the cache: each worker reads some sections of it for many heads, instead of all of it for its own. Leaves
+// the results of the worker's own heads in latents_.
+void DeepseekV2Fast::attend_sections(const Worker& worker, const Place& place) {
+  const int64_t heads = config_.n_heads, n_rows = place.position(0) + 1;
+  const int64_t n_sections = (n_rows + kAttentionSection - 1) / kAttentionSection;
+  // As many heads at once as leave two shares to each worker; a call of four is still a good one.
+  int64_t at_once = std::min<int64_t>(kMaxAttentionRows, heads);
+  while (at_once > 4 && n_sections * ((heads + at_once - 1) / at_once) < 2 * worker.count) at_once = (at_once + 1) / 2;
+  worker.barrier();
+  // Dealt out by rows, as the last section may be short; one worker's shares follow each other.
+  const int64_t n_parts = (heads + at_once - 1) / at_once, all_rows = n_parts * n_rows;
+  for (int64_t part = 0; part < n_parts; ++part)
+    for (int64_t s = 0; s < n_sections; ++s) {
+      const int64_t middle = part * n_rows + (s * kAttentionSection + std::min((s + 1) * kAttentionSection, n_rows)) / 2;
+      if (middle * worker.count / all_rows != worker.index) continue;
+      const int64_t first = part * at_once;
+      attend_section(static_cast<int>(s), first, static_cast<int>(std::min(at_once, heads - first)), place);
+    }
+  worker.barrier();
+  const auto [first, last] = worker.split(heads);
+  AttentionSections sections;
+  sections.n_sections = static_cast<int>(n_sections);
+  sections.n_rows = static_cast<int>(last - first);
+  sections.value_width = latent_width_;
+  sections.sums = section_sums_.data() + first * latent_width_;
+  sections.sums_stride = heads * latent_width_;
+  sections.tops = section_tops_.data() + first;
+  sections.totals = section_totals_.data() + first;
+  sections.tops_stride = heads;
+  sections.out = latents_.row(0) + first * latent_width_;
+  kernels().join_attention(sections);
+}
+
+void DeepseekV2Fast::attend_section(int section, int64_t first_head, int n_heads, const Place& place) {
+  int32_t n_visible[kMaxAttentionRows];
+  std::fill_n(n_visible, n_heads, static_cast<int32_t>(place.position(0) + 1));
+  const int64_t at = section * config_.n_heads + first_head;
+  run_attention(place.cache(0), place.layer, [&](auto& rows) {
+    rows.queries = queries_.data() + first_head * cache_width_;
+    rows.n_rows = n_heads;
+    rows.n_visible = n_visible;
+    rows.out = section_sums_.data() + at * latent_width_;
+    rows.section = section;
+    rows.tops = section_tops_.data() + at;
+    rows.totals = section_totals_.data() + at;
+  });
 }
 
 // All queries of the chunk. Later ones see more of the cache: groups are dealt out in turn.
