@@ -83,12 +83,9 @@ void DeepseekV2Fast::begin(const ForwardRequest& request) {
   BlockCache::make_writable(request);
   if (config_.index_topk != 0) index_scores_.resize(static_cast<size_t>(request.position_of(0) + 1));
   for (int64_t t = 0; t < n_tokens(); ++t) rope_.angles(request.position_of(t), turns_.data() + t * rope_.n_pairs());
-  const int64_t n_sections = (request.position_of(0) + kAttentionSection) / kAttentionSection;
-  const bool shared = n_tokens() == 1 && n_sections >= 3 && config_.index_topk == 0 && latent_width_ <= kMaxSectionWidth;
-  const auto n_sums = static_cast<size_t>(shared ? n_sections * config_.n_heads : 0);
-  section_sums_.resize(n_sums * static_cast<size_t>(latent_width_));
-  section_tops_.resize(n_sums);
-  section_totals_.resize(n_sums);
+  const int64_t n_rows = request.position_of(0) + 1;
+  const bool shared = n_tokens() == 1 && n_rows >= SharedSections::kFewestRows && config_.index_topk == 0 && latent_width_ <= kMaxSectionWidth;
+  sections_.begin(shared ? n_rows : 0, config_.n_heads, latent_width_);
 }
 
 bool DeepseekV2Fast::layer(const Worker& worker, int l, const ForwardRequest& request) {

@@ -13,6 +13,7 @@
 #include "engine/families/deepseek_v2/packed_weights.h"
 #include "engine/fast/fast_pass.h"
 #include "engine/fast/feed_forward.h"
+#include "engine/fast/shared_sections.h"
 #include "engine/kernels/attention.h"
 #include "engine/kernels/rope.h"
 
@@ -90,8 +91,7 @@ class DeepseekV2Fast : public FastPass {
   ActivationBuffer joined_;  // [.., 2D], where there is a draft layer
   ActivationBuffer q_low_, query_nope_, latents_, heads_;
   Buffer<float> q_, kv_, queries_;
-  // Of a token whose sections several workers take: [sections, H, latent_width_], and [sections, H] twice.
-  std::vector<float> section_sums_, section_tops_, section_totals_;
+  SharedSections sections_;
   Buffer<float> index_q_, index_k_, index_weights_;  // [kChunk, Hi * index_width_], [kChunk, Di], [kChunk, Hi]
   struct Choice {  // a worker's own
     std::vector<float> queries, weights, scores;

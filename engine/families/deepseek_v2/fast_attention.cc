@@ -160,7 +160,7 @@ void DeepseekV2Fast::attend_heads(const Worker& worker, const PackedLayer& layer
     multiply(worker, k_b, 0, k_b.n_panels(), query_nope_.from(0).columns(h * nope_width_), 1,
              queries_.data() + h * cache_width_, 0);
   }
-  if (worker.count > 1 && !section_sums_.empty()) {
+  if (worker.count > 1 && sections_.ready()) {
     attend_sections(worker, place);
     for (int64_t h = first; h < last; ++h) round_latent(layer, 0, h);
   } else {
@@ -179,47 +179,27 @@ void DeepseekV2Fast::attend_heads(const Worker& worker, const PackedLayer& layer
 // the results of the worker's own heads in latents_.
 void DeepseekV2Fast::attend_sections(const Worker& worker, const Place& place) {
   const int64_t heads = config_.n_heads, n_rows = place.position(0) + 1;
-  const int64_t n_sections = (n_rows + kAttentionSection - 1) / kAttentionSection;
   // As many heads at once as leave two shares to each worker; a call of four is still a good one.
+  const int64_t n_sections = (n_rows + kAttentionSection - 1) / kAttentionSection;
   int64_t at_once = std::min<int64_t>(kMaxAttentionRows, heads);
   while (at_once > 4 && n_sections * ((heads + at_once - 1) / at_once) < 2 * worker.count) at_once = (at_once + 1) / 2;
   worker.barrier();
-  // Dealt out by rows, as the last section may be short; one worker's shares follow each other.
-  const int64_t n_parts = (heads + at_once - 1) / at_once, all_rows = n_parts * n_rows;
-  for (int64_t part = 0; part < n_parts; ++part)
-    for (int64_t s = 0; s < n_sections; ++s) {
-      const int64_t middle = part * n_rows + (s * kAttentionSection + std::min((s + 1) * kAttentionSection, n_rows)) / 2;
-      if (middle * worker.count / all_rows != worker.index) continue;
-      const int64_t first = part * at_once;
-      attend_section(static_cast<int>(s), first, static_cast<int>(std::min(at_once, heads - first)), place);
-    }
+  SharedSections::each(worker, 0, n_rows, (heads + at_once - 1) / at_once, [&](int section, int64_t group) {
+    attend_section(section, group * at_once, static_cast<int>(std::min(at_once, heads - group * at_once)), place);
+  });
   worker.barrier();
   const auto [first, last] = worker.split(heads);
-  AttentionSections sections;
-  sections.n_sections = static_cast<int>(n_sections);
-  sections.n_rows = static_cast<int>(last - first);
-  sections.value_width = latent_width_;
-  sections.sums = section_sums_.data() + first * latent_width_;
-  sections.sums_stride = heads * latent_width_;
-  sections.tops = section_tops_.data() + first;
-  sections.totals = section_totals_.data() + first;
-  sections.tops_stride = heads;
-  sections.out = latents_.row(0) + first * latent_width_;
-  kernels().join_attention(sections);
+  sections_.join(kernels(), 0, n_rows, first, last - first, nullptr, latents_.row(0) + first * latent_width_);
 }
 
 void DeepseekV2Fast::attend_section(int section, int64_t first_head, int n_heads, const Place& place) {
   int32_t n_visible[kMaxAttentionRows];
   std::fill_n(n_visible, n_heads, static_cast<int32_t>(place.position(0) + 1));
-  const int64_t at = section * config_.n_heads + first_head;
   run_attention(place.cache(0), place.layer, [&](auto& rows) {
     rows.queries = queries_.data() + first_head * cache_width_;
     rows.n_rows = n_heads;
     rows.n_visible = n_visible;
-    rows.out = section_sums_.data() + at * latent_width_;
-    rows.section = section;
-    rows.tops = section_tops_.data() + at;
-    rows.totals = section_totals_.data() + at;
+    sections_.place(rows, section, first_head);
   });
 }
 

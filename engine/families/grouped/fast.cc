@@ -11,6 +11,7 @@
 #include "engine/families/grouped/make_models.h"
 #include "engine/fast/fast_pass.h"
 #include "engine/fast/feed_forward.h"
+#include "engine/fast/shared_sections.h"
 #include "engine/kernels/attention.h"
 
 namespace engine {
@@ -74,6 +75,11 @@ class GroupedFast : public FastPass {
   void begin(const ForwardRequest& request) override {
     BlockCache::make_writable(request);
     for (int64_t t = 0; t < n_tokens(); ++t) rope_.angles(request.position_of(t), turns_.data() + t * rope_.n_pairs());
+    // Where key heads alone share the work evenly, they do.
+    const int64_t n_rows = request.position_of(0) + 1;
+    const bool shared = n_tokens() == 1 && n_rows >= SharedSections::kFewestRows && config_.n_kv_heads % pool().size() != 0 &&
+                        group_ <= kMaxAttentionRows && padded_ <= kMaxSectionWidth;
+    sections_.begin(shared ? n_rows : 0, config_.n_heads, padded_);
   }
 
   bool layer(const Worker& worker, int l, const ForwardRequest& request) override {
@@ -99,7 +105,10 @@ class GroupedFast : public FastPass {
     multiply_share(worker, layer.v, x, n, v_.data(), kv_width_);
     worker.barrier();
     if (stopped()) return false;
-    if (n == 1) {  // a worker carries its key heads from the bias to the result without meeting the others
+    const int64_t first_row = n == 1 ? first_seen(place, 0) : 0;
+    if (n == 1 && worker.count > 1 && sections_.ready() && place.position(0) + 1 - first_row >= SharedSections::kFewestRows) {
+      attend_sections(worker, layer, place, first_row);
+    } else if (n == 1) {  // a worker carries its key heads from the bias to the result without meeting the others
       const auto [first, last] = worker.split(config_.n_kv_heads);
       for (int64_t g = first; g < last; ++g) {
         finish_head(layer, 0, g, place);
@@ -114,6 +123,26 @@ class GroupedFast : public FastPass {
     add_product(worker, layer.o, first, last, heads, n, nullptr, nullptr, layer.o_bias.empty() ? nullptr : layer.o_bias.data());
     worker.barrier();
     return true;
+  }
+
+  // One token and more workers than share its key heads evenly: they take sections of the cache.
+  void attend_sections(const Worker& worker, const PackedLayer& layer, const Place& place, int64_t first_row) {
+    const auto [first, last] = worker.split(config_.n_kv_heads);
+    for (int64_t g = first; g < last; ++g) finish_head(layer, 0, g, place);
+    worker.barrier();
+    const int64_t n_rows = place.position(0) + 1;
+    SharedSections::each(worker, first_row, n_rows, config_.n_kv_heads, [&](int section, int64_t g) {
+      run_attention(g, 0, group_, place, [&](auto& rows) {
+        rows.sinks = nullptr;
+        sections_.place(rows, section, g * group_);
+      });
+    });
+    worker.barrier();
+    for (int64_t g = first; g < last; ++g) {
+      float* out = results_.data() + g * kChunk * group_ * padded_;
+      sections_.join(kernels(), first_row, n_rows, g * group_, group_, layer.sinks.empty() ? nullptr : layer.sinks.data() + g * group_, out);
+      keep_results(g, 0, group_, out);
+    }
   }
 
   void attend_chunk(const Worker& worker, const PackedLayer& layer, const Place& place) {
@@ -159,41 +188,54 @@ class GroupedFast : public FastPass {
   // Rows of a key head follow each other: [token, head of the group].
   float* query_row(int64_t g, int64_t row) { return queries_.data() + (g * kChunk * group_ + row) * padded_; }
 
+  // The first cache row that token t sees in this layer.
+  int64_t first_seen(const Place& place, int64_t t) const {
+    const int64_t window = config_.window[static_cast<size_t>(place.layer)];
+    return window == 0 ? 0 : std::max<int64_t>(0, place.position(t) + 1 - window);
+  }
+
   // Rows [first, last) of key head g; results in heads_.
   void attend(const PackedLayer& layer, int64_t g, int64_t first, int64_t last, const Place& place) {
-    int32_t n_visible[kMaxAttentionRows], first_visible[kMaxAttentionRows];
     float sinks[kMaxAttentionRows];
-    const int64_t window = config_.window[static_cast<size_t>(place.layer)];
-    for (int64_t r = first; r < last; ++r) {
-      const auto seen = static_cast<int32_t>(place.position(r / group_) + 1);
-      n_visible[r - first] = seen;
-      first_visible[r - first] = window == 0 ? 0 : std::max(0, seen - static_cast<int32_t>(window));
-      if (!layer.sinks.empty()) sinks[r - first] = layer.sinks[static_cast<size_t>(g * group_ + r % group_)];
-    }
+    if (!layer.sinks.empty())
+      for (int64_t r = first; r < last; ++r) sinks[r - first] = layer.sinks[static_cast<size_t>(g * group_ + r % group_)];
     float* out = results_.data() + (g * kChunk * group_ + first) * padded_;
+    run_attention(g, first, last, place, [&](auto& rows) {
+      rows.sinks = layer.sinks.empty() ? nullptr : sinks;
+      rows.out = out;
+    });
+    keep_results(g, first, last, out);
+  }
+
+  // Rows [first, last) of key head g over the cache; `set` adds sinks and where results go.
+  template <typename Set>
+  void run_attention(int64_t g, int64_t first, int64_t last, const Place& place, Set&& set) {
+    int32_t n_visible[kMaxAttentionRows], first_visible[kMaxAttentionRows];
+    for (int64_t r = first; r < last; ++r) {
+      n_visible[r - first] = static_cast<int32_t>(place.position(r / group_) + 1);
+      first_visible[r - first] = static_cast<int32_t>(first_seen(place, r / group_));
+    }
     BlockCache& cache = place.cache(first / group_);
-    const auto fill = [&](auto& rows) {
+    const auto run = [&](auto rows, auto kernel) {
+      place_rows(rows, cache, place.layer * config_.n_kv_heads + g);
       rows.queries = query_row(g, first);
       rows.n_rows = static_cast<int>(last - first);
       rows.n_visible = n_visible;
-      rows.first_visible = window == 0 ? nullptr : first_visible;
+      rows.first_visible = config_.window[static_cast<size_t>(place.layer)] == 0 ? nullptr : first_visible;
       rows.width = rows.value_width = padded_;
-      rows.sinks = layer.sinks.empty() ? nullptr : sinks;
-      rows.out = out;
+      set(rows);
+      kernel(rows);
     };
-    if (cache_type_ == CacheType::kBf16) {
-      AttentionRowsBf16 rows;
-      place_rows(rows, cache, place.layer * config_.n_kv_heads + g);
-      fill(rows);
-      kernels().attention_bf16(rows);
-    } else {
-      AttentionRows rows;
-      place_rows(rows, cache, place.layer * config_.n_kv_heads + g);
-      fill(rows);
-      kernels().attention(rows);
-    }
+    if (cache_type_ == CacheType::kBf16)
+      run(AttentionRowsBf16(), kernels().attention_bf16);
+    else
+      run(AttentionRows(), kernels().attention);
+  }
+
+  // Results [last - first, padded] without the padding to their heads.
+  void keep_results(int64_t g, int64_t first, int64_t last, const float* from) {
     for (int64_t r = first; r < last; ++r)
-      std::copy_n(out + (r - first) * padded_, d_, heads_.row(r / group_) + (g * group_ + r % group_) * d_);
+      std::copy_n(from + (r - first) * padded_, d_, heads_.row(r / group_) + (g * group_ + r % group_) * d_);
   }
 
   // Rows [key | value] of layer and key head `row` of the cache.
@@ -212,6 +254,7 @@ class GroupedFast : public FastPass {
   const CacheType cache_type_;
   std::vector<PackedLayer> layers_;
   FeedForward feed_forward_;
+  SharedSections sections_;
 
   // Work buffers of the chunk; written by all workers, each its own part, between barriers.
   ActivationBuffer heads_;
