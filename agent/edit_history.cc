@@ -10,6 +10,24 @@ bool on_one_line(std::string_view text, size_t from, size_t to) {
   return text.substr(from, to - from).find('\n') == std::string_view::npos;
 }
 
+bool inside_character(std::string_view text, size_t at) {
+  return at < text.size() && (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80;
+}
+
+// A change as it is told may hold more than differs: a whole line for one sign. Whole characters only.
+void narrow(std::string_view before, size_t& begin, size_t& old_end, std::string_view& inserted) {
+  const std::string_view old = before.substr(begin, old_end - begin);
+  const size_t shorter = std::min(old.size(), inserted.size());
+  size_t front = 0, back = 0;
+  while (front < shorter && old[front] == inserted[front]) ++front;
+  while (front > 0 && (inside_character(old, front) || inside_character(inserted, front))) --front;
+  while (back < shorter - front && old[old.size() - 1 - back] == inserted[inserted.size() - 1 - back]) ++back;
+  while (back > 0 && (inside_character(old, old.size() - back) || inside_character(inserted, inserted.size() - back))) --back;
+  begin += front;
+  old_end -= back;
+  inserted = inserted.substr(front, inserted.size() - front - back);
+}
+
 size_t end_of(const RecentEdit& edit) {
   return edit.begin + edit.new_text.size();
 }
@@ -19,6 +37,7 @@ size_t end_of(const RecentEdit& edit) {
 void EditHistory::changed(std::string_view before, size_t begin, size_t old_end, std::string_view inserted, Time now) {
   if (begin > old_end || old_end > before.size()) return clear();
   if (before.substr(begin, old_end - begin) == inserted) return;
+  narrow(before, begin, old_end, inserted);
   last_change_ = now;
   // Code of several lines that was written is the text from now on, once something is changed inside it.
   std::erase_if(edits_, [&](const Entry& entry) {

@@ -88,6 +88,13 @@ TEST_CASE("next edit: a new name that prose has by chance is a new name all the 
         "def take(self, name, pieces):\n    \"\"\"Takes some pieces.\"\"\"\n    # fewer pieces\n    self.n -= pieces\n    return pieces\n");
 }
 
+TEST_CASE("next edit: a line told anew for one sign is an edit of that sign") {
+  Desk desk(Language::kPython, "def take(n, amount):\n    if amount >= n:\n        return \"\u00e9\u00e8\"\n    return n - amount\n");
+  desk.change("    if amount >= n:\n        return \"\u00e9\u00e8\"\n", "    if amount > n:\n        return \"\u00e9\u00e8\"\n");
+  desk.change("amount", "pieces");
+  CHECK(desk.all() == "def take(n, pieces):\n    if pieces > n:\n        return \"\u00e9\u00e8\"\n    return n - pieces\n");
+}
+
 TEST_CASE("next edit: a name typed longer letter by letter is one rename") {
   Desk desk(Language::kCpp, "int f(int n) {\n  int m = n + 1;\n  return n * m;\n}\n");
   desk.type("int n", "ame");
