@@ -42,6 +42,18 @@ void change_arguments(MutationContext& c, int node) {
       c.replace(range, base::cat(c.nodes.text(args[j]), c.nodes.text(between), c.nodes.text(args[i])),
                 MutationKind::kArguments, alike * (j == i + 1 ? 1 : .5));
     }
+  if (args.size() == 1 && (c.nodes[args[0]].type == "identifier" || is_one_of(c.nodes[args[0]].type, c.traits.subscripts))) {
+    // `a.find(b)` for `b.find(a)`.
+    const int callee = c.nodes.child_of_field(node, "function");
+    const std::vector<int> parts = callee < 0 ? std::vector<int>{} : c.nodes.named_children(callee);
+    if (callee >= 0 && is_one_of(c.nodes[callee].type, c.traits.members) && parts.size() == 2 && c.nodes[parts[0]].type == "identifier") {
+      const std::string_view receiver = c.nodes.text(parts[0]);
+      const std::string_view between = c.nodes.text({c.nodes[parts[0]].range.end, c.nodes[args[0]].range.begin});
+      if (receiver != "self" && receiver != "this")
+        c.replace({c.nodes[parts[0]].range.begin, c.nodes[args[0]].range.end}, base::cat(c.nodes.text(args[0]), between, receiver),
+                  MutationKind::kArguments, .25);
+    }
+  }
   if (args.size() < 2) return;
   for (size_t i = 1; i < args.size(); ++i)  // one argument less
     c.replace({c.nodes[args[i - 1]].range.end, c.nodes[args[i]].range.end}, "", MutationKind::kArguments, .12);

@@ -40,6 +40,20 @@ double off_by_one_weight(MutationContext& c, int node) {
   return 0;
 }
 
+// What is left of an edit's weight where another says the same of whole numbers: `a < b + 1` is `a <= b`, which is tried as such, and a
+// step of the left side is the opposite step of the right one.
+double after_twin(const MutationContext& c, int node, int step) {
+  constexpr double kTwin = .2;
+  const int parent = c.nodes.parent(node);
+  if (parent < 0 || !c.is_comparison(parent)) return 1;
+  const std::vector<int> sides = c.nodes.named_children(parent);
+  if (sides.size() != 2) return 1;
+  const std::string_view mark = base::trim(c.nodes.text({c.nodes[sides[0]].range.end, c.nodes[sides[1]].range.begin}));
+  if (mark != "<" && mark != "<=" && mark != ">" && mark != ">=") return 1;
+  if (sides[0] == node) return kTwin;
+  return (mark == "<" || mark == ">=") == (step > 0) ? kTwin : 1;
+}
+
 void off_by_one(MutationContext& c, int node) {
   if (!c.nodes[node].named || !c.may_be_number(node)) return;
   const double weight = off_by_one_weight(c, node);
@@ -65,8 +79,8 @@ void off_by_one(MutationContext& c, int node) {
     c.replace(node, text.substr(0, text.size() - 4), kOff, 1);
     return;
   }
-  c.replace(node, base::cat(inner, " - 1"), kOff, weight * sure);
-  c.replace(node, base::cat(inner, " + 1"), kOff, weight * sure);
+  c.replace(node, base::cat(inner, " - 1"), kOff, weight * sure * after_twin(c, node, -1));
+  c.replace(node, base::cat(inner, " + 1"), kOff, weight * sure * after_twin(c, node, 1));
 }
 
 void change_integer(MutationContext& c, int node) {
@@ -88,11 +102,13 @@ void change_integer(MutationContext& c, int node) {
   };
   // Round numbers and sizes are seldom off by one; counts and positions are small.
   const double small = value <= 2 ? .8 : value <= 12 ? .5 : .2;
-  offer(value + 1, kOff, small);
-  if (value > 0) offer(value - 1, kOff, small);
-  if (value == 0 && !negated) offer(-1, kOff, .4);
+  const int sign = negated ? -1 : 1;
+  offer(value + 1, kOff, small * after_twin(c, negated ? parent : node, sign));
+  if (value > 0) offer(value - 1, kOff, small * after_twin(c, negated ? parent : node, -sign));
+  if (value == 0 && !negated) offer(-1, kOff, .4 * after_twin(c, node, -1));
   offer(0, kConst, .5);
   offer(1, kConst, .5);
+  if (value == 0) offer(2, kConst, .2);
   if (value >= 2) {
     if (value >= 5) {
       offer(value * 10, kConst, .25);
@@ -124,6 +140,26 @@ void change_fraction(MutationContext& c, int node) {
   offer(value * 2, .15);
   offer(value / 2, .15);
   if (value > 0 && value < 1) offer(1 - value, .2);
+}
+
+// All answers of a function are the wrong way round.
+void flip_all(MutationContext& c, int function) {
+  if (!is_one_of(c.nodes[function].type, c.traits.functions)) return;
+  std::vector<int> places;
+  for (int i = function; i < c.nodes.size() && c.nodes[i].range.begin < c.nodes[function].range.end; ++i) {
+    const std::string_view text = c.nodes.text(i);
+    if ((text == c.traits.true_word || text == c.traits.false_word) && c.nodes.children(i).empty()) places.push_back(i);
+  }
+  if (places.size() < 2 || places.size() > 6) return;
+  const tools::Range all{c.nodes[places.front()].range.begin, c.nodes[places.back()].range.end};
+  std::string flipped;
+  size_t at = all.begin;
+  for (const int place : places) {
+    flipped.append(c.nodes.text({at, c.nodes[place].range.begin}));
+    flipped.append(c.nodes.text(place) == c.traits.true_word ? c.traits.false_word : c.traits.true_word);
+    at = c.nodes[place].range.end;
+  }
+  c.replace(all, std::move(flipped), kConst, .6, base::cat("all ", places.size(), " truth values are turned round"));
 }
 
 void change_word(MutationContext& c, int node) {
@@ -182,6 +218,16 @@ void change_string(MutationContext& c, int node) {
     ++n_other;
     options.emplace_back(other, (is_key ? .25 : .1) * (.4 + near));
   }
+  // The other bracket, and the next kind.
+  static constexpr std::string_view kOpen = "([{<", kClose = ")]}>";
+  if (text.size() == 3)
+    for (size_t i = 0; i < kOpen.size(); ++i) {
+      const bool open = text[1] == kOpen[i], close = text[1] == kClose[i];
+      if (!open && !close) continue;
+      for (size_t other = 0; other < kOpen.size(); ++other)
+        options.emplace_back(base::cat(text[0], other == i ? (open ? kClose[i] : kOpen[i]) : (open ? kOpen : kClose)[other], text[2]),
+                             other == i ? .25 : .1);
+    }
   const bool plain = text[0] == text.back();  // no prefix, no second quote
   const size_t inside = text.size() - 2;
   const std::string quote(1, text[0]);
@@ -276,6 +322,7 @@ void mutate_value(MutationContext& c, int node) {
     change_fraction(c, node);
   if (is_one_of(type, c.traits.strings)) change_string(c, node);
   if (type == "slice") change_slice(c, node);
+  flip_all(c, node);
   change_word(c, node);
   change_range(c, node);
   off_by_one(c, node);

@@ -30,6 +30,11 @@ struct Repair {
 
 // One usual mistake each, and the text that undoes it.
 const Repair kRepairs[] = {
+    {"a.js", "function f(x, s) {\n  return s.indexOf(x) > 0;\n}\n", "function f(x, s) {\n  return x.indexOf(s) > 0;\n}\n",
+     agent::MutationKind::kArguments},
+    {"a.js", "function f(x) {\n  let good = false;\n  if (g(x)) good = true;\n  return good;\n}\n",
+     "function f(x) {\n  let good = true;\n  if (g(x)) good = false;\n  return good;\n}\n", agent::MutationKind::kConstant},
+    {"a.py", "def f(s):\n    return s == '('\n", "def f(s):\n    return s == '['\n", agent::MutationKind::kString},
     {"a.py", "def f(x):\n    if x.next is None:\n        return False\n    return True\n",
      "def f(x):\n    if x is None or x.next is None:\n        return False\n    return True\n", agent::MutationKind::kCondition},
     {"a.py", "def f(xs, n):\n    if n < 0:\n        return 0\n    return f(xs[1:], n - 1)\n",
