@@ -43,12 +43,15 @@ struct AttentionPairs {
     constexpr int S = V::kDotTile / R;
     const int64_t stride = padded(width);
     const Bf16* k[S];
+#pragma GCC unroll 16
     for (int s = 0; s < S; ++s) k[s] = rows[from + s < n_keys ? from + s : n_keys - 1];
     F acc[R * S];
+#pragma GCC unroll 16
     for (F& sum : acc) sum = V::zero();
     const auto step = [&](int64_t i, auto&& load) {
       fetch();
       P query[R];
+#pragma GCC unroll 4
       for (int r = 0; r < R; ++r) query[r] = V::load_pairs(q + r * stride + i);
 #pragma GCC unroll 16
       for (int s = 0; s < S; ++s) {
@@ -88,7 +91,9 @@ struct AttentionPairs {
   static void value_tile(const Bf16* p, const float* keep, const Rows& values, int n_keys, float* z,
                          int64_t value_width, int64_t d, Fetch fetch) {
     F low[R][N], high[R][N];
+#pragma GCC unroll 4
     for (int r = 0; r < R; ++r)
+#pragma GCC unroll 2
       for (int v = 0; v < N; ++v) {
         float* from = z + r * value_width + d + v * kStep;
         const F shrink = V::set1(keep[r]), first = V::mul(V::load(from), shrink);
@@ -100,6 +105,7 @@ struct AttentionPairs {
       const int other = s + 1 < n_keys ? s + 1 : s;  // weighs 0 where there is no further row
       const Bf16 *a = values[s] + d, *b = values[other] + d;
       P weight[R];
+#pragma GCC unroll 4
       for (int r = 0; r < R; ++r) weight[r] = V::repeat_pair(p + r * kBlock + s);
 #pragma GCC unroll 2
       for (int v = 0; v < N; ++v) {
@@ -115,7 +121,9 @@ struct AttentionPairs {
         }
       }
     }
+#pragma GCC unroll 4
     for (int r = 0; r < R; ++r)
+#pragma GCC unroll 2
       for (int v = 0; v < N; ++v) {
         F first, second;
         V::gather(low[r][v], high[r][v], first, second);
