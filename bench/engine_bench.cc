@@ -121,13 +121,14 @@ base::Result<EngineBenchReport> run_engine_bench(const std::filesystem::path& mo
   report.options = options;
   progress("loading");
   const double start = now();
-  engine::LoadOptions load{engine::Numerics::kFast, options.threads, options.backend, {}, options.cache};
+  engine::LoadOptions load{engine::Numerics::kFast, options.threads, options.backend, {}, options.cache, options.activations};
   auto engine = options.shape.empty() ? engine::Engine::load(model, load) : engine::Engine::synthetic(options.shape, options.weight_type, load);
   if (!engine) return std::move(engine).error();
   report.load_seconds = now() - start;
   report.model = (*engine)->info();
   report.threads = (*engine)->compute().threads;
   report.kernels = (*engine)->compute().kernels;
+  report.activation_bits = (*engine)->compute().activation_bits;
   report.device = (*engine)->compute().device;
   const int64_t n_ctx = int64_t{options.depth} + std::max({options.prompt, options.generate, 1});
   if (n_ctx > INT32_MAX) return base::invalid("bench: depth, prompt and generate ask for more tokens than a session can hold.");
@@ -170,6 +171,7 @@ nlohmann::json to_json(const EngineBenchReport& r) {
           {"device", r.device},
           {"profile", r.profile},
           {"kernels", r.kernels},
+          {"activation_bits", r.activation_bits},
           {"threads", r.threads},
           {"prompt", r.options.prompt},
           {"generate", r.options.generate},
@@ -194,7 +196,8 @@ std::string to_text(const EngineBenchReport& r) {
     std::snprintf(out, sizeof out, "%-10s %9.1f tokens/s   (%.1f to %.1f)\n", name, s.median, s.min, s.max);
     return std::string(out);
   };
-  const std::string where = r.device.empty() ? r.kernels + ", " + std::to_string(r.threads) + " threads" : r.device;
+  const std::string bits = r.activation_bits > 0 ? ", " + std::to_string(r.activation_bits) + "-bit activations" : "";
+  const std::string where = r.device.empty() ? r.kernels + bits + ", " + std::to_string(r.threads) + " threads" : r.device;
   std::snprintf(text, sizeof text, "%s, %s, %d prompt, %d generated, depth %d, median of %d\n", r.model.name.c_str(), where.c_str(),
                 r.options.prompt, r.options.generate, r.options.depth, r.options.repeat);
   std::string out = text;

@@ -24,6 +24,7 @@ struct EngineBenchOptions {
   int threads = 0;                             // 0: all cores
   engine::Backend backend = engine::Backend::kCpu;
   engine::CacheType cache = engine::CacheType::kAuto;  // on the CPU
+  engine::ActivationType activations = engine::ActivationType::kAuto;
   std::string shape, weight_type = "bf16";     // a shape in place of a model: arbitrary weights on the GPU
   bool profile = false;                        // a table of the GPU's kernels
   int repeat = 5;
@@ -46,6 +47,7 @@ struct EngineBenchReport {
   double bandwidth_fraction = 0.0;       // of it that decoding reads; the median of the rounds, each with its own; batch 1 only
   uint64_t peak_memory_bytes = 0;        // of the process, mapped file pages included
   std::string kernels;                   // "avx2"
+  int activation_bits = 0;               // as ComputeInfo's
   std::string device;                    // the GPU's name; empty for the CPU
   std::string profile;
 };

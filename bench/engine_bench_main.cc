@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine_bench [--cuda] [--cache=f32|bf16] [--shape=NAME] [--type=TYPE] [--profile] [--batch=N] [--text] MODEL [prompt=512] [generate=64] [depth=0] [threads=0]
+// engine_bench [--cuda] [--cache=f32|bf16] [--activations=8|16] [--shape=NAME] [--type=TYPE] [--profile] [--batch=N] [--text] MODEL [prompt=512] [generate=64] [depth=0] [threads=0]
 // [repeat=5]: one JSON line, or text. The same measurement as `graft model bench`, for builds of the engine alone. With a
 // shape, MODEL is "-".
 #include <charconv>
@@ -19,6 +19,8 @@ int main(int argc, char** argv) {
     const std::string_view flag = argv[at];
     if (flag == "--cache=f32") options.cache = engine::CacheType::kF32;
     else if (flag == "--cache=bf16") options.cache = engine::CacheType::kBf16;
+    else if (flag == "--activations=8") options.activations = engine::ActivationType::k8Bit;
+    else if (flag == "--activations=16") options.activations = engine::ActivationType::k16Bit;
     else if (flag == "--cuda") options.backend = engine::Backend::kCuda;
     else if (flag.starts_with("--shape=")) options.shape = flag.substr(8);
     else if (flag.starts_with("--type=")) options.weight_type = flag.substr(7);
@@ -38,7 +40,7 @@ int main(int argc, char** argv) {
     usable = std::from_chars(argv[at], end, *fields[i]).ptr == end;
   }
   if (!usable) {
-    std::fprintf(stderr, "usage: engine_bench [--cuda] [--cache=f32|bf16] [--shape=NAME] [--type=TYPE] [--profile] [--batch=N] [--text] MODEL [prompt] [generate] "
+    std::fprintf(stderr, "usage: engine_bench [--cuda] [--cache=f32|bf16] [--activations=8|16] [--shape=NAME] [--type=TYPE] [--profile] [--batch=N] [--text] MODEL [prompt] [generate] "
                          "[depth] [threads] [repeat]\n");
     return 2;
   }

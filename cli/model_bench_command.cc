@@ -89,7 +89,7 @@ base::Status logits(const Options& options, const Context& context) {
   if (!tokens) return std::move(tokens).error();
   auto engine = engine::Engine::load(context.folder / options.model,
                                      {options.reference ? engine::Numerics::kReference : engine::Numerics::kFast, 0,
-                                      options.lora.empty() ? backend_of(options.backend) : cpu_for_adapter(options.backend), upload_progress(), options.bench.cache});
+                                      options.lora.empty() ? backend_of(options.backend) : cpu_for_adapter(options.backend), upload_progress(), options.bench.cache, options.bench.activations});
   if (!engine) return std::move(engine).error();
   auto session = open_session(**engine, static_cast<int>(std::min<size_t>(tokens->size(), INT32_MAX)),
                               options.lora.empty() ? options.lora : context.folder / options.lora);
@@ -149,6 +149,7 @@ void add_model_bench_command(CLI::App& app, Context& context) {
   run->add_option("--out", options->out, "float32, little-endian, [n_tokens, vocabulary]")->required()->type_name("FILE.f32");
   add_lora_option(*run, options->lora);
   add_cache_option(*run, options->bench.cache);
+  add_activations_option(*run, options->bench.activations);
   run->add_flag("--reference", options->reference, "Take the plain operators that define the result; on a GPU: f32 throughout");
   CLI::App* measure = add("bench", "Measure prefill and decode", bench_model);
   measure->add_option("--prompt", options->bench.prompt, "Tokens of prefill")->check(CLI::NonNegativeNumber)->capture_default_str();
@@ -158,6 +159,7 @@ void add_model_bench_command(CLI::App& app, Context& context) {
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
   add_cache_option(*measure, options->bench.cache);
+  add_activations_option(*measure, options->bench.activations);
   measure->add_option("--threads", options->bench.threads, "0: all cores")->check(CLI::NonNegativeNumber)->capture_default_str();
   measure->add_option("--repeat", options->bench.repeat, "Rounds that count")->check(CLI::PositiveNumber)->capture_default_str();
   measure->add_option("--shape", options->bench.shape, "In place of MODEL: a well-known model's shape with arbitrary weights, on the GPU")

@@ -25,6 +25,7 @@ struct Options {
   std::string regex;
   engine::GenerateOptions generate;
   engine::CacheType cache = engine::CacheType::kAuto;
+  engine::ActivationType activations = engine::ActivationType::kAuto;
 };
 
 // Null where no constraint is asked for.
@@ -61,6 +62,7 @@ base::Status generate(const Options& options, const Context& context) {
   if (!prompt) return std::move(prompt).error();
   engine::LoadOptions load;
   load.cache = options.cache;
+  load.activations = options.activations;
   const bool drafts = options.generate.max_layer_draft_tokens > 0;
   if (!options.lora.empty() || drafts) load.backend = engine::Backend::kCpu;
   auto model = engine::Engine::load(context.folder / options.model, load);
@@ -114,6 +116,7 @@ void add_model_generate_command(CLI::App& app, Context& context) {
   command->add_option("--prompt", options->prompt, "A file with the text before")->required();
   add_lora_option(*command, options->lora);
   add_cache_option(*command, options->cache);
+  add_activations_option(*command, options->activations);
   CLI::Option_group* constraints = command->add_option_group("constraint", "What the text must be");
   constraints->add_option("--schema", options->schema, "A JSON Schema (docs/constrained-decoding.md says which)");
   constraints->add_option("--regex", options->regex, "A regular expression, matched from end to end");

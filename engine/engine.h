@@ -36,9 +36,16 @@ enum class Backend { kAuto, kCpu, kCuda };
 
 // Of the values that a session keeps of each token (docs/kv-cache.md).
 enum class CacheType {
-  kAuto,  // bf16 where the attention's weights are quantised and their products are by far the less exact, else f32
+  kAuto,  // bf16 where the attention's weights are quantised and meet activations of 8 bits, by far the less exact; else f32
   kF32,
   kBf16,  // half the memory, and up to twice the speed at depth; a family that has no such cache keeps f32
+};
+
+// Of activations where they meet quantised weights, on the CPU's fast paths (docs/activations.md).
+enum class ActivationType {
+  kAuto,   // 16 bits where all weights take at most 16 MiB, else 8
+  k8Bit,
+  k16Bit,  // 250 times as exact; where weights come from memory at no cost, from the processor's caches at some
 };
 
 struct LoadOptions {
@@ -47,6 +54,7 @@ struct LoadOptions {
   Backend backend = Backend::kAuto;
   std::function<void(uint64_t done, uint64_t total)> progress = {};  // bytes of weights on their way to a GPU; may be empty
   CacheType cache = CacheType::kAuto;   // on the CPU; the plain operators always keep f32
+  ActivationType activations = ActivationType::kAuto;
 };
 
 struct ModelInfo {
@@ -82,6 +90,7 @@ struct FimRequest {
 struct ComputeInfo {
   std::string kernels;  // "avx512-bf16", "avx512-vnni", "avx2", "portable", "reference", "cuda"
   int threads = 1;
+  int activation_bits = 0;  // where they meet quantised weights: 8 or 16; 0 where they are not rounded, or on a GPU
   std::string device;   // the GPU's name; empty for the CPU
   std::string reason;   // why a GPU that was looked for is not used; else empty
 };

@@ -2,7 +2,7 @@
 // engine/fast/fast_pass.h: what the fast passes of all families share: the team, the hidden state, products with panels.
 //
 // All workers run the same layer code and meet at barriers; each computes its own output rows. With one token the small
-// steps (norms, 8-bit rounding, routing) are done by every worker for itself, in private memory: that costs less than a
+// steps (norms, rounding, routing) are done by every worker for itself, in private memory: that costs less than a
 // barrier. With more tokens they are split by token.
 //
 // Results  A token's hidden state goes through the same additions in the same order whatever the chunk, the number of
@@ -49,7 +49,7 @@ class FastPass : public Model {
 
   // Tokens [first, first + n) of the hidden state, normed, as the next matrices read them. Ends with a barrier unless n is 1.
   Activations normed_hidden(const Worker& worker, const std::vector<float>& gain, int64_t first_token, int64_t n, bool quantized);
-  // Rows [0, n_rows) of `buffer`, in 8 bits where wanted. In a pass over one token every worker rounds a copy, rows
+  // Rows [0, n_rows) of `buffer`, rounded where wanted. In a pass over one token every worker rounds a copy, rows
   // [own_row, ..) of `own`; else ends with a barrier.
   Activations rounded(const Worker& worker, ActivationBuffer& buffer, int64_t n_rows, int64_t width, bool quantized,
                       ActivationBuffer& own, int64_t own_row);

@@ -195,11 +195,7 @@ void FeedForward::experts(const Worker& worker, const FeedForwardWeights& layer,
   for (int i = 0; i < groups.n_used; ++i) {
     const int32_t e = groups.used[static_cast<size_t>(i)];
     const auto [first_slot, n_slots] = slots_of(e);
-    Activations rows = middle;
-    rows.values += first_slot * rows.stride;
-    rows.quants += first_slot * rows.stride;
-    rows.scales += first_slot * (rows.stride / kBlockValues);
-    rows.sums += first_slot * (rows.stride / kHalfBlock);
+    const Activations rows = middle.rows_from(first_slot);
     const auto at = static_cast<size_t>(e);
     pass_.add_product(worker, layer.expert_down[at], first_out, last_out, rows, n_slots, groups.token.data() + first_slot,
                       groups.weight.data() + first_slot, bias_of(layer.expert_down_bias, at));

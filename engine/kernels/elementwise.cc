@@ -25,6 +25,22 @@ void quantize_cpu_reference(const float* x, int64_t n, int8_t* quants, float* sc
   }
 }
 
+void quantize_wide_cpu_reference(const float* x, int64_t n, int16_t* quants, float* scales, int32_t* sums) {
+  constexpr int kPlace[4] = {0, 2, 1, 3};
+  for (int64_t b = 0; b < n / 32; ++b) {
+    float amax = 0.0f;
+    for (int i = 0; i < 32; ++i) amax = std::max(amax, std::fabs(x[b * 32 + i]));
+    const float inverse = amax > 0.0f ? 32767.0f / amax : 0.0f;
+    scales[b] = amax / 32767.0f;
+    sums[2 * b] = sums[2 * b + 1] = 0;
+    for (int i = 0; i < 32; ++i) {
+      const auto quant = static_cast<int16_t>(std::nearbyint(x[b * 32 + i] * inverse));
+      quants[b * 32 + i / 4 * 4 + kPlace[i % 4]] = quant;
+      sums[2 * b + i / 16] += quant;
+    }
+  }
+}
+
 void rms_norm_cpu_reference(const float* x, const float* gain, int64_t n, float eps, float* y) {
   float squares = 0.0f;
   for (int64_t i = 0; i < n; ++i) squares += x[i] * x[i];

@@ -31,18 +31,24 @@ struct FastElementwise {
     return V::zero_below(V::mul(p, V::pow2(n)), x, lowest);
   }
 
-  static void quantize(const float* x, int64_t n, int8_t* quants, float* scales, int32_t* sums) {
+  static void quantize(const float* x, int64_t n, int8_t* quants, float* scales, int32_t* sums) { rounded<127>(x, n, quants, scales, sums); }
+  static void quantize_wide(const float* x, int64_t n, int16_t* quants, float* scales, int32_t* sums) {
+    rounded<32767>(x, n, quants, scales, sums);
+  }
+
+  template <int kMost, typename Quant>
+  static void rounded(const float* x, int64_t n, Quant* quants, float* scales, int32_t* sums) {
     for (int64_t b = 0; b < n / kBlockValues; ++b) {
       const float* block = x + b * kBlockValues;
       F largest = V::zero();
       for (int i = 0; i < kBlockValues; i += V::kWidth) largest = V::max(largest, V::abs(V::load(block + i)));
       const float amax = V::max_of(largest);
-      scales[b] = amax / 127.0f;
-      const F inverse = V::set1(amax > 0.0f ? 127.0f / amax : 0.0f);
+      scales[b] = amax / float{kMost};
+      const F inverse = V::set1(amax > 0.0f ? float{kMost} / amax : 0.0f);
       for (int half = 0; half < 2; ++half) {
         int32_t sum = 0;
         for (int i = half * kHalfBlock; i < (half + 1) * kHalfBlock; i += V::kWidth)
-          V::store_int8(quants + b * kBlockValues + i, V::round(V::mul(V::load(block + i), inverse)), sum);
+          V::store_quants(quants + b * kBlockValues + i, V::round(V::mul(V::load(block + i), inverse)), sum);
         sums[2 * b + half] = sum;
       }
     }

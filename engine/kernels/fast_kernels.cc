@@ -50,4 +50,35 @@ const FastKernels& best_kernels() {
   return *portable_kernels();
 }
 
+namespace {
+
+FastKernels widened(const FastKernels& kernels) {
+  FastKernels changed = kernels;
+  for (int form = 0; form < kPanelForms; ++form)
+    if (kernels.wide_matmul[form]) changed.matmul[form] = kernels.wide_matmul[form];
+  changed.wide = true;
+  return changed;
+}
+
+}  // namespace
+
+const FastKernels& wide_kernels(const FastKernels& kernels) {
+  if (kernels.wide) return kernels;
+  // One of each path, made at its first use.
+  if (&kernels == avx512_bf16_kernels()) {
+    static const FastKernels wide = widened(kernels);
+    return wide;
+  }
+  if (&kernels == avx512_kernels()) {
+    static const FastKernels wide = widened(kernels);
+    return wide;
+  }
+  if (&kernels == avx2_kernels()) {
+    static const FastKernels wide = widened(kernels);
+    return wide;
+  }
+  static const FastKernels wide = widened(*portable_kernels());
+  return wide;
+}
+
 }  // namespace engine

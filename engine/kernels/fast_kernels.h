@@ -16,14 +16,18 @@ struct GateForm;
 struct IndexRows;
 struct AttentionSections;
 
+using MatmulKernel = void (*)(const uint8_t* panels, int64_t n_panels, int64_t n_in, const Activations& x, int64_t first_token,
+                              int64_t n_tokens, float* y, int64_t y_stride);
+
 struct FastKernels {
   const char* name;  // "avx512-bf16", "avx512-vnni", "avx2", "portable"
 
   // matmul.h: whole panels; y gets 16 values per panel and token, padding rows included.
-  void (*matmul[kPanelForms])(const uint8_t* panels, int64_t n_panels, int64_t n_in, const Activations& x, int64_t first_token,
-                    int64_t n_tokens, float* y, int64_t y_stride);  // by PanelForm
+  MatmulKernel matmul[kPanelForms];       // by PanelForm
+  MatmulKernel wide_matmul[kPanelForms];  // of 16-bit activations; null where a form reads f32
   // quantize.h
   void (*quantize)(const float* x, int64_t n, int8_t* quants, float* scales, int32_t* sums);
+  void (*quantize_wide)(const float* x, int64_t n, int16_t* quants, float* scales, int32_t* sums);
   // rms_norm.h, one row
   void (*rms_norm)(const float* x, const float* gain, int64_t n, float eps, float* y);
   // silu_gate.h
@@ -36,6 +40,8 @@ struct FastKernels {
   void (*index_scores)(const IndexRows& rows);
   // softmax.h
   double (*log_sum_exp)(const float* x, int64_t n);
+  // Whether matmul takes activations of 16 bits in place of 8.
+  bool wide;
 };
 
 // The first three are null where the CPU or the build lacks them. The first is the second with products of bf16.
@@ -46,5 +52,8 @@ const FastKernels* portable_kernels();
 
 // The best of this CPU.
 const FastKernels& best_kernels();
+
+// `kernels`, which is one of the above, with activations of 16 bits.
+const FastKernels& wide_kernels(const FastKernels& kernels);
 
 }  // namespace engine

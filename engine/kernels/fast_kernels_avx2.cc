@@ -23,7 +23,16 @@ const FastKernels kAvx2Kernels = {
      FastMatmul<Avx2>::tiled<PanelForm::kHalfStepsOffset>, FastMatmul<Avx2>::f8,
      FastMatmul<Avx2>::floats<PanelForm::kTurned>, FastMatmul<Avx2>::floats<PanelForm::kTurnedOffset>,
      FastMatmul<Avx2>::floats<PanelForm::kTurnedF8>},
+    {nullptr, nullptr, nullptr,
+     FastMatmul<Avx2>::wide<PanelForm::kQ8_0>, FastMatmul<Avx2>::wide<PanelForm::kQ4_0>,
+     FastMatmul<Avx2>::wide<PanelForm::kBytes>, FastMatmul<Avx2>::wide<PanelForm::kBytesOffset>,
+     FastMatmul<Avx2>::wide<PanelForm::kNibblesOffset>, FastMatmul<Avx2>::wide<PanelForm::kFp4Codes>,
+     FastMatmul<Avx2>::wide<PanelForm::kIq4Codes>, FastMatmul<Avx2>::wide<PanelForm::kStepsNibbles>,
+     FastMatmul<Avx2>::wide<PanelForm::kStepsBytes>, FastMatmul<Avx2>::wide<PanelForm::kHalfSteps>,
+     FastMatmul<Avx2>::wide<PanelForm::kHalfStepsOffset>,
+     nullptr, nullptr, nullptr, nullptr},
     FastElementwise<Avx2>::quantize,
+    FastElementwise<Avx2>::quantize_wide,
     FastElementwise<Avx2>::rms_norm,
     FastElementwise<Avx2>::silu_gate,
     FastAttention<Avx2>::run<float>,
@@ -31,6 +40,7 @@ const FastKernels kAvx2Kernels = {
     FastAttention<Avx2>::join_sections,
     FastIndexer<Avx2>::run,
     FastElementwise<Avx2>::log_sum_exp,
+    false,
 };
 
 }  // namespace detail

@@ -23,7 +23,16 @@ const FastKernels kAvx512Kernels = {
      FastMatmul<Avx512>::tiled<PanelForm::kHalfStepsOffset>, FastMatmul<Avx512>::f8,
      FastMatmul<Avx512>::floats<PanelForm::kTurned>, FastMatmul<Avx512>::floats<PanelForm::kTurnedOffset>,
      FastMatmul<Avx512>::floats<PanelForm::kTurnedF8>},
+    {nullptr, nullptr, nullptr,
+     FastMatmul<Avx512>::wide<PanelForm::kQ8_0>, FastMatmul<Avx512>::wide<PanelForm::kQ4_0>,
+     FastMatmul<Avx512>::wide<PanelForm::kBytes>, FastMatmul<Avx512>::wide<PanelForm::kBytesOffset>,
+     FastMatmul<Avx512>::wide<PanelForm::kNibblesOffset>, FastMatmul<Avx512>::wide<PanelForm::kFp4Codes>,
+     FastMatmul<Avx512>::wide<PanelForm::kIq4Codes>, FastMatmul<Avx512>::wide<PanelForm::kStepsNibbles>,
+     FastMatmul<Avx512>::wide<PanelForm::kStepsBytes>, FastMatmul<Avx512>::wide<PanelForm::kHalfSteps>,
+     FastMatmul<Avx512>::wide<PanelForm::kHalfStepsOffset>,
+     nullptr, nullptr, nullptr, nullptr},
     FastElementwise<Avx512>::quantize,
+    FastElementwise<Avx512>::quantize_wide,
     FastElementwise<Avx512>::rms_norm,
     FastElementwise<Avx512>::silu_gate,
     FastAttention<Avx512>::run<float>,
@@ -31,6 +40,7 @@ const FastKernels kAvx512Kernels = {
     FastAttention<Avx512>::join_sections,
     FastIndexer<Avx512>::run,
     FastElementwise<Avx512>::log_sum_exp,
+    false,
 };
 
 }  // namespace detail

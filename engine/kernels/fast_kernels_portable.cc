@@ -22,7 +22,16 @@ const FastKernels kPortableKernels = {
      FastMatmul<Portable>::tiled<PanelForm::kHalfStepsOffset>, FastMatmul<Portable>::f8,
      FastMatmul<Portable>::floats<PanelForm::kTurned>, FastMatmul<Portable>::floats<PanelForm::kTurnedOffset>,
      FastMatmul<Portable>::floats<PanelForm::kTurnedF8>},
+    {nullptr, nullptr, nullptr,
+     FastMatmul<Portable>::wide<PanelForm::kQ8_0>, FastMatmul<Portable>::wide<PanelForm::kQ4_0>,
+     FastMatmul<Portable>::wide<PanelForm::kBytes>, FastMatmul<Portable>::wide<PanelForm::kBytesOffset>,
+     FastMatmul<Portable>::wide<PanelForm::kNibblesOffset>, FastMatmul<Portable>::wide<PanelForm::kFp4Codes>,
+     FastMatmul<Portable>::wide<PanelForm::kIq4Codes>, FastMatmul<Portable>::wide<PanelForm::kStepsNibbles>,
+     FastMatmul<Portable>::wide<PanelForm::kStepsBytes>, FastMatmul<Portable>::wide<PanelForm::kHalfSteps>,
+     FastMatmul<Portable>::wide<PanelForm::kHalfStepsOffset>,
+     nullptr, nullptr, nullptr, nullptr},
     FastElementwise<Portable>::quantize,
+    FastElementwise<Portable>::quantize_wide,
     FastElementwise<Portable>::rms_norm,
     FastElementwise<Portable>::silu_gate,
     FastAttention<Portable>::run<float>,
@@ -30,6 +39,7 @@ const FastKernels kPortableKernels = {
     FastAttention<Portable>::join_sections,
     FastIndexer<Portable>::run,
     FastElementwise<Portable>::log_sum_exp,
+    false,
 };
 
 }  // namespace detail

@@ -23,6 +23,7 @@ struct FastMatmul {
   struct Rows {  // the T input rows of a tile
     const float* values[T];
     const int8_t* quants[T];
+    const int16_t* wide[T];
     const float* scales[T];
     const int32_t* sums[T];
     float* y[T];
@@ -31,6 +32,7 @@ struct FastMatmul {
         const int64_t row = x.row(first + t);
         values[t] = x.values + row * x.stride;
         quants[t] = x.quants + row * x.stride;
+        wide[t] = x.wide_quants + row * x.stride;
         scales[t] = x.scales + row * (x.stride / kBlockValues);
         sums[t] = x.sums + row * (x.stride / kHalfBlock);
         y[t] = out + (first + t) * y_stride;
@@ -72,7 +74,7 @@ struct FastMatmul {
   };
 
   // Rows of vectors [first, first + NV), counted over all panels.
-  template <PanelForm kForm, int T, int NV>
+  template <PanelForm kForm, bool kWide, int T, int NV>
   static void tile(const uint8_t* panels, int64_t panel_bytes, int first, int64_t n_blocks, const Rows<T>& rows) {
     using Block = Form<kForm>;
     const uint8_t *block[NV], *units[NV];
@@ -95,7 +97,9 @@ struct FastMatmul {
 #pragma GCC unroll 2
       for (int h = 0; h < Block::kScales; ++h) {
         F whole[T][NV];
-        if constexpr (Block::kNibbles)
+        if constexpr (kWide)
+          wide_sums<kForm, T, NV>(weights, b, h, rows, whole);
+        else if constexpr (Block::kNibbles)
           nibble_sums<!Block::kOffset, T, NV>(weights, b, rows, whole);
         else if constexpr (Block::kCodes)
           code_sums<kForm == PanelForm::kFp4Codes, T, NV>(weights, b, rows, whole);
@@ -204,12 +208,53 @@ struct FastMatmul {
       for (int v = 0; v < NV; ++v) whole[t][v] = V::finish8(sum[t][v]);
   }
 
+  // Products with inputs of 16 bits, of any form: of all 32, or of half `h`.
+  template <PanelForm kForm, int T, int NV>
+  static void wide_sums(const uint8_t* const* weights, int64_t b, int h, const Rows<T>& rows, F (&whole)[T][NV]) {
+    using Block = Form<kForm>;
+    constexpr bool kHalves = Block::kNibbles || Block::kCodes;
+    constexpr int kGroups = kHalves || Block::kScales == 2 ? 4 : 8;
+    const typename V::WideCodes codes = V::wide_codes(kForm == PanelForm::kFp4Codes ? kFp4Values : kIq4Values);
+    typename V::Sum16 sum[T][NV];
+#pragma GCC unroll 8
+    for (int t = 0; t < T; ++t) {
+      const int32_t* sums = rows.sums[t] + 2 * b;
+      // Nibbles without an offset are stored 8 above the weight.
+      for (int v = 0; v < NV; ++v) sum[t][v] = V::start16(Block::kNibbles && !Block::kOffset ? -8 * (sums[0] + sums[1]) : 0);
+    }
+    const auto step = [&]<bool kHigh>(std::bool_constant<kHigh>, int g) {
+      typename V::W16 w[NV];
+      for (int v = 0; v < NV; ++v) {
+        const uint8_t* at = weights[v] + (h * 4 + g) * 64;
+        if constexpr (Block::kNibbles)
+          w[v] = V::template load_w16_nibbles<kHigh>(at);
+        else if constexpr (Block::kCodes)
+          w[v] = V::template load_w16_codes<kHigh>(at, codes);
+        else
+          w[v] = V::load_w16(at);
+      }
+#pragma GCC unroll 8
+      for (int t = 0; t < T; ++t) {
+        const typename V::X16 x = V::repeat_wide(rows.wide[t] + b * kBlockValues + (kHigh ? 1 : h) * kHalfBlock + g * 4);
+        for (int v = 0; v < NV; ++v) sum[t][v] = V::dot16(sum[t][v], w[v], x);
+      }
+    };
+#pragma GCC unroll 8
+    for (int g = 0; g < kGroups; ++g) {
+      step(std::false_type(), g);
+      if constexpr (kHalves) step(std::true_type(), g);
+    }
+#pragma GCC unroll 8
+    for (int t = 0; t < T; ++t)
+      for (int v = 0; v < NV; ++v) whole[t][v] = V::finish16(sum[t][v]);
+  }
+
   // All tokens for NV vectors of rows: as many at once as a tile takes, then four, two, one.
-  template <PanelForm kForm, int NV>
+  template <PanelForm kForm, bool kWide, int NV>
   static void token_tiles(const uint8_t* panels, int64_t panel_bytes, int first, int64_t n_blocks, const Activations& x, int64_t t,
                           int64_t end, float* y, int64_t y_stride) {
     const auto tiles = [&]<int T>(std::integral_constant<int, T>) {
-      for (; t + T <= end; t += T) tile<kForm, T, NV>(panels, panel_bytes, first, n_blocks, Rows<T>(x, t, y, y_stride));
+      for (; t + T <= end; t += T) tile<kForm, kWide, T, NV>(panels, panel_bytes, first, n_blocks, Rows<T>(x, t, y, y_stride));
     };
     tiles(std::integral_constant<int, V::kTileTokens>());
     if constexpr (V::kTileTokens > 4) tiles(std::integral_constant<int, 4>());
@@ -217,7 +262,7 @@ struct FastMatmul {
     tiles(std::integral_constant<int, 1>());
   }
 
-  template <PanelForm kForm>
+  template <PanelForm kForm, bool kWide = false>
   static void tiled(const uint8_t* panels, int64_t n_panels, int64_t n_in, const Activations& x, int64_t first_token,
                     int64_t n_tokens, float* y, int64_t y_stride) {
     const int64_t n_blocks = n_in / kBlockValues, panel_bytes = n_blocks * Form<kForm>::kBlockBytes + n_blocks / 8 * Form<kForm>::kUnitBytes;
@@ -226,12 +271,15 @@ struct FastMatmul {
     int v = 0;
     if (n_tokens == 1) {
       const Rows<1> rows(x, first_token, y, y_stride);
-      for (; v + V::kRowVectors <= n_vectors; v += V::kRowVectors) tile<kForm, 1, V::kRowVectors>(panels, panel_bytes, v, n_blocks, rows);
+      for (; v + V::kRowVectors <= n_vectors; v += V::kRowVectors) tile<kForm, kWide, 1, V::kRowVectors>(panels, panel_bytes, v, n_blocks, rows);
     }
     for (; v + V::kTileVectors <= n_vectors; v += V::kTileVectors)
-      token_tiles<kForm, V::kTileVectors>(panels, panel_bytes, v, n_blocks, x, first_token, end, y, y_stride);
-    for (; v < n_vectors; ++v) token_tiles<kForm, 1>(panels, panel_bytes, v, n_blocks, x, first_token, end, y, y_stride);
+      token_tiles<kForm, kWide, V::kTileVectors>(panels, panel_bytes, v, n_blocks, x, first_token, end, y, y_stride);
+    for (; v < n_vectors; ++v) token_tiles<kForm, kWide, 1>(panels, panel_bytes, v, n_blocks, x, first_token, end, y, y_stride);
   }
+
+  template <PanelForm kForm>
+  static constexpr auto wide = tiled<kForm, true>;
 
   // --- F8_E4M3 -------------------------------------------------------------------------------------------------------
   template <int T, int P>  // P panels at once

@@ -175,7 +175,7 @@ void matmul_panels(const FastKernels& kernels, const PackedMatrix& w, int64_t fi
                    const Activations& x, int64_t n_tokens, float* y, int64_t y_stride, uint8_t* scratch) {
   const auto multiply = kernels.matmul[static_cast<size_t>(w.form())];
   const int64_t panel_bytes = w.panel_bytes();
-  const int64_t token_bytes = w.takes_quants() ? w.n_in * 5 / 4 : w.n_in * 4;
+  const int64_t token_bytes = !w.takes_quants() ? w.n_in * 4 : kernels.wide ? w.n_in * 9 / 4 : w.n_in * 5 / 4;
   const int64_t step = std::max<int64_t>(12, kInputCacheBytes / std::max<int64_t>(1, token_bytes) / 12 * 12);
   const int64_t whole_panels = std::min(last_panel, w.n_out / kPanelRows);
   for (int64_t t = 0; t < n_tokens; t += step) {

@@ -22,8 +22,8 @@
 // Bounds   n_in is a whole number of the type's blocks, anything from 1 for floats. Blocks of F8_E4M3 that share a scale are a
 //          multiple of 32 wide.
 // Error    F32, F16, BF16, F8_E4M3 and turned matrices: only the order of rounding differs from the reference. Quantised: the fast paths round
-//          activations to 8 bits per block of 32, so each y is off by at most sum_i |w_i| * amax(block of i) / 254, plus
-//          f32 rounding.
+//          activations to 8 or, with FastKernels::wide, to 16 bits per block of 32, so each y is off by at most
+//          sum_i |w_i| * amax(block of i) / 254, or / 65,534, plus f32 rounding.
 // Results  Every y is computed by the same steps whatever the number of tokens, panels or threads in a call.
 #pragma once
 #include <cstdint>
@@ -122,10 +122,11 @@ constexpr int64_t turned_panel_bytes(DType type, int64_t n_in) {
 // Reference: each row decoded to f32, then one sum after the other.
 void matmul_cpu_reference(const TensorView& w, const float* x, int64_t n_tokens, float* y);
 
-// Input rows as the fast paths read them. `values` is needed for float weights, the other three for quantised ones.
+// Input rows as the fast paths read them. `values` is needed for float weights; quants, scales and sums for quantised ones.
 struct Activations {
   const float* values = nullptr;    // [n, stride]
-  const int8_t* quants = nullptr;   // [n, stride], in [-127, 127]
+  const int8_t* quants = nullptr;   // [n, stride], in [-127, 127]; in their place where the kernels are wide:
+  const int16_t* wide_quants = nullptr;  // [n, stride], in [-32767, 32767], the middle two of every four exchanged
   const float* scales = nullptr;    // [n, stride / 32]
   const int32_t* sums = nullptr;    // [n, stride / 16], of each half block's quants
   int64_t stride = 0;               // a multiple of 32
@@ -134,9 +135,16 @@ struct Activations {
   int64_t row(int64_t i) const { return row_ids ? row_ids[i] : i; }
   // The same rows from column `offset` (a multiple of 32) on.
   Activations columns(int64_t offset) const {
-    return {values ? values + offset : nullptr, quants ? quants + offset : nullptr,
-            scales ? scales + offset / kBlockValues : nullptr, sums ? sums + offset / kHalfBlock : nullptr, stride, row_ids};
+    Activations some = *this;
+    if (values) some.values += offset;
+    if (quants) some.quants += offset;
+    if (wide_quants) some.wide_quants += offset;
+    if (scales) some.scales += offset / kBlockValues;
+    if (sums) some.sums += offset / kHalfBlock;
+    return some;
   }
+  // The rows from `first` on, as rows 0, 1, 2, ...
+  Activations rows_from(int64_t first) const { return columns(first * stride); }
 };
 
 struct PackedMatrix {

@@ -67,10 +67,21 @@ struct Avx2 {
     return _mm_cvtss_f32(_mm_max_ss(s, _mm_shuffle_ps(s, s, 1)));
   }
   // Stores kWidth whole numbers in [-127, 127] as bytes and returns their sum's parts through `total`.
-  static void store_int8(int8_t* p, F x, int32_t& total) {
+  static void store_quants(int8_t* p, F x, int32_t& total) {
     const __m256i i = _mm256_cvtps_epi32(x);
     const __m128i half = _mm_packs_epi32(_mm256_castsi256_si128(i), _mm256_extracti128_si256(i, 1));
     _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(half, half));
+    __m128i s = _mm_madd_epi16(half, _mm_set1_epi16(1));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
+    total += _mm_cvtsi128_si32(s);
+  }
+
+  // The same of whole numbers in [-32767, 32767], as quantize.h lays out wide ones.
+  static void store_quants(int16_t* p, F x, int32_t& total) {
+    const __m256i i = _mm256_cvtps_epi32(x);
+    const __m128i half = _mm_packs_epi32(_mm256_castsi256_si128(i), _mm256_extracti128_si256(i, 1));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm_shufflehi_epi16(_mm_shufflelo_epi16(half, 0xD8), 0xD8));
     __m128i s = _mm_madd_epi16(half, _mm_set1_epi16(1));
     s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
     s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0xb1));
@@ -135,6 +146,43 @@ struct Avx2 {
     const __m256i wide = _mm256_madd_epi16(sum, _mm256_set1_epi16(1));
     return _mm256_cvtepi32_ps(_mm256_sub_epi32(wide, _mm256_set1_epi32(8 * block_sum)));
   }
+
+  // --- int16 dot products: the same four values, as two pairs ------------------------------------------------------
+  // A block's sum fits 32 bits: 32 * 128 * 32,767 is a sixteenth of the range.
+  struct W16 {
+    __m256i even, odd;  // of the bytes
+  };
+  struct X16 {
+    __m256i even, odd;
+  };
+  using Sum16 = __m256i;
+  static X16 repeat_wide(const int16_t* p) {
+    int32_t even, odd;
+    std::memcpy(&even, p, 4);
+    std::memcpy(&odd, p + 2, 4);
+    return {_mm256_set1_epi32(even), _mm256_set1_epi32(odd)};
+  }
+  static W16 widened(__m256i w) { return {_mm256_srai_epi16(_mm256_slli_epi16(w, 8), 8), _mm256_srai_epi16(w, 8)}; }
+  static W16 load_w16(const uint8_t* p) { return widened(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))); }
+  template <bool kHigh>
+  static W16 load_w16_nibbles(const uint8_t* p) {
+    const __m256i w = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), mask = _mm256_set1_epi16(15);
+    if constexpr (kHigh) return {_mm256_and_si256(_mm256_srli_epi16(w, 4), mask), _mm256_srli_epi16(w, 12)};
+    return {_mm256_and_si256(w, mask), _mm256_and_si256(_mm256_srli_epi16(w, 8), mask)};
+  }
+  using WideCodes = __m256i;
+  static WideCodes wide_codes(const int8_t* values) { return codes(values); }
+  template <bool kHigh>
+  static W16 load_w16_codes(const uint8_t* p, WideCodes codes) {
+    const __m256i w = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)), mask = _mm256_set1_epi8(15);
+    return widened(_mm256_shuffle_epi8(codes, _mm256_and_si256(kHigh ? _mm256_srli_epi16(w, 4) : w, mask)));
+  }
+  static Sum16 start16(int32_t first) { return _mm256_set1_epi32(first); }
+  static Sum16 dot16(Sum16 sum, const W16& w, const X16& x) {
+    sum = in_order(_mm256_add_epi32(sum, _mm256_madd_epi16(w.even, x.even)));
+    return in_order(_mm256_add_epi32(sum, _mm256_madd_epi16(w.odd, x.odd)));
+  }
+  static F finish16(Sum16 sum) { return _mm256_cvtepi32_ps(sum); }
 };
 
 }  // namespace

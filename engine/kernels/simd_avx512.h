@@ -68,9 +68,16 @@ struct Avx512 {
     _mm512_storeu_ps(out, one(two(column[0], column[1]), two(column[2], column[3])));
   }
   static float max_of(F a) { return _mm512_reduce_max_ps(a); }
-  static void store_int8(int8_t* p, F x, int32_t& total) {
+  static void store_quants(int8_t* p, F x, int32_t& total) {
     const __m512i i = _mm512_cvtps_epi32(x);
     _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(i));
+    total += _mm512_reduce_add_epi32(i);
+  }
+
+  static void store_quants(int16_t* p, F x, int32_t& total) {
+    const __m512i i = _mm512_cvtps_epi32(x);
+    const __m256i half = _mm512_cvtsepi32_epi16(i);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_shufflehi_epi16(_mm256_shufflelo_epi16(half, 0xD8), 0xD8));
     total += _mm512_reduce_add_epi32(i);
   }
 
@@ -110,6 +117,42 @@ struct Avx512 {
     low = _mm512_shuffle_epi8(codes, w.low);
     high = _mm512_shuffle_epi8(codes, w.high);
   }
+
+  struct W16 {
+    __m512i even, odd;
+  };
+  struct X16 {
+    __m512i even, odd;
+  };
+  using Sum16 = __m512i;
+  static X16 repeat_wide(const int16_t* p) {
+    int32_t even, odd;
+    std::memcpy(&even, p, 4);
+    std::memcpy(&odd, p + 2, 4);
+    return {_mm512_set1_epi32(even), _mm512_set1_epi32(odd)};
+  }
+  static W16 widened(__m512i w) { return {_mm512_srai_epi16(_mm512_slli_epi16(w, 8), 8), _mm512_srai_epi16(w, 8)}; }
+  static W16 load_w16(const uint8_t* p) { return widened(_mm512_loadu_si512(p)); }
+  template <bool kHigh>
+  static W16 load_w16_nibbles(const uint8_t* p) {
+    const __m512i w = _mm512_loadu_si512(p), mask = _mm512_set1_epi16(15);
+    if constexpr (kHigh) return {_mm512_and_si512(_mm512_srli_epi16(w, 4), mask), _mm512_srli_epi16(w, 12)};
+    return {_mm512_and_si512(w, mask), _mm512_and_si512(_mm512_srli_epi16(w, 8), mask)};
+  }
+  using WideCodes = __m512i;
+  static WideCodes wide_codes(const int8_t* values) {
+    return _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(values)));
+  }
+  template <bool kHigh>
+  static W16 load_w16_codes(const uint8_t* p, WideCodes codes) {
+    const __m512i w = _mm512_loadu_si512(p), mask = _mm512_set1_epi8(15);
+    return widened(_mm512_shuffle_epi8(codes, _mm512_and_si512(kHigh ? _mm512_srli_epi16(w, 4) : w, mask)));
+  }
+  static Sum16 start16(int32_t first) { return _mm512_set1_epi32(first); }
+  static Sum16 dot16(Sum16 sum, const W16& w, const X16& x) {
+    return _mm512_dpwssd_epi32(_mm512_dpwssd_epi32(sum, w.even, x.even), w.odd, x.odd);
+  }
+  static F finish16(Sum16 sum) { return _mm512_cvtepi32_ps(sum); }
 };
 
 }  // namespace

@@ -74,11 +74,15 @@ struct Portable {
     for (const float x : a.v) top = x > top ? x : top;
     return top;
   }
-  static void store_int8(int8_t* p, const F& x, int32_t& total) {
+  static void store_quants(int8_t* p, const F& x, int32_t& total) {
     for (int i = 0; i < kWidth; ++i) {
       p[i] = static_cast<int8_t>(x.v[i]);
       total += p[i];
     }
+  }
+  static void store_quants(int16_t* p, const F& x, int32_t& total) {
+    constexpr int kPlace[4] = {0, 2, 1, 3};
+    for (int i = 0; i < kWidth; ++i) total += p[i / 4 * 4 + kPlace[i % 4]] = static_cast<int16_t>(x.v[i]);
   }
 
   using X4 = const int8_t*;
@@ -136,6 +140,37 @@ struct Portable {
     return sum;
   }
   static F finish4(const Sum4& sum, int32_t) { return finish8(sum); }
+
+  using X16 = const int16_t*;
+  static X16 repeat_wide(const int16_t* p) { return p; }
+  using W16 = W8;
+  using Sum16 = Sum8;
+  using WideCodes = const int8_t*;
+  static W16 load_w16(const uint8_t* p) { return load_w8(p); }
+  template <bool kHigh>
+  static W16 load_w16_nibbles(const uint8_t* p) {
+    W16 w;
+    for (int i = 0; i < 4 * kWidth; ++i) w.v[i] = static_cast<int8_t>(kHigh ? p[i] >> 4 : p[i] & 15);
+    return w;
+  }
+  static WideCodes wide_codes(const int8_t* values) { return values; }
+  template <bool kHigh>
+  static W16 load_w16_codes(const uint8_t* p, WideCodes values) {
+    W16 w;
+    for (int i = 0; i < 4 * kWidth; ++i) w.v[i] = values[kHigh ? p[i] >> 4 : p[i] & 15];
+    return w;
+  }
+  static Sum16 start16(int32_t first) {
+    Sum16 sum;
+    for (int32_t& x : sum.v) x = first;
+    return sum;
+  }
+  static Sum16 dot16(Sum16 sum, const W16& w, X16 x) {
+    for (int i = 0; i < kWidth; ++i)
+      sum.v[i] += w.v[4 * i] * x[0] + w.v[4 * i + 1] * x[2] + w.v[4 * i + 2] * x[1] + w.v[4 * i + 3] * x[3];
+    return sum;
+  }
+  static F finish16(const Sum16& sum) { return finish8(sum); }
 
  private:
   static uint16_t half_at(const uint8_t* p, int i) {

@@ -42,7 +42,8 @@ std::vector<DType> all_types() {
   return types;
 }
 
-// matmul.h: 8-bit activations cost at most |w| * amax / 254 per product; f32 sums of n terms (n + 2) * 2^-24 of their size.
+// matmul.h: activations of 8 bits cost at most |w| * amax / 254 per product, those of 16 bits |w| * amax / 65,534; f32 sums of n terms
+// (n + 2) * 2^-24 of their size. What quantize.h's f32 rounding adds shows beside 16 bits alone.
 Product multiply(const FastKernels& kernels, std::mt19937& random, DType type, int64_t n_tokens, int64_t n_in, int64_t n_out, bool packed) {
   const std::vector<std::byte> bytes = random_matrix(random, type, n_out, n_in);
   const TensorView view = view_of(bytes, type, {n_out, n_in});
@@ -69,7 +70,7 @@ Product multiply(const FastKernels& kernels, std::mt19937& random, DType type, i
     const size_t block = at - at % static_cast<size_t>(n_in) % 32;
     double amax = 0.0;
     for (size_t i = block; is_quantized(type) && i < block + 32; ++i) amax = std::max(amax, std::fabs(static_cast<double>(x[i])));
-    off[at] = amax / 254.0 + std::fabs(static_cast<double>(x[at])) * static_cast<double>(n_in + 2) * 0x1p-24;
+    off[at] = (kernels.wide ? amax * (1.0 / 65534.0 + 3 * 0x1p-24) : amax / 254.0) + std::fabs(static_cast<double>(x[at])) * static_cast<double>(n_in + 2) * 0x1p-24;
   }
   std::vector<float> row(static_cast<size_t>(n_in));
   for (int64_t o = 0; o < n_out; ++o) {
@@ -88,7 +89,7 @@ Product multiply(const FastKernels& kernels, std::mt19937& random, DType type, i
 
 TEST_CASE("matmul: every type and path stays within its derived bound on awkward shapes") {
   std::mt19937 random(7);
-  for (const FastKernels* kernels : all_kernels())
+  for (const FastKernels* kernels : all_kernels_and_widths())
     for (const DType type : all_types())
       for (const int64_t n_in : {1, 7, 32, 45, 160, 256, 768})
         for (const int64_t n_out : {1, 15, 16, 17, 80})
@@ -96,7 +97,7 @@ TEST_CASE("matmul: every type and path stays within its derived bound on awkward
             if (n_in % traits(type).block_values != 0) continue;
             if (n_in > 160 && (traits(type).block_values != 256 || n_out == 80)) continue;
             const bool packed = (n_in + n_out + n_tokens) % 2 == 0;
-            CAPTURE(std::string(kernels->name)); CAPTURE(std::string(traits(type).name));
+            CAPTURE(std::string(kernels->name)); CAPTURE(kernels->wide); CAPTURE(std::string(traits(type).name));
             CAPTURE(n_in); CAPTURE(n_out); CAPTURE(n_tokens); CAPTURE(packed);
             const Product p = multiply(*kernels, random, type, n_tokens, n_in, n_out, packed);
             size_t outside = 0;
@@ -107,7 +108,7 @@ TEST_CASE("matmul: every type and path stays within its derived bound on awkward
 
 TEST_CASE("matmul: many tokens at once give bit for bit what each token gives alone") {
   std::mt19937 random(8);
-  for (const FastKernels* kernels : all_kernels())
+  for (const FastKernels* kernels : all_kernels_and_widths())
     for (const DType type : all_types()) {
       CAPTURE(std::string(kernels->name)); CAPTURE(std::string(traits(type).name));
       constexpr int64_t kIn = 2048, kOut = 100, kTokens = 90;  // more inputs than matmul_panels takes at once
@@ -166,7 +167,7 @@ TEST_CASE("matmul: a turned matrix gives bit for bit what its values give, turne
 }
 
 TEST_CASE("matmul: extreme quants and activations do not overflow") {
-  for (const FastKernels* kernels : all_kernels())
+  for (const FastKernels* kernels : all_kernels_and_widths())
     for (const DType type : {DType::kQ8_0, DType::kQ4_0})
       for (const int sign : {1, -1}) {
         CAPTURE(std::string(kernels->name)); CAPTURE(std::string(traits(type).name)); CAPTURE(sign);
@@ -178,19 +179,20 @@ TEST_CASE("matmul: extreme quants and activations do not overflow") {
         }
         const PackedMatrix m = unpacked(view_of(bytes, type, {16, 64}));
         ActivationBuffer x(1, 64);
-        std::fill_n(x.row(0), 64, static_cast<float>(sign) * 127.0f);
+        const float most = kernels->wide ? 32767.0f : 127.0f;
+        std::fill_n(x.row(0), 64, static_cast<float>(sign) * most);
         x.quantize(*kernels, 0, 0, 64);
         std::vector<float> y(16);
         std::vector<uint8_t> scratch(static_cast<size_t>(m.panel_bytes()));
         matmul_panels(*kernels, m, 0, 1, x.from(0), 1, y.data(), 16, scratch.data());
-        const float want = static_cast<float>(sign) * 127.0f * 64.0f * (type == DType::kQ8_0 ? -128.0f : 7.0f);
+        const float want = static_cast<float>(sign) * most * 64.0f * (type == DType::kQ8_0 ? -128.0f : 7.0f);
         for (const float value : y) CHECK(value == want);
       }
 }
 
 TEST_CASE("matmul: row ids choose the input rows") {
   std::mt19937 random(9);
-  for (const FastKernels* kernels : all_kernels()) {
+  for (const FastKernels* kernels : all_kernels_and_widths()) {
     const std::vector<std::byte> bytes = random_matrix(random, DType::kQ8_0, 32, 64);
     const PackedMatrix m = unpacked(view_of(bytes, DType::kQ8_0, {32, 64}));
     ActivationBuffer rows(6, 64);
@@ -231,6 +233,31 @@ TEST_CASE("quantize: every path rounds as the reference does") {
     CHECK(got_sums == want_sums);
     for (size_t i = 0; i < n; ++i)
       CHECK(std::fabs(x[i] - got_scales[i / 32] * static_cast<float>(got[i])) <= 127.0f * got_scales[i / 32] / 254.0f * 1.0001f);
+  }
+}
+
+TEST_CASE("quantize: every path rounds to 16 bits as the reference does") {
+  std::mt19937 random(19);
+  for (const FastKernels* kernels : all_kernels()) {
+    CAPTURE(std::string(kernels->name));
+    std::vector<float> x = random_floats(random, 32 * 40, 3.0f);
+    std::fill_n(x.begin(), 32, 0.0f);       // amax 0
+    x[40] = 1e30f;                           // one value that dwarfs its block
+    std::fill_n(x.begin() + 64, 32, -5.0f);  // all at the end of the range
+    const size_t n = x.size(), blocks = n / 32;
+    std::vector<int16_t> got(n), want(n);
+    std::vector<float> got_scales(blocks), want_scales(blocks);
+    std::vector<int32_t> got_sums(2 * blocks), want_sums(2 * blocks);
+    kernels->quantize_wide(x.data(), static_cast<int64_t>(n), got.data(), got_scales.data(), got_sums.data());
+    quantize_wide_cpu_reference(x.data(), static_cast<int64_t>(n), want.data(), want_scales.data(), want_sums.data());
+    CHECK(got == want);
+    CHECK(got_scales == want_scales);
+    CHECK(got_sums == want_sums);
+    for (size_t i = 0; i < n; ++i) {
+      const size_t place = i % 4 == 1 ? i + 1 : i % 4 == 2 ? i - 1 : i;
+      const double amax = 32767.0 * static_cast<double>(got_scales[i / 32]);
+      CHECK(std::fabs(static_cast<double>(x[i]) - static_cast<double>(got_scales[i / 32]) * got[place]) <= amax * (1.0 / 65534.0 + 3 * 0x1p-24));
+    }
   }
 }
 

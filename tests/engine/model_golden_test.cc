@@ -2,6 +2,8 @@
 // The forward pass against Hugging Face's, on the tiny models of tests/data/engine (made by its make.py).
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -117,6 +119,10 @@ TEST_CASE("model: quantised files give the golden logits on the reference, and n
       // 8-bit activations in blocks as wide as the whole model (32), and routing that a rounding may tip over: 4 % here.
       // What these paths owe exactly is tested in kernels_test.cc and model_test.cc.
       CHECK(relative_error(all_logits(*fast, package.info.n_vocab, golden.tokens), golden.logits) <= 0.08);
+      // 16 bits tip nothing here.
+      const auto wide = package.family->make_fast(wide_kernels(*kernels), pool, true, CacheType::kF32);
+      CHECK(relative_error(all_logits(*wide, package.info.n_vocab, golden.tokens), golden.logits) <= 0.001);
+      CHECK(greedy_tokens(*wide, package.info.n_vocab, golden.tokens, golden.greedy.size()) == golden.greedy);
       // A cache in bf16 may tip the routing of another token, whose logits are then others; the rest are as near as before.
       const auto half = package.family->make_fast(*kernels, pool, true, CacheType::kBf16);
       const std::vector<float> got = all_logits(*half, package.info.n_vocab, golden.tokens);
@@ -125,6 +131,33 @@ TEST_CASE("model: quantised files give the golden logits on the reference, and n
       for (size_t t = 0; t < golden.tokens.size(); ++t)
         n_tipped += relative_error(std::span(got).subspan(t * n_vocab, n_vocab), std::span(golden.logits).subspan(t * n_vocab, n_vocab)) > 0.12;
       CHECK(n_tipped <= 1);
+    }
+  }
+}
+
+TEST_CASE("model: the shipped model's logits with 16-bit activations are the reference's to 0.01, on real code") {
+  ThreadPool pool(2);
+  const std::string root = std::string(GRAFT_SOURCE_DIR) + "/";
+  const auto package = load_model_package(root + "models/graft-tiny.gguf");
+  REQUIRE_MESSAGE(package, package.error().message);
+  const auto n_vocab = static_cast<size_t>(package->info.n_vocab);
+  const auto exact = package->family->make_reference();
+  for (const char* file : {"engine/kernels/matmul.cc", "models/train/model.py"}) {
+    CAPTURE(std::string(file));
+    std::vector<int32_t> tokens = package->tokenizer.encode(read_all(root + file), false);
+    tokens.resize(200);
+    const std::vector<float> want = all_logits(*exact, package->info.n_vocab, tokens);
+    for (const FastKernels* kernels : all_kernels()) {
+      CAPTURE(std::string(kernels->name));
+      const auto fast = package->family->make_fast(wide_kernels(*kernels), pool, true, CacheType::kF32);
+      const std::vector<float> got = all_logits(*fast, package->info.n_vocab, tokens);
+      double largest = 0.0;
+      for (size_t i = 0; i < want.size(); ++i) largest = std::max(largest, std::fabs(static_cast<double>(got[i]) - static_cast<double>(want[i])));
+      CHECK(largest <= 0.01);
+      size_t n_same = 0;
+      for (size_t t = 0; t < tokens.size(); ++t)
+        n_same += argmax(std::span(got).subspan(t * n_vocab, n_vocab)) == argmax(std::span(want).subspan(t * n_vocab, n_vocab));
+      CHECK(n_same >= tokens.size() * 995 / 1000);
     }
   }
 }

@@ -102,6 +102,7 @@ TEST_CASE("session file: one with another type of cache is refused, and read whe
       LoadOptions options;
       options.n_threads = 2;
       options.cache = cache;
+      options.activations = ActivationType::k8Bit;
       auto engine = Engine::load(kData + file, options);
       REQUIRE_MESSAGE(engine, engine.error().message);
       return *engine;

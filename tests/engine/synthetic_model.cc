@@ -207,6 +207,12 @@ std::vector<const FastKernels*> all_kernels() {
   return found;
 }
 
+std::vector<const FastKernels*> all_kernels_and_widths() {
+  std::vector<const FastKernels*> found = all_kernels();
+  for (size_t i = 0, n = found.size(); i < n; ++i) found.push_back(&wide_kernels(*found[i]));
+  return found;
+}
+
 std::vector<float> run_in_pieces(Model& model, const DeepseekV2Config& config, std::span<const int32_t> tokens,
                                  const std::vector<size_t>& pieces) {
   const std::unique_ptr<Cache> cache = model.make_cache(static_cast<int64_t>(tokens.size()));

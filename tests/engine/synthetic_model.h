@@ -36,6 +36,8 @@ std::vector<float> random_floats(std::mt19937& random, int64_t n, float scale = 
 
 // Every fast path of this build and CPU; says which ones are missing here.
 std::vector<const FastKernels*> all_kernels();
+// And each once more with activations of 16 bits.
+std::vector<const FastKernels*> all_kernels_and_widths();
 
 // The logits of all `tokens`, evaluated in pieces of the given sizes (the last size repeats).
 std::vector<float> run_in_pieces(Model& model, const DeepseekV2Config& config, std::span<const int32_t> tokens,

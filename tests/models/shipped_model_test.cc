@@ -3,6 +3,7 @@
 // trainer's own forward pass over the same file.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
@@ -36,6 +37,7 @@ TEST_CASE("shipped model: declares what it was trained for and stays small") {
   CHECK(model->has_capability("fim"));
   CHECK(model->info().family == "deepseek_v2");
   CHECK(model->info().n_ctx_train == 1024);
+  CHECK(model->compute().activation_bits == 16);
   CHECK(std::filesystem::file_size(kRoot / "models/graft-tiny.gguf") < 15'000'000);
 }
 
@@ -55,6 +57,42 @@ TEST_CASE("shipped model: gives texts the probabilities that its trainer gave th
       REQUIRE(logprob);
       CHECK(*logprob == doctest::Approx(entry["logprob"].get<double>()).epsilon(0.01));
     }
+  }
+}
+
+TEST_CASE("shipped model: the same greedy tokens alone, in a batch, after a fork, and read one by one") {
+  const auto model = shipped_model(engine::Numerics::kFast);
+  const std::vector<std::string> texts = {"int main(int argc, char** argv) {\n  ", "def area(width, height):\n", "for (size_t i = 0; i < "};
+  engine::GenerateOptions options;
+  options.max_tokens = 12;
+  std::vector<std::vector<Token>> prompts, want;
+  std::vector<std::unique_ptr<engine::Session>> sessions;
+  for (const std::string& text : texts) {
+    prompts.push_back(model->tokenize(text));
+    auto session = model->open_session(256);
+    REQUIRE(session);
+    const auto alone = engine::generate(**session, prompts.back(), options, {});
+    REQUIRE(alone);
+    want.push_back(alone->tokens);
+    // What was written, one token after the other in a fork of the prompt: the same bits.
+    REQUIRE((*session)->sync(prompts.back(), {}));
+    auto fork = (*session)->fork();
+    REQUIRE(fork);
+    for (const Token token : alone->tokens) REQUIRE((*fork)->append(std::span(&token, 1), {}, {}));
+    auto whole = model->open_session(256);
+    REQUIRE(whole);
+    REQUIRE((*whole)->append((*fork)->tokens(), {}, {}));
+    CHECK(std::equal((*fork)->logits().begin(), (*fork)->logits().end(), (*whole)->logits().begin()));
+    auto next = model->open_session(256);
+    REQUIRE(next);
+    sessions.push_back(std::move(*next));
+  }
+  std::vector<engine::GenerateRequest> requests;
+  for (size_t i = 0; i < texts.size(); ++i) requests.push_back({sessions[i].get(), prompts[i], options});
+  const auto together = engine::generate_together(requests, {});
+  for (size_t i = 0; i < texts.size(); ++i) {
+    REQUIRE(together[i]);
+    CHECK(together[i]->tokens == want[i]);
   }
 }
 

@@ -127,7 +127,7 @@ void DeepseekV2Fast::run_attention(BlockCache& cache, int64_t layer, Set&& set) 
   }
 }
 
-// Queries [first_row, first_row + n_rows), counted over tokens and heads; results in latents_, 8-bit where v_b wants it.
+// Queries [first_row, first_row + n_rows), counted over tokens and heads; results in latents_, rounded where v_b wants it.
 // With a list of rows, and in a batch, the queries are of one token.
 void DeepseekV2Fast::attend_rows(const PackedLayer& layer, int64_t first_row, int n_rows, const Place& place,
                                  const Listed& listed) {
