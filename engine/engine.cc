@@ -10,6 +10,7 @@
 #include "engine/accelerator.h"
 #include "engine/constrain/vocabulary.h"
 #include "engine/families/shapes.h"
+#include "engine/fast/activation_width.h"
 #include "engine/fim.h"
 #include "engine/lora/adapter.h"
 #include "engine/model_fingerprint.h"
@@ -36,14 +37,6 @@ uint64_t available_memory() {
 // Below this a GPU's start takes longer than it ever saves.
 constexpr uint64_t kWorthAGpu = uint64_t{256} << 20;  // bytes of weights
 
-// Up to here the weights of all experts lie in the caches of the processors in use, whose reading then hides none of the arithmetic.
-// A number, and not the size of this processor's cache: the same model gives the same tokens on machines that differ in it alone.
-constexpr uint64_t kWideActivationsUpTo = uint64_t{16} << 20;  // bytes of weights
-
-bool takes_wide_activations(ActivationType asked, uint64_t weight_bytes) {
-  return asked == ActivationType::kAuto ? weight_bytes <= kWideActivationsUpTo : asked == ActivationType::k16Bit;
-}
-
 class PackagedEngine : public Engine {
  public:
   // `accelerated`: the model on a GPU; null: it is made here, for the CPU. `compute`: what is known of the GPU.
@@ -65,9 +58,7 @@ class PackagedEngine : public Engine {
       const bool pack = package_.family->packed_bytes() < available_memory() / 4 * 3;
       const bool wide = takes_wide_activations(options.activations, package_.info.weight_bytes);
       const FastKernels& kernels = wide ? wide_kernels(best_kernels()) : best_kernels();
-      // Rows in bf16 would be the larger error beside 16-bit activations.
-      const CacheType cache = wide && options.cache == CacheType::kAuto ? CacheType::kF32 : options.cache;
-      shared_.model = package_.family->make_fast(kernels, *shared_.pool, pack, cache);
+      shared_.model = package_.family->make_fast(kernels, *shared_.pool, pack, cache_type_beside(wide, options.cache));
       compute_.kernels = kernels.name;
       compute_.activation_bits = wide ? 16 : 8;
       compute_.threads = shared_.pool->size();

@@ -256,10 +256,11 @@ struct FastMatmul {
     const auto tiles = [&]<int T>(std::integral_constant<int, T>) {
       for (; t + T <= end; t += T) tile<kForm, kWide, T, NV>(panels, panel_bytes, first, n_blocks, Rows<T>(x, t, y, y_stride));
     };
-    tiles(std::integral_constant<int, V::kTileTokens>());
-    if constexpr (V::kTileTokens > 4) tiles(std::integral_constant<int, 4>());
-    tiles(std::integral_constant<int, 2>());
-    tiles(std::integral_constant<int, 1>());
+    constexpr int kMost = kWide ? V::kWideTileTokens : V::kTileTokens;
+    tiles(std::integral_constant<int, kMost>());
+    if constexpr (kMost > 4) tiles(std::integral_constant<int, 4>());
+    if constexpr (kMost > 2) tiles(std::integral_constant<int, 2>());
+    if constexpr (kMost > 1) tiles(std::integral_constant<int, 1>());
   }
 
   template <PanelForm kForm, bool kWide = false>

@@ -16,6 +16,7 @@ struct Avx2 {
   static constexpr bool kPairProducts = false;  // of bf16 (simd_avx512_bf16.h)
   static constexpr int kWidth = 8;
   static constexpr int kTileTokens = 4, kTileVectors = 1, kRowVectors = 2;  // of quantised products (fast_matmul.h)
+  static constexpr int kWideTileTokens = 4;  // with 16 bits
   using F = __m256;
 
   static F zero() { return _mm256_setzero_ps(); }

@@ -15,6 +15,7 @@ struct Avx512 {
   static constexpr bool kPairProducts = false;  // of bf16 (simd_avx512_bf16.h)
   static constexpr int kWidth = 16;
   static constexpr int kTileTokens = 6, kTileVectors = 2, kRowVectors = 1;  // of quantised products (fast_matmul.h)
+  static constexpr int kWideTileTokens = 6;  // with 16 bits
   using F = __m512;
 
   static F zero() { return _mm512_setzero_ps(); }

@@ -15,6 +15,7 @@ struct Portable {
   static constexpr bool kPairProducts = false;  // of bf16 (simd_avx512_bf16.h)
   static constexpr int kWidth = 16;
   static constexpr int kTileTokens = 4, kTileVectors = 1, kRowVectors = 1;  // of quantised products (fast_matmul.h)
+  static constexpr int kWideTileTokens = 1;  // with 16 bits: nothing is unpacked here that tokens could share, and each tile takes long to compile
   struct F {
     float v[kWidth];
   };

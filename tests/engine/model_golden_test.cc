@@ -150,6 +150,7 @@ TEST_CASE("model: the shipped model's logits with 16-bit activations are the ref
     for (const FastKernels* kernels : all_kernels()) {
       CAPTURE(std::string(kernels->name));
       const auto fast = package->family->make_fast(wide_kernels(*kernels), pool, true, CacheType::kF32);
+      CHECK(package->info.kv_bytes_per_token == (fast->cache_bytes(8192) - fast->cache_bytes(4096)) / 4096);
       const std::vector<float> got = all_logits(*fast, package->info.n_vocab, tokens);
       double largest = 0.0;
       for (size_t i = 0; i < want.size(); ++i) largest = std::max(largest, std::fabs(static_cast<double>(got[i]) - static_cast<double>(want[i])));

@@ -11,6 +11,7 @@
 #include "engine/families/deepseek_v2/read_config.h"
 #include "engine/families/deepseek_v2/write_gguf.h"
 #include "engine/families/describe_shape.h"
+#include "engine/fast/activation_width.h"
 #include "engine/load/weight_sizes.h"
 
 namespace engine {
@@ -31,9 +32,6 @@ class DeepseekV2Family : public Family {
     info.family = config_.index_topk != 0 ? "deepseek_v32" : config_.selection_bias ? "deepseek_v3" : "deepseek_v2";
     describe_shape(config_, info);
     info.has_draft_layer = weights_.draft.has_value();
-    const int64_t row = config_.kv_lora_rank + config_.qk_rope_dim;
-    info.kv_bytes_per_token = BlockCache::bytes(config_.n_layers, row + config_.index_width(), 1,
-                                                deepseek_v2_cache_type(config_, weights_, CacheType::kAuto));
     WeightSizes sizes;
     for (const DeepseekV2Layer& layer : weights_.layers) {
       count_attention(layer, sizes);
@@ -48,6 +46,10 @@ class DeepseekV2Family : public Family {
       draft->layer.ff.count(config_.n_experts_used, sizes);
     }
     sizes.report(info);
+    const CacheType asked = cache_type_beside(takes_wide_activations(ActivationType::kAuto, info.weight_bytes), CacheType::kAuto);
+    const int64_t row = config_.kv_lora_rank + config_.qk_rope_dim;
+    info.kv_bytes_per_token = BlockCache::bytes(config_.n_layers, row + config_.index_width(), 1,
+                                                deepseek_v2_cache_type(config_, weights_, asked));
   }
 
   std::unique_ptr<Model> make_reference() const override { return make_deepseek_v2_reference(config_, weights_); }

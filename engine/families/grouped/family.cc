@@ -10,6 +10,7 @@
 #include "engine/families/grouped/read_config.h"
 #include "engine/families/grouped/write_gguf.h"
 #include "engine/families/describe_shape.h"
+#include "engine/fast/activation_width.h"
 #include "engine/formats/dequantize.h"
 #include "engine/kernels/matmul.h"
 #include "engine/load/weight_sizes.h"
@@ -24,8 +25,6 @@ class GroupedFamily : public Family {
   void describe(ModelInfo& info) const override {
     info.family = config_.family;
     describe_shape(config_, info);
-    info.kv_bytes_per_token = BlockCache::bytes(config_.n_layers, int64_t{2} * config_.n_kv_heads * config_.head_dim, 1,
-                                                chosen_cache_type(CacheType::kAuto, weights_.layers[0].k.type, config_.head_dim));
     WeightSizes sizes;
     for (const GroupedLayer& l : weights_.layers) {
       for (const TensorView* view :
@@ -36,6 +35,9 @@ class GroupedFamily : public Family {
     sizes.always(weights_.norm);
     sizes.ends(weights_.embedding, weights_.head);
     sizes.report(info);
+    const CacheType asked = cache_type_beside(takes_wide_activations(ActivationType::kAuto, info.weight_bytes), CacheType::kAuto);
+    info.kv_bytes_per_token = BlockCache::bytes(config_.n_layers, int64_t{2} * config_.n_kv_heads * config_.head_dim, 1,
+                                                chosen_cache_type(asked, weights_.layers[0].k.type, config_.head_dim));
   }
 
   std::unique_ptr<Model> make_reference() const override { return make_grouped_reference(config_, weights_); }
