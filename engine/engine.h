@@ -45,7 +45,7 @@ enum class CacheType {
 enum class ActivationType {
   kAuto,   // 16 bits where all weights take at most 16 MiB, else 8
   k8Bit,
-  k16Bit,  // 250 times as exact; where weights come from memory at no cost, from the processor's caches at some
+  k16Bit,  // 250 times as exact, and slower
 };
 
 struct LoadOptions {

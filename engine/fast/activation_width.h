@@ -8,7 +8,7 @@
 
 namespace engine {
 
-// Up to here the weights of all experts lie in the caches of the processors in use, whose reading then hides none of the arithmetic.
+// Up to here a model is fast enough that exactness is worth more (docs/activations.md).
 // A number, and not the size of this processor's cache: the same model gives the same tokens on machines that differ in it alone.
 inline constexpr uint64_t kWideActivationsUpTo = uint64_t{16} << 20;  // bytes of weights
 
