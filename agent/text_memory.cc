@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 
 namespace agent {
 namespace {
@@ -16,13 +15,6 @@ constexpr std::array<size_t, 3> kKeys{6, 3, 1};
 // less exactly.
 constexpr size_t kMostTokens = 1u << 24;
 constexpr size_t kMostPlaces = 256;
-
-// Found on held-out files of training packages, by the lines that come out right; flat around here. What followed one or two tokens
-// the model knows better.
-constexpr double kModelShare = 0.25;
-double discount(size_t n_matched) {
-  return n_matched == 1 ? 1.0 : n_matched == 2 ? 0.95 : n_matched <= 4 ? 0.8 : 0.6;
-}
 
 uint32_t hash_of(std::span<const Token> key) {
   uint64_t h = 0x9e3779b97f4a7c15U;
@@ -91,49 +83,28 @@ std::vector<TextMemory::Follower> TextMemory::followers(std::span<const Token> c
   return found;
 }
 
-void TextMemory::mix(std::span<const Token> context, std::span<float> logits) const {
+TextMemory::Knowledge TextMemory::knowledge(std::span<const Token> context, size_t n_vocab) const {
   std::vector<Follower> found = followers(context.last(std::min(context.size(), kLongestMatch)));
-  std::erase_if(found, [&](const Follower& f) { return static_cast<size_t>(f.token) >= logits.size(); });
-  if (found.empty()) return;
-  double most = -INFINITY, sum = 0;
-  for (const float logit : logits) most = std::max(most, static_cast<double>(logit));
-  if (!std::isfinite(most)) return;
-  for (const float logit : logits) sum += std::exp(static_cast<double>(logit) - most);
-  const double log_total = most + std::log(sum);
-
-  struct Candidate {
-    Token token;
-    double model, mixed;
-    size_t count;
-  };
-  std::vector<Candidate> candidates;
+  std::erase_if(found, [&](const Follower& f) { return static_cast<size_t>(f.token) >= n_vocab; });
   std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.token < b.token; });
-  for (const Follower& f : found)
-    if (candidates.empty() || candidates.back().token != f.token) {
-      const double p = std::exp(static_cast<double>(logits[static_cast<size_t>(f.token)]) - log_total);
-      candidates.push_back({f.token, p, p, 0});
-    }
-  double rest = 1;  // what is left of the model's probability of a token that followed nowhere
-  for (size_t n = 1; n <= kLongestMatch; ++n) {
-    size_t total = 0, kinds = 0, c = 0;
-    for (Candidate& candidate : candidates) candidate.count = 0;
+  Knowledge known;
+  for (const Follower& f : found) known.longest_match = std::max<size_t>(known.longest_match, f.n_matched);
+  for (size_t k = 0; k < kMemoryExperts && kMemoryMatches[k] <= known.longest_match; ++k) {
+    Expert expert{.number = 1 + k, .n_seen = 0, .shares = {}};
     for (const Follower& f : found) {
-      while (candidates[c].token != f.token) ++c;
-      if (f.n_matched >= n) ++candidates[c].count, ++total;
+      if (f.n_matched < kMemoryMatches[k]) continue;
+      if (expert.shares.empty() || expert.shares.back().token != f.token) expert.shares.push_back({f.token, 0});
+      ++expert.shares.back().share, ++expert.n_seen;
     }
-    if (total == 0) break;
-    for (const Candidate& candidate : candidates) kinds += candidate.count > 0;
-    const double d = discount(n), back = d * static_cast<double>(kinds) / static_cast<double>(total);
-    for (Candidate& candidate : candidates)
-      candidate.mixed =
-          std::max(static_cast<double>(candidate.count) - d, 0.0) / static_cast<double>(total) + back * candidate.mixed;
-    rest *= back;
+    for (Share& share : expert.shares) share.share /= expert.n_seen;
+    known.experts.push_back(std::move(expert));
   }
-  const double shift = std::log(kModelShare + (1 - kModelShare) * rest) - log_total;
-  for (float& logit : logits) logit = static_cast<float>(static_cast<double>(logit) + shift);
-  for (const Candidate& candidate : candidates)
-    logits[static_cast<size_t>(candidate.token)] =
-        static_cast<float>(std::log(kModelShare * candidate.model + (1 - kModelShare) * candidate.mixed));
+  return known;
+}
+
+void TextMemory::mix(std::span<const Token> context, std::span<float> logits) const {
+  const Knowledge known = knowledge(context, logits.size());
+  mix_experts(known.experts, known.longest_match, logits);
 }
 
 }  // namespace agent

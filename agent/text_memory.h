@@ -2,22 +2,19 @@
 // agent/text_memory.h: what the texts at hand say comes next, mixed into a model's distribution.
 //
 // A small model forgets what its window does not hold, and copies badly what it holds. A memory finds the places in the
-// given texts where the last tokens stood before, and lets what followed there speak, the more the longer the match:
-//     p_0 = the model's;   p_n(w) = (max(c_n(w) - d_n, 0) + d_n * kinds_n * p_{n-1}(w)) / total_n
-// where c_n counts the tokens that followed matches of at least n tokens. The result is a share of p_0 and the rest p_N
-// of the longest match.
+// given texts where the last tokens stood before, and lets what followed there speak: an expert for each of a few lengths of
+// match (expert_mixture.h), whose shares are the counts of the tokens that followed matches at least so long.
 //
 // Threads  add() and clear() are the owner's alone; mix() may run on many threads between them.
-// Cost     add: constant a token. mix: at most a few thousand comparisons, and one pass over the vocabulary.
-// Source   Absolute discounting (Ney, Essen, Kneser 1994), with the model in place of the shortest context, as cache
-// models
-//          (Kuhn, De Mori 1990) mix what was just said.
+// Cost     add: constant a token. mix: at most a few thousand comparisons, and two passes over the vocabulary.
+// Source   Cache models (Kuhn, De Mori 1990) mix what was just said; matches of many lengths: PPM (Cleary, Witten 1984).
 #pragma once
 #include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
 
+#include "agent/expert_mixture.h"
 #include "engine/engine.h"
 
 namespace agent {
@@ -35,6 +32,13 @@ class TextMemory {
   // `logits`, [n_vocab], of the token after `context`: in, a model's; out, natural logs of the mixture. Unchanged where
   // nothing matches. `context`: its last kLongestMatch tokens are looked at.
   void mix(std::span<const engine::Token> context, std::span<float> logits) const;
+
+  // What the memory knows of the token after `context`, of those in a vocabulary of `n_vocab`.
+  struct Knowledge {
+    std::vector<Expert> experts;
+    size_t longest_match = 0;  // tokens
+  };
+  Knowledge knowledge(std::span<const engine::Token> context, size_t n_vocab) const;
 
   static constexpr size_t kLongestMatch = 16;
 

@@ -3,11 +3,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <map>
-#include <numeric>
 #include <random>
-#include <set>
 
 namespace {
 
@@ -25,29 +24,14 @@ double sum_of(const std::vector<float>& logs) {
   return sum;
 }
 
-// Every place of every text by brute force, as the header's formula says.
-std::vector<double> by_definition(const std::vector<std::vector<Token>>& texts, const std::vector<Token>& context) {
-  std::vector<double> p(kVocab, 1.0 / kVocab);
-  const std::vector<double> model = p;
-  for (size_t n = 1; n <= TextMemory::kLongestMatch; ++n) {
-    std::map<Token, double> counts;
-    double total = 0;
-    for (const auto& text : texts)
-      for (size_t at = n; at < text.size(); ++at)
-        if (n <= context.size() && std::equal(context.end() - static_cast<std::ptrdiff_t>(n), context.end(),
-                                              text.begin() + static_cast<std::ptrdiff_t>(at - n)))
-          ++counts[text[at]], ++total;
-    if (total == 0) break;
-    const double d = n == 1 ? 1.0 : n == 2 ? 0.95 : n <= 4 ? 0.8 : 0.6;
-    for (size_t w = 0; w < kVocab; ++w) {
-      const auto found = counts.find(static_cast<Token>(w));
-      p[w] = (std::max((found == counts.end() ? 0 : found->second) - d, 0.0) +
-              d * static_cast<double>(counts.size()) * p[w]) /
-             total;
-    }
-  }
-  for (size_t w = 0; w < kVocab; ++w) p[w] = 0.25 * model[w] + 0.75 * p[w];
-  return p;
+// Every place of every text by brute force: what followed matches of at least `n` tokens, and how often.
+std::map<Token, double> counts_by_definition(const std::vector<std::vector<Token>>& texts, const std::vector<Token>& context, size_t n) {
+  std::map<Token, double> counts;
+  if (n > context.size()) return counts;
+  for (const auto& text : texts)
+    for (size_t at = n; at < text.size(); ++at)
+      if (std::equal(context.end() - static_cast<std::ptrdiff_t>(n), context.end(), text.begin() + static_cast<std::ptrdiff_t>(at - n))) ++counts[text[at]];
+  return counts;
 }
 
 }  // namespace
@@ -63,7 +47,7 @@ TEST_CASE("text memory: what followed a longer match weighs more") {
   CHECK(sum_of(logs) == doctest::Approx(1));
 }
 
-TEST_CASE("text memory: as the formula says, whatever the texts, added at once or bit by bit") {
+TEST_CASE("text memory: counts every place, whatever the texts, added at once or bit by bit") {
   std::mt19937 random(3);
   for (int round = 0; round < 60; ++round) {
     std::vector<std::vector<Token>> texts(1 + random() % 4);
@@ -77,14 +61,26 @@ TEST_CASE("text memory: as the formula says, whatever the texts, added at once o
     }
     std::vector<Token> context(random() % 30);
     for (Token& t : context) t = static_cast<Token>(random() % 6);
+    const TextMemory::Knowledge known = memory.knowledge(context, kVocab);
+    size_t n_experts = 0;
+    for (size_t k = 0; k < agent::kMemoryExperts; ++k) {
+      const auto want = counts_by_definition(texts, context, agent::kMemoryMatches[k]);
+      if (want.empty()) break;
+      REQUIRE(known.experts.size() > n_experts);
+      const agent::Expert& got = known.experts[n_experts++];
+      CHECK(got.number == k + 1);
+      CHECK(known.longest_match >= agent::kMemoryMatches[k]);
+      REQUIRE(got.shares.size() == want.size());
+      size_t i = 0;
+      for (const auto& [token, count] : want) {
+        CHECK(got.shares[i].token == token);
+        CHECK(got.shares[i++].share * got.n_seen == doctest::Approx(count));
+      }
+    }
+    CHECK(known.experts.size() == n_experts);
     auto logs = uniform();
     memory.mix(context, logs);
-    const std::vector<double> want = by_definition(texts, context);
-    const bool known =
-        std::any_of(want.begin(), want.end(), [](double p) { return std::abs(p - 1.0 / kVocab) > 1e-9; });
-    if (!known) continue;
-    for (size_t w = 0; w < kVocab; ++w)
-      CHECK(std::exp(static_cast<double>(logs[w])) == doctest::Approx(want[w]).epsilon(1e-4));
+    if (n_experts > 0) CHECK(sum_of(logs) == doctest::Approx(1).epsilon(1e-4));
   }
 }
 
