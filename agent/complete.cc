@@ -2,7 +2,6 @@
 #include "agent/complete.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "agent/completion_text.h"
 #include "agent/file_memory.h"
@@ -253,7 +252,7 @@ class EngineCompleter final : public Completer {
 }  // namespace
 
 double sureness(const CompletionItem& item) {
-  return item.n_tokens == 0 ? 0 : item.logprob / std::sqrt(item.n_tokens);
+  return item.logprob / static_cast<double>(1 + std::count(item.text.begin(), item.text.end(), '\n'));
 }
 
 base::Result<std::unique_ptr<Completer>> Completer::create(std::shared_ptr<const engine::Engine> model) {

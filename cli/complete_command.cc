@@ -37,7 +37,7 @@ struct CompleteOptions {
 
 Json as_json(const std::vector<agent::CompletionItem>& items) {
   Json list = Json::array();
-  for (const auto& item : items) list.push_back({{"text", item.text}, {"logprob", item.logprob}, {"tokens", item.n_tokens}});
+  for (const auto& item : items) list.push_back({{"text", item.text}, {"logprob", item.logprob}, {"tokens", item.n_tokens}, {"sureness", agent::sureness(item)}});
   return list;
 }
 

@@ -5,7 +5,6 @@ Shared by run.py and models/eval. Standard library only.
 """
 import collections
 import json
-import math
 import random
 import subprocess
 
@@ -57,6 +56,6 @@ def complete(command, found, language, others=lambda number: []):
     done = subprocess.run(command, input="\n".join(lines) + "\n", capture_output=True, text=True, check=True)
     rows = []
     for answer, (_, rest, _, _) in zip(map(json.loads, done.stdout.splitlines()), found):
-        best = answer["completions"][0] if answer.get("completions") else {"text": "", "logprob": -99.0, "tokens": 1}
-        rows.append((best["logprob"] / math.sqrt(max(1, best["tokens"])), best["text"].rstrip() == rest, best["text"]))
+        best = answer["completions"][0] if answer.get("completions") else {"text": "", "sureness": -99.0}
+        rows.append((best["sureness"], best["text"].rstrip() == rest, best["text"]))
     return rows

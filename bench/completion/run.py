@@ -6,7 +6,7 @@
     bench/completion/run.py --graft build/release/graft FOLDER                source files of a folder
 
 The model sees the whole file around the cut, as an editor gives it, through `graft complete --batch`. A CSV row a language: places,
-exact matches with a 95 % Wilson interval, precision among the surest third and half (by logprob / sqrt(tokens)), the least of that
+exact matches with a 95 % Wilson interval, precision among the surest third and half (by the program's sureness), the least of that
 figure in the third, seconds a completion.
 """
 import argparse

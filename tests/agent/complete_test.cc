@@ -154,6 +154,12 @@ TEST_CASE("complete: all of it goes before what nobody waits for") {
   CHECK(f.model->n_in_a_hurry == f.model->n_evaluated);
 }
 
+TEST_CASE("complete: a line is as sure as it is likely, several lines as one of them on average") {
+  CHECK(agent::sureness({.text = "a + b", .logprob = -1.5, .n_tokens = 3}) == doctest::Approx(-1.5));
+  CHECK(agent::sureness({.text = "a\nb\nc", .logprob = -1.5, .n_tokens = 9}) == doctest::Approx(-0.5));
+  CHECK(agent::sureness({}) == 0);
+}
+
 TEST_CASE("complete: one line, without what follows anyway") {
   Fixture f(always("b) + 1\nnext line"));
   CHECK(f.suggest("x = f(a, ", "\n") == "b) + 1");
