@@ -53,6 +53,7 @@ struct FastAttention {
       if (n_rows_ > 0 && follow_each_other(next, width, value_width)) {
         at_ = reinterpret_cast<const char*>(next.keys[0]);
         n_lines = left_ = lines(n_rows_ * (width + value_width));
+        row_ = n_rows_;  // none row by row
       }
       share_ = (n_lines + n_tiles - 1) / n_tiles;
     }
@@ -101,7 +102,7 @@ struct FastAttention {
     } parts_[2];
     int n_rows_;
     int64_t share_ = 0;  // lines of a tile
-    const char* at_ = nullptr;
+    const char* at_ = reinterpret_cast<const char*>(this);  // somewhere that is near already
     int64_t left_ = 0;  // lines behind `at`
     int row_ = 0, part_ = 0;
     int64_t line_ = 0;
@@ -320,7 +321,10 @@ struct FastAttention {
       for (; r < a.n_rows; ++r) tile(Tile<1>(), r);
     };
     constexpr int64_t kValueColumns = kPairs<T> ? 2 * kPairColumns : V::kValueTile * V::kWidth;
-    const int64_t n_tiles = (a.n_rows + 3) / 4 * ((n * 4 + V::kDotTile - 1) / V::kDotTile + (a.value_width + kValueColumns - 1) / kValueColumns);
+    int64_t n_tiles = 0;
+    in_tiles([&]<int R>(Tile<R>, int) {
+      n_tiles += (n + V::kDotTile / R - 1) / (V::kDotTile / R) + (a.value_width + kValueColumns - 1) / kValueColumns;
+    });
     Ahead<Rows> ahead(next, a.width, a.values != a.keys ? a.value_width : 0, n_tiles);
     // A few keys for all queries, then the next: they stay in the first-level cache meanwhile. Likewise the values.
     for (int some = 0; some < n; some += V::kDotTile)
