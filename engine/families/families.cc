@@ -43,6 +43,7 @@ struct GgufFamily {
 };
 constexpr GgufFamily kGguf[] = {
     {"deepseek2", deepseek_v2_family_from_gguf},
+    {"deepseek32", deepseek_v2_family_from_gguf},
     {"deepseek4", deepseek_v4_family_from_gguf},
     {"llama", grouped_family_from_gguf},
     {"qwen2", grouped_family_from_gguf},

@@ -14,6 +14,13 @@
 
 namespace engine {
 
+// general.architecture; empty where it is missing or no string.
+inline std::string_view gguf_architecture(const GgufFile& gguf) {
+  const auto found = gguf.metadata.find("general.architecture");
+  const auto* name = found == gguf.metadata.end() ? nullptr : std::get_if<std::string_view>(&found->second.value);
+  return name == nullptr ? std::string_view() : *name;
+}
+
 class GgufKeys {
  public:
   // `prefix`: "deepseek2.", kept.

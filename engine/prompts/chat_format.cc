@@ -24,7 +24,7 @@ const PromptFamily* find_family(std::string_view architecture, std::string_view 
   const auto says = [&](std::string_view text) { return words.find(text) != std::string_view::npos; };
   if (has("<|start|>") && has("<|channel|>") && has("<|message|>")) return &kGptOss;
   if (architecture == "deepseek_v4" || architecture == "deepseek4") return &kDeepseekV4;
-  if (architecture == "deepseek_v32" || (has("｜DSML｜") && has("<｜User｜>"))) return &kDeepseekV32;
+  if (architecture == "deepseek_v32" || architecture == "deepseek32" || (has("｜DSML｜") && has("<｜User｜>"))) return &kDeepseekV32;
   if (has("<｜User｜>") && has("<｜Assistant｜>")) {
     if (!has("<think>")) return &kDeepseekV3;
     if (says("<｜tool▁call▁begin｜>") && !says("```json")) return &kDeepseekV31;

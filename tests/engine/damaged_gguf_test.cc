@@ -188,6 +188,49 @@ TEST_CASE("weights: a missing, misshaped, mistyped or unknown tensor is named") 
   check_mentions(error_of_table(tensors), {"output_norm.weight", "Q8_0"});
 }
 
+TEST_CASE("DeepSeek-V3.2 in GGUF: what its indexer needs is named where it is missing or impossible") {
+  const std::string whole = golden("model.gguf", "families/deepseek_v32");
+  const auto gguf = engine::read_gguf(std::as_bytes(std::span(whole)), "model.gguf");
+  REQUIRE(gguf);
+  const auto error_of_file = [](const engine::GgufFile& file) {
+    const auto family = engine::family_from_gguf(file);
+    return family ? std::string() : family.error().message;
+  };
+  const auto error_with = [&](const std::string& key, std::optional<engine::GgufValue> value) {
+    engine::GgufFile changed = *gguf;
+    changed.metadata.erase("deepseek32.attention.indexer." + key);
+    if (value) changed.metadata.insert({"deepseek32.attention.indexer." + key, {*value, 77}});
+    return error_of_file(changed);
+  };
+  CHECK(error_of_file(*gguf) == "");
+  for (const char* key : {"head_count", "key_length", "top_k"}) {
+    check_mentions(error_with(key, std::nullopt), {"deepseek32.attention.indexer.", key, "missing"});
+    check_mentions(error_with(key, engine::GgufValue(uint64_t{1} << 40)), {key, "byte 77"});
+    CHECK(error_with(key, engine::GgufValue(uint64_t{0})).size() > 20);
+  }
+  check_mentions(error_with("head_count", engine::GgufValue(uint64_t{2000})), {"2000 heads"});
+  check_mentions(error_with("key_length", engine::GgufValue(uint64_t{6})), {"6 wide"});
+  int n_seen = 0;
+  for (const auto& [name, tensor] : gguf->tensors) {
+    if (name.find(".indexer.") == std::string::npos) continue;
+    CAPTURE(name);
+    ++n_seen;
+    engine::GgufFile changed = *gguf;
+    changed.tensors.erase(name);
+    check_mentions(error_of_file(changed), {name, "missing"});
+    changed = *gguf;
+    changed.tensors[name].view.shape[0] += 1;
+    check_mentions(error_of_file(changed), {name, "shape", base::cat("byte ", tensor.file_offset)});
+  }
+  CHECK(n_seen == 15);
+  // Under V3's name the same file has keys and tensors too many: it is not computed without them.
+  engine::GgufFile renamed = *gguf;
+  for (const auto& [key, entry] : gguf->metadata)
+    if (key.starts_with("deepseek32.")) renamed.metadata.insert({"deepseek2." + key.substr(11), entry});
+  renamed.metadata.find("general.architecture")->second.value = std::string_view("deepseek2");
+  check_mentions(error_of_file(renamed), {"indexer", "not part of"});
+}
+
 TEST_CASE("DeepSeek-V4 in GGUF: each missing, mistyped or impossible key is named") {
   const std::string whole = golden("model.gguf", "families/deepseek_v4");
   const auto gguf = engine::read_gguf(std::as_bytes(std::span(whole)), "whole");

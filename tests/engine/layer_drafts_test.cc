@@ -224,8 +224,11 @@ TEST_CASE("layer drafts: DeepSeek V4's layer sees nothing before the first pair 
 
 TEST_CASE("layer drafts: the layer comes through GGUF, and counts among the weights") {
   ThreadPool pool(2);
-  const TinyModel tiny = read_model("deepseek_v3_draft");
-  const std::vector<float> golden = golden_of("deepseek_v3_draft");
+  std::string model;
+  SUBCASE("DeepSeek V3") { model = "deepseek_v3_draft"; }
+  SUBCASE("DeepSeek V3.2, its indexer too") { model = "deepseek_v32_draft"; }
+  const TinyModel tiny = read_model(model);
+  const std::vector<float> golden = golden_of(model);
   auto content = tiny.family->to_gguf();
   REQUIRE_MESSAGE(content, content.error().message);
   for (GgufTensor& tensor : content->tensors) tensor.type = DType::kF32;

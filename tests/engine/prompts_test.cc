@@ -513,6 +513,7 @@ TEST_CASE("prompts: the family is found from the architecture, the vocabulary an
   CHECK(found("deepseek_v3", r1, "<｜tool▁call▁begin｜>```json<think>") == "deepseek_r1");
   CHECK(found("deepseek_v3", r1, "<｜tool▁call▁begin｜></think>") == "deepseek_v3.1");
   CHECK(found("deepseek_v32", r1, "") == "deepseek_v3.2");
+  CHECK(found("deepseek32", r1, "") == "deepseek_v3.2");
   CHECK(found("deepseek_v4", r1, "") == "deepseek_v4");
   CHECK(found("deepseek_v2", {"<｜begin▁of▁sentence｜>"}, "{{ 'Assistant:' }}") == "deepseek_v2");
   CHECK(found("deepseek_v2", {"<｜begin▁of▁sentence｜>"}, "") == "none");

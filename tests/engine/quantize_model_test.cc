@@ -149,7 +149,7 @@ TEST_CASE("every family written as F32 gives its own logits again, and near ones
     const char* name;
     bool same_order;  // else sums run in another order: rows of heads were moved
   };
-  for (const Case& c : {Case{"deepseek_v3", false}, Case{"deepseek_v3_fp8", false}, Case{"deepseek_v4", true},
+  for (const Case& c : {Case{"deepseek_v3", false}, Case{"deepseek_v3_fp8", false}, Case{"deepseek_v32", false}, Case{"deepseek_v4", true},
                         Case{"deepseek_v4_renamed", true}, Case{"llama", false}, Case{"llama_biased", false},
                         Case{"mistral", false}, Case{"qwen3", true}, Case{"qwen3_fp8", true},
                         Case{"qwen3_moe_sparse", true}, Case{"gpt_oss_limit_7", true}, Case{"gpt_oss_mxfp4", true}}) {
@@ -169,7 +169,7 @@ TEST_CASE("every family written as F32 gives its own logits again, and near ones
 
 TEST_CASE("a GGUF file written from a GGUF file holds the same weights") {
   const TemporaryFolder folder;
-  for (const char* name : {"deepseek_v3", "deepseek_v4", "llama", "qwen3_moe_sparse", "gpt_oss_limit_7"}) {
+  for (const char* name : {"deepseek_v3", "deepseek_v32", "deepseek_v4", "llama", "qwen3_moe_sparse", "gpt_oss_limit_7"}) {
     CAPTURE(std::string(name));
     const TinyModel tiny = read_model(name, Container::kGguf);
     CHECK(relative_error(logits_after(tiny, DType::kF32, folder.path / "again.gguf"),
@@ -214,6 +214,27 @@ TEST_CASE("DeepSeek-V4 in GGUF: 8-bit weights and MXFP4 experts stay near the ch
   }
 }
 
+TEST_CASE("DeepSeek-V3.2 in GGUF: the indexer's weights for its heads stay f32, its other matrices are quantised") {
+  const TemporaryFolder folder;
+  const TinyModel tiny = read_model("deepseek_v32");
+  const fs::path out = folder.path / "q8.gguf";
+  QuantizeOptions options;
+  options.type = "Q8_0";
+  const auto report = quantize_model(fs::path(GRAFT_SOURCE_DIR) / "tests/data/engine/families/deepseek_v32", out, options);
+  REQUIRE_MESSAGE(report, report.error().message);
+  const auto package = load_model_package(out);
+  REQUIRE_MESSAGE(package, package.error().message);
+  CHECK(package->info.family == "deepseek_v32");
+  const auto type_of = [&](const char* tensor) { return package->tensors.at(tensor).view.type; };
+  CHECK(type_of("blk.1.indexer.proj.weight") == DType::kF32);
+  CHECK(type_of("blk.1.indexer.k_norm.bias") == DType::kF32);
+  CHECK(type_of("blk.1.indexer.attn_k.weight") == DType::kQ8_0);
+  // The first tokens see all before them: no choice of 8 bits can differ there.
+  const std::vector<float> want = reference_logits(*tiny.family, tiny), got = reference_logits(*package->family, tiny);
+  const auto n_vocab = static_cast<size_t>(tiny.n_vocab);
+  CHECK(relative_error(std::span(got).first(n_vocab), std::span(want).first(n_vocab)) <= 0.05);
+}
+
 TEST_CASE("to_gguf: what GGUF cannot say is refused") {
   DeepseekV4Config v4;
   v4.n_layers = 2;
@@ -229,7 +250,7 @@ TEST_CASE("to_gguf: what GGUF cannot say is refused") {
   v4.sparse_ratio = 8;
   CHECK(refusal().find("8 tokens") != std::string::npos);
   for (const auto& [name, part] : {std::pair{"qwen2", "window"}, std::pair{"qwen3_moe", "experts"},
-                                   std::pair{"gpt_oss", "limit"}, std::pair{"deepseek_v32", "indexer"}}) {
+                                   std::pair{"gpt_oss", "limit"}}) {
     const auto content = read_model(name).family->to_gguf();
     REQUIRE(!content);
     CHECK_MESSAGE(content.error().message.find(part) != std::string::npos, content.error().message);

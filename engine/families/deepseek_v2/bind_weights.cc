@@ -86,12 +86,19 @@ void bind_common(TensorBinder& b, const DeepseekV2Config& c, const Names& names,
   layer.ff.shared_down = b.matrix(names.shared_down, {d, shared});
 }
 
-void bind_indexer(TensorBinder& b, const DeepseekV2Config& c, const std::string& p, DeepseekV2Layer& layer) {
-  layer.index_q = b.matrix(p + "wq_b.weight", {int64_t{c.index_heads} * c.index_head_dim, c.q_lora_rank});
-  layer.index_k = b.matrix(p + "wk.weight", {c.index_head_dim, c.hidden_size});
+struct IndexerNames {
+  std::string q, k, weights;
+};
+IndexerNames hf_indexer() { return {"wq_b.weight", "wk.weight", "weights_proj.weight"}; }
+IndexerNames gguf_indexer() { return {"attn_q_b.weight", "attn_k.weight", "proj.weight"}; }
+
+// `p`: in front of the names, of which the key norm's are the same everywhere.
+void bind_indexer(TensorBinder& b, const DeepseekV2Config& c, const std::string& p, const IndexerNames& names, DeepseekV2Layer& layer) {
+  layer.index_q = b.matrix(p + names.q, {int64_t{c.index_heads} * c.index_head_dim, c.q_lora_rank});
+  layer.index_k = b.matrix(p + names.k, {c.index_head_dim, c.hidden_size});
   layer.index_k_gain = b.norm(p + "k_norm.weight", c.index_head_dim);
   layer.index_k_bias = b.norm(p + "k_norm.bias", c.index_head_dim);
-  layer.index_weights = b.matrix(p + "weights_proj.weight", {c.index_heads, c.hidden_size});
+  layer.index_weights = b.matrix(p + names.weights, {c.index_heads, c.hidden_size});
 }
 
 void bind_ends(TensorBinder& b, const DeepseekV2Description& model, const std::string& embedding, const std::string& norm,
@@ -108,7 +115,7 @@ void bind_hf_layer(TensorBinder& b, const DeepseekV2Config& c, int l, bool dense
   const std::string p = base::cat("model.layers.", l, ".");
   bind_common(b, c, names, dense, layer);
   layer.kv_b = b.matrix(names.kv_b, {int64_t{c.n_heads} * (c.qk_nope_dim + c.v_head_dim), c.kv_lora_rank});
-  if (c.index_topk != 0) bind_indexer(b, c, p + "self_attn.indexer.", layer);
+  if (c.index_topk != 0) bind_indexer(b, c, p + "self_attn.indexer.", hf_indexer(), layer);
   if (!dense) bind_hf_experts(b, c, p + "mlp.", layer);
   b.ignore(p + "self_attn.rotary_emb.inv_freq");  // older files; follows from the configuration
 }
@@ -148,6 +155,7 @@ void bind_gguf_layer(TensorBinder& b, const DeepseekV2Config& c, int l, bool den
     const TensorView v_b = b.matrix(p + "attn_v_b.weight", {h, c.v_head_dim, c.kv_lora_rank});
     if (!whole) layer.k_b = k_b, layer.v_b = v_b;
   }
+  if (c.index_topk != 0) bind_indexer(b, c, p + "indexer.", gguf_indexer(), layer);
   if (dense) return;
   layer.ff.expert_gate = slices(b.matrix(p + "ffn_gate_exps.weight", {c.n_experts, f, d}), c.n_experts);
   layer.ff.expert_up = slices(b.matrix(p + "ffn_up_exps.weight", {c.n_experts, f, d}), c.n_experts);

@@ -14,7 +14,7 @@ namespace engine {
 base::Result<DeepseekV2Weights> deepseek_v2_weights_from_hf(const DeepseekV2Description& model,
                                                             const TensorTable& tensors);
 
-// Names of GGUF; attn_kv_b, or attn_k_b with attn_v_b. Where a file holds all three, the first.
+// Names of GGUF (V3.2: indexer.attn_q_b, .attn_k, .k_norm, .proj); attn_kv_b, or attn_k_b with attn_v_b. Where a file holds all three, the first.
 base::Result<DeepseekV2Weights> deepseek_v2_weights_from_gguf(const DeepseekV2Description& model,
                                                               const TensorTable& tensors);
 

@@ -5,7 +5,7 @@
 // Errors   The readers return only configurations and weights that passed every check: shapes agree with the configuration,
 //          all sizes are in range, every tensor lies in its file. Later code relies on that.
 // Source   DeepSeek-V2, arXiv:2405.04434; V3, arXiv:2412.19437 (2.2: drafts); V3.2, arXiv:2512.02556; Hugging Face transformers
-//          `deepseek_v2`, `deepseek_v3`, `deepseek_v32`; GGUF architecture "deepseek2".
+//          `deepseek_v2`, `deepseek_v3`, `deepseek_v32`; GGUF architectures "deepseek2", "deepseek32".
 #pragma once
 #include <cstdint>
 #include <optional>

@@ -5,7 +5,7 @@
 //          key where the model asks for something that Graft does not compute. Nothing is guessed for a key that changes
 //          results.
 // Source   Hugging Face transformers `deepseek_v2` (both the older rope_scaling and the newer rope_parameters spelling);
-//          GGUF architecture "deepseek2" in both of its forms.
+//          GGUF architecture "deepseek2" in both of its forms, and "deepseek32" (llama.cpp at 014e63c).
 #pragma once
 #include <nlohmann/json_fwd.hpp>
 #include <string_view>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// GGUF metadata of architecture "deepseek2" to DeepseekV2Config.
+// GGUF metadata of architectures "deepseek2" and "deepseek32" to DeepseekV2Config.
 #include <cmath>
 #include <optional>
 
@@ -21,6 +21,14 @@ void read_attention(GgufKeys& k, DeepseekV2Config& c) {
   c.qk_nope_dim = k.integer(absorbed ? "attention.key_length_mla" : "attention.key_length") - c.qk_rope_dim;
   c.v_head_dim = k.integer(absorbed ? "attention.value_length_mla" : "attention.value_length");
   c.rms_eps = k.real("attention.layer_norm_rms_epsilon");
+}
+
+// V3.2's. A file of its architecture without them would be computed as V3, so they must be there.
+void read_indexer(GgufKeys& k, DeepseekV2Config& c) {
+  c.index_heads = k.integer("attention.indexer.head_count");
+  c.index_head_dim = k.integer("attention.indexer.key_length");
+  c.index_topk = k.integer("attention.indexer.top_k");
+  if (c.index_topk == 0 && !k.error()) k.fail("attention.indexer.top_k", "is 0: a token would see nothing");
 }
 
 void read_rope(GgufKeys& k, DeepseekV2Config& c) {
@@ -64,7 +72,8 @@ void read_experts(GgufKeys& k, DeepseekV2Config& c) {
 }  // namespace
 
 base::Result<DeepseekV2Description> deepseek_v2_from_gguf(const GgufFile& gguf) {
-  GgufKeys k(gguf, "deepseek2.");
+  const bool v32 = gguf_architecture(gguf) == "deepseek32";
+  GgufKeys k(gguf, v32 ? "deepseek32." : "deepseek2.");
   DeepseekV2Description description;
   DeepseekV2Config& c = description.config;
   const int n_predict = k.integer("nextn_predict_layers", 0);  // layers behind the last, for drafts
@@ -72,6 +81,7 @@ base::Result<DeepseekV2Description> deepseek_v2_from_gguf(const GgufFile& gguf) 
   c.hidden_size = k.integer("embedding_length");
   c.n_ctx_train = k.integer("context_length");
   read_attention(k, c);
+  if (v32) read_indexer(k, c);
   read_rope(k, c);
   read_experts(k, c);
   c.selection_bias = gguf.tensors.contains(base::cat("blk.", c.n_dense_layers, ".exp_probs_b.bias"));

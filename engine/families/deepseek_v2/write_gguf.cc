@@ -26,6 +26,11 @@ void put_config(const DeepseekV2Config& c, bool drafts, GgufContent& out) {
   out.put(".attention.value_length", n(c.kv_lora_rank));
   out.put(".attention.key_length_mla", n(c.qk_nope_dim + c.qk_rope_dim));
   out.put(".attention.value_length_mla", n(c.v_head_dim));
+  if (c.index_topk != 0) {
+    out.put(".attention.indexer.head_count", n(c.index_heads));
+    out.put(".attention.indexer.key_length", n(c.index_head_dim));
+    out.put(".attention.indexer.top_k", n(c.index_topk));
+  }
   out.put(".rope.dimension_count", n(c.qk_rope_dim));
   out.put(".rope.freq_base", c.rope_theta);
   put_yarn(c.yarn, out);
@@ -89,6 +94,11 @@ void add_layer(const DeepseekV2Config& c, const DeepseekV2Layer& l, const std::s
   out.add_exact(p + "attn_kv_a_norm.weight", {l.kv_a_norm}, false);
   add_key_and_value(c, l, p, out);
   out.add(p + "attn_output.weight", {l.o}, false);
+  out.add(p + "indexer.attn_q_b.weight", {l.index_q}, false);
+  out.add(p + "indexer.attn_k.weight", {l.index_k}, false);
+  out.add_exact(p + "indexer.k_norm.weight", {l.index_k_gain}, false);
+  out.add_exact(p + "indexer.k_norm.bias", {l.index_k_bias}, false);
+  out.add_exact(p + "indexer.proj.weight", {l.index_weights}, false);
   out.add_exact(p + "ffn_norm.weight", {l.ff.norm}, false);
   add_feed_forward(l.ff, p, out);
 }
@@ -106,11 +116,10 @@ void add_draft(const DeepseekV2Config& c, const DeepseekV2Draft& draft, GgufCont
 }  // namespace
 
 base::Result<GgufContent> deepseek_v2_to_gguf(const DeepseekV2Config& c, const DeepseekV2Weights& w) {
-  if (c.index_topk != 0) return base::invalid("DeepSeek-V3.2 with its indexer cannot be written as GGUF");
   if (c.yarn.factor != 1.0f && c.yarn.mscale != c.yarn.mscale_all_dim)
     return base::invalid("GGUF cannot say that the model's mscale differs from its mscale_all_dim");
   GgufContent out;
-  out.architecture = "deepseek2";
+  out.architecture = c.index_topk != 0 ? "deepseek32" : "deepseek2";
   put_config(c, w.draft.has_value(), out);
   add_ends(w.embedding, w.norm, w.head, out);
   for (size_t l = 0; l < w.layers.size(); ++l) add_layer(c, w.layers[l], base::cat("blk.", l, "."), out);

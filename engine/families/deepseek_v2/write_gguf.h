@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // engine/families/deepseek_v2/write_gguf.h: the family's weights and configuration as a GGUF file of llama.cpp's names
-// and layouts.
+// and layouts; V3.2's indexer under those of its architecture "deepseek32" (src/models/deepseek32.cpp at 014e63c).
 //
 // Owns     Nothing: the rows are made from `weights`, which must outlive the content.
 // Errors   kInvalidArgument for what GGUF's keys cannot say.

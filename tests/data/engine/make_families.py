@@ -143,7 +143,9 @@ GGUF_NAMES = {
     "self_attn.kv_b_proj": "attn_kv_b", "post_attention_layernorm": "ffn_norm", "mlp.gate_proj": "ffn_gate",
     "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down", "mlp.gate.e_score_correction_bias": "exp_probs_b.bias",
     "mlp.gate": "ffn_gate_inp", "mlp.router": "ffn_gate_inp", "mlp.shared_experts.gate_proj": "ffn_gate_shexp",
-    "mlp.shared_experts.up_proj": "ffn_up_shexp", "mlp.shared_experts.down_proj": "ffn_down_shexp"}
+    "mlp.shared_experts.up_proj": "ffn_up_shexp", "mlp.shared_experts.down_proj": "ffn_down_shexp",
+    "self_attn.indexer.wq_b": "indexer.attn_q_b", "self_attn.indexer.wk": "indexer.attn_k",
+    "self_attn.indexer.k_norm": "indexer.k_norm", "self_attn.indexer.weights_proj": "indexer.proj"}
 
 
 V4_GGUF_NAMES = {  # of a layer; longer names first where one begins with another
@@ -269,13 +271,18 @@ def gguf_tensors(config, state):
             rest = rest.replace("post_attention_layernorm", "post_attention_norm")
             out[block + rest] = value
             continue
+        if config.model_type == "deepseek_v32" and rest == "self_attn.kv_b_proj.weight":  # apart, keys turned round
+            keys, values = np.split(value.reshape(config.num_attention_heads, -1, config.kv_lora_rank), [config.qk_nope_head_dim], 1)
+            out[block + "attn_k_b.weight"] = np.ascontiguousarray(keys.swapaxes(1, 2))
+            out[block + "attn_v_b.weight"] = np.ascontiguousarray(values)
+            continue
         theirs = max((t for t in GGUF_NAMES if rest.startswith(t)), key=len)
         out[block + GGUF_NAMES[theirs] + rest[len(theirs):]] = value
     return out
 
 
 def write_gguf(path, name, config, state):
-    arch = {"deepseek_v3": "deepseek2", "llama": "llama", "qwen3_moe": "qwen3moe", "gpt_oss": "gpt-oss"}[config.model_type]
+    arch = {"deepseek_v3": "deepseek2", "deepseek_v32": "deepseek32", "llama": "llama", "qwen3_moe": "qwen3moe", "gpt_oss": "gpt-oss"}[config.model_type]
     w = gguf.GGUFWriter(path, arch)
     w.add_name(name)
     w.add_block_count(config.num_hidden_layers)
@@ -283,7 +290,7 @@ def write_gguf(path, name, config, state):
     w.add_embedding_length(config.hidden_size)
     w.add_feed_forward_length(config.intermediate_size)
     w.add_head_count(config.num_attention_heads)
-    w.add_head_count_kv(config.num_key_value_heads)
+    w.add_head_count_kv(1 if arch == "deepseek32" else config.num_key_value_heads)
     w.add_layer_norm_rms_eps(config.rms_norm_eps)
     rope = config.rope_parameters
     w.add_rope_freq_base(rope["rope_theta"])
@@ -292,14 +299,23 @@ def write_gguf(path, name, config, state):
         w.add_rope_scaling_factor(rope["factor"])
         w.add_rope_scaling_orig_ctx_len(rope["original_max_position_embeddings"])
     tensors = gguf_tensors(config, state)
-    if arch == "deepseek2":
+    if arch in ("deepseek2", "deepseek32"):
         w.add_leading_dense_block_count(config.first_k_dense_replace)
         w.add_q_lora_rank(config.q_lora_rank)
         w.add_kv_lora_rank(config.kv_lora_rank)
-        w.add_key_length(config.qk_nope_head_dim + config.qk_rope_head_dim)
-        w.add_value_length(config.v_head_dim)
+        if arch == "deepseek2":  # a form for each of the two
+            w.add_key_length(config.qk_nope_head_dim + config.qk_rope_head_dim)
+            w.add_value_length(config.v_head_dim)
+        else:
+            w.add_key_length(config.kv_lora_rank + config.qk_rope_head_dim)
+            w.add_value_length(config.kv_lora_rank)
+            w.add_key_length_mla(config.qk_nope_head_dim + config.qk_rope_head_dim)
+            w.add_value_length_mla(config.v_head_dim)
+            w.add_uint32("deepseek32.attention.indexer.head_count", config.index_n_heads)
+            w.add_uint32("deepseek32.attention.indexer.key_length", config.index_head_dim)
+            w.add_uint32("deepseek32.attention.indexer.top_k", config.index_topk)
         w.add_rope_dimension_count(config.qk_rope_head_dim)
-        w.add_float32("deepseek2.rope.scaling.yarn_log_multiplier", 0.1 * rope["mscale_all_dim"])
+        w.add_float32(arch + ".rope.scaling.yarn_log_multiplier", 0.1 * rope["mscale_all_dim"])
         w.add_expert_shared_count(config.n_shared_experts)
         w.add_expert_weights_scale(config.routed_scaling_factor)
         w.add_expert_weights_norm(config.norm_topk_prob)
@@ -346,7 +362,7 @@ def publish_v4(folder):
     (folder / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
 
 
-IN_GGUF = ("deepseek_v3", "deepseek_v4", "llama", "qwen3_moe_sparse", "gpt_oss_limit_7")
+IN_GGUF = ("deepseek_v3", "deepseek_v32", "deepseek_v4", "llama", "qwen3_moe_sparse", "gpt_oss_limit_7")
 
 
 def clear_model(name, config, tokens, change=lambda model: None):
