@@ -4,6 +4,7 @@
 // Owns     Nothing: the GgufFile must outlive it.
 // Errors   kCorrupt naming key and byte: missing without a fallback, of another type, or out of range.
 #pragma once
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -62,22 +63,18 @@ class GgufKeys {
   }
 
   // An array of at least `n` whole numbers, of which the first `n` count; empty after a fault.
-  std::vector<int> integers(const std::string& key, int n) {
+  std::vector<int> integers(const std::string& key, int n) { return integers_between(key, n, n); }
+  // All of an array of 0 to `most` whole numbers.
+  std::vector<int> all_integers(const std::string& key, int most) { return integers_between(key, 0, most); }
+  // As all_integers(), of numbers that may have 63 bits.
+  std::vector<int64_t> long_integers(const std::string& key, int64_t most) {
     const GgufEntry* found = find(key, false);
     if (found == nullptr) return {};
     const auto* array = std::get_if<GgufArray>(&found->value);
-    const auto all = array == nullptr ? std::nullopt : integer_elements(*array);
-    if (!all || n < 0 || all->size() < static_cast<size_t>(n)) {
-      fail(key, base::cat("must be an array of at least ", n, " whole numbers"));
-      return {};
-    }
-    std::vector<int> numbers;
-    for (size_t i = 0; i < static_cast<size_t>(n); ++i) {
-      const int64_t value = (*all)[i];
-      if (value < 0 || value > INT32_MAX) fail(key, base::cat("holds ", value, "; must be whole numbers in 0..", INT32_MAX));
-      numbers.push_back(error_ ? 0 : static_cast<int>(value));
-    }
-    return numbers;
+    if (array != nullptr && array->size <= static_cast<uint64_t>(most))
+      if (auto all = integer_elements(*array)) return *std::move(all);
+    fail(key, base::cat("must be an array of at most ", most, " whole numbers"));
+    return {};
   }
 
   // The one number of a key that has one for all layers, or an array of at least `n` of them: those must be the same.
@@ -107,9 +104,34 @@ class GgufKeys {
     const std::string at = found == gguf_.metadata.end() ? "" : base::cat(" at byte ", found->second.file_offset);
     error_ = base::Error{code, base::cat("metadata ", prefix_, key, at, " ", problem)};
   }
+  // A fault found elsewhere.
+  void take(base::Error error) {
+    if (!error_) error_ = std::move(error);
+  }
   const std::optional<base::Error>& error() const { return error_; }
 
  private:
+  // At least `least`; those behind the first `most` do not count, and are faults where `least` is less.
+  std::vector<int> integers_between(const std::string& key, int least, int most) {
+    const GgufEntry* found = find(key, false);
+    if (found == nullptr) return {};
+    const auto* array = std::get_if<GgufArray>(&found->value);
+    const bool fits = array != nullptr && least >= 0 && array->size >= static_cast<uint64_t>(least) &&
+                      (least == most || array->size <= static_cast<uint64_t>(most));
+    const auto all = fits ? integer_elements(*array) : std::nullopt;
+    if (!all) {
+      fail(key, base::cat("must be an array of at ", least == most ? "least " : "most ", most, " whole numbers"));
+      return {};
+    }
+    std::vector<int> numbers;
+    for (size_t i = 0; i < std::min(all->size(), static_cast<size_t>(most)); ++i) {
+      const int64_t value = (*all)[i];
+      if (value < 0 || value > INT32_MAX) fail(key, base::cat("holds ", value, "; must be whole numbers in 0..", INT32_MAX));
+      numbers.push_back(error_ ? 0 : static_cast<int>(value));
+    }
+    return numbers;
+  }
+
   const GgufEntry* find(const std::string& key, bool optional) {
     const auto found = gguf_.metadata.find(prefix_ + key);
     if (found != gguf_.metadata.end()) return &found->second;

@@ -5,9 +5,12 @@
 
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <map>
+#include <optional>
 
 #include "base/file.h"
+#include "engine/formats/gguf_writer.h"
 #include "engine/sampling.h"
 #include "tests/engine/session_kit.h"
 #include "tests/engine/synthetic_model.h"
@@ -242,6 +245,78 @@ TEST_CASE("dspark: blocks that know what comes next are believed, as far as they
     CHECK(with->n_drafted > 0);
     CHECK(with->n_accepted >= with->n_drafted - 4);  // but for the last, beyond what was asked for
   }
+}
+
+TEST_CASE("dspark: the stages come through GGUF, and what is wrong with their keys or tensors is named") {
+  ThreadPool pool(2);
+  const TinyModel tiny = read_model("deepseek_v4_dspark");
+  const auto content = tiny.family->to_gguf();
+  REQUIRE_MESSAGE(content, content.error().message);
+  const ::test::TempDir dir;
+  const auto path = dir.path() / "dspark.gguf";
+  GgufContent written = *content;
+  for (GgufTensor& tensor : written.tensors) tensor.type = tensor.exact ? tensor.exact_type() : DType::kF32;
+  REQUIRE(write_gguf(written, path, pool, {}));
+  const auto mapped = base::MappedFile::open(path);
+  REQUIRE(mapped);
+  const auto gguf = read_gguf(mapped->bytes(), "dspark.gguf");
+  REQUIRE_MESSAGE(gguf, gguf.error().message);
+  const auto family = family_from_gguf(*gguf);
+  REQUIRE_MESSAGE(family, family.error().message);
+  check_blocks(*(*family)->make_reference(), tiny);
+  check_blocks(*(*family)->make_fast(best_kernels(), pool, true), tiny);
+  check_model(*(*family)->make_fast(best_kernels(), pool, true), tiny);
+  CHECK(guesses_of(*(*family)->make_reference(), tiny, 32) == guesses_of(*tiny.family->make_reference(), tiny, 32));
+  ModelInfo info;
+  (*family)->describe(info);
+  CHECK(info.has_draft_layer);
+  uint64_t bytes = 0;
+  for (const auto& [name, stored] : gguf->tensors)
+    if (stored.view.type != DType::kI32) bytes += static_cast<uint64_t>(stored.view.size_bytes());  // tables are no weights
+  CHECK(info.weight_bytes == bytes);
+
+  const auto engine = Engine::load(path, {Numerics::kFast, 2});
+  REQUIRE_MESSAGE(engine, engine.error().message);
+  GenerateOptions options;
+  options.max_tokens = 40;
+  const std::vector<Token> prompt = tokens_from(1, 45, 96);
+  const auto want = generate(*open(*engine, 128), prompt, options, {});
+  options.max_layer_draft_tokens = 4;
+  const auto with = generate(*open_drafting(**engine, 128), prompt, options, {});
+  REQUIRE(with);
+  CHECK(with->tokens == want->tokens);
+  CHECK(with->token_logprobs == want->token_logprobs);
+  CHECK(with->n_drafted > 0);
+
+  const auto refused = [&](const std::function<void(GgufFile&)>& change, std::initializer_list<std::string_view> parts) {
+    GgufFile changed = *gguf;
+    change(changed);
+    const auto read = family_from_gguf(changed);
+    REQUIRE_FALSE(read);
+    for (const std::string_view part : parts)
+      CHECK_MESSAGE(read.error().message.find(part) != std::string::npos, read.error().message);
+  };
+  for (const char* name : {"fc.weight", "enc.output_norm.weight", "markov_w2.weight", "conf_proj.weight"}) {
+    refused([&](GgufFile& f) { f.tensors.erase(name); }, {name, "missing"});
+    refused([&](GgufFile& f) { f.tensors[name].view.shape[0] += 1; }, {name, "shape"});
+  }
+  refused([](GgufFile& f) { f.tensors.erase("markov_w1.weight"); }, {"not part of"});
+  const auto with_key = [&](const char* key, std::optional<GgufValue> value, std::initializer_list<std::string_view> parts) {
+    refused(
+        [&](GgufFile& f) {
+          f.metadata.erase(key);
+          if (value) f.metadata.insert({key, {*value, 77}});
+        },
+        parts);
+  };
+  for (const char* key : {"deepseek4.block_size", "deepseek4.target_layers", "tokenizer.ggml.mask_token_id"})
+    with_key(key, std::nullopt, {key, "missing"});
+  with_key("deepseek4.block_size", GgufValue(uint64_t{65}), {"block_size", "1..64"});
+  with_key("deepseek4.block_size", GgufValue(uint64_t{0}), {"block_size", "1..64"});
+  with_key("tokenizer.ggml.mask_token_id", GgufValue(uint64_t{96}), {"mask_token_id", "no token"});
+  const int32_t falling[] = {2, 1}, beyond[] = {1, 9}, none[] = {0};
+  for (const std::span<const int32_t> layers : {std::span<const int32_t>(falling), std::span<const int32_t>(beyond), std::span<const int32_t>(none)})
+    with_key("deepseek4.target_layers", GgufValue(GgufArray{GgufType::kI32, layers.size(), std::as_bytes(layers)}), {"target_layers", "rising"});
 }
 
 TEST_CASE("dspark: a model whose blocks are there in part, or that config.json does not describe, says so") {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/families/deepseek_v4/bind_weights.h"
 
+#include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "base/strings.h"
@@ -212,32 +214,45 @@ void bind_layers(Tensors& t, const DeepseekV4Config& c, bool gguf, DeepseekV4Wei
   }
 }
 
-constexpr int kMaxStages = 16;  // of DSpark; released models have 3
+constexpr size_t kMaxStages = 16;  // of DSpark; released models have 3
 
-std::string stage_prefix(int stage) {
+std::string stage_prefix(size_t stage) {
   return base::cat("mtp.", stage, ".");
 }
 
-void bind_hf_spark(Tensors& t, const DeepseekV4Config& c, DeepseekV4Weights& weights) {
-  const std::string first = stage_prefix(0);
-  int n = 1;
-  while (n < kMaxStages && t.b.has(stage_prefix(n) + "attn_norm.weight")) ++n;
-  const std::string last = stage_prefix(n - 1), markov = last + "markov_head.markov_w";
+struct SparkNames {
+  std::string join, join_norm, head_connection[3], norm, markov_from, markov_to, confidence;
+};
+
+void bind_spark(Tensors& t, const DeepseekV4Config& c, const SparkNames& names, const std::vector<std::string>& stages, bool gguf,
+                DeepseekV4Weights& weights) {
   V4Spark& spark = weights.spark.emplace();
   const int64_t d = c.hidden_size, rank = c.spark.rank, targets = static_cast<int64_t>(c.spark.targets.size());
-  spark.join = t.b.matrix(first + "main_proj.weight", {d, targets * d});
-  spark.join_norm = t.b.norm(first + "main_norm.weight", d);
-  for (int stage = 0; stage < n; ++stage) {
-    t.enter(stage_prefix(stage));
-    bind_layer(t, c.with_draft_layers(1), c.n_layers, false, spark.stages.emplace_back());
+  spark.join = t.b.matrix(names.join, {d, targets * d});
+  spark.join_norm = t.b.norm(names.join_norm, d);
+  for (const std::string& stage : stages) {
+    t.enter(stage);
+    bind_layer(t, c.with_draft_layers(1), c.n_layers, gguf, spark.stages.emplace_back());
   }
-  spark.head_connection = bind_connection(t, c, {last + "hc_head_fn", last + "hc_head_base", last + "hc_head_scale"}, true);
-  spark.norm = t.b.norm(last + "norm.weight", d);
-  spark.markov_from = t.b.matrix(markov + "1.weight", {c.n_vocab, rank});
-  spark.markov_to = t.b.matrix(markov + "2.weight", {c.n_vocab, rank});
-  spark.confidence = t.b.norm(last + "confidence_head.proj.weight", {1, d + rank});
-  for (int stage = 0; stage < n; ++stage) {  // copies of the model's ends, and a bias for images
-    for (const char* unread : {"embed.weight", "head.weight", "ffn.gate.bias_vl"}) t.b.ignore(stage_prefix(stage) + unread);
+  spark.head_connection = bind_connection(t, c, names.head_connection, true);
+  spark.norm = t.b.norm(names.norm, d);
+  spark.markov_from = t.b.matrix(names.markov_from, {c.n_vocab, rank});
+  spark.markov_to = t.b.matrix(names.markov_to, {c.n_vocab, rank});
+  spark.confidence = t.b.norm(names.confidence, {1, d + rank});
+}
+
+void bind_hf_spark(Tensors& t, const DeepseekV4Config& c, DeepseekV4Weights& weights) {
+  std::vector<std::string> stages = {stage_prefix(0)};
+  while (stages.size() < kMaxStages && t.b.has(stage_prefix(stages.size()) + "attn_norm.weight"))
+    stages.push_back(stage_prefix(stages.size()));
+  const std::string first = stages.front(), last = stages.back(), markov = last + "markov_head.markov_w";
+  bind_spark(t, c,
+             {first + "main_proj.weight", first + "main_norm.weight",
+              {last + "hc_head_fn", last + "hc_head_base", last + "hc_head_scale"},
+              last + "norm.weight", markov + "1.weight", markov + "2.weight", last + "confidence_head.proj.weight"},
+             stages, false, weights);
+  for (const std::string& stage : stages) {  // copies of the model's ends, and a bias for images
+    for (const char* unread : {"embed.weight", "head.weight", "ffn.gate.bias_vl"}) t.b.ignore(stage + unread);
   }
 }
 
@@ -314,6 +329,73 @@ base::Result<DeepseekV4Weights> deepseek_v41_weights_from_hf(const DeepseekV4Con
   return weights;
 }
 
+namespace {
+
+// The left and the right half of a matrix's rows, which `owned` keeps. Empty where a block of values lies across the middle.
+std::pair<TensorView, TensorView> halves_of(const TensorView& joined, std::shared_ptr<const std::vector<std::byte>>& owned) {
+  const int64_t half = joined.n_in() / 2, rows = joined.n_rows(), bytes = joined.row_bytes() / 2;
+  if (half % traits(joined.type).block_values != 0) return {};
+  auto kept = std::make_shared<std::vector<std::byte>>(static_cast<size_t>(rows * joined.row_bytes()));
+  for (int64_t side = 0; side < 2; ++side)
+    for (int64_t r = 0; r < rows; ++r)
+      std::copy_n(joined.data + r * joined.row_bytes() + side * bytes, bytes, kept->data() + (side * rows + r) * bytes);
+  TensorView left = joined;
+  left.shape[1] = half;
+  left.data = kept->data();
+  TensorView right = left;
+  right.data += rows * bytes;
+  owned = std::move(kept);
+  return {left, right};
+}
+
+// llama.cpp has the two products that join as one matrix, and reads the model's own collapse of the streams and last norm where a file
+// leaves out the block's; other programs' files have two matrices.
+void bind_gguf_serial(Tensors& t, const DeepseekV4Config& c, const std::string& block, DeepseekV4Weights& weights) {
+  const std::string p = block + "nextn.";
+  const int64_t d = c.hidden_size;
+  V4Draft& draft = weights.draft.emplace();
+  draft.token_norm = t.b.norm(p + "enorm.weight", d);
+  draft.state_norm = t.b.norm(p + "hnorm.weight", d);
+  if (t.b.has(p + "eh_proj.weight")) {
+    const TensorView joined = t.b.matrix(p + "eh_proj.weight", {d, 2 * d});
+    if (joined) std::tie(draft.token_join, draft.state_join) = halves_of(joined, draft.halves);
+    if (joined && !draft.token_join) t.b.refuse(p + "eh_proj.weight", "has blocks of values that lie across the middle of a row");
+  } else {
+    draft.token_join = t.b.matrix(p + "e_proj.weight", {d, d});
+    draft.state_join = t.b.matrix(p + "h_proj.weight", {d, d});
+  }
+  draft.norm = t.b.has(p + "shared_head_norm.weight") ? t.b.norm(p + "shared_head_norm.weight", d) : weights.norm;
+  draft.head_connection = weights.head_connection;
+  if (t.b.has(p + "hc_head_fn.weight"))
+    draft.head_connection =
+        bind_connection(t, c, {p + "hc_head_fn.weight", p + "hc_head_base.weight", p + "hc_head_scale.weight"}, true);
+  t.enter(block);
+  bind_layer(t, c.with_draft_layers(1), c.n_layers, true, draft.layer);
+  for (const char* copy : {"embed_tokens.weight", "shared_head_head.weight"}) t.b.ignore(p + copy);  // of the model's ends
+}
+
+void bind_gguf_draft(Tensors& t, const DeepseekV4Gguf& model, DeepseekV4Weights& weights) {
+  const DeepseekV4Config& c = model.config;
+  std::vector<std::string> blocks;
+  for (int block = c.n_layers; block < model.n_blocks; ++block) blocks.push_back(base::cat("blk.", block, "."));
+  if (blocks.empty()) return;
+  if (c.spark.block > 0) {
+    if (blocks.size() > kMaxStages) return t.b.refuse(blocks[kMaxStages] + "*", base::cat("are too many: DSpark has at most ", kMaxStages, " stages"));
+    const std::string last = blocks.back() + "nextn.";
+    return bind_spark(t, c,
+                      {"fc.weight", "enc.output_norm.weight",
+                       {last + "hc_head_fn.weight", last + "hc_head_base.weight", last + "hc_head_scale.weight"},
+                       last + "shared_head_norm.weight", "markov_w1.weight", "markov_w2.weight", "conf_proj.weight"},
+                      blocks, true, weights);
+  }
+  const std::string next = blocks.front() + "nextn.";
+  const bool serial = t.b.has(next + "eh_proj.weight") || t.b.has(next + "e_proj.weight") || t.b.has(next + "h_proj.weight");
+  if (serial) bind_gguf_serial(t, c, blocks.front(), weights);
+  for (size_t i = serial ? 1 : 0; i < blocks.size(); ++i) t.b.ignore_from(blocks[i]);
+}
+
+}  // namespace
+
 base::Result<DeepseekV4Weights> deepseek_v4_weights_from_gguf(const DeepseekV4Gguf& model, const TensorTable& tensors) {
   const DeepseekV4Config& c = model.config;
   Tensors t(tensors, true);
@@ -323,8 +405,8 @@ base::Result<DeepseekV4Weights> deepseek_v4_weights_from_gguf(const DeepseekV4Gg
   weights.head = t.matrix("output.weight", {c.n_vocab, c.hidden_size});
   weights.head_connection =
       bind_connection(t, c, {"output_hc_fn.weight", "output_hc_base.weight", "output_hc_scale.weight"}, true);
-  for (int block = c.n_layers; block < model.n_blocks; ++block) t.b.ignore_from(base::cat("blk.", block, "."));
   bind_layers(t, c, true, weights);
+  bind_gguf_draft(t, model, weights);
   if (auto error = t.b.finish()) return *std::move(error);
   return weights;
 }

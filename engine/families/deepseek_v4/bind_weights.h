@@ -4,7 +4,7 @@
 // Names    As DeepSeek publishes them (embed.weight, layers.N.attn.wq_a.weight); those of transformers' modules
 //          (model.layers.N.self_attn.q_a_proj.weight) and the mixture that its save_pretrained writes are turned into
 //          them first. Errors name the published ones. GGUF files have llama.cpp's (blk.N.attn_q_a.weight), and errors
-//          those.
+//          those; drafts there: docs/drafts.md.
 // Errors   kCorrupt naming the tensor and its byte: missing, of another shape or type than the configuration asks,
 // there
 //          under two names, or not used by the family at all.

@@ -27,7 +27,9 @@
 //          that.
 // Source   DeepSeek-V4, arXiv:2606.19348; Hugging Face transformers `deepseek_v4`
 #pragma once
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -158,6 +160,7 @@ struct DeepseekV4Layer {
 struct V4Draft {
   TensorView token_norm, state_norm;  // [D]
   TensorView token_join, state_join;  // [D, D]
+  std::shared_ptr<const std::vector<std::byte>> halves;  // what the two view where a file holds them as one matrix; else null
   DeepseekV4Layer layer;
   V4Connection head_connection;
   TensorView norm;  // [D]

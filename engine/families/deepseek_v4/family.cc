@@ -82,10 +82,11 @@ class DeepseekV4Family : public Family {
     sizes.ends(weights_.embedding, weights_.head);
     if (const auto& draft = weights_.draft) {
       sizes.for_drafts();
-      for (const TensorView* view :
-           {&draft->token_norm, &draft->state_norm, &draft->token_join, &draft->state_join, &draft->norm,
-            &draft->head_connection.mix, &draft->head_connection.base, &draft->head_connection.scale})
+      for (const TensorView* view : {&draft->token_norm, &draft->state_norm, &draft->token_join, &draft->state_join})
         sizes.always(*view);
+      if (draft->norm.data != weights_.norm.data) sizes.always(draft->norm);  // else the model's own, counted already
+      if (const V4Connection& c = draft->head_connection; c.mix.data != weights_.head_connection.mix.data)
+        for (const TensorView* view : {&c.mix, &c.base, &c.scale}) sizes.always(*view);
       count_layer(draft->layer, config_.n_experts_used, sizes);
     }
     if (const auto& spark = weights_.spark) {

@@ -33,6 +33,8 @@ base::Result<DeepseekV4Gguf> deepseek_v4_from_gguf(const GgufFile& gguf);
 // which there may be one, a heavy one. What is wrong with them; empty for nothing.
 std::string set_kinds(const std::vector<int>& ratios, DeepseekV4Config& config);
 
+inline constexpr int kMaxDraftBlock = 64;  // tokens that DSpark guesses at once; released models have 5
+
 // kCorrupt for values that contradict each other or lie out of range.
 base::Status check_config(const DeepseekV4Config& config);
 

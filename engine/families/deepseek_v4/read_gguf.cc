@@ -14,6 +14,8 @@ void refuse(GgufKeys& k, const std::string& key, std::string_view problem) {
   k.fail(key, problem, base::ErrorCode::kInvalidArgument);
 }
 
+constexpr const char* kMarkov = "markov_w1.weight";  // where it is, the blocks for drafts are DSpark's
+
 // Blocks behind the last layer make drafts. Some files count one that they do not hold: then the last block is a layer.
 int read_layers(GgufKeys& k, const GgufFile& gguf) {
   const int n_blocks = k.integer("block_count"), n_drafts = k.integer("nextn_predict_layers", 0);
@@ -21,7 +23,7 @@ int read_layers(GgufKeys& k, const GgufFile& gguf) {
   if (k.error()) return 0;
   const std::string first = base::cat("blk.", n_blocks - n_drafts, ".");
   const auto at = gguf.tensors.lower_bound(first + "nextn.");
-  const bool drafts = at != gguf.tensors.end() && at->first.starts_with(first + "nextn.");
+  const bool drafts = (at != gguf.tensors.end() && at->first.starts_with(first + "nextn.")) || gguf.tensors.contains(kMarkov);
   const bool held = gguf.tensors.contains(first + "attn_norm.weight");
   return held && !drafts ? n_blocks : n_blocks - n_drafts;
 }
@@ -90,6 +92,29 @@ void read_experts(GgufKeys& k, DeepseekV4Config& c) {
   for (int l = 0; l < c.n_layers; ++l) c.by_token.push_back(l < n_by_token);
 }
 
+// As llama.cpp's files of DSpark alone say it, whose architecture is "dflash": a target is the layer that reads the streams.
+void read_spark(GgufKeys& k, const GgufFile& gguf, DeepseekV4Config& c) {
+  const auto markov = gguf.tensors.find(kMarkov);
+  if (markov == gguf.tensors.end()) return;
+  V4SparkConfig& s = c.spark;
+  s.block = k.integer("block_size");
+  if (!k.error() && (s.block < 1 || s.block > kMaxDraftBlock)) k.fail("block_size", base::cat("must lie in 1..", kMaxDraftBlock));
+  for (const int reader : k.all_integers("target_layers", c.n_layers)) {
+    const int target = reader - 1;
+    if (target < 0 || target >= c.n_layers || (!s.targets.empty() && target <= s.targets.back()))
+      k.fail("target_layers", base::cat("must be rising layers in 1..", c.n_layers));
+    s.targets.push_back(target);
+  }
+  if (s.targets.empty()) k.fail("target_layers", "must name a layer");
+  GgufKeys tokenizer(gguf, "tokenizer.ggml.");
+  s.noise = tokenizer.integer("mask_token_id");
+  if (s.noise >= c.n_vocab) tokenizer.fail("mask_token_id", "is no token of the vocabulary");
+  if (tokenizer.error()) k.take(*tokenizer.error());
+  const TensorView& view = markov->second.view;
+  s.rank = static_cast<int>(std::min<int64_t>(view.n_in(), INT32_MAX));
+  if (s.rank < 1 || s.rank > kMaxWidth) k.take(base::corrupt(base::cat("tensor ", kMarkov, " has rows of ", view.n_in(), " values")));
+}
+
 }  // namespace
 
 base::Result<DeepseekV4Gguf> deepseek_v4_from_gguf(const GgufFile& gguf) {
@@ -114,6 +139,7 @@ base::Result<DeepseekV4Gguf> deepseek_v4_from_gguf(const GgufFile& gguf) {
   const bool has_embedding = embedding != gguf.tensors.end() && embedding->second.view.n_dims == 2;
   const int64_t rows = has_embedding ? std::min<int64_t>(embedding->second.view.shape[0], INT32_MAX) : 0;
   c.n_vocab = k.integer("vocab_size", static_cast<int>(rows));
+  read_spark(k, gguf, c);
   if (k.error()) return *k.error();
   if (base::Status checked = check_config(c); !checked) return std::move(checked).error();
   return model;

@@ -227,8 +227,6 @@ void read_engram(ConfigMembers& m, const Json& config, DeepseekV4Config& c) {
   e.n_ids = m.integer("engram_compressed_vocab_size");
 }
 
-constexpr int kMaxDraftBlock = 64;  // tokens; released models have 5
-
 void read_spark(ConfigMembers& m, const Json& config, DeepseekV4Config& c) {
   if (!m.has("dspark_block_size")) return;
   V4SparkConfig& s = c.spark;

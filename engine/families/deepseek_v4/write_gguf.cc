@@ -7,13 +7,16 @@
 #include "base/strings.h"
 #include "engine/families/deepseek_v4/read_config.h"
 #include "engine/families/gguf_parts.h"
+#include "engine/formats/dequantize.h"
 
 namespace engine {
 namespace {
 
-void put_config(const DeepseekV4Config& c, GgufContent& out) {
+// `n_drafts`: blocks for drafts, behind the layers.
+void put_config(const DeepseekV4Config& c, int n_drafts, GgufContent& out) {
   const auto n = [](int value) { return static_cast<uint32_t>(value); };
-  out.put(".block_count", n(c.n_layers));
+  out.put(".block_count", n(c.n_layers + n_drafts));
+  if (n_drafts > 0) out.put(".nextn_predict_layers", n(n_drafts));
   out.put(".context_length", n(c.n_ctx_train));
   out.put(".embedding_length", n(c.hidden_size));
   out.put(".feed_forward_length", n(c.expert_intermediate));
@@ -32,6 +35,7 @@ void put_config(const DeepseekV4Config& c, GgufContent& out) {
   out.put(".attention.layer_norm_rms_epsilon", c.rms_eps);
   std::vector<int32_t> ratios;
   for (int l = 0; l < c.n_layers; ++l) ratios.push_back(c.ratio(l));
+  ratios.resize(ratios.size() + static_cast<size_t>(n_drafts), 0);
   out.put(".attention.compress_ratios", std::move(ratios));
   out.put(".attention.compress_rope_freq_base", c.compress_rope_theta);
   out.put(".rope.dimension_count", n(c.rope_dim));
@@ -50,7 +54,7 @@ void put_config(const DeepseekV4Config& c, GgufContent& out) {
                                  : c.scoring == Scoring::kSigmoid ? uint32_t{2}
                                                                   : uint32_t{4});
   out.put(".hash_layer_count", static_cast<uint32_t>(std::count(c.by_token.begin(), c.by_token.end(), true)));
-  const std::vector<float> limits(static_cast<size_t>(c.n_layers), std::isfinite(c.gate.limit) ? c.gate.limit : 0.0f);
+  const std::vector<float> limits(static_cast<size_t>(c.n_layers + n_drafts), std::isfinite(c.gate.limit) ? c.gate.limit : 0.0f);
   out.put(".swiglu_clamp_exp", limits);
   out.put(".swiglu_clamp_shexp", limits);
 }
@@ -89,6 +93,48 @@ void add_layer(const DeepseekV4Config& c, const DeepseekV4Layer& l, const std::s
   add_feed_forward(l.ff, p, out);
 }
 
+// Rows of both, one behind the other, as llama.cpp has them.
+void add_joined(std::string name, const TensorView& left, const TensorView& right, GgufContent& out) {
+  GgufTensor joined;
+  joined.name = std::move(name);
+  joined.shape = {left.n_rows(), left.n_in() + right.n_in()};
+  joined.stored = left.type;
+  joined.row = [left, right](int64_t row, std::span<float> values) {
+    const auto half = static_cast<size_t>(left.n_in());
+    dequantize_row(left, row, values.first(half));
+    dequantize_row(right, row, values.subspan(half));
+  };
+  out.tensors.push_back(std::move(joined));
+}
+
+void add_serial(const DeepseekV4Config& c, const V4Draft& draft, GgufContent& out) {
+  const std::string p = base::cat("blk.", c.n_layers, "."), next = p + "nextn.";
+  add_layer(c, draft.layer, p, out);
+  out.add_exact(next + "enorm.weight", {draft.token_norm}, false);
+  out.add_exact(next + "hnorm.weight", {draft.state_norm}, false);
+  add_joined(next + "eh_proj.weight", draft.token_join, draft.state_join, out);
+  out.add_exact(next + "shared_head_norm.weight", {draft.norm}, false);
+  add_connection(draft.head_connection, next + "hc_head_", out);
+}
+
+void add_spark(const DeepseekV4Config& c, const V4Spark& spark, GgufContent& out) {
+  out.put(".block_size", static_cast<uint32_t>(c.spark.block));
+  std::vector<int32_t> readers;
+  for (const int target : c.spark.targets) readers.push_back(target + 1);
+  out.put(".target_layers", std::move(readers));
+  out.put("tokenizer.ggml.mask_token_id", static_cast<uint32_t>(c.spark.noise));
+  for (size_t stage = 0; stage < spark.stages.size(); ++stage)
+    add_layer(c, spark.stages[stage], base::cat("blk.", static_cast<size_t>(c.n_layers) + stage, "."), out);
+  const std::string last = base::cat("blk.", static_cast<size_t>(c.n_layers) + spark.stages.size() - 1, ".nextn.");
+  out.add("fc.weight", {spark.join}, false);
+  out.add_exact("enc.output_norm.weight", {spark.join_norm}, false);
+  add_connection(spark.head_connection, last + "hc_head_", out);
+  out.add_exact(last + "shared_head_norm.weight", {spark.norm}, false);
+  out.add_fine("markov_w1.weight", spark.markov_from);
+  out.add_fine("markov_w2.weight", spark.markov_to);
+  out.add_exact("conf_proj.weight", {spark.confidence}, false);
+}
+
 }  // namespace
 
 base::Result<GgufContent> deepseek_v4_to_gguf(const DeepseekV4Config& c, const DeepseekV4Weights& w) {
@@ -103,10 +149,12 @@ base::Result<GgufContent> deepseek_v4_to_gguf(const DeepseekV4Config& c, const D
                                    " tokens in an entry, and others ", c.heavy_ratio));
   GgufContent out;
   out.architecture = "deepseek4";
-  put_config(c, out);
+  put_config(c, w.n_draft_layers(), out);
   add_ends(w.embedding, w.norm, w.head, out);
   add_connection(w.head_connection, "output_hc_", out);
   for (size_t l = 0; l < w.layers.size(); ++l) add_layer(c, w.layers[l], base::cat("blk.", l, "."), out);
+  if (w.draft) add_serial(c, *w.draft, out);
+  if (w.spark) add_spark(c, *w.spark, out);
   return out;
 }
 

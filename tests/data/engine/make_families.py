@@ -164,7 +164,7 @@ V4_GGUF_NAMES = {  # of a layer; longer names first where one begins with anothe
 
 
 def v4_gguf_tensors(config, state):
-    """By llama.cpp's names; with a block for drafts, not read."""
+    """By llama.cpp's names; with a part of a block for drafts, not read."""
     out = {"token_embd.weight": state["model.embed_tokens.weight"], "output_norm.weight": state["model.norm.weight"],
            "output.weight": state["lm_head.weight"]}
     out.update({f"output_hc_{part}.weight": state[f"model.hc_head.hc_{part}"] for part in ("fn", "base", "scale")})
