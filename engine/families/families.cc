@@ -45,6 +45,7 @@ constexpr GgufFamily kGguf[] = {
     {"deepseek2", deepseek_v2_family_from_gguf},
     {"deepseek32", deepseek_v2_family_from_gguf},
     {"deepseek4", deepseek_v4_family_from_gguf},
+    {"deepseek41", deepseek_v4_family_from_gguf},
     {"llama", grouped_family_from_gguf},
     {"qwen2", grouped_family_from_gguf},
     {"qwen3", grouped_family_from_gguf},

@@ -24,7 +24,8 @@ namespace {
 
 constexpr uint64_t kAlignment = 32;
 constexpr int64_t kChunkBytes = int64_t{4} << 20;  // of rows in f32 that are made at once
-constexpr uint32_t kF32Value = 6, kU32Value = 4, kI32Value = 5, kBoolValue = 7, kStringValue = 8, kArrayValue = 9;
+constexpr uint32_t kF32Value = 6, kU32Value = 4, kI32Value = 5, kBoolValue = 7, kStringValue = 8, kArrayValue = 9,
+                   kU64Value = 10;
 
 uint32_t ggml_type(DType type) {
   switch (type) {
@@ -95,6 +96,10 @@ struct AppendValue {
   void operator()(const std::vector<int32_t>& v) const {
     append(out, kArrayValue), append(out, kI32Value), append(out, static_cast<uint64_t>(v.size()));
     for (const int32_t item : v) append(out, item);
+  }
+  void operator()(const std::vector<uint64_t>& v) const {
+    append(out, kArrayValue), append(out, kU64Value), append(out, static_cast<uint64_t>(v.size()));
+    for (const uint64_t item : v) append(out, item);
   }
   void operator()(const std::vector<float>& v) const {
     append(out, kArrayValue), append(out, kF32Value), append(out, static_cast<uint64_t>(v.size()));

@@ -26,7 +26,7 @@
 namespace engine {
 
 using GgufWritten = std::variant<uint32_t, float, bool, std::string, std::vector<std::string>, std::vector<int32_t>,
-                                 std::vector<float>>;
+                                 std::vector<uint64_t>, std::vector<float>>;
 
 struct GgufTensor {
   std::string name;

@@ -6,6 +6,8 @@
 #include <cmath>
 #include <utility>
 
+#include "base/strings.h"
+
 namespace engine {
 namespace {
 
@@ -106,6 +108,40 @@ EngramHashes::EngramHashes(const EngramConfig& config, std::vector<int32_t> fold
       table.n_rows += prime;
     }
   }
+}
+
+base::Result<EngramHashes> EngramHashes::from_tables(const EngramConfig& config, std::vector<int32_t> folded, int32_t padding,
+                                                     std::span<const int64_t> multipliers, std::span<const int64_t> primes,
+                                                     std::span<const int64_t> offsets) {
+  constexpr int64_t kMostRows = int64_t{1} << 40;  // of one head
+  const auto bad = [](auto... parts) { return base::corrupt(base::cat("Engram: ", parts...)); };
+  const size_t layers = config.layers.size(), n = static_cast<size_t>(config.ngram),
+               heads = static_cast<size_t>(config.rows_per_token());
+  if (multipliers.size() != layers * n) return bad(multipliers.size(), " multipliers, but ", layers, " layers with n-grams of ", n);
+  if (primes.size() != layers * heads) return bad(primes.size(), " table sizes, but ", layers, " layers with ", heads, " each");
+  if (offsets.size() != primes.size()) return bad(offsets.size(), " offsets, but ", primes.size(), " table sizes");
+  for (const int32_t id : folded)
+    if (id < 0 || id >= config.n_ids) return bad("a token folds to ", id, ", must lie in 0..", config.n_ids - 1);
+  if (padding < 0 || padding >= config.n_ids) return bad("the padding's id is ", padding, ", must lie in 0..", config.n_ids - 1);
+  EngramHashes made;
+  made.n_heads_ = config.n_heads;
+  made.padding_ = padding;
+  made.folded_ = std::move(folded);
+  for (size_t l = 0; l < layers; ++l) {
+    Table& table = made.tables_.emplace_back();
+    for (const int64_t m : multipliers.subspan(l * n, n)) {
+      if (m < 1 || m > INT64_MAX / config.n_ids) return bad("a multiplier is ", m, ", must lie in 1..", INT64_MAX / config.n_ids);
+      table.multipliers.push_back(m);
+    }
+    for (size_t i = l * heads; i < (l + 1) * heads; ++i) {
+      const int64_t p = primes[i];
+      if (offsets[i] != table.n_rows) return bad("table ", i, " begins at row ", offsets[i], ", the tables before it end at ", table.n_rows);
+      if (p < 1 || p > kMostRows) return bad("a head has ", p, " rows, must lie in 1..", kMostRows);
+      table.primes.push_back(p);
+      table.n_rows += p;
+    }
+  }
+  return made;
 }
 
 void EngramHashes::rows(size_t layer, const int32_t* ids, int64_t* rows) const {

@@ -19,7 +19,10 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
+
+#include "base/result.h"
 
 namespace engine {
 
@@ -36,10 +39,18 @@ class EngramHashes {
   EngramHashes() = default;
   // `folded`: of each token of the vocabulary, in 0 .. n_ids - 1.
   EngramHashes(const EngramConfig& config, std::vector<int32_t> folded);
+  // From what a file holds of it: multipliers [layers, N], primes and offsets [layers, N - 1, H], where an offset is the sum of the
+  // primes before it in its layer; `padding`: a folded id. kCorrupt where sizes disagree, a number is out of range, or a product could
+  // pass 63 bits.
+  static base::Result<EngramHashes> from_tables(const EngramConfig& config, std::vector<int32_t> folded, int32_t padding,
+                                                std::span<const int64_t> multipliers, std::span<const int64_t> primes,
+                                                std::span<const int64_t> offsets);
 
   // `layer`: index into EngramConfig::layers.
   int64_t n_rows(size_t layer) const { return tables_[layer].n_rows; }
   const std::vector<int64_t>& multipliers(size_t layer) const { return tables_[layer].multipliers; }
+  const std::vector<int64_t>& primes(size_t layer) const { return tables_[layer].primes; }
+  const std::vector<int32_t>& all_folded() const { return folded_; }
   int32_t folded(int32_t token) const { return folded_[static_cast<size_t>(token)]; }
   int32_t padding() const { return padding_; }
   // rows [(N - 1) H] of a place whose own folded id is ids[0], that before it ids[1] .. ids[N - 1].

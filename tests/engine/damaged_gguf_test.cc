@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <set>
 
 #include "base/file.h"
 #include "base/strings.h"
@@ -276,6 +277,94 @@ TEST_CASE("DeepSeek-V4 in GGUF: each missing, mistyped or impossible key is name
   check_mentions(error_with("attention.compress_ratios", array(engine::GgufType::kI32, negative)), {"-4"});
   check_mentions(error_with("swiglu_clamp_exp", array(engine::GgufType::kF32, limits)),
                  {"swiglu_clamp_exp", "differs"});
+}
+
+TEST_CASE("DeepSeek-V4.1 in GGUF: each missing, mistyped or impossible key and tensor is named") {
+  const std::string whole = golden("model.gguf", "families/deepseek_v41");
+  const auto gguf = engine::read_gguf(std::as_bytes(std::span(whole)), "model.gguf");
+  REQUIRE(gguf);
+  const auto error_of_file = [](const engine::GgufFile& file) {
+    const auto family = engine::family_from_gguf(file);
+    return family ? std::string() : family.error().message;
+  };
+  const auto error_with = [&](const std::string& key, std::optional<engine::GgufValue> value) {
+    engine::GgufFile changed = *gguf;
+    changed.metadata.erase("deepseek41." + key);
+    if (value) changed.metadata.insert({"deepseek41." + key, {*value, 77}});
+    return error_of_file(changed);
+  };
+  CHECK(error_of_file(*gguf) == "");
+  const std::set<std::string> optional = {"attention.head_count_kv", "attention.value_length", "vocab_size",
+      "rope.scaling.yarn_beta_fast", "rope.scaling.yarn_beta_slow",
+      // told by tensors
+      "attention.kv_source_layer_ids", "attention.index_source_layer_ids",
+      // a note says what it changes
+      "attention.candidate_source_layer_id"}, unread = {"engram.compressed_vocab_size", "engram.num_embeddings"};
+  for (const auto& [key, entry] : gguf->metadata) {
+    if (!key.starts_with("deepseek41.")) continue;
+    const std::string name = key.substr(11);
+    CAPTURE(name);
+    const std::string mistyped = error_with(name, engine::GgufValue(std::string_view("x"))), without = error_with(name, std::nullopt);
+    CHECK(mistyped.empty() == unread.contains(name));
+    if (!unread.contains(name)) check_mentions(mistyped, {name});
+    CHECK(without.empty() == (optional.contains(name) || unread.contains(name)));
+  }
+  const auto number = [](uint64_t n) { return engine::GgufValue(n); };
+  check_mentions(error_with("vocab_size", number(INT32_MAX)), {"vocabulary size"});
+  check_mentions(error_with("engram.max_ngram_size", number(INT32_MAX)), {"n-grams"});
+  check_mentions(error_with("engram.n_heads", number(INT32_MAX)), {"Engram heads"});
+  check_mentions(error_with("engram.head_dim", number(17)), {"engram_embed.weight", "shape"});
+  check_mentions(error_with("engram.pad_token_id", number(304)), {"engram.pad_token_id"});
+  check_mentions(error_with("attention.candidate_source_layer_id", number(3)), {"candidate layer 3"});
+  check_mentions(error_with("attention.candidate_topk_blocks", number(0)), {"candidate blocks"});
+  check_mentions(error_with("nextn_predict_layers", number(9)), {"nextn_predict_layers"});
+  const auto changed_array = [&](const std::string& key, size_t at, int64_t value) {
+    const auto& array = std::get<engine::GgufArray>(gguf->metadata.find("deepseek41." + key)->second.value);
+    std::string bytes(reinterpret_cast<const char*>(array.bytes.data()), array.bytes.size());
+    const size_t width = bytes.size() / array.size;
+    std::memcpy(bytes.data() + at * width, &value, width);
+    return error_with(key, engine::GgufValue(engine::GgufArray{array.element, array.size, std::as_bytes(std::span(bytes))}));
+  };
+  check_mentions(changed_array("engram.token_map", 7, 304), {"engram.token_map", "304"});
+  check_mentions(changed_array("engram.token_map", 7, -1), {"engram.token_map", "-1"});
+  check_mentions(changed_array("engram.multipliers", 1, INT64_MAX), {"multiplier"});
+  check_mentions(changed_array("engram.multipliers", 1, 0), {"multiplier"});
+  check_mentions(changed_array("engram.primes", 7, 0), {"rows"});
+  check_mentions(changed_array("engram.primes", 0, INT64_MAX), {"rows"});
+  check_mentions(changed_array("engram.offsets", 1, 30), {"Engram: table 1 begins at row 30"});
+  check_mentions(changed_array("engram.layer_ids", 1, 1), {"engram.layer_ids", "rising"});
+  check_mentions(changed_array("engram.layer_ids", 1, 8), {"engram.layer_ids"});
+  check_mentions(changed_array("attention.compress_ratios", 2, 0), {"compress_ratios", "layer 2"});
+  check_mentions(changed_array("attention.compress_ratios", 3, 1), {"layer 3"});
+  check_mentions(changed_array("attention.kv_source_layer_ids", 0, 3), {"layer 2"});
+  check_mentions(changed_array("attention.index_source_layer_ids", 0, 3), {"layer 2"});
+  for (const auto& [name, tensor] : gguf->tensors) {
+    if (name.ends_with("exp_probs_b_vl.bias")) continue;  // of images
+    CAPTURE(name);
+    engine::GgufFile changed = *gguf;
+    changed.tensors.erase(name);
+    const std::string missing = error_of_file(changed);
+    // A name that other programs' files spell otherwise is missed under llama.cpp's.
+    const bool other = name.find("_compressor_") != std::string::npos || name.ends_with("engram_embed.weight");
+    CHECK_MESSAGE(missing.size() > 20, missing);
+    if (!other) check_mentions(missing, {name, "missing"});
+    changed = *gguf;
+    changed.tensors[name].view.shape[0] += 1;
+    check_mentions(error_of_file(changed), {name, "shape"});
+  }
+  engine::GgufFile changed = *gguf;
+  changed.tensors["blk.0.engram_q.weight"] = changed.tensors["blk.1.engram_q.weight"];
+  check_mentions(error_of_file(changed), {"blk.0.engram_q.weight", "not part of"});
+  // As llama.cpp writes it, which names neither the sources nor the candidates: it is told that these are not known.
+  changed = *gguf;
+  for (const char* key : {"kv_source_layer_ids", "index_source_layer_ids", "candidate_source_layer_id", "candidate_topk_blocks", "candidate_block_size"})
+    changed.metadata.erase(std::string("deepseek41.attention.") + key);
+  const auto family = engine::family_from_gguf(changed);
+  REQUIRE_MESSAGE(family, family.error().message);
+  engine::ModelInfo info;
+  (*family)->describe(info);
+  REQUIRE(!info.notes.empty());
+  CHECK(info.notes.back().find("candidate_source_layer_id") != std::string::npos);
 }
 
 TEST_CASE(

@@ -177,9 +177,6 @@ TEST_CASE("DeepSeek-V4.1: weights and tokenizer that do not fit the configuratio
   };
   CHECK(error_of(tiny.folder.tensors, &*tiny.tokenizer) == "");
   CHECK(error_of(tiny.folder.tensors, nullptr).find("tokenizer.json") != std::string::npos);
-  const auto content = tiny.family->to_gguf();
-  REQUIRE(!content);
-  CHECK(content.error().message.find("V4.1") != std::string::npos);
   for (const auto& [name, tensor] : tiny.folder.tensors) {
     const bool read = name.find("bias_vl") == std::string::npos && !name.starts_with("mtp.") &&
                       !name.starts_with("vision.") && !name.starts_with("aligner.") && !name.starts_with("image_");

@@ -56,7 +56,7 @@ TEST_CASE("families: workers that share out a long cache by its sections change 
 
 TEST_CASE("families: a GGUF file with llama.cpp's names gives the same logits") {
   ThreadPool pool(2);
-  for (const char* name : {"deepseek_v3", "deepseek_v32", "deepseek_v4", "llama", "qwen3_moe_sparse", "gpt_oss_limit_7"}) {
+  for (const char* name : {"deepseek_v3", "deepseek_v32", "deepseek_v4", "deepseek_v41", "llama", "qwen3_moe_sparse", "gpt_oss_limit_7"}) {
     CAPTURE(std::string(name));
     const TinyModel tiny = read_model(name, Container::kGguf);
     check_model(*tiny.family->make_reference(), tiny);

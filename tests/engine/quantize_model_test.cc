@@ -150,7 +150,8 @@ TEST_CASE("every family written as F32 gives its own logits again, and near ones
     bool same_order;  // else sums run in another order: rows of heads were moved
   };
   for (const Case& c : {Case{"deepseek_v3", false}, Case{"deepseek_v3_fp8", false}, Case{"deepseek_v32", false}, Case{"deepseek_v4", true},
-                        Case{"deepseek_v4_renamed", true}, Case{"llama", false}, Case{"llama_biased", false},
+                        Case{"deepseek_v4_renamed", true}, Case{"deepseek_v41", true},
+                        Case{"deepseek_v41_fp8", true}, Case{"llama", false}, Case{"llama_biased", false},
                         Case{"mistral", false}, Case{"qwen3", true}, Case{"qwen3_fp8", true},
                         Case{"qwen3_moe_sparse", true}, Case{"gpt_oss_limit_7", true}, Case{"gpt_oss_mxfp4", true}}) {
     CAPTURE(std::string(c.name));
@@ -169,7 +170,7 @@ TEST_CASE("every family written as F32 gives its own logits again, and near ones
 
 TEST_CASE("a GGUF file written from a GGUF file holds the same weights") {
   const TemporaryFolder folder;
-  for (const char* name : {"deepseek_v3", "deepseek_v32", "deepseek_v4", "llama", "qwen3_moe_sparse", "gpt_oss_limit_7"}) {
+  for (const char* name : {"deepseek_v3", "deepseek_v32", "deepseek_v4", "deepseek_v41", "llama", "qwen3_moe_sparse", "gpt_oss_limit_7"}) {
     CAPTURE(std::string(name));
     const TinyModel tiny = read_model(name, Container::kGguf);
     CHECK(relative_error(logits_after(tiny, DType::kF32, folder.path / "again.gguf"),
@@ -233,6 +234,35 @@ TEST_CASE("DeepSeek-V3.2 in GGUF: the indexer's weights for its heads stay f32, 
   const std::vector<float> want = reference_logits(*tiny.family, tiny), got = reference_logits(*package->family, tiny);
   const auto n_vocab = static_cast<size_t>(tiny.n_vocab);
   CHECK(relative_error(std::span(got).first(n_vocab), std::span(want).first(n_vocab)) <= 0.05);
+}
+
+TEST_CASE("DeepSeek-V4.1 in GGUF: the file hashes without a tokenizer, and chooses as the checkpoint does") {
+  const TemporaryFolder folder;
+  const fs::path out = folder.path / "bf16.gguf";
+  const TinyModel tiny = read_model("deepseek_v41");
+  CHECK(logits_after(tiny, DType::kBF16, out) == reference_logits(*tiny.family, tiny));  // the checkpoint is bf16
+  const auto package = load_model_package(out);
+  REQUIRE_MESSAGE(package, package.error().message);
+  CHECK(package->info.family == "deepseek_v41");
+  CHECK_FALSE(package->info.has_tokenizer);
+  ModelInfo info;
+  tiny.family->describe(info);
+  CHECK(package->info.notes == info.notes);
+  CHECK(package->info.kv_bytes_per_token == info.kv_bytes_per_token);
+  CHECK(package->info.n_parameters == info.n_parameters);
+  check_model(*package->family->make_reference(), tiny);
+  ThreadPool pool(2);
+  check_model(*package->family->make_fast(best_kernels(), pool, true), tiny);
+
+  const auto content = tiny.family->to_gguf();
+  REQUIRE_MESSAGE(content, content.error().message);
+  const auto tensor = [&](std::string_view name) {
+    return *std::find_if(content->tensors.begin(), content->tensors.end(), [&](const GgufTensor& t) { return t.name == name; });
+  };
+  CHECK(tensor("blk.2.indexer.attn_k.weight").fine);
+  CHECK(tensor("blk.4.indexer.proj.weight").fine);
+  CHECK(tensor("blk.1.engram_q.weight").exact);
+  CHECK_FALSE(tensor("blk.1.engram_embd.weight").fine);
 }
 
 TEST_CASE("to_gguf: what GGUF cannot say is refused") {

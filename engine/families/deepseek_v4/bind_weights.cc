@@ -75,6 +75,18 @@ constexpr std::pair<std::string_view, std::string_view> kGguf[] = {
     {"ffn.shared_experts.w1.weight", "ffn_gate_shexp.weight"},
     {"ffn.shared_experts.w2.weight", "ffn_down_shexp.weight"},
     {"ffn.shared_experts.w3.weight", "ffn_up_shexp.weight"},
+    {"attn.indexer.wk.weight", "indexer.attn_k.weight"},  // V4.1, as the rest
+    {"attn.indexer.k_norm.weight", "indexer.k_norm.weight"},
+    {"engram.embed.weight", "engram_embd.weight"},
+    {"engram.wkv.weight", "engram_wkv.weight"},
+    {"engram.q_weight", "engram_q.weight"},
+    {"engram.k_weight", "engram_k.weight"},
+};
+// Where another program's files have other names (read_gguf_v41.h).
+constexpr std::pair<std::string_view, std::string_view> kGgufElsewhere[] = {
+    {"indexer.attn_k.weight", "indexer_compressor_kv.weight"},
+    {"indexer.k_norm.weight", "indexer_compressor_norm.weight"},
+    {"engram_embd.weight", "engram_embed.weight"},
 };
 
 // Takes tensors by their published names out of either container.
@@ -87,9 +99,12 @@ class Tensors {
   void enter(std::string prefix) { prefix_ = std::move(prefix); }
   std::string name(const std::string& published) const {
     if (!gguf_) return prefix_ + published;
+    std::string name = published;
     for (const auto& [theirs, ours] : kGguf)
-      if (theirs == published) return base::cat(prefix_, ours);
-    return prefix_ + published;
+      if (theirs == published) name = ours;
+    for (const auto& [usual, elsewhere] : kGgufElsewhere)
+      if (usual == name && !b.has(prefix_ + name) && b.has(base::cat(prefix_, elsewhere))) return base::cat(prefix_, elsewhere);
+    return prefix_ + name;
   }
   TensorView matrix(const std::string& published, std::initializer_list<int64_t> shape) {
     return b.matrix(name(published), shape);
@@ -135,6 +150,13 @@ void bind_engram(Tensors& t, const DeepseekV4Config& c, int64_t n_rows, Deepseek
   layer.engram_projection = t.matrix("engram.wkv.weight", {(s + 1) * d, width});
   layer.engram_q = t.norm("engram.q_weight", {s, d});
   layer.engram_k = t.norm("engram.k_weight", {s, d});
+}
+
+void bind_engrams(Tensors& t, const DeepseekV4Config& c, DeepseekV4Weights& weights) {
+  for (size_t i = 0; i < c.engram.layers.size(); ++i) {
+    t.enter_layer(c.engram.layers[i]);
+    bind_engram(t, c, weights.hashes.n_rows(i), weights.layers[static_cast<size_t>(c.engram.layers[i])]);
+  }
 }
 
 void bind_attention(Tensors& t, const DeepseekV4Config& c, int l, DeepseekV4Layer& layer) {
@@ -320,10 +342,7 @@ base::Result<DeepseekV4Weights> deepseek_v41_weights_from_hf(const DeepseekV4Con
   weights.head = t.matrix("head.weight", {c.n_vocab, c.hidden_size});
   for (const char* unread : {"mtp.", "vision.", "aligner.", "image_"}) t.b.ignore_from(unread);
   bind_layers(t, c, false, weights);
-  for (size_t i = 0; i < c.engram.layers.size(); ++i) {
-    t.enter_layer(c.engram.layers[i]);
-    bind_engram(t, c, weights.hashes.n_rows(i), weights.layers[static_cast<size_t>(c.engram.layers[i])]);
-  }
+  bind_engrams(t, c, weights);
   for (int l = 0; l < c.n_layers; ++l) t.b.ignore(base::cat("layers.", l, ".ffn.gate.bias_vl"));  // of images
   if (auto error = t.b.finish()) return *std::move(error);
   return weights;
@@ -403,10 +422,20 @@ base::Result<DeepseekV4Weights> deepseek_v4_weights_from_gguf(const DeepseekV4Gg
   weights.embedding = t.matrix("token_embd.weight", {c.n_vocab, c.hidden_size});
   weights.norm = t.norm("output_norm.weight", {c.hidden_size});
   weights.head = t.matrix("output.weight", {c.n_vocab, c.hidden_size});
-  weights.head_connection =
-      bind_connection(t, c, {"output_hc_fn.weight", "output_hc_base.weight", "output_hc_scale.weight"}, true);
+  if (!c.delayed)
+    weights.head_connection =
+        bind_connection(t, c, {"output_hc_fn.weight", "output_hc_base.weight", "output_hc_scale.weight"}, true);
   bind_layers(t, c, true, weights);
-  bind_gguf_draft(t, model, weights);
+  if (!c.delayed) {
+    bind_gguf_draft(t, model, weights);
+  } else {
+    weights.hashes = model.hashes;
+    bind_engrams(t, c, weights);
+    for (int l = 0; l < c.n_layers; ++l) t.b.ignore(base::cat("blk.", l, ".exp_probs_b_vl.bias"));  // of images
+    for (int block = c.n_layers; block < model.n_blocks; ++block) t.b.ignore_from(base::cat("blk.", block, "."));
+    for (const char* unread : {"fc.weight", "enc.output_norm.weight", "markov_w1.weight", "markov_w2.weight", "conf_proj.weight"})
+      t.b.ignore(unread);  // of DSpark
+  }
   if (auto error = t.b.finish()) return *std::move(error);
   return weights;
 }

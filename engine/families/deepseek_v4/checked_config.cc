@@ -1,4 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <iterator>
+
 #include "base/strings.h"
 #include "engine/families/deepseek_v4/read_config.h"
 #include "engine/kernels/hyper_connection.h"
@@ -27,6 +30,19 @@ std::string set_kinds(const std::vector<int>& ratios, DeepseekV4Config& c) {
   c.sparse_ratio = kSparseRatio;
   if (heavy != 0) c.heavy_ratio = heavy;
   return {};
+}
+
+void set_sharing(const std::vector<int>& ratios, const std::vector<int>& sources, const std::vector<int>& choosers,
+                 DeepseekV4Config& c) {
+  const auto last_to = [](const std::vector<int>& ids, int layer) {  // -1 for none
+    const auto after = std::upper_bound(ids.begin(), ids.end(), layer);
+    return after == ids.begin() ? -1 : *std::prev(after);
+  };
+  for (int l = 0; l < static_cast<int>(ratios.size()); ++l) {
+    const int ratio = ratios[static_cast<size_t>(l)];
+    c.kinds.push_back(ratio == 0 ? V4LayerKind::kSliding : V4LayerKind::kShared);
+    c.sharing.push_back({ratio, last_to(sources, l), last_to(choosers, l)});
+  }
 }
 
 namespace {

@@ -25,7 +25,8 @@
 // configuration,
 //          all sizes are in range, every tensor lies in its file, tables name experts there are. Later code relies on
 //          that.
-// Source   DeepSeek-V4, arXiv:2606.19348; Hugging Face transformers `deepseek_v4`
+// Source   DeepSeek-V4, arXiv:2606.19348; Hugging Face transformers `deepseek_v4`; GGUF architectures "deepseek4" and "deepseek41"
+//          (read_gguf_v41.h)
 #pragma once
 #include <cstddef>
 #include <cstdint>

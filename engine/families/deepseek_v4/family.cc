@@ -58,12 +58,14 @@ void count_layer(const DeepseekV4Layer& l, int n_experts_used, WeightSizes& size
 
 class DeepseekV4Family : public Family {
  public:
-  DeepseekV4Family(DeepseekV4Config config, DeepseekV4Weights weights)
-      : config_(std::move(config)), weights_(std::move(weights)) {}
+  // `notes`: of its file.
+  DeepseekV4Family(DeepseekV4Config config, DeepseekV4Weights weights, std::vector<std::string> notes = {})
+      : config_(std::move(config)), weights_(std::move(weights)), notes_(std::move(notes)) {}
 
   void describe(ModelInfo& info) const override {
     info.family = config_.delayed ? "deepseek_v41" : "deepseek_v4";
     if (config_.delayed) info.notes.assign(std::begin(kNotes), std::end(kNotes));
+    info.notes.insert(info.notes.end(), notes_.begin(), notes_.end());
     describe_shape(config_, info);
     info.has_draft_layer = weights_.n_draft_layers() > 0;
     if (!weights_.no_drafts.empty()) info.notes.push_back(weights_.no_drafts);
@@ -134,6 +136,7 @@ class DeepseekV4Family : public Family {
  private:
   const DeepseekV4Config config_;
   const DeepseekV4Weights weights_;  // views
+  const std::vector<std::string> notes_;
 };
 
 // The folded ids of all tokens, and the rows that they lead to.
@@ -183,7 +186,7 @@ base::Result<std::unique_ptr<const Family>> deepseek_v4_family_from_gguf(const G
   auto weights = deepseek_v4_weights_from_gguf(*model, gguf.tensors);
   if (!weights) return std::move(weights).error();
   return std::unique_ptr<const Family>(
-      std::make_unique<DeepseekV4Family>(std::move(model->config), *std::move(weights)));
+      std::make_unique<DeepseekV4Family>(std::move(model->config), *std::move(weights), std::move(model->notes)));
 }
 
 }  // namespace engine

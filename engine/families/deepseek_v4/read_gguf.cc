@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// GGUF metadata of architecture "deepseek4" to DeepseekV4Config.
+// GGUF metadata of architectures "deepseek4" and "deepseek41" to DeepseekV4Config.
 #include <algorithm>
 
 #include "base/strings.h"
 #include "engine/families/deepseek_v4/read_config.h"
+#include "engine/families/deepseek_v4/read_gguf_v41.h"
 #include "engine/load/gguf_keys.h"
 #include "engine/load/limits.h"
 
@@ -42,6 +43,7 @@ void read_attention(GgufKeys& k, DeepseekV4Config& c) {
   c.index_head_dim = k.integer("attention.indexer.key_length", 0);
   c.index_topk = k.integer("attention.indexer.top_k", 0);
   c.rms_eps = k.real("attention.layer_norm_rms_epsilon");
+  if (c.delayed) return;
   const std::string key = "attention.compress_ratios";
   if (const std::string problem = set_kinds(k.integers(key, c.n_layers), c); !problem.empty()) refuse(k, key, problem);
 }
@@ -118,9 +120,11 @@ void read_spark(GgufKeys& k, const GgufFile& gguf, DeepseekV4Config& c) {
 }  // namespace
 
 base::Result<DeepseekV4Gguf> deepseek_v4_from_gguf(const GgufFile& gguf) {
-  GgufKeys k(gguf, "deepseek4.");
   DeepseekV4Gguf model;
   DeepseekV4Config& c = model.config;
+  c.delayed = gguf_architecture(gguf) == "deepseek41";
+  c.norm_queries = !c.delayed;
+  GgufKeys k(gguf, c.delayed ? "deepseek41." : "deepseek4.");
   model.n_blocks = k.integer("block_count");
   c.n_layers = read_layers(k, gguf);
   if (c.n_layers < 1 || c.n_layers > kMaxLayers)
@@ -139,9 +143,20 @@ base::Result<DeepseekV4Gguf> deepseek_v4_from_gguf(const GgufFile& gguf) {
   const bool has_embedding = embedding != gguf.tensors.end() && embedding->second.view.n_dims == 2;
   const int64_t rows = has_embedding ? std::min<int64_t>(embedding->second.view.shape[0], INT32_MAX) : 0;
   c.n_vocab = k.integer("vocab_size", static_cast<int>(rows));
-  read_spark(k, gguf, c);
+  GgufEngram engram;
+  if (c.delayed && !k.error()) {
+    if (std::string note = read_gguf_sharing(k, gguf, c); !note.empty()) model.notes.push_back(std::move(note));
+    engram = read_gguf_engram(k, c);
+  } else {
+    read_spark(k, gguf, c);
+  }
   if (k.error()) return *k.error();
   if (base::Status checked = check_config(c); !checked) return std::move(checked).error();
+  if (c.engram.layers.empty()) return model;
+  engram.folded.resize(static_cast<size_t>(c.n_vocab), engram.padding);  // tokens that the file's map lacks
+  auto hashes = EngramHashes::from_tables(c.engram, std::move(engram.folded), engram.padding, engram.multipliers, engram.primes, engram.offsets);
+  if (!hashes) return std::move(hashes).error();
+  model.hashes = *std::move(hashes);
   return model;
 }
 

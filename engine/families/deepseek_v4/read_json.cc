@@ -188,23 +188,13 @@ std::vector<int> layer_ids(ConfigMembers& m, const Json& config, const char* key
   return ids;
 }
 
-// The last of `ids` that is no larger than `layer`; -1 for none.
-int last_to(const std::vector<int>& ids, int layer) {
-  const auto after = std::upper_bound(ids.begin(), ids.end(), layer);
-  return after == ids.begin() ? -1 : *std::prev(after);
-}
-
 void read_sharing(ConfigMembers& m, const Json& config, DeepseekV4Config& c) {
   if (!m.has("compress_ratios")) return m.fail("compress_ratios", "is missing");
   const std::vector<int> ratios = ratios_of_layers(m, config, c.n_layers);
   const std::vector<int> sources = layer_ids(m, config, "kv_source_layer_ids", c.n_layers),
                          choosers = layer_ids(m, config, "index_source_layer_ids", c.n_layers);
   if (m.error()) return;
-  for (int l = 0; l < c.n_layers; ++l) {
-    const int ratio = ratios[static_cast<size_t>(l)];
-    c.kinds.push_back(ratio == 0 ? V4LayerKind::kSliding : V4LayerKind::kShared);
-    c.sharing.push_back({ratio, last_to(sources, l), last_to(choosers, l)});
-  }
+  set_sharing(ratios, sources, choosers, c);
   for (const int source : sources)
     if (c.kinds[static_cast<size_t>(source)] == V4LayerKind::kSliding)
       m.fail("kv_source_layer_ids", base::cat("names layer ", source, ", which has no entries"));

@@ -59,6 +59,43 @@ void put_config(const DeepseekV4Config& c, int n_drafts, GgufContent& out) {
   out.put(".swiglu_clamp_shexp", limits);
 }
 
+// What V4.1 adds; which layers make entries and choose is told by tensors too, as llama.cpp reads it.
+void put_v41(const DeepseekV4Config& c, const EngramHashes& hashes, GgufContent& out) {
+  std::vector<int32_t> sources, choosers;
+  for (int l = 0; l < c.n_layers; ++l) {
+    if (c.makes_entries(l)) sources.push_back(l);
+    if (c.chooses(l)) choosers.push_back(l);
+  }
+  out.put(".attention.kv_source_layer_ids", std::move(sources));
+  out.put(".attention.index_source_layer_ids", std::move(choosers));
+  if (c.candidate_layer >= 0) {
+    out.put(".attention.candidate_source_layer_id", static_cast<uint32_t>(c.candidate_layer));
+    out.put(".attention.candidate_topk_blocks", static_cast<uint32_t>(c.candidate_blocks));
+    out.put(".attention.candidate_block_size", static_cast<uint32_t>(c.candidate_block_size));
+  }
+  const EngramConfig& e = c.engram;
+  if (e.layers.empty()) return;
+  std::vector<uint64_t> multipliers, primes, offsets;
+  for (size_t i = 0; i < e.layers.size(); ++i) {
+    multipliers.insert(multipliers.end(), hashes.multipliers(i).begin(), hashes.multipliers(i).end());
+    uint64_t first = 0;
+    for (const int64_t prime : hashes.primes(i)) {
+      primes.push_back(static_cast<uint64_t>(prime));
+      offsets.push_back(first);
+      first += primes.back();
+    }
+  }
+  out.put(".engram.layer_ids", std::vector<int32_t>(e.layers.begin(), e.layers.end()));
+  out.put(".engram.max_ngram_size", static_cast<uint32_t>(e.ngram));
+  out.put(".engram.head_count", static_cast<uint32_t>(e.n_heads));
+  out.put(".engram.key_length", static_cast<uint32_t>(e.head_dim));
+  out.put(".engram.multipliers", std::move(multipliers));
+  out.put(".engram.primes", std::move(primes));
+  out.put(".engram.offsets", std::move(offsets));
+  out.put(".engram.token_map", hashes.all_folded());
+  out.put(".engram.pad_id", static_cast<uint32_t>(hashes.padding()));
+}
+
 void add_connection(const V4Connection& c, const std::string& prefix, GgufContent& out) {
   out.add_exact(prefix + "fn.weight", {c.mix}, false);
   out.add_exact(prefix + "base.weight", {c.base}, false);
@@ -88,6 +125,12 @@ void add_layer(const DeepseekV4Config& c, const DeepseekV4Layer& l, const std::s
   add_compressor(l.index_entries, p + "indexer_compressor_", out);
   out.add(p + "indexer.attn_q_b.weight", {l.index_q}, false);
   out.add_fine(p + "indexer.proj.weight", l.index_weights);
+  out.add_fine(p + "indexer.attn_k.weight", l.index_k);
+  out.add_exact(p + "indexer.k_norm.weight", {l.index_k_norm}, false);
+  out.add(p + "engram_embd.weight", {l.engram_rows}, false);
+  out.add(p + "engram_wkv.weight", {l.engram_projection}, false);
+  out.add_exact(p + "engram_q.weight", {l.engram_q}, false);
+  out.add_exact(p + "engram_k.weight", {l.engram_k}, false);
   out.add_exact(p + "ffn_norm.weight", {l.ff.norm}, false);
   out.add_numbers(p + "ffn_gate_tid2eid.weight", c.n_vocab, l.ff.experts_of);
   add_feed_forward(l.ff, p, out);
@@ -138,20 +181,22 @@ void add_spark(const DeepseekV4Config& c, const V4Spark& spark, GgufContent& out
 }  // namespace
 
 base::Result<GgufContent> deepseek_v4_to_gguf(const DeepseekV4Config& c, const DeepseekV4Weights& w) {
-  if (c.delayed) return base::invalid("GGUF has no keys and names for DeepSeek-V4.1 yet");
   if (!std::is_partitioned(c.by_token.begin(), c.by_token.end(), [](bool by_token) { return by_token; }))
     return base::invalid("GGUF cannot say that layers behind the first choose experts by the token's id");
   std::vector<int> ratios;
   for (int l = 0; l < c.n_layers; ++l) ratios.push_back(c.ratio(l));
   DeepseekV4Config read = c;
-  if (!set_kinds(ratios, read).empty() || read.kinds != c.kinds)
+  if (!c.delayed && (!set_kinds(ratios, read).empty() || read.kinds != c.kinds))
     return base::invalid(base::cat("GGUF cannot say that layers with an indexer sum up ", c.sparse_ratio,
                                    " tokens in an entry, and others ", c.heavy_ratio));
   GgufContent out;
-  out.architecture = "deepseek4";
+  out.architecture = c.delayed ? "deepseek41" : "deepseek4";
   put_config(c, w.n_draft_layers(), out);
   add_ends(w.embedding, w.norm, w.head, out);
-  add_connection(w.head_connection, "output_hc_", out);
+  if (c.delayed)
+    put_v41(c, w.hashes, out);
+  else
+    add_connection(w.head_connection, "output_hc_", out);
   for (size_t l = 0; l < w.layers.size(); ++l) add_layer(c, w.layers[l], base::cat("blk.", l, "."), out);
   if (w.draft) add_serial(c, *w.draft, out);
   if (w.spark) add_spark(c, *w.spark, out);

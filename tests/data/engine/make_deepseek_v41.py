@@ -9,16 +9,19 @@ activations), as the engine does.
 
 A folder holds config.json and model.safetensors (bf16, or as DeepSeek stores them: FP8 in blocks of 32 x 32, the rows of
 Engram in blocks of 32, experts as packed FP4, scales E8M0) under the published names, tokenizer.json, golden.json (tokens, greedy
-continuation, the compressed id of each token) and golden.f32 (logits of all tokens). A seed counts only if f32 and f64 agree
+continuation, the compressed id of each token) and golden.f32 (logits of all tokens). deepseek_v41 is there as model.gguf too, in
+bf16, with the keys and names of mxxm-t/llama.cpp (the engine writes those of ggml-org/llama.cpp). A seed counts only if f32 and f64 agree
 to 2e-5 and on every greedy token, so that no decision of the model hangs on a rounding.
 
-Needs torch, safetensors, tokenizers and numpy (PyPI); run once, the results are committed:
-    python3 tests/data/engine/make_deepseek_v41.py
+Needs torch, safetensors, tokenizers, numpy and gguf (PyPI); run once, the results are committed:
+    python3 tests/data/engine/make_deepseek_v41.py [--gguf: only that file, from the folder]
 """
 import json
 import shutil
+import sys
 from pathlib import Path
 
+import gguf
 import numpy as np
 import safetensors.torch
 import torch
@@ -403,8 +406,88 @@ def make(name, **more):
     print(f"{name}: seed {seed}, f32 against f64 {error:.1e}, greedy margin {gap:.1e}, {n_ids} ids, {size} KiB", flush=True)
 
 
+GGUF_NAMES = {  # of a layer
+    **{f"hc_{half}_{part}": f"hc_{half}_{part}.weight" for half in ("attn", "ffn") for part in ("fn", "base", "scale")},
+    "attn_norm.weight": "attn_norm.weight", "attn.wq_a.weight": "attn_q_a.weight", "attn.q_norm.weight": "attn_q_a_norm.weight",
+    "attn.wq_b.weight": "attn_q_b.weight", "attn.wkv.weight": "attn_kv.weight", "attn.kv_norm.weight": "attn_kv_a_norm.weight",
+    "attn.attn_sink": "attn_sinks.weight", "attn.wo_a.weight": "attn_output_a.weight", "attn.wo_b.weight": "attn_output_b.weight",
+    "attn.compressor.wkv.weight": "attn_compressor_kv.weight", "attn.compressor.wgate.weight": "attn_compressor_gate.weight",
+    "attn.compressor.norm.weight": "attn_compressor_norm.weight", "attn.indexer.wq_b.weight": "indexer.attn_q_b.weight",
+    "attn.indexer.weights_proj.weight": "indexer.proj.weight", "attn.indexer.wk.weight": "indexer_compressor_kv.weight",
+    "attn.indexer.k_norm.weight": "indexer_compressor_norm.weight", "ffn_norm.weight": "ffn_norm.weight",
+    "ffn.gate.weight": "ffn_gate_inp.weight", "ffn.gate.bias": "exp_probs_b.bias", "ffn.gate.bias_vl": "exp_probs_b_vl.bias",
+    "ffn.shared_experts.w1.weight": "ffn_gate_shexp.weight", "ffn.shared_experts.w2.weight": "ffn_down_shexp.weight",
+    "ffn.shared_experts.w3.weight": "ffn_up_shexp.weight", "engram.embed.weight": "engram_embed.weight",
+    "engram.wkv.weight": "engram_wkv.weight", "engram.q_weight": "engram_q.weight", "engram.k_weight": "engram_k.weight"}
+
+
+def write_gguf(folder):
+    c = json.loads((folder / "config.json").read_text())["text_config"]
+    ids, layers = json.loads((folder / "golden.json").read_text())["compressed"], c["engram_layer_ids"]
+    hashes, rope = Hashes(c, ids, c["engram_compressed_vocab_size"]), c["rope_scaling"]
+    primes = [[hashes.primes[l, n, h] for n in range(2, hashes.n + 1) for h in range(hashes.heads)] for l in layers]
+    u64 = lambda rows: np.array(rows, np.uint64).reshape(-1)
+    w = gguf.GGUFWriter(folder / "model.gguf", "deepseek41")
+    w.add_name(folder.name)
+    for key, value in {
+            "block_count": c["num_hidden_layers"], "context_length": c["max_position_embeddings"], "vocab_size": c["vocab_size"],
+            "embedding_length": c["hidden_size"], "attention.head_count": c["num_attention_heads"], "attention.head_count_kv": 1,
+            "attention.key_length": c["head_dim"], "attention.value_length": c["head_dim"], "attention.q_lora_rank": c["q_lora_rank"],
+            "attention.output_group_count": c["o_groups"], "attention.output_lora_rank": c["o_lora_rank"],
+            "attention.sliding_window": c["sliding_window"], "attention.indexer.head_count": c["index_n_heads"],
+            "attention.indexer.key_length": c["index_head_dim"], "attention.indexer.top_k": c["index_topk"],
+            "attention.layer_norm_rms_epsilon": c["rms_norm_eps"], "attention.compress_ratios": c["compress_ratios"],
+            "attention.compress_rope_freq_base": c["compress_rope_theta"], "attention.kv_source_layer_ids": c["kv_source_layer_ids"],
+            "attention.index_source_layer_ids": c["index_source_layer_ids"],
+            "attention.candidate_source_layer_id": c["candidate_source_layer_id"],
+            "attention.candidate_topk_blocks": c["candidate_topk_blocks"],
+            "attention.candidate_block_size": c["candidate_block_size"], "rope.dimension_count": c["qk_rope_head_dim"],
+            "rope.freq_base": c["rope_theta"], "rope.scaling.type": rope["type"], "rope.scaling.factor": rope["factor"],
+            "rope.scaling.original_context_length": rope["original_max_position_embeddings"],
+            "rope.scaling.yarn_beta_fast": rope["beta_fast"], "rope.scaling.yarn_beta_slow": rope["beta_slow"],
+            "hyper_connection.count": c["hc_mult"], "hyper_connection.sinkhorn_iterations": c["hc_sinkhorn_iters"],
+            "hyper_connection.epsilon": c["hc_eps"], "expert_count": c["n_routed_experts"],
+            "expert_used_count": c["num_experts_per_tok"], "expert_shared_count": c["n_shared_experts"],
+            "expert_feed_forward_length": c["moe_intermediate_size"], "expert_weights_scale": c["routed_scaling_factor"],
+            "expert_weights_norm": True, "expert_gating_func": 4, "swiglu_clamp_exp": [c["swiglu_limit"]] * c["num_hidden_layers"],
+            "engram.layer_ids": layers, "engram.max_ngram_size": c["engram_max_ngram_size"], "engram.n_heads": c["engram_n_heads"],
+            "engram.head_dim": c["engram_head_dim"], "engram.pad_token_id": c["engram_pad_token_id"],
+            "engram.compressed_vocab_size": c["engram_compressed_vocab_size"], "engram.num_embeddings": c["engram_num_embeddings"],
+            "engram.token_map": ids}.items():
+        {bool: w.add_bool, int: w.add_uint32, float: w.add_float32, str: w.add_string, list: w.add_array}[type(value)](
+            "deepseek41." + key, value)
+    for key, value in {"multipliers": u64([hashes.multipliers[l] for l in layers]), "primes": u64(primes),
+                       "offsets": u64([np.cumsum([0] + row[:-1]) for row in primes])}.items():
+        w.add_key_value("deepseek41.engram." + key, value.tolist(), gguf.GGUFValueType.ARRAY, gguf.GGUFValueType.UINT64)
+    tensors, experts = {}, {}
+    top = {"embed.weight": "token_embd.weight", "norm.weight": "output_norm.weight", "head.weight": "output.weight"}
+    for name, value in safetensors.torch.load_file(folder / "model.safetensors").items():
+        value = value.float().numpy()
+        if name in top:
+            tensors[top[name]] = value
+        elif name.startswith("layers."):
+            layer, rest = name.removeprefix("layers.").split(".", 1)
+            if rest.startswith("ffn.experts."):
+                expert, part = rest.removeprefix("ffn.experts.").split(".")[:2]
+                experts.setdefault(f"blk.{layer}.ffn_{dict(w1='gate', w2='down', w3='up')[part]}_exps.weight", {})[int(expert)] = value
+            else:
+                tensors[f"blk.{layer}.{GGUF_NAMES[rest]}"] = value
+    tensors.update({name: np.stack([parts[e] for e in range(len(parts))]) for name, parts in experts.items()})
+    for name, value in tensors.items():
+        kind = gguf.GGMLQuantizationType.F32 if value.ndim == 1 else gguf.GGMLQuantizationType.BF16
+        w.add_tensor(name, gguf.quants.quantize(value, kind), raw_dtype=kind)
+    w.write_header_to_file()
+    w.write_kv_data_to_file()
+    w.write_tensors_to_file()
+    w.close()
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    if sys.argv[1:] == ["--gguf"]:
+        write_gguf(FAMILIES / "deepseek_v41")
+        raise SystemExit
     make("deepseek_v41")
+    write_gguf(FAMILIES / "deepseek_v41")
     make("deepseek_v41_fp8", moe_intermediate_size=32, engram_head_dim=32, quantization_config=dict(
         quant_method="fp8", fmt="e4m3", activation_scheme="dynamic", scale_fmt="ue8m0", weight_block_size=[32, 32]))
