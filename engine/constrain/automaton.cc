@@ -2,6 +2,7 @@
 #include "engine/constrain/automaton.h"
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 
 namespace engine {
@@ -20,7 +21,11 @@ uint64_t hash_of(std::span<const Item> items, uint64_t seed) {
 
 uint64_t hash_of(const std::array<uint8_t, 256>& classes) {
   uint64_t h = 0;
-  for (const uint8_t c : classes) h = (h ^ c) * 0x100000001b3U;
+  for (size_t i = 0; i < classes.size(); i += sizeof(uint64_t)) {
+    uint64_t word = 0;
+    std::memcpy(&word, classes.data() + i, sizeof word);
+    h = (h ^ word ^ h >> 32) * 0x9e3779b97f4a7c15U;
+  }
   return h;
 }
 
@@ -66,6 +71,7 @@ std::optional<RuleId> Automaton::order_rules() {
 
 // Items over one stack become one, in an order of their own.
 void Automaton::merge(std::vector<Item>& items) {
+  if (items.size() < 2) return;
   std::sort(items.begin(), items.end(),
             [](const Item& a, const Item& b) { return a.below != b.below ? a.below < b.below : a.expr < b.expr; });
   size_t kept = 0;
@@ -132,31 +138,29 @@ Automaton::Closure Automaton::closed(std::vector<Item> items) {
 
 StackId Automaton::intern_stack(std::vector<Item> items) {
   const uint64_t h = hash_of(items, 1);
-  const auto [from, to] = stack_ids_.equal_range(h);
-  for (auto it = from; it != to; ++it) {
-    const Stack& stack = stacks_[it->second];
-    if (stack.size == items.size() && std::equal(items.begin(), items.end(), stack_items_.begin() + stack.begin))
-      return it->second;
-  }
+  const auto known = stack_ids_.find(h, [&](StackId id) {
+    const Stack& stack = stacks_[id];
+    return stack.size == items.size() && std::equal(items.begin(), items.end(), stack_items_.begin() + stack.begin);
+  });
+  if (known) return *known;
   if (stacks_.size() >= kMaxStates) throw LimitExceeded{"memory"};
   store_.burn(2);
   const auto id = static_cast<StackId>(stacks_.size());
   stacks_.push_back({static_cast<uint32_t>(stack_items_.size()), static_cast<uint32_t>(items.size()), kUnknown});
   stack_items_.insert(stack_items_.end(), items.begin(), items.end());
-  stack_ids_.emplace(h, id);
+  stack_ids_.add(h, id);
   return id;
 }
 
 StateId Automaton::intern_state(Closure closure) {
   if (closure.items.empty() && !closure.can_end) return kDeadState;
   const uint64_t h = hash_of(closure.items, closure.can_end ? 2 : 3);
-  const auto [from, to] = state_ids_.equal_range(h);
-  for (auto it = from; it != to; ++it) {
-    const State& state = states_[it->second];
-    if (state.can_end == closure.can_end && state.size == closure.items.size() &&
-        std::equal(closure.items.begin(), closure.items.end(), items_.begin() + state.begin))
-      return it->second;
-  }
+  const auto known = state_ids_.find(h, [&](StateId id) {
+    const State& state = states_[id];
+    return state.can_end == closure.can_end && state.size == closure.items.size() &&
+           std::equal(closure.items.begin(), closure.items.end(), items_.begin() + state.begin);
+  });
+  if (known) return *known;
   if (states_.size() >= kMaxStates) throw LimitExceeded{"memory"};
   store_.burn(2);
   const auto id = static_cast<StateId>(states_.size());
@@ -166,7 +170,7 @@ StateId Automaton::intern_state(Closure closure) {
   state.can_end = closure.can_end;
   states_.push_back(state);
   items_.insert(items_.end(), closure.items.begin(), closure.items.end());
-  state_ids_.emplace(h, id);
+  state_ids_.add(h, id);
   return id;
 }
 
@@ -188,7 +192,7 @@ void Automaton::prepare(StateId id) {
   for (uint32_t i = 0; i < state.size; ++i) {
     for (const Arc& arc : store_.arcs(items_[state.begin + i].expr)) {
       ByteSet rest = arc.bytes;
-      const size_t n = parts.size();
+      const size_t n = i == 0 ? 0 : parts.size();  // one item's arcs do not overlap
       for (size_t k = 0; k < n && !rest.empty(); ++k) {
         const ByteSet shared = parts[k] & rest;
         if (shared.empty()) continue;
@@ -207,17 +211,14 @@ void Automaton::prepare(StateId id) {
     parts[k].for_each([&](int byte) { classes[static_cast<size_t>(byte)] = static_cast<uint8_t>(first_class + k); });
 
   const uint64_t h = hash_of(classes);
-  uint32_t found = kUnknown;
-  const auto [from, to] = class_ids_.equal_range(h);
-  for (auto it = from; it != to && found == kUnknown; ++it)
-    if (classes_[it->second] == classes) found = it->second;
-  if (found == kUnknown) {
+  auto found = class_ids_.find(h, [&](uint32_t known) { return classes_[known] == classes; });
+  if (!found) {
     found = static_cast<uint32_t>(classes_.size());
     classes_.push_back(classes);
-    class_ids_.emplace(h, found);
+    class_ids_.add(h, *found);
   }
   states_[id].targets = static_cast<uint32_t>(targets_.size());
-  states_[id].classes = found;
+  states_[id].classes = *found;
   if (first_class == 1) targets_.push_back(kDeadState);
   targets_.resize(targets_.size() + parts.size(), kUnknown);
   store_.burn(2);

@@ -16,7 +16,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "engine/constrain/expression.h"
@@ -71,6 +70,18 @@ class Automaton {
     const uint32_t to = targets_[states_[state].targets + classes_[states_[state].classes][byte]];
     return to != kUnknown ? to : make_target(state, byte);
   }
+  // The states that next() has made until now, by a byte's class; kUnmadeState where it must be asked. Valid until
+  // next() is called.
+  struct Row {
+    const uint8_t* classes;  // [256]
+    const StateId* targets;  // by class
+    StateId operator[](uint8_t byte) const { return targets[classes[byte]]; }
+  };
+  static constexpr StateId kUnmadeState = UINT32_MAX;
+  Row row(StateId state) {
+    if (states_[state].classes == kUnknown) prepare(state);
+    return {classes_[states_[state].classes].data(), targets_.data() + states_[state].targets};
+  }
   // Bytes of one class lead to one state.
   const std::array<uint8_t, 256>& classes(StateId state) {
     if (states_[state].classes == kUnknown) prepare(state);
@@ -87,7 +98,7 @@ class Automaton {
   size_t n_states() const { return states_.size(); }
 
  private:
-  static constexpr uint32_t kUnknown = UINT32_MAX;
+  static constexpr uint32_t kUnknown = kUnmadeState;
   struct State {
     uint32_t begin = 0, size = 0;  // items_
     uint32_t classes = kUnknown;   // classes_
@@ -117,10 +128,10 @@ class Automaton {
   std::vector<Item> items_;
   std::vector<Stack> stacks_;
   std::vector<Item> stack_items_;
-  std::unordered_multimap<uint64_t, StateId> state_ids_;
-  std::unordered_multimap<uint64_t, StackId> stack_ids_;
+  IdTable state_ids_;
+  IdTable stack_ids_;
   std::vector<std::array<uint8_t, 256>> classes_;
-  std::unordered_multimap<uint64_t, uint32_t> class_ids_;
+  IdTable class_ids_;
   std::vector<uint32_t> targets_;
 };
 

@@ -32,7 +32,7 @@ class Level {
 
 }  // namespace
 
-ExprStore::ExprStore() : slots_(1024, kUnknown) {
+ExprStore::ExprStore() {
   intern({Kind::kVoid, kFinite, 0, 0, 0, 0}, {});
   intern({Kind::kEpsilon, kNullable | kFinite, 0, 0, 0, 0}, {});
   sets_.push_back(ByteSet::all());
@@ -44,33 +44,20 @@ ExprStore::ExprStore() : slots_(1024, kUnknown) {
 
 uint64_t ExprStore::hash(const Node& node, std::span<const ExprId> list) {
   uint64_t h = mix(static_cast<uint64_t>(node.kind), node.c);
-  if (list.empty()) return mix(mix(h, node.a), node.b) | 1;
+  if (list.empty()) h = mix(mix(h, node.a), node.b);
   for (const ExprId id : list) h = mix(h, id);
-  return h | 1;
+  return h;
 }
 
 ExprId ExprStore::intern(Node node, std::span<const ExprId> list) {
-  if ((nodes_.size() + 1) * 2 > slots_.size()) {
-    std::vector<uint32_t> larger(slots_.size() * 2, kUnknown);
-    for (ExprId id = 0; id < nodes_.size(); ++id) {
-      const Node& n = nodes_[id];
-      const bool listed = n.kind == Kind::kAlt || n.kind == Kind::kBoth;
-      const std::span<const ExprId> own =
-          listed ? std::span<const ExprId>(lists_).subspan(n.a, n.b) : std::span<const ExprId>();
-      size_t slot = hash(n, own) & (larger.size() - 1);
-      while (larger[slot] != kUnknown) slot = (slot + 1) & (larger.size() - 1);
-      larger[slot] = id;
-    }
-    slots_ = std::move(larger);
-  }
-  size_t slot = hash(node, list) & (slots_.size() - 1);
-  for (; slots_[slot] != kUnknown; slot = (slot + 1) & (slots_.size() - 1)) {
-    const Node& other = nodes_[slots_[slot]];
-    if (other.kind != node.kind || other.c != node.c) continue;
-    if (list.empty() ? other.a == node.a && other.b == node.b
-                     : other.b == list.size() && std::equal(list.begin(), list.end(), lists_.begin() + other.a))
-      return slots_[slot];
-  }
+  const uint64_t h = hash(node, list);
+  const auto known = ids_.find(h, [&](ExprId id) {
+    const Node& other = nodes_[id];
+    if (other.kind != node.kind || other.c != node.c) return false;
+    return list.empty() ? other.a == node.a && other.b == node.b
+                        : other.b == list.size() && std::equal(list.begin(), list.end(), lists_.begin() + other.a);
+  });
+  if (known) return *known;
   if (nodes_.size() >= kMaxNodes) throw LimitExceeded{"memory"};
   if (node.height > kMaxHeight) throw LimitExceeded{"nesting"};
   burn();
@@ -81,7 +68,7 @@ ExprId ExprStore::intern(Node node, std::span<const ExprId> list) {
     burn(list.size() / 8);
   }
   const auto id = static_cast<ExprId>(nodes_.size());
-  slots_[slot] = id;
+  ids_.add(h, id);
   nodes_.push_back(node);
   arc_ranges_.push_back({kUnknown, 0});
   call_ranges_.push_back({kUnknown, 0});
@@ -354,19 +341,6 @@ bool ExprStore::search_alive(ExprId start) {
   }
   for (const ExprId id : queue) nodes_[id].flags |= kKnownDead;
   return false;
-}
-
-ExprId ExprStore::without_exceptions(ExprId a) {
-  const Node node = nodes_[a];
-  if (node.kind != Kind::kConcat || nodes_[node.a].kind != Kind::kBoth) return a;
-  ExprId repeated = kNothing;
-  for (const ExprId part : list_of(node.a)) {
-    const Node& n = nodes_[part];
-    if (n.kind == Kind::kComplement && (nodes_[n.a].flags & kFinite)) continue;
-    if (repeated != kNothing || n.kind != Kind::kRepeat || n.b != 0 || n.c != kNoLimit) return a;
-    repeated = part;
-  }
-  return repeated == kNothing ? a : concat(repeated, node.b);
 }
 
 bool ExprStore::matches(ExprId a, std::string_view text) {

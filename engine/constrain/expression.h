@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "engine/constrain/byte_set.h"
+#include "engine/constrain/id_table.h"
 
 namespace engine {
 
@@ -102,6 +103,10 @@ class ExprStore {
   // Where `a` is a repeat of anything any number of times, less finitely many texts, and then a tail: the same without
   // the exception, else `a`. Both can be gone on with after the same texts.
   ExprId without_exceptions(ExprId a);
+  // Where `a` begins with a repeat that cannot end within the next `n` bytes, the same with one that never does (and
+  // needs no more turns than those bytes could be): each text of up to `n` bytes may follow the one where it may follow
+  // the other, and ends it where it ends it.
+  ExprId unbounded_within(ExprId a, uint32_t n);
   // Whether `text` is in `a`, which must not call rules.
   bool matches(ExprId a, std::string_view text);
 
@@ -133,12 +138,14 @@ class ExprStore {
   std::vector<Arc> make_arcs(ExprId a);
   std::vector<CallArc> make_calls(ExprId a);
   std::vector<Arc> merged(std::vector<Arc> arcs);
+  std::vector<Arc> disjoint(std::vector<Arc> arcs);
   bool search_alive(ExprId a);
+  uint32_t least_bytes(ExprId a) const;
   static uint64_t hash(const Node& node, std::span<const ExprId> list);
 
   std::vector<Node> nodes_;
   std::vector<ExprId> lists_;
-  std::vector<uint32_t> slots_;  // open addressing; ids, a power of two
+  IdTable ids_;
   std::vector<ByteSet> sets_;
   std::unordered_map<uint64_t, std::vector<uint32_t>> set_ids_;
   std::vector<std::unique_ptr<Unfolding>> families_;

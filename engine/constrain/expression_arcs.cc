@@ -85,16 +85,37 @@ std::vector<Arc> ExprStore::make_arcs(ExprId a) {
   return {};
 }
 
-// Overlapping arcs become disjoint ones, arcs to one place become one.
+// Overlapping arcs become disjoint ones (to what either goes on with), arcs to one place become one.
 std::vector<Arc> ExprStore::merged(std::vector<Arc> arcs) {
+  std::erase_if(arcs, [](const Arc& arc) { return arc.then == kNothing; });
+  arcs = disjoint(std::move(arcs));
+  std::sort(arcs.begin(), arcs.end(), [](const Arc& a, const Arc& b) { return a.then < b.then; });
+  size_t kept = 0;
+  for (const Arc& arc : arcs) {
+    if (kept > 0 && arcs[kept - 1].then == arc.then)
+      arcs[kept - 1].bytes = arcs[kept - 1].bytes | arc.bytes;
+    else
+      arcs[kept++] = arc;
+  }
+  arcs.resize(kept);
+  return arcs;
+}
+
+std::vector<Arc> ExprStore::disjoint(std::vector<Arc> arcs) {
   struct Block {
     ByteSet bytes;
     std::vector<ExprId> thens;
   };
-  std::vector<Block> blocks;
   ByteSet covered;
+  bool overlap = false;
   for (const Arc& arc : arcs) {
-    if (arc.then == kNothing) continue;
+    overlap |= !(arc.bytes & covered).empty();
+    covered = covered | arc.bytes;
+  }
+  if (!overlap) return arcs;
+  std::vector<Block> blocks;
+  covered = {};
+  for (const Arc& arc : arcs) {
     ByteSet fresh = arc.bytes - covered;
     if (fresh != arc.bytes) {
       const size_t n = blocks.size();
@@ -118,15 +139,6 @@ std::vector<Arc> ExprStore::merged(std::vector<Arc> arcs) {
     const ExprId then = block.thens.size() == 1 ? block.thens[0] : alt(std::move(block.thens));
     if (then != kNothing) result.push_back({block.bytes, then});
   }
-  std::stable_sort(result.begin(), result.end(), [](const Arc& a, const Arc& b) { return a.then < b.then; });
-  size_t kept = 0;
-  for (const Arc& arc : result) {
-    if (kept > 0 && result[kept - 1].then == arc.then)
-      result[kept - 1].bytes = result[kept - 1].bytes | arc.bytes;
-    else
-      result[kept++] = arc;
-  }
-  result.resize(kept);
   return result;
 }
 

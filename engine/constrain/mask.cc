@@ -46,7 +46,7 @@ void set_bit(std::span<uint32_t> bits, Token token) {
 }  // namespace
 
 MaskMaker::MaskMaker(ExprStore& store, Automaton& automaton, std::shared_ptr<const Vocabulary> vocabulary)
-    : store_(store), automaton_(automaton), vocabulary_(std::move(vocabulary)), path_(vocabulary_->max_bytes() + 1) {
+    : store_(store), automaton_(automaton), vocabulary_(std::move(vocabulary)) {
   for (const Slice& slice : vocabulary_->slices())
     if (slice.text != SliceText::kAny) {
       int& most = max_plain_bytes_[slice.text == SliceText::kPlainUtf8];
@@ -71,7 +71,9 @@ void MaskMaker::mask(StateId state, std::span<uint32_t> bits) {
   masks_.emplace(state, Bits(bits.begin(), bits.end()));
 }
 
-void MaskMaker::add_item(const Item& item, std::span<uint32_t> bits) {
+void MaskMaker::add_item(Item item, std::span<uint32_t> bits) {
+  // A string of up to 5,000 characters is one of any number as long as a token is shorter than what is left.
+  item.expr = store_.unbounded_within(item.expr, static_cast<uint32_t>(vocabulary_->max_bytes()));
   if (item.below == kBottom) return add_bits(bits, whole_of(automaton_.alone(item)));
   const Split& split = split_of(item.expr);
   if (!split.worth_it) return add_bits(bits, whole_of(automaton_.alone(item)));
@@ -79,7 +81,7 @@ void MaskMaker::add_item(const Item& item, std::span<uint32_t> bits) {
   const StateId below = automaton_.state_of_stack(item.below);
   for (const Node& node : split.past_end) {
     const std::vector<TrieNode>& nodes = vocabulary_->slices()[node.slice].nodes;
-    walk(below, nodes, node.node + 1, nodes[node.node].next, bits, nullptr, 0);
+    walk({nodes[node.node].children, nodes[node.node].n_children, below}, nodes, bits, nullptr, 0);
   }
 }
 
@@ -107,7 +109,7 @@ void MaskMaker::walk_slices(StateId state, Bits& bits, Split* split) {
       add_bits(bits, slice.mask);
       continue;
     }
-    walk(state, slice.nodes, 0, static_cast<uint32_t>(slice.nodes.size()), bits, split ? &split->past_end : nullptr, i);
+    walk({0, slice.n_roots, state}, slice.nodes, bits, split ? &split->past_end : nullptr, i);
     if (split && split->past_end.size() > kMaxPastEnd) {
       split->worth_it = false;
       return;
@@ -115,25 +117,30 @@ void MaskMaker::walk_slices(StateId state, Bits& bits, Split* split) {
   }
 }
 
-void MaskMaker::walk(StateId state, const std::vector<TrieNode>& nodes, uint32_t begin, uint32_t end,
-                     std::span<uint32_t> bits, std::vector<Node>* past_end, uint32_t slice) {
-  if (begin == end) return;
-  path_[nodes[begin].depth - 1u] = state;
+void MaskMaker::walk(Block first, const std::vector<TrieNode>& nodes, std::span<uint32_t> bits,
+                     std::vector<Node>* past_end, uint32_t slice) {
+  blocks_.assign(1, first);
   uint64_t visited = 0;
-  for (uint32_t i = begin; i < end; ++visited) {
-    const TrieNode node = nodes[i];
-    const StateId to = automaton_.next(path_[node.depth - 1u], node.byte);
-    if (to == kDeadState) {
-      i = node.next;
-      continue;
+  while (!blocks_.empty()) {
+    const Block block = blocks_.back();
+    blocks_.pop_back();
+    visited += block.size;
+    Automaton::Row row = automaton_.row(block.state);
+    for (uint32_t i = block.begin; i < block.begin + block.size; ++i) {
+      const TrieNode& node = nodes[i];
+      StateId to = row[node.byte];
+      if (to == kDeadState) continue;
+      if (to == Automaton::kUnmadeState) {
+        to = automaton_.next(block.state, node.byte);
+        row = automaton_.row(block.state);
+        if (to == kDeadState) continue;
+      }
+      if (node.token_ends) set_bit(bits, node.token);
+      if (node.n_children == 0) continue;
+      blocks_.push_back({node.children, node.n_children, to});
+      if (past_end && automaton_.can_end(to)) past_end->push_back({slice, i});
     }
-    if (node.token_ends) set_bit(bits, node.token);
-    if (past_end && node.next > i + 1 && automaton_.can_end(to)) {
-      past_end->push_back({slice, i});
-      if (past_end->size() > kMaxPastEnd) break;
-    }
-    path_[node.depth] = to;
-    ++i;
+    if (past_end && past_end->size() > kMaxPastEnd) break;
   }
   store_.burn(visited / 32);
 }

@@ -37,6 +37,11 @@ class MaskMaker {
   struct Node {
     uint32_t slice, node;
   };
+  // Siblings in a trie, and the state that their bytes are read in.
+  struct Block {
+    uint32_t begin, size;
+    StateId state;
+  };
   // What an expression allows whatever stands below it, and where tokens go on past its end.
   struct Split {
     Bits bits;
@@ -44,12 +49,12 @@ class MaskMaker {
     bool worth_it = true;
   };
 
-  void add_item(const Item& item, std::span<uint32_t> bits);
+  void add_item(Item item, std::span<uint32_t> bits);
   const Split& split_of(ExprId expr);
   const Bits& whole_of(StateId state);
   void walk_slices(StateId state, Bits& bits, Split* split);
-  void walk(StateId state, const std::vector<TrieNode>& nodes, uint32_t begin, uint32_t end, std::span<uint32_t> bits,
-            std::vector<Node>* past_end, uint32_t slice);
+  void walk(Block first, const std::vector<TrieNode>& nodes, std::span<uint32_t> bits, std::vector<Node>* past_end,
+            uint32_t slice);
   bool takes_all(StateId state, const Slice& slice, bool without_end);
   int plain_bytes(StateId state, SliceText text, bool without_end);
   int search_plain_bytes(StateId state, SliceText text, bool without_end);
@@ -62,7 +67,7 @@ class MaskMaker {
   std::unordered_map<ExprId, Split> splits_;
   std::unordered_map<uint64_t, int> plain_bytes_;
   int max_plain_bytes_[2] = {0, 0};  // of tokens, by SliceText
-  std::vector<StateId> path_;        // by depth
+  std::vector<Block> blocks_;        // of a walk, still to be done
 };
 
 }  // namespace engine

@@ -11,9 +11,8 @@ namespace {
 // Lengths at which plain ASCII is cut: strings with a limit soon have no room for the longest tokens, but for the
 // others.
 constexpr int kCuts[] = {3, 6, 10, 20};
-constexpr size_t kMaxPlainUtf8 = 12;  // bytes; each more makes the proof that all may follow longer, for few tokens
-constexpr size_t kMaxTokenBytes =
-    4096;  // a longer token is never offered; depths are 16 bits, and no vocabulary has one
+constexpr size_t kMaxPlainUtf8 = 12;     // bytes; each more makes the proof that all may follow longer, for few tokens
+constexpr size_t kMaxTokenBytes = 4096;  // a longer token is never offered, and no vocabulary has one
 
 size_t slice_of(std::string_view bytes) {
   bool ascii = true, plain = true;
@@ -30,26 +29,40 @@ size_t slice_of(std::string_view bytes) {
   return std::size(kCuts) + (plain && bytes.size() <= kMaxPlainUtf8 && base::is_utf8(bytes) ? 1 : 2);
 }
 
-// `order`: tokens sorted by their bytes, each once.
-std::vector<TrieNode> make_trie(const std::vector<std::string>& bytes_of, const std::vector<Token>& order) {
-  std::vector<TrieNode> nodes;
-  std::vector<uint32_t> path;  // nodes from the root to the present one
-  std::string_view before;
-  for (const Token token : order) {
-    const std::string_view bytes = bytes_of[static_cast<size_t>(token)];
-    const auto shared = static_cast<size_t>(
-        std::mismatch(bytes.begin(), bytes.end(), before.begin(), before.end()).first - bytes.begin());
-    for (; path.size() > shared; path.pop_back()) nodes[path.back()].next = static_cast<uint32_t>(nodes.size());
-    for (size_t i = shared; i < bytes.size(); ++i) {
-      path.push_back(static_cast<uint32_t>(nodes.size()));
-      nodes.push_back({static_cast<uint8_t>(bytes[i]), 0, static_cast<uint16_t>(i + 1), 0, 0});
+// Puts the trie of `order`, tokens sorted by their bytes, each once, none empty, into `slice`.
+void make_trie(const std::vector<std::string>& bytes_of, const std::vector<Token>& order, Slice& slice) {
+  struct Group {  // tokens [begin, end) agree in their first `depth` bytes, which lead to `node`
+    size_t begin, end, depth;
+    uint32_t node;
+  };
+  constexpr uint32_t kRoot = UINT32_MAX;
+  std::vector<TrieNode>& nodes = slice.nodes;
+  std::vector<Group> groups{{0, order.size(), 0, kRoot}};
+  const auto bytes = [&](size_t i) { return std::string_view(bytes_of[static_cast<size_t>(order[i])]); };
+  while (!groups.empty()) {
+    Group group = groups.back();
+    groups.pop_back();
+    if (group.node != kRoot && bytes(group.begin).size() == group.depth) {
+      nodes[group.node].token_ends = true;
+      nodes[group.node].token = order[group.begin++];
     }
-    nodes[path.back()].token = token;
-    nodes[path.back()].token_ends = 1;
-    before = bytes;
+    const auto children = static_cast<uint32_t>(nodes.size());
+    for (size_t from = group.begin; from < group.end;) {
+      const char byte = bytes(from)[group.depth];
+      size_t to = from + 1;
+      while (to < group.end && bytes(to)[group.depth] == byte) ++to;
+      groups.push_back({from, to, group.depth + 1, static_cast<uint32_t>(nodes.size())});
+      nodes.push_back({static_cast<uint8_t>(byte), false, 0, 0, 0});
+      from = to;
+    }
+    const auto n_children = static_cast<uint32_t>(nodes.size()) - children;
+    if (group.node == kRoot) {
+      slice.n_roots = n_children;
+    } else {
+      nodes[group.node].children = children;
+      nodes[group.node].n_children = static_cast<uint16_t>(n_children);
+    }
   }
-  for (; !path.empty(); path.pop_back()) nodes[path.back()].next = static_cast<uint32_t>(nodes.size());
-  return nodes;
 }
 
 }  // namespace
@@ -101,7 +114,7 @@ std::shared_ptr<const Vocabulary> Vocabulary::make(std::vector<std::string> byte
     slice.max_bytes = 0;
     for (const Token token : members[i])
       slice.max_bytes = std::max(slice.max_bytes, static_cast<int>(made->bytes_of(token).size()));
-    slice.nodes = make_trie(made->bytes_of_, members[i]);
+    make_trie(made->bytes_of_, members[i], slice);
     slice.mask.assign(made->mask_words(), 0);
     for (const Token token : members[i]) slice.mask[static_cast<size_t>(token) / 32] |= 1u << (token % 32);
     made->slices_.push_back(std::move(slice));

@@ -3,7 +3,7 @@
 //
 // What     Tokens are cut into slices that masks can take as a whole: text without anything that JSON escapes, in ASCII
 // by
-//          length, in other whole UTF-8 characters, and the rest. Each slice is a trie, flat and in preorder.
+//          length, in other whole UTF-8 characters, and the rest. Each slice is a flat trie.
 // Owns     Its tokens. Constant after make, may be shared between threads.
 // Note     A token that ends generation or is no text (special tokens, unused ids, the empty string) is in no slice.
 #pragma once
@@ -24,16 +24,17 @@ enum class SliceText { kPlainAscii, kPlainUtf8, kAny };
 
 struct TrieNode {
   uint8_t byte;
-  uint8_t token_ends;  // whether `token` is one
-  uint16_t depth;      // from 1
-  uint32_t next;       // the node after this subtree
+  bool token_ends;      // whether `token` is one
+  uint16_t n_children;  // the nodes from `children` on
+  uint32_t children;
   Token token;
 };
 
 struct Slice {
   SliceText text;
   int max_bytes;                // of its longest token
-  std::vector<TrieNode> nodes;  // preorder
+  uint32_t n_roots;             // nodes of the first byte: the first ones
+  std::vector<TrieNode> nodes;  // siblings side by side, by rising byte: who skips the dead ones reads on
   std::vector<uint32_t> mask;   // bit t: token t is in the slice
 };
 

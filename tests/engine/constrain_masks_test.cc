@@ -5,6 +5,19 @@
 #include "tests/engine/constrain_support.h"
 
 namespace engine::test {
+namespace {
+
+// What accept() says of each token.
+std::set<std::string> allowed_one_by_one(const ConstraintState& state) {
+  const Vocabulary& vocabulary = state.constraint().vocabulary();
+  std::set<std::string> expected;
+  for (Token t = 0; t < vocabulary.n_tokens() - 1; ++t)
+    if (ConstraintState next = state; next.accept(t)) expected.insert(std::string(vocabulary.bytes_of(t)));
+  if (*state.can_end()) expected.insert(std::string(kEnd));
+  return expected;
+}
+
+}  // namespace
 
 TEST_CASE("constrain: one of some choices, whatever the tokens' borders") {
   const auto vocabulary =
@@ -116,12 +129,46 @@ TEST_CASE("constrain: slices that are taken as a whole agree with single tokens"
     for (const char* front : {"", "\"", "\"a", "aaaa", "\"\xc3", "\"\"", "\"\xe2\x82\xac\xe2"}) {
       ConstraintState state(*constraint);
       if (!state.accept_text(front)) continue;
-      std::set<std::string> expected;
-      for (Token t = 0; t < vocabulary->n_tokens() - 1; ++t)
-        if (ConstraintState next = state; next.accept(t)) expected.insert(std::string(vocabulary->bytes_of(t)));
-      if (*state.can_end()) expected.insert(std::string(kEnd));
       CAPTURE(front);
-      CHECK(allowed(state) == expected);
+      CHECK(allowed(state) == allowed_one_by_one(state));
+    }
+  }
+}
+
+TEST_CASE("constrain: a limit is kept where a token could just reach it") {
+  // Tokens of up to 13 bytes, limits from below to far above that: in turns of one byte, of two and more, of a
+  // character of several bytes.
+  std::vector<std::string> more = {"aaaaaaaaaaaa\"",
+                                   "ababababababa",
+                                   "bbbbbbbbbbbbb",
+                                   "aaaaaaaaaaaaa",
+                                   "ababababab",
+                                   "ababababab\"",
+                                   "\"x",
+                                   "aaaaa",
+                                   "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"};
+  for (size_t n = 2; n <= 12; ++n) more.emplace_back(n, 'a');
+  for (const char* text : {"a a", "a a ", " a a a a", "a  a", "aa aa aa"}) more.emplace_back(text);
+  const auto vocabulary = byte_vocabulary(more);
+  std::vector<std::string> patterns = {"(?:\\S+\\s+){0,9}\\S+", "(?:\\S+\\s+){5,8}\\S+\"",
+                                       "(?:[ab]|\xc3\xa9){13,14}\"x", "(?:a{2,3}|ab){0,7}b?"};
+  for (const int limit : {1, 5, 6, 7, 11, 12, 13, 14, 25}) {
+    patterns.push_back("a{0," + std::to_string(limit) + "}\"");
+    patterns.push_back("(?:a|ab){" + std::to_string(limit) + "," + std::to_string(limit + 1) + "}\"x");
+    for (const char* turn : {"ab", "a*b", "a+b", "b|a{2,3}"})
+      patterns.push_back("(?:" + std::string(turn) + "){0," + std::to_string(limit) + "}");
+  }
+  for (const std::string& pattern : patterns) {
+    CAPTURE(pattern);
+    const auto constraint = Constraint::from_regex(pattern, vocabulary);
+    REQUIRE(constraint);
+    for (const std::string_view unit : {"a", "b", "ab", "a "}) {
+      ConstraintState state(*constraint);
+      for (int n = 0; n < 30; ++n) {
+        CAPTURE(n);
+        CHECK(allowed(state) == allowed_one_by_one(state));
+        if (!state.accept_text(unit)) break;
+      }
     }
   }
 }
