@@ -8,6 +8,8 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <tuple>
+#include <utility>
 
 #include "base/file.h"
 #include "engine/formats/gguf_writer.h"
@@ -22,8 +24,8 @@ namespace {
 using namespace engine;
 using namespace engine::test;
 
-const std::filesystem::path kFolder =
-    std::filesystem::path(GRAFT_SOURCE_DIR) / "tests/data/engine/families/deepseek_v4_dspark";
+const std::filesystem::path kFamilies = std::filesystem::path(GRAFT_SOURCE_DIR) / "tests/data/engine/families",
+                            kFolder = kFamilies / "deepseek_v4_dspark";
 
 // What is guessed behind each front of the tokens, as draft.f32 has it; states go to the drafts `piece` at a time in
 // between.
@@ -68,8 +70,8 @@ std::vector<float> guesses_of(Model& model, const TinyModel& tiny, size_t piece)
   return made;
 }
 
-void check_blocks(Model& model, const TinyModel& tiny) {
-  const auto raw = base::read_file(kFolder / "draft.f32", 1 << 20);
+void check_blocks(Model& model, const TinyModel& tiny, const std::string& name = "deepseek_v4_dspark") {
+  const auto raw = base::read_file(kFamilies / name / "draft.f32", 1 << 20);
   REQUIRE(raw);
   std::vector<float> golden(raw->size() / sizeof(float));
   std::memcpy(golden.data(), raw->data(), raw->size());
@@ -158,19 +160,33 @@ void write_agreeing(const ::test::TempDir& dir, bool sure) {
 
 TEST_CASE("dspark: the blocks' logits and confidences are those of the description, in every division, on every path") {
   ThreadPool pool(2);
-  const TinyModel tiny = read_model("deepseek_v4_dspark");
-  check_blocks(*tiny.family->make_reference(), tiny);
-  for (const FastKernels* kernels : all_kernels()) {
-    CAPTURE(std::string(kernels->name));
-    check_blocks(*tiny.family->make_fast(*kernels, pool, true), tiny);
+  for (const char* name : {"deepseek_v4_dspark", "deepseek_v41_dspark"}) {
+    CAPTURE(std::string(name));
+    const TinyModel tiny = read_model(name);
+    check_blocks(*tiny.family->make_reference(), tiny, name);
+    for (const FastKernels* kernels : all_kernels()) {
+      CAPTURE(std::string(kernels->name));
+      check_blocks(*tiny.family->make_fast(*kernels, pool, true), tiny, name);
+    }
+    check_blocks(*tiny.family->make_fast(best_kernels(), pool, false), tiny, name);
+    check_model(*tiny.family->make_fast(best_kernels(), pool, true), tiny);
+    check_model(*tiny.family->make_reference(), tiny);
+    ModelInfo info;
+    tiny.family->describe(info);
+    CHECK(info.has_draft_layer);
+    uint64_t bytes = 0;
+    for (const auto& [tensor, stored] : tiny.folder.tensors)
+      if (stored.view.type != DType::kI64 && tensor.find("bias_vl") == std::string::npos)
+        bytes += static_cast<uint64_t>(stored.view.size_bytes());
+    CHECK(info.weight_bytes >= bytes);  // and the scales beside them
   }
-  check_blocks(*tiny.family->make_fast(best_kernels(), pool, false), tiny);
-  check_model(*tiny.family->make_fast(best_kernels(), pool, true), tiny);
 }
 
 TEST_CASE("dspark: the same tokens and log-probabilities with and without, for every seed") {
-  for (const Numerics numerics : {Numerics::kFast, Numerics::kReference}) {
-    const auto engine = tiny("families/deepseek_v4_dspark", numerics);
+  for (const auto& [name, numerics] : {std::pair{"deepseek_v4_dspark", Numerics::kFast}, {"deepseek_v4_dspark", Numerics::kReference},
+                                       {"deepseek_v41_dspark", Numerics::kFast}, {"deepseek_v41_dspark", Numerics::kReference}}) {
+    CAPTURE(std::string(name));
+    const auto engine = tiny(std::string("families/") + name, numerics);
     CHECK(engine->info().has_draft_layer);
     int64_t drafted = 0;
     for (const float temperature : {0.0f, 0.7f})
@@ -245,6 +261,47 @@ TEST_CASE("dspark: blocks that know what comes next are believed, as far as they
     CHECK(with->n_drafted > 0);
     CHECK(with->n_accepted >= with->n_drafted - 4);  // but for the last, beyond what was asked for
   }
+}
+
+TEST_CASE("dspark: V4.1's stages, there in part or not described, say so") {
+  const ::test::TempDir dir;
+  const std::filesystem::path folder = kFamilies / "deepseek_v41_dspark";
+  const std::string bytes = *base::read_file(folder / "model.safetensors", 1 << 24),
+                    config = *base::read_file(folder / "config.json", 1 << 20);
+  dir.write("config.json", config);
+  dir.write("tokenizer.json", *base::read_file(folder / "tokenizer.json", 1 << 20));
+  for (const std::string name : {"mtp.0.main_norm.weight", "mtp.1.attn.kv_norm.weight", "mtp.1.norm.weight", "mtp.1.markov_head.embed.weight",
+                                 "mtp.1.markov_head.head.weight", "mtp.1.confidence_head.proj.weight"}) {
+    std::string changed = bytes;
+    changed[changed.find('"' + name + '"') + name.size()] = 'x';
+    dir.write("model.safetensors", changed);
+    const auto engine = Engine::load(dir.path(), {});
+    REQUIRE_FALSE(engine);
+    CHECK_MESSAGE(engine.error().message.find(name) != std::string::npos, engine.error().message);
+  }
+  dir.write("model.safetensors", bytes);
+  const auto load_with = [&](const std::string& from, const std::string& to) {
+    std::string changed = config;
+    REQUIRE(changed.find(from) != std::string::npos);
+    dir.write("config.json", changed.replace(changed.find(from), from.size(), to));
+    return Engine::load(dir.path(), {});
+  };
+  const std::tuple<const char*, const char*, const char*> bad[] = {
+      {"\"dspark_n_routed_experts\": 6", "\"dspark_n_routed_experts\": 2000", "dspark_n_routed_experts"},
+      {"\"dspark_n_routed_experts\": 6", "\"dspark_n_routed_experts\": 5", "mtp.0.ffn.gate"},
+      {"\"dspark_num_experts_per_tok\": 2", "\"dspark_num_experts_per_tok\": 7", "dspark_num_experts_per_tok"},
+      {"\"dspark_num_experts_per_tok\": 2", "\"dspark_num_experts_per_tok\": 0", "dspark_num_experts_per_tok"},
+      {"\"dspark_num_experts_per_tok\"", "\"used\"", "dspark_num_experts_per_tok"},
+  };
+  for (const auto& [from, to, part] : bad) {
+    const auto engine = load_with(from, to);
+    REQUIRE_FALSE(engine);
+    CHECK_MESSAGE(engine.error().message.find(part) != std::string::npos, engine.error().message);
+  }
+  const auto engine = load_with("\"dspark_block_size\"", "\"block_size\"");
+  REQUIRE_MESSAGE(engine, engine.error().message);
+  CHECK_FALSE((*engine)->info().has_draft_layer);
+  CHECK((*engine)->info().notes.back().find("dspark_block_size") != std::string::npos);
 }
 
 TEST_CASE("dspark: the stages come through GGUF, and what is wrong with their keys or tensors is named") {

@@ -254,9 +254,9 @@ void bind_spark(Tensors& t, const DeepseekV4Config& c, const SparkNames& names, 
   spark.join_norm = t.b.norm(names.join_norm, d);
   for (const std::string& stage : stages) {
     t.enter(stage);
-    bind_layer(t, c.with_draft_layers(1), c.n_layers, gguf, spark.stages.emplace_back());
+    bind_layer(t, c.draft_layer(), c.n_layers, gguf, spark.stages.emplace_back());
   }
-  spark.head_connection = bind_connection(t, c, names.head_connection, true);
+  if (!c.delayed) spark.head_connection = bind_connection(t, c, names.head_connection, true);
   spark.norm = t.b.norm(names.norm, d);
   spark.markov_from = t.b.matrix(names.markov_from, {c.n_vocab, rank});
   spark.markov_to = t.b.matrix(names.markov_to, {c.n_vocab, rank});
@@ -267,11 +267,12 @@ void bind_hf_spark(Tensors& t, const DeepseekV4Config& c, DeepseekV4Weights& wei
   std::vector<std::string> stages = {stage_prefix(0)};
   while (stages.size() < kMaxStages && t.b.has(stage_prefix(stages.size()) + "attn_norm.weight"))
     stages.push_back(stage_prefix(stages.size()));
-  const std::string first = stages.front(), last = stages.back(), markov = last + "markov_head.markov_w";
+  const std::string first = stages.front(), last = stages.back(), markov = last + "markov_head.";
   bind_spark(t, c,
              {first + "main_proj.weight", first + "main_norm.weight",
               {last + "hc_head_fn", last + "hc_head_base", last + "hc_head_scale"},
-              last + "norm.weight", markov + "1.weight", markov + "2.weight", last + "confidence_head.proj.weight"},
+              last + "norm.weight", markov + (c.delayed ? "embed.weight" : "markov_w1.weight"),
+              markov + (c.delayed ? "head.weight" : "markov_w2.weight"), last + "confidence_head.proj.weight"},
              stages, false, weights);
   for (const std::string& stage : stages) {  // copies of the model's ends, and a bias for images
     for (const char* unread : {"embed.weight", "head.weight", "ffn.gate.bias_vl"}) t.b.ignore(stage + unread);
@@ -340,9 +341,10 @@ base::Result<DeepseekV4Weights> deepseek_v41_weights_from_hf(const DeepseekV4Con
   weights.embedding = t.matrix("embed.weight", {c.n_vocab, c.hidden_size});
   weights.norm = t.norm("norm.weight", {c.hidden_size});
   weights.head = t.matrix("head.weight", {c.n_vocab, c.hidden_size});
-  for (const char* unread : {"mtp.", "vision.", "aligner.", "image_"}) t.b.ignore_from(unread);
+  for (const char* unread : {"vision.", "aligner.", "image_"}) t.b.ignore_from(unread);
   bind_layers(t, c, false, weights);
   bind_engrams(t, c, weights);
+  bind_hf_draft(t, c, weights);
   for (int l = 0; l < c.n_layers; ++l) t.b.ignore(base::cat("layers.", l, ".ffn.gate.bias_vl"));  // of images
   if (auto error = t.b.finish()) return *std::move(error);
   return weights;

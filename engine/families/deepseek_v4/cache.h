@@ -66,6 +66,7 @@ class V4Cache : public Cache {
   };
   Entries& entries(int64_t layer) { return layers_[static_cast<size_t>(layer)].entries; }
   Entries& index_entries(int64_t layer) { return layers_[static_cast<size_t>(layer)].index_entries; }
+  bool keeps_folded_ids() const { return folded_ids_.size() > 0; }
   int32_t& folded_id(int64_t position) { return folded_ids_.data()[position]; }
 
  private:

@@ -15,10 +15,8 @@
 //          run. Uncertain there: which part of config.json says how weights are quantised; the folded ids of tokens
 //          that the tokenizer lacks; that the newest entry's block counts among the candidates. All layers run over
 //          the whole prompt. No images: the vision tower and the routers' second bias are skipped.
-// Drafts   V4's first checkpoints have a serial block for drafts, later ones DSpark (docs/drafts.md): V4Draft, V4Spark.
-// Left out V4.1's DSpark is not read. DeepSeek's own program rounds keys and
-// entries
-//          to FP8 (V4.1: entries to FP4), index queries and keys (V4: after a Hadamard turn) to FP4, and activations to
+// Drafts   V4's first checkpoints have a serial block for drafts, later ones and V4.1 DSpark (docs/drafts.md): V4Draft, V4Spark.
+// Left out DeepSeek's own program rounds keys and entries to FP8 (V4.1: entries to FP4), index queries and keys (V4: after a Hadamard turn) to FP4, and activations to
 //          FP8, because the models were trained to bear it; here they stay as they are, as in transformers, which V4 is
 //          held against.
 // Errors   The readers return only configurations and weights that passed every check: shapes agree with the
@@ -56,7 +54,8 @@ struct V4SparkConfig {
   int block = 0;             // tokens; 0: config.json says nothing of it
   int noise = 0;             // token that stands where guesses will
   int rank = 0;              // of the head that looks at the token before
-  std::vector<int> targets;  // layers whose streams' mean it reads, rising
+  std::vector<int> targets;  // layers whose streams' mean it reads, rising: behind them, in V4.1 in front
+  int n_experts = 0, n_experts_used = 0;  // of the stages, V4.1; 0: the model's
 };
 
 struct DeepseekV4Config {
@@ -101,6 +100,12 @@ struct DeepseekV4Config {
 
   RouterSettings router() const {
     return {n_experts, n_experts_used, scoring, ExpertSelection::kGreedy, 1, 1, true, expert_weight_scale};
+  }
+  // As with_draft_layers(1), with the experts of such a layer.
+  DeepseekV4Config draft_layer() const {
+    DeepseekV4Config c = with_draft_layers(1);
+    if (spark.n_experts > 0) c.n_experts = spark.n_experts, c.n_experts_used = spark.n_experts_used;
+    return c;
   }
   int ratio(int layer) const {  // 0: no entries
     const V4LayerKind kind = kinds[static_cast<size_t>(layer)];
@@ -172,7 +177,7 @@ struct V4Draft {
 struct V4Spark {
   TensorView join, join_norm;  // [D, T D], [D]: from the targets' means to what the layers see of the past
   std::vector<DeepseekV4Layer> stages;
-  V4Connection head_connection;
+  V4Connection head_connection;        // empty in V4.1
   TensorView norm;                     // [D]
   TensorView markov_from, markov_to;   // [V, rank]: of the token before; onto the logits
   TensorView confidence;               // [1, D + rank]

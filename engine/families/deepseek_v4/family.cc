@@ -97,7 +97,7 @@ class DeepseekV4Family : public Family {
            {&spark->join, &spark->join_norm, &spark->norm, &spark->markov_from, &spark->markov_to, &spark->confidence,
             &spark->head_connection.mix, &spark->head_connection.base, &spark->head_connection.scale})
         sizes.always(*view);
-      for (const DeepseekV4Layer& stage : spark->stages) count_layer(stage, config_.n_experts_used, sizes);
+      for (const DeepseekV4Layer& stage : spark->stages) count_layer(stage, config_.draft_layer().n_experts_used, sizes);
     }
     sizes.report(info);
   }
@@ -123,7 +123,7 @@ class DeepseekV4Family : public Family {
     if (const auto& spark = weights_.spark) {
       for (const DeepseekV4Layer& stage : spark->stages) add(stage);
       for (const TensorView* view : {&spark->join, &spark->markov_to, &spark->head_connection.mix})
-        total += engine::packed_bytes(*view);
+        if (*view) total += engine::packed_bytes(*view);
     }
     return total;
   }

@@ -8,11 +8,13 @@
 #include "engine/load/tensor_binder.h"
 
 namespace engine {
-namespace {
 
-int64_t shared_width(const DeepseekV4Config& c) {
+int64_t DeepseekV4Fast::shared_width(const DeepseekV4Config& c) {
   return std::max<int64_t>(1, int64_t{c.n_shared_experts} * c.expert_intermediate);
 }
+
+namespace {
+
 // All rows of a small matrix, one after the other.
 std::vector<float> decoded_rows(const TensorView& view) {
   std::vector<float> all;
@@ -38,7 +40,7 @@ PassShape pass_shape(const DeepseekV4Config& c) {
           c.n_vocab,
           c.rms_eps,
           std::max<int64_t>({c.q_lora_rank, int64_t{c.o_groups} * c.o_lora_rank, c.spark.rank}),
-          std::max<int64_t>(shared_width(c), c.expert_intermediate)};
+          std::max<int64_t>(DeepseekV4Fast::shared_width(c), c.expert_intermediate)};
 }
 
 }  // namespace
@@ -145,9 +147,8 @@ void DeepseekV4Fast::begin(const ForwardRequest& request) {
   if (request.batch.empty()) static_cast<V4Cache&>(*request.cache).begin(request.position, n_tokens());
   for (const BatchPlace& place : request.batch) static_cast<V4Cache&>(*place.cache).begin(place.position, 1);
   for (int64_t t = 0; t < n_tokens(); ++t) {
-    if (!config_.engram.layers.empty())
-      static_cast<V4Cache&>(*request.cache_of(t)).folded_id(request.position_of(t)) =
-          hashes_.folded(request.tokens[static_cast<size_t>(t)]);
+    if (V4Cache& cache = static_cast<V4Cache&>(*request.cache_of(t)); cache.keeps_folded_ids())  // one for drafts does not
+      cache.folded_id(request.position_of(t)) = hashes_.folded(request.tokens[static_cast<size_t>(t)]);
     window_rope_.angles(request.position_of(t), window_turns_.data() + t * window_rope_.n_pairs());
     entry_rope_.angles(request.position_of(t), entry_turns_.data() + t * entry_rope_.n_pairs());
   }
@@ -157,8 +158,9 @@ bool DeepseekV4Fast::layer(const Worker& worker, int l, const ForwardRequest& re
   const Layer& layer = layers_[static_cast<size_t>(l)];
   if (l == 0) start_streams(worker);
   if (layer.engram_rows) engram(worker, layer, {request, l});
+  if (spark_ && request.states && config_.delayed) keep_target(worker, l, request);
   if (!through(worker, layer, {request, l})) return false;
-  if (spark_ && request.states) keep_target(worker, l, request);
+  if (spark_ && request.states && !config_.delayed) keep_target(worker, l, request);
   if (l + 1 < config_.n_layers) return true;
   config_.delayed ? gather_last(worker) : gather(worker, head_connection_, true);
   return true;
@@ -169,7 +171,8 @@ bool DeepseekV4Fast::through(const Worker& worker, const Layer& layer, const Pla
   if (!attention(worker, layer, place)) return false;
   spread(worker);
   gather(worker, layer.ff_connection, false);
-  feed_forward_.put(worker, layer.ff, place.request.tokens);
+  FeedForward& feed_forward = place.layer >= config_.n_layers && stage_feed_forward_ ? *stage_feed_forward_ : feed_forward_;
+  feed_forward.put(worker, layer.ff, place.request.tokens);
   spread(worker);
   return true;
 }

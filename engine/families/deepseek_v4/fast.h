@@ -6,6 +6,7 @@
 //
 // Source   as deepseek_v4.h
 #pragma once
+#include <memory>
 #include <vector>
 
 #include "engine/families/deepseek_v4/cache.h"
@@ -19,6 +20,8 @@ class DeepseekV4Fast : public FastPass {
  public:
   DeepseekV4Fast(const DeepseekV4Config& config, const DeepseekV4Weights& weights, const FastKernels& kernels,
                  ThreadPool& pool, bool pack);
+
+  static int64_t shared_width(const DeepseekV4Config& config);  // of the shared experts' middle, at least 1
 
   std::unique_ptr<Cache> make_cache(int64_t n_ctx) const override {
     return std::make_unique<V4Cache>(config_, shape(n_ctx));
@@ -157,6 +160,7 @@ class DeepseekV4Fast : public FastPass {
   std::optional<Spark> spark_;
   const int n_draft_layers_;
   FeedForward feed_forward_;
+  std::unique_ptr<FeedForward> stage_feed_forward_;  // DSpark's, where its stages have experts of their own number
 
   // Work buffers of the chunk, [kChunk, ..]; written by all workers, each its own part, between barriers.
   ActivationBuffer streams_, normed_streams_;  // [S D]

@@ -18,7 +18,11 @@ void DeepseekV4Fast::pack_spark(const V4Spark& from, std::vector<PackedMatrix*>&
   to.markov_from = from.markov_from;
   to.markov_to = store().matrix(from.markov_to);
   to.confidence = decoded(rows_of(from.confidence, 0, 1));
-  to.head_connection = connection(from.head_connection);
+  if (!config_.delayed) to.head_connection = connection(from.head_connection);
+  if (config_.spark.n_experts > 0)
+    stage_feed_forward_ = std::make_unique<FeedForward>(*this, config_.draft_layer().router(), config_.gate, config_.hidden_size,
+                                                        shared_width(config_), config_.expert_intermediate,
+                                                        static_cast<int>(own_.size()));
   for (const DeepseekV4Layer& stage : from.stages) to.stages.push_back(packed_layer(stage));
   matrices.insert(matrices.end(), {&to.join, &to.markov_to, &to.head_connection.mix});
   for (Layer& stage : to.stages) list(stage, matrices);
@@ -29,7 +33,7 @@ void DeepseekV4Fast::pack_spark(const V4Spark& from, std::vector<PackedMatrix*>&
   markov_ = Buffer<float>(static_cast<size_t>(config_.n_vocab));
 }
 
-// The mean of the streams behind a target layer.
+// The mean of the streams, of a target layer.
 void DeepseekV4Fast::keep_target(const Worker& worker, int layer, const ForwardRequest& request) {
   const std::vector<int>& targets = config_.spark.targets;
   const auto found = std::find(targets.begin(), targets.end(), layer);
@@ -100,7 +104,7 @@ void DeepseekV4Fast::block_layers(const Worker& worker, const DraftRequest& requ
              config_.n_layers,
              request.first,
              {block_keys_.data(), key_width_}});
-  gather(worker, spark_->head_connection, true);
+  config_.delayed ? gather_last(worker) : gather(worker, spark_->head_connection, true);
 }
 
 // One after the other: a token's logits depend on the one before it. All workers choose alike.

@@ -228,6 +228,12 @@ void read_spark(ConfigMembers& m, const Json& config, DeepseekV4Config& c) {
   if (s.noise < 0 || s.noise >= c.n_vocab) m.fail("dspark_noise_token_id", "is no token of the vocabulary");
   if (s.rank < 1 || s.rank > kMaxWidth) m.fail("dspark_markov_rank", base::cat("must lie in 1..", kMaxWidth));
   if (s.targets.empty()) m.fail("dspark_target_layer_ids", "must name a layer");
+  s.n_experts = m.integer("dspark_n_routed_experts", 0);
+  if (s.n_experts == 0) return;
+  s.n_experts_used = m.integer("dspark_num_experts_per_tok");
+  if (s.n_experts < 0 || s.n_experts > kMaxExperts) m.fail("dspark_n_routed_experts", base::cat("must lie in 0..", kMaxExperts));
+  if (s.n_experts_used < 1 || s.n_experts_used > s.n_experts)
+    m.fail("dspark_num_experts_per_tok", base::cat("must lie in 1..", s.n_experts));
 }
 
 }  // namespace
@@ -265,6 +271,7 @@ base::Result<DeepseekV4Config> deepseek_v41_from_json(const Json& config_json) {
   if (m.error()) return *m.error();
   read_sharing(m, text, c);
   read_engram(m, text, c);
+  read_spark(m, text, c);
   read_routing(m, text, c);
   read_rotation(m, text, c);
   if (m.error()) return *m.error();

@@ -61,8 +61,10 @@ class Reference : public Model {
       if (request.stop.stop_requested()) return false;
       const DeepseekV4Layer& layer = weights_.layers[at(l)];
       if (layer.engram_rows) engram(layer, l, request, streams);
+      const bool keeps = request.states && weights_.spark;
+      if (keeps && config_.delayed) keep_target(l, streams, request.states);
       through(layer, l, request, streams);
-      if (request.states && weights_.spark) keep_target(l, streams, request.states);
+      if (keeps && !config_.delayed) keep_target(l, streams, request.states);
     }
     if (request.states && weights_.draft) std::copy(streams.begin(), streams.end(), request.states);
     if (!request.logits) return true;
@@ -116,7 +118,7 @@ class Reference : public Model {
  private:
   static constexpr int kChunk = 32;
 
-  // The mean of the streams behind a target layer.
+  // The mean of the streams, of a target layer.
   void keep_target(int l, const Values& streams, float* states) const {
     const std::vector<int>& targets = config_.spark.targets;
     const auto found = std::find(targets.begin(), targets.end(), l);
@@ -150,6 +152,7 @@ class Reference : public Model {
     step.position = request.position + n;
     step.cache = request.cache;
     chosen_.assign(tokens.size(), {});
+    begin_reads(tokens.size());
     const Values embedded = plain::embed(weights_.embedding, tokens);
     Values streams;
     for (size_t i = 0; i < tokens.size(); ++i)
@@ -159,7 +162,7 @@ class Reference : public Model {
     for (size_t stage = 0; stage < spark.stages.size(); ++stage)
       through(spark.stages[stage], config_.n_layers + static_cast<int>(stage), step, streams);
     block_ = false;
-    const Values hidden = gather(mix(spark.head_connection, streams, true), streams);
+    const Values hidden = gather(config_.delayed ? reads_ : mix(spark.head_connection, streams, true), streams);
     choose_block(hidden, request);
     return true;
   }
@@ -189,10 +192,15 @@ class Reference : public Model {
     cache_ = static_cast<V4Cache*>(&cache);
     cache_->begin(position, n);
     adapter_ = adapter;
-    reads_.assign(at(n), StreamMix{});
-    for (StreamMix& read : reads_) read.read[0] = 1.0f;
+    begin_reads(at(n));
     chosen_.assign(at(n), {});
     candidates_.assign(at(n), {});
+  }
+
+  // V4.1: the first half layer reads the first stream alone.
+  void begin_reads(size_t n) {
+    reads_.assign(n, StreamMix{});
+    for (StreamMix& read : reads_) read.read[0] = 1.0f;
   }
 
   // A layer between the streams before it and behind it.
@@ -201,7 +209,7 @@ class Reference : public Model {
     spread(mixes, attention(layer, l, norm(gather(mixes, streams), layer.attn_norm), request), streams);
     mixes = mix(layer.ff_connection, streams, false);
     const Values x = norm(gather(mixes, streams), layer.ff.norm);
-    spread(mixes, plain::feed_forward(layer.ff, config_.router(), config_.gate, x, request.tokens, adapter_), streams);
+    spread(mixes, plain::feed_forward(layer.ff, l < config_.n_layers ? config_.router() : config_.draft_layer().router(), config_.gate, x, request.tokens, adapter_), streams);
   }
 
   V4Cache::Shape shape(int64_t n_ctx) const { return {n_ctx, kChunk, config_.head_dim, config_.index_head_dim}; }

@@ -294,10 +294,11 @@ class Network:
         x = self.w["embed.weight"][tokens][:, None].expand(-1, c["hc_mult"], -1)
         read = torch.zeros(len(tokens), c["hc_mult"], dtype=self.kind)
         read[:, 0] = 1
-        state = {}
+        state, self.entered = {}, []  # entered: the streams' mean in front of each layer, behind Engram
         for l in range(c["num_hidden_layers"]):
             if l in c["engram_layer_ids"]:
                 x = self.engram(x, l, tokens)
+            self.entered.append(x.mean(1))
             for half in ("attn", "ffn"):
                 pre, post, carry = self.mixes(x, f"layers.{l}.hc_{half}")
                 y = self.rms((read[..., None] * x).sum(1), f"layers.{l}.{half}_norm.weight")
