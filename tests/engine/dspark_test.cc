@@ -306,7 +306,11 @@ TEST_CASE("dspark: V4.1's stages, there in part or not described, say so") {
 
 TEST_CASE("dspark: the stages come through GGUF, and what is wrong with their keys or tensors is named") {
   ThreadPool pool(2);
-  const TinyModel tiny = read_model("deepseek_v4_dspark");
+  std::string model, arch;
+  SUBCASE("DeepSeek V4") { model = "deepseek_v4_dspark", arch = "deepseek4."; }
+  SUBCASE("DeepSeek V4.1") { model = "deepseek_v41_dspark", arch = "deepseek41."; }
+  const bool v41 = arch == "deepseek41.";
+  const TinyModel tiny = read_model(model);
   const auto content = tiny.family->to_gguf();
   REQUIRE_MESSAGE(content, content.error().message);
   const ::test::TempDir dir;
@@ -320,8 +324,8 @@ TEST_CASE("dspark: the stages come through GGUF, and what is wrong with their ke
   REQUIRE_MESSAGE(gguf, gguf.error().message);
   const auto family = family_from_gguf(*gguf);
   REQUIRE_MESSAGE(family, family.error().message);
-  check_blocks(*(*family)->make_reference(), tiny);
-  check_blocks(*(*family)->make_fast(best_kernels(), pool, true), tiny);
+  check_blocks(*(*family)->make_reference(), tiny, model);
+  check_blocks(*(*family)->make_fast(best_kernels(), pool, true), tiny, model);
   check_model(*(*family)->make_fast(best_kernels(), pool, true), tiny);
   CHECK(guesses_of(*(*family)->make_reference(), tiny, 32) == guesses_of(*tiny.family->make_reference(), tiny, 32));
   ModelInfo info;
@@ -357,8 +361,8 @@ TEST_CASE("dspark: the stages come through GGUF, and what is wrong with their ke
     refused([&](GgufFile& f) { f.tensors.erase(name); }, {name, "missing"});
     refused([&](GgufFile& f) { f.tensors[name].view.shape[0] += 1; }, {name, "shape"});
   }
-  refused([](GgufFile& f) { f.tensors.erase("markov_w1.weight"); }, {"not part of"});
-  const auto with_key = [&](const char* key, std::optional<GgufValue> value, std::initializer_list<std::string_view> parts) {
+  if (!v41) refused([](GgufFile& f) { f.tensors.erase("markov_w1.weight"); }, {"not part of"});
+  const auto with_key = [&](const std::string& key, std::optional<GgufValue> value, std::initializer_list<std::string_view> parts) {
     refused(
         [&](GgufFile& f) {
           f.metadata.erase(key);
@@ -366,14 +370,26 @@ TEST_CASE("dspark: the stages come through GGUF, and what is wrong with their ke
         },
         parts);
   };
-  for (const char* key : {"deepseek4.block_size", "deepseek4.target_layers", "tokenizer.ggml.mask_token_id"})
-    with_key(key, std::nullopt, {key, "missing"});
-  with_key("deepseek4.block_size", GgufValue(uint64_t{65}), {"block_size", "1..64"});
-  with_key("deepseek4.block_size", GgufValue(uint64_t{0}), {"block_size", "1..64"});
-  with_key("tokenizer.ggml.mask_token_id", GgufValue(uint64_t{96}), {"mask_token_id", "no token"});
-  const int32_t falling[] = {2, 1}, beyond[] = {1, 9}, none[] = {0};
+  for (const char* key : {"block_size", "target_layers"}) with_key(arch + key, std::nullopt, {arch + key, "missing"});
+  with_key("tokenizer.ggml.mask_token_id", std::nullopt, {"tokenizer.ggml.mask_token_id", "missing"});
+  with_key(arch + "block_size", GgufValue(uint64_t{65}), {"block_size", "1..64"});
+  with_key(arch + "block_size", GgufValue(uint64_t{0}), {"block_size", "1..64"});
+  with_key("tokenizer.ggml.mask_token_id", GgufValue(uint64_t{304}), {"mask_token_id", "no token"});
+  const int32_t falling[] = {2, 1}, beyond[] = {1, 9}, none[] = {v41 ? -1 : 0};
   for (const std::span<const int32_t> layers : {std::span<const int32_t>(falling), std::span<const int32_t>(beyond), std::span<const int32_t>(none)})
-    with_key("deepseek4.target_layers", GgufValue(GgufArray{GgufType::kI32, layers.size(), std::as_bytes(layers)}), {"target_layers", "rising"});
+    with_key(arch + "target_layers", GgufValue(GgufArray{GgufType::kI32, layers.size(), std::as_bytes(layers)}), {"target_layers"});
+  if (!v41) return;
+  with_key(arch + "nextn_expert_used_count", GgufValue(uint64_t{7}), {"nextn_expert_used_count", "1..6"});
+  with_key(arch + "nextn_expert_used_count", GgufValue(uint64_t{0}), {"nextn_expert_used_count", "1..6"});
+  GgufFile unsaid = *gguf;  // then there are no drafts, and a note
+  unsaid.metadata.erase(arch + "nextn_expert_used_count");
+  const auto without = family_from_gguf(unsaid);
+  REQUIRE_MESSAGE(without, without.error().message);
+  ModelInfo less;
+  (*without)->describe(less);
+  CHECK_FALSE(less.has_draft_layer);
+  CHECK(less.notes.back().find("nextn_expert_used_count") != std::string::npos);
+  check_model(*(*without)->make_fast(best_kernels(), pool, true), tiny);
 }
 
 TEST_CASE("dspark: a model whose blocks are there in part, or that config.json does not describe, says so") {

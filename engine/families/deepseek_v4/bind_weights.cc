@@ -410,9 +410,11 @@ void bind_gguf_draft(Tensors& t, const DeepseekV4Gguf& model, DeepseekV4Weights&
                       blocks, true, weights);
   }
   const std::string next = blocks.front() + "nextn.";
-  const bool serial = t.b.has(next + "eh_proj.weight") || t.b.has(next + "e_proj.weight") || t.b.has(next + "h_proj.weight");
+  const bool serial = !c.delayed && (t.b.has(next + "eh_proj.weight") || t.b.has(next + "e_proj.weight") || t.b.has(next + "h_proj.weight"));
   if (serial) bind_gguf_serial(t, c, blocks.front(), weights);
   for (size_t i = serial ? 1 : 0; i < blocks.size(); ++i) t.b.ignore_from(blocks[i]);
+  for (const char* unread : {"fc.weight", "enc.output_norm.weight", "markov_w1.weight", "markov_w2.weight", "conf_proj.weight"})
+    t.b.ignore(unread);  // of a DSpark that a note says something of
 }
 
 }  // namespace
@@ -428,15 +430,11 @@ base::Result<DeepseekV4Weights> deepseek_v4_weights_from_gguf(const DeepseekV4Gg
     weights.head_connection =
         bind_connection(t, c, {"output_hc_fn.weight", "output_hc_base.weight", "output_hc_scale.weight"}, true);
   bind_layers(t, c, true, weights);
-  if (!c.delayed) {
-    bind_gguf_draft(t, model, weights);
-  } else {
+  bind_gguf_draft(t, model, weights);
+  if (c.delayed) {
     weights.hashes = model.hashes;
     bind_engrams(t, c, weights);
-    for (int l = 0; l < c.n_layers; ++l) t.b.ignore(base::cat("blk.", l, ".exp_probs_b_vl.bias"));  // of images
-    for (int block = c.n_layers; block < model.n_blocks; ++block) t.b.ignore_from(base::cat("blk.", block, "."));
-    for (const char* unread : {"fc.weight", "enc.output_norm.weight", "markov_w1.weight", "markov_w2.weight", "conf_proj.weight"})
-      t.b.ignore(unread);  // of DSpark
+    for (int l = 0; l < model.n_blocks; ++l) t.b.ignore(base::cat("blk.", l, ".exp_probs_b_vl.bias"));  // of images
   }
   if (auto error = t.b.finish()) return *std::move(error);
   return weights;

@@ -94,17 +94,39 @@ void read_experts(GgufKeys& k, DeepseekV4Config& c) {
   for (int l = 0; l < c.n_layers; ++l) c.by_token.push_back(l < n_by_token);
 }
 
+// Where the stages' mixtures have experts of their own number (V4.1), how many there are is told by their router. False where the file
+// does not say how many a token uses.
+bool read_stage_experts(GgufKeys& k, const GgufFile& gguf, DeepseekV4Config& c) {
+  const std::string key = "nextn_expert_used_count";
+  const auto router = gguf.tensors.find(base::cat("blk.", c.n_layers, ".ffn_gate_inp.weight"));
+  if (router == gguf.tensors.end() || router->second.view.n_dims != 2) return true;  // the binder names it
+  const int64_t n = router->second.view.n_rows();
+  if (!k.has(key)) return n == c.n_experts;
+  V4SparkConfig& s = c.spark;
+  s.n_experts = static_cast<int>(std::min<int64_t>(n, INT32_MAX));
+  s.n_experts_used = k.integer(key);
+  if (n < 1 || n > kMaxExperts) k.take(base::corrupt(base::cat("tensor ", router->first, " is of ", n, " experts, at most ", kMaxExperts, " are supported")));
+  if (!k.error() && (s.n_experts_used < 1 || s.n_experts_used > n)) k.fail(key, base::cat("must lie in 1..", n));
+  return true;
+}
+
 // As llama.cpp's files of DSpark alone say it, whose architecture is "dflash": a target is the layer that reads the streams.
-void read_spark(GgufKeys& k, const GgufFile& gguf, DeepseekV4Config& c) {
+void read_spark(GgufKeys& k, const GgufFile& gguf, DeepseekV4Config& c, std::vector<std::string>& notes) {
   const auto markov = gguf.tensors.find(kMarkov);
   if (markov == gguf.tensors.end()) return;
+  if (!read_stage_experts(k, gguf, c)) {
+    notes.emplace_back("no drafts: DSpark's stages have other experts than the layers, and the file does not say how many of them a token "
+                       "uses (nextn_expert_used_count)");
+    return;
+  }
   V4SparkConfig& s = c.spark;
   s.block = k.integer("block_size");
   if (!k.error() && (s.block < 1 || s.block > kMaxDraftBlock)) k.fail("block_size", base::cat("must lie in 1..", kMaxDraftBlock));
+  const int before = c.delayed ? 0 : 1;  // V4.1's targets are read in front of their layers
   for (const int reader : k.all_integers("target_layers", c.n_layers)) {
-    const int target = reader - 1;
+    const int target = reader - before;
     if (target < 0 || target >= c.n_layers || (!s.targets.empty() && target <= s.targets.back()))
-      k.fail("target_layers", base::cat("must be rising layers in 1..", c.n_layers));
+      k.fail("target_layers", base::cat("must be rising layers in ", before, "..", c.n_layers - 1 + before));
     s.targets.push_back(target);
   }
   if (s.targets.empty()) k.fail("target_layers", "must name a layer");
@@ -147,9 +169,8 @@ base::Result<DeepseekV4Gguf> deepseek_v4_from_gguf(const GgufFile& gguf) {
   if (c.delayed && !k.error()) {
     if (std::string note = read_gguf_sharing(k, gguf, c); !note.empty()) model.notes.push_back(std::move(note));
     engram = read_gguf_engram(k, c);
-  } else {
-    read_spark(k, gguf, c);
   }
+  read_spark(k, gguf, c, model.notes);
   if (k.error()) return *k.error();
   if (base::Status checked = check_config(c); !checked) return std::move(checked).error();
   if (c.engram.layers.empty()) return model;

@@ -163,8 +163,9 @@ void add_serial(const DeepseekV4Config& c, const V4Draft& draft, GgufContent& ou
 void add_spark(const DeepseekV4Config& c, const V4Spark& spark, GgufContent& out) {
   out.put(".block_size", static_cast<uint32_t>(c.spark.block));
   std::vector<int32_t> readers;
-  for (const int target : c.spark.targets) readers.push_back(target + 1);
+  for (const int target : c.spark.targets) readers.push_back(target + (c.delayed ? 0 : 1));
   out.put(".target_layers", std::move(readers));
+  if (c.spark.n_experts > 0) out.put(".nextn_expert_used_count", static_cast<uint32_t>(c.spark.n_experts_used));
   out.put("tokenizer.ggml.mask_token_id", static_cast<uint32_t>(c.spark.noise));
   for (size_t stage = 0; stage < spark.stages.size(); ++stage)
     add_layer(c, spark.stages[stage], base::cat("blk.", static_cast<size_t>(c.n_layers) + stage, "."), out);
