@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What drafts copied from the prompt are worth: draft_bench MODEL TEXT [--again] [generate] [max_draft] [repeat]
-// [temperature]. The prompt is the file TEXT; with --again the file, then its first half once more, as when a file is
-// rewritten with few changes. Prints CSV: tokens per second without and with drafts, median of the repeats, and how
-// many tokens were drafted and accepted.
+// What drafts copied from the prompt are worth: draft_bench MODEL TEXT [--again] [--says FILE] [--tokenizer MODEL]
+// [generate] [max_draft] [repeat] [temperature]. The prompt is the file TEXT; with --again the file, then its first
+// half once more, as when a file is rewritten with few changes. With --says the answer is made to be FILE's text,
+// whatever the model would say: what a real edit (TEXT before it, FILE after it) costs a model of random weights, too;
+// --tokenizer names the model whose tokens both are read in. Prints CSV: tokens per second without and with drafts,
+// median of the repeats, and how many tokens were drafted and accepted.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -51,8 +53,20 @@ int fail(const base::Error& error) {
 int main(int argc, char** argv) {
   std::vector<std::string> words(argv + 1, argv + argc);
   const bool again = std::erase(words, "--again") > 0;
+  const auto option = [&](const char* name) {
+    std::string value;
+    const auto at = std::find(words.begin(), words.end(), name);
+    if (at != words.end() && at + 1 != words.end()) {
+      value = *(at + 1);
+      words.erase(at, at + 2);
+    }
+    return value;
+  };
+  const std::string says = option("--says"), tokenizer_of = option("--tokenizer");
   if (words.size() < 2)
-    return fail(base::invalid("usage: draft_bench MODEL TEXT [--again] [generate] [max_draft] [repeat] [temperature]"));
+    return fail(base::invalid(
+        "usage: draft_bench MODEL TEXT [--again] [--says FILE] [--tokenizer MODEL] [generate] [max_draft] "
+        "[repeat] [temperature]"));
   const auto number = [&](size_t i, int otherwise) {
     return i < words.size() ? std::atoi(words[i].c_str()) : otherwise;
   };
@@ -61,9 +75,23 @@ int main(int argc, char** argv) {
   auto text = base::read_file(words[1], 1 << 20);
   if (!text) return fail(text.error());
   if (again) *text += "\n" + text->substr(0, text->size() / 2);
-  const std::vector<engine::Token> prompt = (*model)->tokenize(*text);
+  const auto tokenizer = tokenizer_of.empty() ? model : engine::Engine::load(tokenizer_of, {});
+  if (!tokenizer) return fail(tokenizer.error());
+  if ((*tokenizer)->info().n_vocab > (*model)->info().n_vocab)
+    return fail(base::invalid("--tokenizer has more tokens than the model."));
+  const std::vector<engine::Token> prompt = (*tokenizer)->tokenize(*text);
   engine::GenerateOptions options;
   options.max_tokens = number(2, 128);
+  std::vector<engine::Token> answer;
+  if (!says.empty()) {
+    auto said = base::read_file(says, 1 << 20);
+    if (!said) return fail(said.error());
+    answer = (*tokenizer)->tokenize(*said);
+    options.max_tokens = std::min(options.max_tokens, static_cast<int>(answer.size()));
+    options.adjust = [&answer](std::span<const engine::Token> so_far, std::span<float> logits) {
+      logits[static_cast<size_t>(answer[so_far.size()])] = 1e9f;
+    };
+  }
   options.sampling.temperature = words.size() > 5 ? static_cast<float>(std::atof(words[5].c_str())) : 0.0f;
   auto session = (*model)->open_session(static_cast<int>(prompt.size()) + options.max_tokens);
   if (!session) return fail(session.error());
