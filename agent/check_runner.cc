@@ -39,7 +39,11 @@ class CheckRunner final : public Checker {
     // Compiled modules are told apart by whole seconds of time and by size, which two candidates may share; and a check
     // whose hashes are random could differ between two runs of one tree.
     policy.environment = {{"PYTHONDONTWRITEBYTECODE", "1"}, {"PYTHONHASHSEED", "0"}};
-    auto outcome = workspace_->run(sandbox::shell_command(check_), policy, stop);
+    using Clock = std::chrono::steady_clock;
+    const Clock::time_point started = Clock::now();
+    Clock::time_point last_output = started;
+    auto outcome = workspace_->run(sandbox::shell_command(check_), policy, stop,
+                                   [&](std::string_view) { last_output = Clock::now(); });
     if (!outcome) return std::move(outcome).error().in("run the check");
     if (outcome->ending == sandbox::Ending::kCancelled) return base::cancelled();
     CheckResult result;
@@ -48,6 +52,7 @@ class CheckRunner final : public Checker {
     result.timed_out = outcome->ending == sandbox::Ending::kTimedOut;
     result.ending = sandbox::describe(*outcome);
     result.seconds = outcome->seconds.count();
+    result.last_output_seconds = std::chrono::duration<double>(last_output - started).count();
     result.output = std::move(outcome->output);
     return result;
   }

@@ -26,6 +26,7 @@ struct CheckResult {
   bool timed_out = false;
   std::string ending;  // sandbox::describe
   double seconds = 0;
+  double last_output_seconds = 0;  // from the start to the last output; 0 where there was none
   std::string output;
 };
 

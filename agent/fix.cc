@@ -2,6 +2,8 @@
 #include "agent/fix.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 #include <set>
 
 #include "agent/check_output.h"
@@ -21,7 +23,9 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr size_t kTailBytes = 2000;
-constexpr milliseconds kShortestTimeout{10'000};
+// Of a check that ran out of its time: the repaired one needs less than this part of it, or a busy machine could be the
+// whole difference.
+constexpr double kClearlyFaster = .5;
 
 std::string tail_of(const std::string& output) {
   if (output.size() <= kTailBytes) return base::to_valid_utf8(output);
@@ -34,13 +38,10 @@ CheckRun evidence_of(const CheckResult& result) {
   return {result.tree, result.ending, result.seconds, tail_of(result.output)};
 }
 
-// A candidate may loop for ever: it gets several times what the failing run took, but a check that did not even build,
-// or that itself ran out of time, says nothing about how long a whole run takes.
-milliseconds candidate_timeout(const CheckResult& first, const CheckReading& reading, milliseconds allowed) {
-  if (first.timed_out) return std::min(allowed, std::max(kShortestTimeout, allowed / 4));
-  if (reading.build_failed) return allowed;
-  const milliseconds several(static_cast<int64_t>(first.seconds * 4000) + 5000);
-  return std::min(allowed, std::max(kShortestTimeout, several));
+std::string seconds_text(double seconds) {
+  std::array<char, 32> text;
+  std::snprintf(text.data(), text.size(), "%.1f s", seconds);
+  return text.data();
 }
 
 class FixRun {
@@ -68,6 +69,8 @@ class FixRun {
   std::unique_ptr<Checker> checker_;
   FixReport report_;
   bool flaky_ = false;
+  bool hung_ = false;  // the unchanged code ran out of the user's limit
+  std::vector<std::string> unconfirmed_;  // what passed once, and why it is not offered
 };
 
 base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResult first) {
@@ -106,7 +109,8 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
         stop_);
     for (const TracedFailure& failure : coverage.failures) read_symptoms(failure.message, reading.symptoms);
   }
-  checker_->set_timeout(candidate_timeout(first, reading, request_.check_timeout));
+  hung_ = first.timed_out;
+  const RunLimit limit(first, reading.build_failed, request_.check_timeout);
 
   std::unique_ptr<ModelJudge> judge;
   if (request_.model != nullptr) {
@@ -124,7 +128,7 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
   Search search(*checker_, tree, resolver, propose_here, [&](const std::string& detail, int checks, int candidates) {
     tell("trying", detail, checks, candidates);
   });
-  const SearchBudget budget{request_.budget_checks, started_ + request_.budget_time};
+  const SearchBudget budget{request_.budget_checks, started_ + request_.budget_time, limit};
   return search.run({{}, {}, std::move(reading), std::move(first.output)}, budget, stop_);
 }
 
@@ -135,7 +139,18 @@ base::Result<bool> FixRun::confirm(const tools::WorkTree&, Winner& winner) {
   if (base::Status fresh = checker_->reset(); !fresh) return std::move(fresh).error();
   auto again = checker_->run(winner.overlay, stop_);
   if (!again) return std::move(again).error();
-  if (!again->passed) return false;
+  const std::string change = base::cat(winner.applied.back().path, ":", winner.applied.back().line, " ",
+                                       winner.applied.back().description);
+  if (!again->passed) {
+    unconfirmed_.push_back(base::cat(change, " passed once, then ", again->ending));
+    return false;
+  }
+  const double allowed = std::chrono::duration<double>(request_.check_timeout).count();
+  if (hung_ && again->seconds > kClearlyFaster * allowed) {
+    unconfirmed_.push_back(base::cat("with ", change, " the check passes in ", seconds_text(again->seconds), ", without it it ran out of ",
+                                     seconds_text(allowed), ": too near to tell a repair from a slow run. Allow it more time"));
+    return false;
+  }
   auto without = checker_->run({}, stop_);
   if (!without) return std::move(without).error();
   if (without->passed) {
@@ -151,6 +166,7 @@ base::Result<bool> FixRun::confirm(const tools::WorkTree&, Winner& winner) {
 // Of several changes on top of one another, those that the check does not need go.
 base::Status FixRun::minimise(const tools::WorkTree& tree, Winner& winner) {
   if (winner.applied.size() < 2) return base::ok();
+  checker_->set_timeout(RunLimit(winner.result, false, request_.check_timeout).now());
   auto edit = edit_of(tree, winner.overlay);
   if (!edit) return std::move(edit).error();
   for (size_t file = 0; file < edit->files.size(); ++file)
@@ -207,7 +223,11 @@ void FixRun::say_what_was_tried(const SearchResult& found) {
   std::vector<std::string>& tried = report_.tried;
   if (flaky_) tried.push_back("the check passed once on the unchanged work tree: it does not fail every time");
   for (const std::string& part : found.best_partial) tried.push_back(base::cat("repairs a part: ", part));
+  tried.insert(tried.end(), unconfirmed_.begin(), unconfirmed_.end());
   tried.push_back(base::cat(found.candidates, " candidates, ", found.checks, " runs of the check"));
+  if (found.timed_out > 0)
+    tried.push_back(base::cat(found.timed_out, " of the runs ran out of time, with at most ", seconds_text(report_.candidate_limit_seconds),
+                              " each: their tests said nothing"));
   if (found.out_of_time) tried.push_back(base::cat("the time of ", request_.budget_time.count(), " s was used up"));
   report_.summary =
       flaky_ ? "The check is not steady: it passed and failed on the same files."
@@ -236,6 +256,8 @@ base::Result<FixReport> FixRun::run() {
   if (!found) return std::move(found).error();
   report_.checks = found->checks;
   report_.candidates = found->candidates;
+  report_.timed_out = found->timed_out;
+  report_.candidate_limit_seconds = std::chrono::duration<double>(found->longest_limit).count();
   for (size_t i = 0; i < found->winners.size() && !flaky_; ++i) {
     Winner& winner = found->winners[i];
     if (base::Status smaller = minimise(*tree, winner); !smaller) return std::move(smaller).error();

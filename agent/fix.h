@@ -2,7 +2,8 @@
 // agent/fix.h: the search driver's front door: repair a work tree until a check passes.
 //
 // Promise  A patch is offered only with its evidence: the check was seen to fail without it and to pass with it, in the
-//          sandbox. The work tree is never touched here.
+//          sandbox, both with the user's whole limit. Where the failure is a run that did not end, the repaired one ends in
+//          half of that limit at most: a slow run is no bug. The work tree is never touched here.
 // Threads  fix() runs on the caller's thread and calls `progress` there; cancel through the stop token.
 // Errors   A broken environment (no isolation, no such folder). "No fix found" is a FixReport with status kNone.
 #pragma once
@@ -27,7 +28,7 @@ struct FixRequest {
   std::vector<std::string> focus;      // files or folders to look in first, relative; may be empty
   int budget_checks = 60;              // runs of the check on candidates, without the first run and re-runs of the winner
   std::chrono::seconds budget_time{600};
-  std::chrono::milliseconds check_timeout{60'000};
+  std::chrono::milliseconds check_timeout{60'000};  // of the first run and of the proof; candidates get less (run_limit.h)
   std::shared_ptr<const engine::Engine> model;  // null: enumerators only
 };
 
@@ -55,6 +56,8 @@ struct FixReport {
   std::vector<std::string> tried;  // what was looked at, for "nothing found"
   int candidates = 0;          // proposed and parsed
   int checks = 0;              // really run
+  int timed_out = 0;           // of them: ended by the limit of a candidate's run, not by their tests
+  double candidate_limit_seconds = 0;  // the longest that a candidate was given; 0 where none ran
   double seconds = 0;
   int also_passed = 0;         // other candidates that passed and ranked lower
 };

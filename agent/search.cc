@@ -16,6 +16,7 @@ constexpr double kPartialShare = .7; // a state that repaired a part, against th
 constexpr double kBuildsShare = 20;  // a state that builds again: nothing else is worth a run before it
 constexpr int kExtraChecks = 3, kExtraChecksRisky = 8;  // after the first pass, for a better repair
 constexpr double kExtraFloor = .15;                     // of the winner's score
+constexpr int kSecondTries = 2;  // of candidates that ran out of a short limit: few are slow, most loop for ever
 
 // What a run says about the line that was changed, and about its function.
 struct Lesson {
@@ -59,6 +60,14 @@ struct Search::Pick {
   Pool* pool = nullptr;
   size_t index = 0;
   double value = 0;
+};
+
+// A candidate whose run did not end.
+struct Search::Unended {
+  Overlay overlay;
+  std::vector<Candidate> applied;
+  double value;
+  std::chrono::milliseconds limit;
 };
 
 Search::Search(Checker& checker, const tools::FileSource& base, const PathResolver& resolver, Propose propose,
@@ -139,7 +148,18 @@ void Search::learn(Pool& pool, const Candidate& candidate, const CheckResult& re
 }
 
 // Runs the check on the picked candidate. False: it was not worth a run (does not parse, or leads to a known tree).
-base::Result<bool> Search::try_pick(const Pick& pick, std::stop_token stop) {
+base::Result<CheckResult> Search::run_limited(const Overlay& overlay, std::chrono::milliseconds limit,
+                                              std::stop_token stop) {
+  checker_.set_timeout(limit);
+  auto result = checker_.run(overlay, stop);
+  if (!result) return result;
+  ++result_.checks;
+  result_.timed_out += result->timed_out ? 1 : 0;
+  result_.longest_limit = std::max(result_.longest_limit, limit);
+  return result;
+}
+
+base::Result<bool> Search::try_pick(const Pick& pick, RunLimit& limit, std::stop_token stop) {
   Pool& pool = *pick.pool;
   pool.done[pick.index] = true;
   const Candidate& candidate = pool.candidates[pick.index];
@@ -163,9 +183,9 @@ base::Result<bool> Search::try_pick(const Pick& pick, std::stop_token stop) {
   if (progress_)
     progress_(base::cat(candidate.path, ":", candidate.line, " ", candidate.description), result_.checks,
               result_.candidates);
-  auto result = checker_.run(overlay, stop);
+  const std::chrono::milliseconds limit_now = limit.now();
+  auto result = run_limited(overlay, limit_now, stop);
   if (!result) return std::move(result).error();
-  ++result_.checks;
   std::vector<Candidate> applied = pool.ground.applied;
   applied.push_back(candidate);
   if (result->passed) {
@@ -173,9 +193,14 @@ base::Result<bool> Search::try_pick(const Pick& pick, std::stop_token stop) {
     return true;
   }
   learn(pool, candidate, *result);
+  if (result->timed_out) {
+    unended_.push_back({std::move(overlay), std::move(applied), pick.value, limit_now});
+    return true;
+  }
   CheckReading reading = read_check_output(result->output, resolver_);
+  limit.saw(*result, reading.build_failed);
   const CheckReading& before = pool.ground.reading;
-  if (result->timed_out || !is_partial(before, reading) || applied.size() >= kMaxApplied ||
+  if (!is_partial(before, reading) || applied.size() >= kMaxApplied ||
       pools_.size() >= kMaxGrounds)
     return true;
   result_.best_partial.clear();
@@ -200,12 +225,39 @@ void Search::rank_winners() {
                    [&](const Winner& a, const Winner& b) { return worth(a) > worth(b); });
 }
 
+int Search::kept_for_second_tries(const RunLimit& limit) const {
+  if (!result_.winners.empty()) return 0;
+  const auto shorter = [&](const Unended& one) { return one.limit < limit.patient(); };
+  return static_cast<int>(std::min<std::ptrdiff_t>(kSecondTries, std::count_if(unended_.begin(), unended_.end(), shorter)));
+}
+
+base::Status Search::try_again(const SearchBudget& budget, const RunLimit& limit, std::stop_token stop) {
+  std::stable_sort(unended_.begin(), unended_.end(), [](const Unended& a, const Unended& b) { return a.value > b.value; });
+  int n = kept_for_second_tries(limit);
+  for (Unended& one : unended_) {
+    if (n <= 0 || result_.checks >= budget.checks || std::chrono::steady_clock::now() >= budget.deadline) break;
+    if (one.limit >= limit.patient()) continue;
+    --n;
+    const Candidate& last = one.applied.back();
+    if (progress_)
+      progress_(base::cat("again, with more time: ", last.path, ":", last.line, " ", last.description), result_.checks,
+                result_.candidates);
+    auto result = run_limited(one.overlay, limit.patient(), stop);
+    if (!result) return std::move(result).error();
+    if (!result->passed) continue;
+    result_.winners.push_back({std::move(one.overlay), std::move(one.applied), std::move(*result), one.value});
+    break;
+  }
+  return base::ok();
+}
+
 base::Result<SearchResult> Search::run(Ground start, const SearchBudget& budget, std::stop_token stop) {
   tried_trees_.insert("base");
   if (base::Status opened = open_pool(std::move(start), 1, stop); !opened) return std::move(opened).error();
+  RunLimit limit = budget.limit;
   int last_check = budget.checks;
   double floor = 0;
-  while (result_.checks < last_check) {
+  while (result_.checks < last_check - kept_for_second_tries(limit)) {
     if (stop.stop_requested()) return base::cancelled();
     if (std::chrono::steady_clock::now() >= budget.deadline) {
       result_.out_of_time = true;
@@ -214,7 +266,7 @@ base::Result<SearchResult> Search::run(Ground start, const SearchBudget& budget,
     const Pick pick = best_pick();
     if (pick.pool == nullptr || pick.value <= floor) break;
     const bool had_winner = !result_.winners.empty();
-    auto ran = try_pick(pick, stop);
+    auto ran = try_pick(pick, limit, stop);
     if (!ran) return std::move(ran).error();
     if (had_winner || result_.winners.empty()) continue;
     const Winner& first = result_.winners.front();
@@ -223,6 +275,8 @@ base::Result<SearchResult> Search::run(Ground start, const SearchBudget& budget,
     last_check = std::min(budget.checks, result_.checks + (risky ? kExtraChecksRisky : kExtraChecks));
     floor = kExtraFloor * first.score;
   }
+  if (result_.winners.empty())
+    if (base::Status again = try_again(budget, limit, stop); !again) return std::move(again).error();
   rank_winners();
   return std::move(result_);
 }

@@ -3,6 +3,8 @@
 //
 // Learns   Each run tells something: a change that leaves the output as it was lies on a line that does not matter; one
 //          that only changes the failure says little; one that repairs a part becomes the ground for further changes.
+// Time     Each run gets the short limit that the runs so far suggest. Of the candidates that ran out of it, the best are tried
+//          again with more patience at the end of the budget, where none has passed.
 // Threads  The caller's.
 #pragma once
 #include <chrono>
@@ -18,12 +20,14 @@
 #include "agent/check_runner.h"
 #include "agent/code_base.h"
 #include "agent/fix.h"
+#include "agent/run_limit.h"
 
 namespace agent {
 
 struct SearchBudget {
   int checks = 60;
   std::chrono::steady_clock::time_point deadline;
+  RunLimit limit;  // of one run
 };
 
 // A state of the tree that does not pass yet.
@@ -45,6 +49,8 @@ struct SearchResult {
   std::vector<Winner> winners;  // best first
   int checks = 0;               // runs on candidates
   int candidates = 0;           // proposed and parsed
+  int timed_out = 0;            // of the runs: ended by their limit, which says nothing about their tests
+  std::chrono::milliseconds longest_limit{0};
   bool out_of_time = false;
   std::vector<std::string> best_partial;  // descriptions of the changes that repaired a part
 };
@@ -67,7 +73,11 @@ class Search {
   struct Pick;
   base::Status open_pool(Ground ground, double share, std::stop_token stop);
   Pick best_pick();
-  base::Result<bool> try_pick(const Pick& pick, std::stop_token stop);
+  struct Unended;
+  base::Result<bool> try_pick(const Pick& pick, RunLimit& limit, std::stop_token stop);
+  base::Result<CheckResult> run_limited(const Overlay& overlay, std::chrono::milliseconds limit, std::stop_token stop);
+  int kept_for_second_tries(const RunLimit& limit) const;
+  base::Status try_again(const SearchBudget& budget, const RunLimit& limit, std::stop_token stop);
   void learn(Pool& pool, const Candidate& candidate, const CheckResult& result);
   void rank_winners();
 
@@ -78,6 +88,7 @@ class Search {
   Progress progress_;
   std::vector<std::unique_ptr<Pool>> pools_;
   std::set<std::string> tried_trees_;
+  std::vector<Unended> unended_;
   SearchResult result_;
 };
 

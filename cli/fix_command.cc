@@ -53,6 +53,8 @@ base::Json as_json(const agent::FixReport& report) {
           {"also_passed", report.also_passed},
           {"candidates", report.candidates},
           {"checks", report.checks},
+          {"timed_out", report.timed_out},
+          {"candidate_limit_seconds", report.candidate_limit_seconds},
           {"seconds", report.seconds}};
 }
 
@@ -70,8 +72,10 @@ void explain(const agent::FixReport& report) {
     for (const std::string& line : report.tried) std::fprintf(stderr, "  %s\n", line.c_str());
   if (report.also_passed > 0)
     std::fprintf(stderr, "  %d other change(s) passed as well and ranked lower\n", report.also_passed);
-  std::fprintf(stderr, "  %d candidates, %d runs of the check, %.1f s\n", report.candidates, report.checks,
-               report.seconds);
+  std::string unended;
+  if (report.timed_out > 0) unended = base::cat(" (", report.timed_out, " ran out of time)");
+  std::fprintf(stderr, "  %d candidates, %d runs of the check%s, %.1f s\n", report.candidates, report.checks,
+               unended.c_str(), report.seconds);
 }
 
 base::Status apply_edit(const Context& context, const FixOptions& options, const agent::FixReport& report) {
@@ -131,7 +135,7 @@ void add_fix_command(CLI::App& app, Context& context) {
   command->add_option("--timeout", options->timeout_s, "Seconds for the search")
       ->check(CLI::Range(1, 86400))
       ->capture_default_str();
-  command->add_option("--check-timeout", options->check_timeout_s, "Seconds for one run of the check")
+  command->add_option("--check-timeout", options->check_timeout_s, "Seconds for one run of the check; candidates get less, by what the runs before took")
       ->check(CLI::Range(1, 86400))
       ->capture_default_str();
   command->add_flag("--no-model", options->model.none, "Without the model: enumerators only");

@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "sandbox/sandbox.h"
@@ -107,6 +108,42 @@ TEST_CASE("fix: a check that hangs ends at its limit, also with children that le
   REQUIRE(report);
   CHECK(report->status == Status::kNone);
   CHECK(report->evidence.front().ending.find("timed out") != std::string::npos);
+}
+
+TEST_CASE("fix: candidates that loop for ever end long before the check's limit, and the repair behind them is found") {
+  if (!isolated()) return;
+  const test::TempDir folder;
+  folder.write("count.py",
+               "def steps(n):\n    done = 0\n    while n > 0:\n        n -= 1\n        done += 1\n    return done - 1\n");
+  // Every change of the answer but the right one hangs.
+  folder.write("check.py", "from count import steps\ngot = steps(3)\nwhile got not in (2, 3):\n    pass\nassert got == 3, got\n");
+  agent::FixRequest request;
+  request.root = folder.path();
+  request.check = "python3 check.py";
+  request.check_timeout = std::chrono::minutes(10);
+  const auto report = agent::fix(request, {}, {});
+  REQUIRE(report);
+  CHECK(report->status == Status::kVerified);
+  CHECK(report->timed_out >= 1);
+  CHECK(report->candidate_limit_seconds < 60);
+}
+
+TEST_CASE("fix: a run that was slow rather than broken is not offered a repair") {
+  if (!isolated()) return;
+  const test::TempDir folder;
+  folder.write("a.py", "def wait():\n    return 1\n");
+  agent::FixRequest request;
+  request.root = folder.path();
+  request.check = "if grep -q 'return 1$' a.py; then sleep 60; else sleep 2.2; fi";
+  request.check_timeout = std::chrono::seconds(4);
+  request.budget_checks = 1;
+  request.focus = {"a.py"};
+  const auto report = agent::fix(request, {}, {});
+  REQUIRE(report);
+  CHECK(report->status == Status::kNone);
+  const bool said = std::any_of(report->tried.begin(), report->tried.end(),
+                                [](const std::string& line) { return line.find("too near") != std::string::npos; });
+  CHECK(said);
 }
 
 TEST_CASE("fix: a stop request during a run ends it with kCancelled") {

@@ -31,17 +31,24 @@ class FakeChecker final : public agent::Checker, public tools::FileSource {
     CheckResult result;
     result.tree = text;
     result.output = check_(text);
-    result.passed = result.output.empty();
+    result.seconds = seconds_of ? seconds_of(text) : 0;
+    limits.push_back(timeout_);
+    result.timed_out = std::chrono::duration<double>(timeout_).count() < result.seconds;
+    if (result.timed_out) result.output.clear();
+    result.passed = result.output.empty() && !result.timed_out;
     return result;
   }
   base::Status reset() override { return base::ok(); }
-  void set_timeout(std::chrono::milliseconds) override {}
+  void set_timeout(std::chrono::milliseconds timeout) override { timeout_ = timeout; }
 
   std::vector<std::string> runs;
+  std::vector<std::chrono::milliseconds> limits;          // of each run
+  std::function<double(const std::string&)> seconds_of;  // empty: none takes time
 
  private:
   std::string text_;
   std::function<std::string(const std::string&)> check_;
+  std::chrono::milliseconds timeout_{std::chrono::hours(1)};
 };
 
 Candidate change(size_t at, size_t n, std::string text, double score, int line = 1) {
@@ -67,10 +74,13 @@ struct Fixture {
     };
     agent::Search search(checker, checker, resolver, propose, {});
     agent::Ground start;
-    start.output = checker.run({}, {})->output;
+    const CheckResult first = *checker.run({}, {});
+    start.output = first.output;
     start.reading = agent::read_check_output(start.output, resolver);
     checker.runs.clear();
-    return search.run(std::move(start), {budget, std::chrono::steady_clock::now() + std::chrono::minutes(5)}, stop);
+    checker.limits.clear();
+    const agent::RunLimit limit(first, false, std::chrono::seconds(60));
+    return search.run(std::move(start), {budget, std::chrono::steady_clock::now() + std::chrono::minutes(5), limit}, stop);
   }
 
   FakeChecker checker;
@@ -152,6 +162,44 @@ TEST_CASE("search: of two that pass, the one that takes no code away ranks first
   REQUIRE(result);
   REQUIRE(result->winners.size() == 2);
   CHECK_FALSE(result->winners[0].applied[0].removes_code);
+}
+
+TEST_CASE("search: what hangs costs a short limit, is counted apart, and is no ground for anything") {
+  Fixture f("x = 1\n", [](const std::string& text) { return text == "x = 5\n" ? "" : "FAILED test_a.py::t - got " + text; });
+  f.checker.seconds_of = [](const std::string& text) { return text == "x = 2\n" || text == "x = 3\n" ? 1e9 : .1; };
+  const auto result = f.run({change(4, 1, "2", .9), change(4, 1, "3", .8), change(4, 1, "4", .7), change(4, 1, "5", .6)});
+  REQUIRE(result);
+  REQUIRE(result->winners.size() == 1);
+  CHECK(result->checks == 4);
+  CHECK(result->timed_out == 2);
+  CHECK(result->longest_limit < std::chrono::seconds(10));
+  CHECK(f.grounds.size() == 1);
+}
+
+TEST_CASE("search: a slow repair that ran out of its first limit is tried again with more time, within the budget") {
+  Fixture f("x = 1\n", [](const std::string& text) { return text == "x = 2\n" ? "" : "FAILED test_a.py::t - got " + text; });
+  f.checker.seconds_of = [](const std::string& text) { return text == "x = 2\n" ? 12 : .1; };
+  std::vector<Candidate> many;
+  for (int i = 2; i < 40; ++i) many.push_back(change(4, 1, std::to_string(i), 1.0 / i));
+  const auto result = f.run(many, 10);
+  REQUIRE(result);
+  REQUIRE(result->winners.size() == 1);
+  CHECK(result->winners[0].overlay.at("a.py") == "x = 2\n");
+  CHECK(result->checks == 10);
+  CHECK(f.checker.runs.front() == f.checker.runs.back());
+  CHECK(f.checker.limits.back() > f.checker.limits.front());
+}
+
+TEST_CASE("search: second tries end with the budget where all hang") {
+  Fixture f("x = 1\n", [](const std::string& text) { return "FAILED test_a.py::t - got " + text; });
+  f.checker.seconds_of = [](const std::string& text) { return text == "x = 1\n" ? .1 : 1e9; };
+  std::vector<Candidate> many;
+  for (int i = 2; i < 40; ++i) many.push_back(change(4, 1, std::to_string(i), 1.0 / i));
+  const auto result = f.run(many, 10);
+  REQUIRE(result);
+  CHECK(result->winners.empty());
+  CHECK(result->checks == 10);
+  CHECK(result->timed_out == 10);
 }
 
 TEST_CASE("search: a stop request ends it with kCancelled") {

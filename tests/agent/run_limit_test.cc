@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/run_limit.h"
+
+#include <doctest/doctest.h>
+
+namespace {
+
+using agent::CheckResult;
+using agent::RunLimit;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+CheckResult ended(double took) {
+  CheckResult result;
+  result.seconds = took;
+  return result;
+}
+
+CheckResult hung(double took, double last_output) {
+  CheckResult result = ended(took);
+  result.timed_out = true;
+  result.last_output_seconds = last_output;
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("run limit: several times the first run, at least some seconds, never more than the user allows") {
+  CHECK(RunLimit(ended(.1), false, minutes(1)).now() == seconds(3));
+  CHECK(RunLimit(ended(2), false, minutes(1)).now() == seconds(12));
+  CHECK(RunLimit(ended(30), false, minutes(1)).now() == minutes(1));
+  CHECK(RunLimit(ended(.1), false, seconds(2)).now() == seconds(2));
+  CHECK(RunLimit(ended(.1), false, seconds(2)).patient() == seconds(2));
+  CHECK(RunLimit(ended(2), false, minutes(10)).patient() == seconds(60));
+}
+
+TEST_CASE("run limit: a first run that was cold counts less once others have ended, but half of the limit stays its own") {
+  RunLimit limit(ended(9), false, minutes(5));
+  CHECK(limit.now() == seconds(54));
+  for (int i = 0; i < 3; ++i) limit.saw(ended(.5), false);  // these may have ended early by breaking everything
+  CHECK(limit.now() == seconds(18));
+  limit.saw(ended(10), false);  // slower than any before
+  CHECK(limit.now() == seconds(60));
+}
+
+TEST_CASE("run limit: a build that failed says nothing of the tests; the first that gets to them does") {
+  RunLimit limit(ended(.2), true, minutes(1));
+  CHECK(limit.now() == minutes(1));
+  limit.saw(ended(.2), true);
+  CHECK(limit.now() == minutes(1));
+  limit.saw(ended(.5), false);
+  CHECK(limit.now() == seconds(10));
+  limit.saw(ended(4), false);
+  CHECK(limit.now() == seconds(24));
+}
+
+TEST_CASE("run limit: where the unchanged code hangs, its last output says how far its tests came") {
+  CHECK(RunLimit(hung(60, 0), false, minutes(1)).now() == seconds(6));
+  CHECK(RunLimit(hung(60, 2), false, minutes(1)).now() == seconds(12));
+  CHECK(RunLimit(hung(60, 59.9), false, minutes(1)).now() == seconds(15));  // it writes for ever
+  CHECK(RunLimit(hung(4, 0), false, seconds(4)).now() == seconds(3));
+  RunLimit limit(hung(60, .2), false, minutes(1));
+  limit.saw(hung(6, .2), false);
+  CHECK(limit.now() == seconds(6));
+  for (int i = 0; i < 3; ++i) limit.saw(ended(.4), false);
+  CHECK(limit.now() == seconds(3));
+}
