@@ -126,7 +126,7 @@ class ChatFormat;  // engine/prompts.h
 
 class Engine : public std::enable_shared_from_this<Engine> {
  public:
-  // `path`: a GGUF file, or a Hugging Face style directory (config.json, *.safetensors, tokenizer.json).
+  // `path`: a GGUF file (any part of a model in several), or a Hugging Face style directory (config.json, *.safetensors, tokenizer.json).
   static base::Result<std::shared_ptr<const Engine>> load(const std::filesystem::path& path, const LoadOptions& options);
   // A model of a family's true shape with arbitrary weights made on the GPU: for measuring speed without a download. Its text
   // means nothing, and it has no tokenizer. kInvalidArgument names the shapes and weight types there are.

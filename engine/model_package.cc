@@ -8,6 +8,7 @@
 #include "base/strings.h"
 #include "engine/formats/dequantize.h"
 #include "engine/formats/gguf.h"
+#include "engine/formats/gguf_split.h"
 #include "engine/formats/safetensors.h"
 #include "engine/load/special_tokens.h"
 #include "engine/load/stored_scales.h"
@@ -169,22 +170,51 @@ DeclaredTokens declared_in_gguf(const GgufFile& gguf) {
   return d;
 }
 
+// The file, or all parts of the model that it is one of.
+base::Result<GgufFile> open_gguf(const std::filesystem::path& path, std::vector<base::MappedFile>& files) {
+  const std::string name = path.filename().string();
+  const auto read = [&](const std::filesystem::path& at) -> base::Result<GgufFile> {
+    auto file = base::MappedFile::open(at);
+    if (!file) return std::move(file).error();
+    files.push_back(std::move(*file));
+    return read_gguf_part(files.back().bytes(), at.filename().string());
+  };
+  auto one = read(path);
+  if (!one) return one;
+  const auto count = gguf_part_count(*one, name);
+  if (!count) return count.error();
+  if (*count == 1) return one;
+  const auto names = gguf_part_names(name, *count);
+  if (!names)
+    return base::invalid(base::cat(name, ": one of ", *count, " parts of a model, whose names must end in -00001-of-",
+                                   *count < 10 ? "0000" : *count < 100 ? "000" : *count < 1000 ? "00" : "0", *count,
+                                   ".gguf and so on, so that the others are found beside it"));
+  files.clear();
+  std::vector<GgufFile> parts;
+  for (const std::string& part : *names) {
+    auto next = read(path.parent_path() / part);
+    if (!next) return std::move(next).error();
+    parts.push_back(std::move(*next));
+  }
+  return join_gguf_parts(std::move(parts), *names);
+}
+
 base::Result<ModelPackage> load_gguf(const std::filesystem::path& path) {
   ModelPackage package;
-  auto file = base::MappedFile::open(path);
-  if (!file) return std::move(file).error();
-  package.files.push_back(std::move(*file));
-  auto gguf = read_gguf(package.files.front().bytes(), path.filename().string());
+  auto gguf = open_gguf(path, package.files);
   if (!gguf) return std::move(gguf).error();
   auto family = family_from_gguf(*gguf);
   if (!family) return std::move(family).error();
   package.family = std::move(*family);
   package.tensors = std::move(gguf->tensors);
-  std::span<const std::byte> head = package.files.front().bytes();
-  for (const auto& [name, tensor] : package.tensors)
-    head = head.first(std::min<size_t>(head.size(), tensor.file_offset));
   WordHash config_hash;
-  config_hash.add(head);
+  for (const base::MappedFile& file : package.files) {  // what stands in front of its weights
+    std::span<const std::byte> head = file.bytes();
+    for (const auto& [name, tensor] : package.tensors)
+      if (tensor.view.data >= head.data() && tensor.view.data < head.data() + head.size())
+        head = head.first(static_cast<size_t>(tensor.view.data - head.data()));
+    config_hash.add(head);
+  }
   package.config_hash = config_hash.value();
   package.info.has_tokenizer = gguf->metadata.contains("tokenizer.ggml.model");
   if (package.info.has_tokenizer) {
@@ -196,7 +226,9 @@ base::Result<ModelPackage> load_gguf(const std::filesystem::path& path) {
   }
   package.info.container = "gguf";
   const auto* name = metadata<std::string_view>(*gguf, "general.name");
-  package.info.name = name != nullptr ? shown_name(*name) : path.stem().string();
+  std::string stem = path.stem().string();
+  if (package.files.size() > 1) stem.resize(stem.size() - std::string_view("-00001-of-00002").size());  // open_gguf() saw it there
+  package.info.name = name != nullptr ? shown_name(*name) : stem;
   return package;
 }
 

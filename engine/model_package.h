@@ -38,7 +38,7 @@ struct ModelPackage {
   uint64_t config_hash = 0;  // of config.json, or of all that a GGUF file says before its weights
 };
 
-// `path`: a GGUF file, or a folder with config.json, *.safetensors and, for text, tokenizer.json.
+// `path`: a GGUF file, or any part of a model in several beside each other (formats/gguf_split.h), or a folder with config.json, *.safetensors and, for text, tokenizer.json.
 base::Result<ModelPackage> load_model_package(const std::filesystem::path& path);
 
 // Reads every weight once: kCorrupt naming the first tensor, row and byte with a value that is not finite. `progress`

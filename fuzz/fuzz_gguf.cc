@@ -5,11 +5,17 @@
 
 #include "engine/formats/dequantize.h"
 #include "engine/formats/gguf.h"
+#include "engine/formats/gguf_split.h"
 #include "engine/family.h"
 #include "engine/tokenizer/tokenizer.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  const auto gguf = engine::read_gguf(std::as_bytes(std::span(data, size)), "input");
+  const auto bytes = std::as_bytes(std::span(data, size));
+  if (const auto part = engine::read_gguf_part(bytes, "a-00001-of-00002.gguf"); part) {
+    const std::vector<std::string> names = {"a-00001-of-00002.gguf", "a-00002-of-00002.gguf"};
+    if (engine::join_gguf_parts({*part, *part}, names)) std::abort();  // both are the same part
+  }
+  const auto gguf = engine::read_gguf(bytes, "input");
   if (!gguf) return 0;
   // Every view that the reader returned must be readable to its last byte.
   for (const auto& [name, stored] : gguf->tensors) {

@@ -238,7 +238,7 @@ base::Status place_tensors(const std::vector<TensorInfo>& infos, uint64_t data_s
 
 }  // namespace
 
-base::Result<GgufFile> read_gguf(std::span<const std::byte> bytes, std::string_view file) {
+base::Result<GgufFile> read_gguf_part(std::span<const std::byte> bytes, std::string_view file) {
   Reader reader(bytes, file);
   GgufFile gguf;
   const auto magic = reader.number<uint32_t>();
@@ -260,12 +260,6 @@ base::Result<GgufFile> read_gguf(std::span<const std::byte> bytes, std::string_v
 
   read_metadata(reader, n_entries, gguf);
   if (reader.failed()) return reader.error();
-  if (const auto split = gguf.metadata.find("split.count"); split != gguf.metadata.end()) {
-    const auto* parts = std::get_if<uint64_t>(&split->second.value);
-    if (parts == nullptr || *parts > 1)
-      return base::invalid(base::cat(file, ": one part of a split GGUF model (split.count at byte ",
-                                     split->second.file_offset, "); join the parts into one file first"));
-  }
   std::vector<TensorInfo> infos;
   for (uint64_t i = 0; i < n_tensors && !reader.failed(); ++i) infos.push_back(read_tensor_info(reader, i));
   if (reader.failed()) return reader.error();
@@ -275,6 +269,17 @@ base::Result<GgufFile> read_gguf(std::span<const std::byte> bytes, std::string_v
   const uint64_t data_start = (reader.position() + *alignment - 1) / *alignment * *alignment;
   if (base::Status placed = place_tensors(infos, data_start, *alignment, bytes, file, gguf.tensors); !placed)
     return std::move(placed).error();
+  return gguf;
+}
+
+base::Result<GgufFile> read_gguf(std::span<const std::byte> bytes, std::string_view file) {
+  auto gguf = read_gguf_part(bytes, file);
+  if (!gguf) return gguf;
+  if (const auto split = gguf->metadata.find("split.count"); split != gguf->metadata.end()) {
+    const auto* parts = std::get_if<uint64_t>(&split->second.value);
+    if (parts == nullptr || *parts > 1)
+      return base::invalid(base::cat(file, ": one part of a split GGUF model (split.count at byte ", split->second.file_offset, ")"));
+  }
   return gguf;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/formats/gguf.h: GGUF files, versions 2 and 3, little-endian, in one part.
+// engine/formats/gguf.h: GGUF files, versions 2 and 3, little-endian. Models in several parts: gguf_split.h.
 //
 // Owns     Nothing: strings, arrays and tensors are views into the bytes, which must outlive the GgufFile.
 // Shapes   Turned round: GGUF lists the fastest dimension first, our views the slowest.
@@ -53,7 +53,10 @@ struct GgufFile {
   TensorTable tensors;
 };
 
+// A whole model; kInvalidArgument where it is one part of several.
 base::Result<GgufFile> read_gguf(std::span<const std::byte> bytes, std::string_view file);
+// Whole or a part.
+base::Result<GgufFile> read_gguf_part(std::span<const std::byte> bytes, std::string_view file);
 
 // The elements of an array of strings, of floating-point or of whole numbers; nothing where it holds something else.
 std::optional<std::vector<std::string_view>> string_elements(const GgufArray& array);
