@@ -71,12 +71,24 @@ void MaskMaker::mask(StateId state, std::span<uint32_t> bits) {
   masks_.emplace(state, Bits(bits.begin(), bits.end()));
 }
 
-void MaskMaker::add_item(Item item, std::span<uint32_t> bits) {
-  // A string of up to 5,000 characters is one of any number as long as a token is shorter than what is left.
-  item.expr = store_.unbounded_within(item.expr, static_cast<uint32_t>(vocabulary_->max_bytes()));
-  if (item.below == kBottom) return add_bits(bits, whole_of(automaton_.alone(item)));
-  const Split& split = split_of(item.expr);
-  if (!split.worth_it) return add_bits(bits, whole_of(automaton_.alone(item)));
+// A string of up to 64 characters is one of any number for the tokens that are shorter, so that most of its mask is one
+// that was made before.
+void MaskMaker::add_item(const Item& item, std::span<uint32_t> bits) {
+  const std::span<const Slice> slices = vocabulary_->slices();
+  std::vector<std::pair<ExprId, uint32_t>> parts;  // expression, slices
+  for (size_t i = 0; i < slices.size(); ++i) {
+    const ExprId expr = store_.unbounded_within(item.expr, static_cast<uint32_t>(slices[i].max_bytes));
+    auto part = std::find_if(parts.begin(), parts.end(), [&](const auto& had) { return had.first == expr; });
+    if (part == parts.end()) part = parts.insert(part, {expr, 0});
+    part->second |= 1u << i;
+  }
+  for (const auto& [expr, set] : parts) add_part({expr, item.below}, set, bits);
+}
+
+void MaskMaker::add_part(const Item& item, uint32_t slices, std::span<uint32_t> bits) {
+  if (item.below == kBottom) return add_bits(bits, whole_of(automaton_.alone(item), slices));
+  const Split& split = split_of(item.expr, slices);
+  if (!split.worth_it) return add_bits(bits, whole_of(automaton_.alone(item), slices));
   add_bits(bits, split.bits);
   const StateId below = automaton_.state_of_stack(item.below);
   for (const Node& node : split.past_end) {
@@ -85,25 +97,28 @@ void MaskMaker::add_item(Item item, std::span<uint32_t> bits) {
   }
 }
 
-const MaskMaker::Split& MaskMaker::split_of(ExprId expr) {
-  if (const auto kept = splits_.find(expr); kept != splits_.end()) return kept->second;
+const MaskMaker::Split& MaskMaker::split_of(ExprId expr, uint32_t slices) {
+  const uint64_t key = uint64_t{expr} << 32 | slices;
+  if (const auto kept = splits_.find(key); kept != splits_.end()) return kept->second;
   Split split;
   split.bits.assign(vocabulary_->mask_words(), 0);
-  walk_slices(automaton_.alone({expr, kBottom}), split.bits, &split);
+  walk_slices(automaton_.alone({expr, kBottom}), slices, split.bits, &split);
   if (!split.worth_it) split = {{}, {}, false};
-  return splits_.emplace(expr, std::move(split)).first->second;
+  return splits_.emplace(key, std::move(split)).first->second;
 }
 
-const MaskMaker::Bits& MaskMaker::whole_of(StateId state) {
-  if (const auto kept = wholes_.find(state); kept != wholes_.end()) return kept->second;
+const MaskMaker::Bits& MaskMaker::whole_of(StateId state, uint32_t slices) {
+  const uint64_t key = uint64_t{state} << 32 | slices;
+  if (const auto kept = wholes_.find(key); kept != wholes_.end()) return kept->second;
   Bits bits(vocabulary_->mask_words(), 0);
-  walk_slices(state, bits, nullptr);
-  return wholes_.emplace(state, std::move(bits)).first->second;
+  walk_slices(state, slices, bits, nullptr);
+  return wholes_.emplace(key, std::move(bits)).first->second;
 }
 
-void MaskMaker::walk_slices(StateId state, Bits& bits, Split* split) {
+void MaskMaker::walk_slices(StateId state, uint32_t set, Bits& bits, Split* split) {
   const std::span<const Slice> slices = vocabulary_->slices();
   for (uint32_t i = 0; i < slices.size(); ++i) {
+    if ((set >> i & 1) == 0) continue;
     const Slice& slice = slices[i];
     if (takes_all(state, slice, split != nullptr)) {
       add_bits(bits, slice.mask);

@@ -49,10 +49,11 @@ class MaskMaker {
     bool worth_it = true;
   };
 
-  void add_item(Item item, std::span<uint32_t> bits);
-  const Split& split_of(ExprId expr);
-  const Bits& whole_of(StateId state);
-  void walk_slices(StateId state, Bits& bits, Split* split);
+  void add_item(const Item& item, std::span<uint32_t> bits);
+  void add_part(const Item& item, uint32_t slices, std::span<uint32_t> bits);
+  const Split& split_of(ExprId expr, uint32_t slices);
+  const Bits& whole_of(StateId state, uint32_t slices);
+  void walk_slices(StateId state, uint32_t slices, Bits& bits, Split* split);
   void walk(Block first, const std::vector<TrieNode>& nodes, std::span<uint32_t> bits, std::vector<Node>* past_end,
             uint32_t slice);
   bool takes_all(StateId state, const Slice& slice, bool without_end);
@@ -63,8 +64,10 @@ class MaskMaker {
   ExprStore& store_;
   Automaton& automaton_;
   std::shared_ptr<const Vocabulary> vocabulary_;
-  std::unordered_map<StateId, Bits> masks_, wholes_;
-  std::unordered_map<ExprId, Split> splits_;
+  std::unordered_map<StateId, Bits> masks_;
+  // By state or expression, and the set of slices that are looked at (bit i: slice i).
+  std::unordered_map<uint64_t, Bits> wholes_;
+  std::unordered_map<uint64_t, Split> splits_;
   std::unordered_map<uint64_t, int> plain_bytes_;
   int max_plain_bytes_[2] = {0, 0};  // of tokens, by SliceText
   std::vector<Block> blocks_;        // of a walk, still to be done

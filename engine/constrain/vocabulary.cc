@@ -8,11 +8,13 @@
 namespace engine {
 namespace {
 
-// Lengths at which plain ASCII is cut: strings with a limit soon have no room for the longest tokens, but for the
-// others.
-constexpr int kCuts[] = {3, 6, 10, 20};
+// Lengths at which plain ASCII is cut, and at which all that is neither that nor UTF-8: strings with a limit soon have
+// no room for the longest tokens, but for the others.
+constexpr int kCuts[] = {3, 6, 10, 20}, kOtherCuts[] = {4, 8, 16};
 constexpr size_t kMaxPlainUtf8 = 12;     // bytes; each more makes the proof that all may follow longer, for few tokens
 constexpr size_t kMaxTokenBytes = 4096;  // a longer token is never offered, and no vocabulary has one
+
+constexpr size_t kUtf8Slice = std::size(kCuts) + 1, kSlices = kUtf8Slice + 1 + std::size(kOtherCuts) + 1;
 
 size_t slice_of(std::string_view bytes) {
   bool ascii = true, plain = true;
@@ -21,12 +23,13 @@ size_t slice_of(std::string_view bytes) {
     ascii &= byte < 0x80;
     plain &= byte >= 0x80 || is_plain_ascii(byte);
   }
-  if (ascii && plain) {
-    size_t cut = 0;
-    while (cut < std::size(kCuts) && static_cast<int>(bytes.size()) > kCuts[cut]) ++cut;
-    return cut;
-  }
-  return std::size(kCuts) + (plain && bytes.size() <= kMaxPlainUtf8 && base::is_utf8(bytes) ? 1 : 2);
+  const auto cut = [&](std::span<const int> cuts) {
+    const auto fits = [&](int most) { return static_cast<int>(bytes.size()) <= most; };
+    return static_cast<size_t>(std::find_if(cuts.begin(), cuts.end(), fits) - cuts.begin());
+  };
+  if (ascii && plain) return cut(kCuts);
+  if (plain && bytes.size() <= kMaxPlainUtf8 && base::is_utf8(bytes)) return kUtf8Slice;
+  return kUtf8Slice + 1 + cut(kOtherCuts);
 }
 
 // Puts the trie of `order`, tokens sorted by their bytes, each once, none empty, into `slice`.
@@ -93,7 +96,6 @@ std::shared_ptr<const Vocabulary> Vocabulary::make(std::vector<std::string> byte
     const auto x = made->bytes_of(a), y = made->bytes_of(b);
     return x != y ? x < y : a < b;
   });
-  constexpr size_t kSlices = std::size(kCuts) + 3;
   std::vector<std::vector<Token>> members(kSlices);
   for (size_t i = 0; i < order.size(); ++i) {
     if (i > 0 && made->bytes_of(order[i]) == made->bytes_of(order[i - 1])) {
@@ -108,9 +110,7 @@ std::shared_ptr<const Vocabulary> Vocabulary::make(std::vector<std::string> byte
   for (size_t i = 0; i < kSlices; ++i) {
     if (members[i].empty()) continue;
     Slice slice;
-    slice.text = i <= std::size(kCuts)       ? SliceText::kPlainAscii
-                 : i == std::size(kCuts) + 1 ? SliceText::kPlainUtf8
-                                             : SliceText::kAny;
+    slice.text = i < kUtf8Slice ? SliceText::kPlainAscii : i == kUtf8Slice ? SliceText::kPlainUtf8 : SliceText::kAny;
     slice.max_bytes = 0;
     for (const Token token : members[i])
       slice.max_bytes = std::max(slice.max_bytes, static_cast<int>(made->bytes_of(token).size()));

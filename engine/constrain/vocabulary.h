@@ -3,7 +3,7 @@
 //
 // What     Tokens are cut into slices that masks can take as a whole: text without anything that JSON escapes, in ASCII
 // by
-//          length, in other whole UTF-8 characters, and the rest. Each slice is a flat trie.
+//          length, in other whole UTF-8 characters, and the rest by length. Each slice is a flat trie.
 // Owns     Its tokens. Constant after make, may be shared between threads.
 // Note     A token that ends generation or is no text (special tokens, unused ids, the empty string) is in no slice.
 #pragma once
