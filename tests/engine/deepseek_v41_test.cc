@@ -168,6 +168,28 @@ TEST_CASE("DeepSeek-V4.1's configuration: what is missing, impossible or not com
   check_says("engram_pad_token_id", 304, "padding");
 }
 
+TEST_CASE("DeepSeek-V4.1 in GGUF: the padding is a token's folded id, however the file says it") {
+  const TinyModel tiny = read_model("deepseek_v41", Container::kGguf);
+  const auto map = json_of("golden.json")["compressed"].get<std::vector<int32_t>>();
+  constexpr int32_t kToken = 263;
+  REQUIRE(map[kToken] != kToken);
+  REQUIRE(map[kToken] != map[2]);
+  const auto logits_with = [&](const char* key, int32_t value) {
+    GgufFile file = *tiny.gguf;
+    file.metadata.erase("deepseek41.engram.pad_token_id");
+    file.metadata.insert({std::string("deepseek41.engram.") + key, {GgufValue(static_cast<uint64_t>(value)), 77}});
+    const auto family = family_from_gguf(file);
+    REQUIRE_MESSAGE(family, family.error().message);
+    const auto model = (*family)->make_reference();
+    const auto cache = model->make_cache(static_cast<int64_t>(tiny.tokens.size()));
+    return logits_of(*model, *cache, tiny.n_vocab, tiny.tokens, 0, {tiny.tokens.size()});
+  };
+  const std::vector<float> by_token = logits_with("pad_token_id", kToken);
+  CHECK(by_token == logits_with("pad_id", map[kToken]));
+  CHECK(by_token != logits_with("pad_id", map[2]));
+  CHECK(logits_with("pad_token_id", 2) == logits_with("pad_id", map[2]));
+}
+
 TEST_CASE("DeepSeek-V4.1: weights and tokenizer that do not fit the configuration are named") {
   const TinyModel tiny = read_model("deepseek_v41");
   base::Json config = json_of("config.json");
