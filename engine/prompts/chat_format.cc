@@ -23,6 +23,7 @@ const PromptFamily* find_family(std::string_view architecture, std::string_view 
   const auto has = [&](std::string_view token) { return id_of(token).has_value(); };
   const auto says = [&](std::string_view text) { return words.find(text) != std::string_view::npos; };
   if (has("<|start|>") && has("<|channel|>") && has("<|message|>")) return &kGptOss;
+  if (architecture == "deepseek_v41" || architecture == "deepseek41") return nullptr;  // V3.2's tokens in another order: not written yet
   if (architecture == "deepseek_v4" || architecture == "deepseek4") return &kDeepseekV4;
   if (architecture == "deepseek_v32" || architecture == "deepseek32" || (has("｜DSML｜") && has("<｜User｜>"))) return &kDeepseekV32;
   if (has("<｜User｜>") && has("<｜Assistant｜>")) {

@@ -515,6 +515,10 @@ TEST_CASE("prompts: the family is found from the architecture, the vocabulary an
   CHECK(found("deepseek_v32", r1, "") == "deepseek_v3.2");
   CHECK(found("deepseek32", r1, "") == "deepseek_v3.2");
   CHECK(found("deepseek_v4", r1, "") == "deepseek_v4");
+  const std::vector<std::string> dsml = {"<｜User｜>", "<｜Assistant｜>", "<think>", "｜DSML｜"};
+  CHECK(found("", dsml, "") == "deepseek_v3.2");
+  CHECK(found("deepseek_v41", dsml, "") == "none");  // its own format, which is not V3.2's
+  CHECK(found("deepseek41", dsml, "") == "none");
   CHECK(found("deepseek_v2", {"<｜begin▁of▁sentence｜>"}, "{{ 'Assistant:' }}") == "deepseek_v2");
   CHECK(found("deepseek_v2", {"<｜begin▁of▁sentence｜>"}, "") == "none");
   CHECK(found("llama", {"<|start_header_id|>", "<|eot_id|>"}, "") == "llama3");
