@@ -70,6 +70,7 @@ void mutate_expression(MutationContext& context, int node); // mutate_expression
 void mutate_call(MutationContext& context, int node);       // mutate_calls.cc
 void mutate_elements(MutationContext& context, int node);   // mutate_elements.cc
 void mutate_ingredient(MutationContext& context, int node); // mutate_ingredients.cc
+void mutate_script(MutationContext& context, int node);     // mutate_script.cc
 void mutate_statement(MutationContext& context, int node);  // mutate_statements.cc
 void mutate_guard(MutationContext& context, int node);      // mutate_guards.cc
 void mutate_insertion(MutationContext& context, int node);  // mutate_insertions.cc

@@ -82,6 +82,7 @@ std::vector<Mutation> enumerate_mutations(const tools::SyntaxTree& tree, tools::
     mutate_call(context, i);
     mutate_elements(context, i);
     mutate_ingredient(context, i);
+    mutate_script(context, i);
     mutate_statement(context, i);
     if (options.insertions) {
       mutate_guard(context, i);
