@@ -134,9 +134,9 @@ TEST_CASE("fix: a run that was slow rather than broken is not offered a repair")
   folder.write("a.py", "def wait():\n    return 1\n");
   agent::FixRequest request;
   request.root = folder.path();
-  request.check = "if grep -q 'return 1$' a.py; then sleep 60; else sleep 2.2; fi";
-  request.check_timeout = std::chrono::seconds(4);
-  request.budget_checks = 1;
+  request.check = "if grep -q 'return 1$' a.py; then sleep 60; else sleep 4.5; fi";
+  request.check_timeout = std::chrono::seconds(8);
+  request.budget_checks = 2;  // the second with more time
   request.focus = {"a.py"};
   const auto report = agent::fix(request, {}, {});
   REQUIRE(report);
