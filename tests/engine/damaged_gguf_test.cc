@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <set>
 
 #include "base/file.h"
@@ -34,6 +35,20 @@ std::string golden(const char* name, const char* folder = "gguf") {
   auto bytes = base::read_file(std::filesystem::path(GRAFT_SOURCE_DIR) / "tests/data/engine" / folder / name, 1 << 20);
   REQUIRE(bytes);
   return *bytes;
+}
+
+// What a family says to a file; empty where it takes it.
+std::string error_of_file(const engine::GgufFile& file) {
+  const auto family = engine::family_from_gguf(file);
+  return family ? std::string() : family.error().message;
+}
+
+// What it says where `key` has another value, written at byte 77, or is missing.
+std::string error_where(const engine::GgufFile& file, const std::string& key, std::optional<engine::GgufValue> value) {
+  engine::GgufFile changed = file;
+  changed.metadata.erase(key);
+  if (value) changed.metadata.insert({key, {*value, 77}});
+  return error_of_file(changed);
 }
 
 }  // namespace
@@ -193,15 +208,8 @@ TEST_CASE("DeepSeek-V3.2 in GGUF: what its indexer needs is named where it is mi
   const std::string whole = golden("model.gguf", "families/deepseek_v32");
   const auto gguf = engine::read_gguf(std::as_bytes(std::span(whole)), "model.gguf");
   REQUIRE(gguf);
-  const auto error_of_file = [](const engine::GgufFile& file) {
-    const auto family = engine::family_from_gguf(file);
-    return family ? std::string() : family.error().message;
-  };
   const auto error_with = [&](const std::string& key, std::optional<engine::GgufValue> value) {
-    engine::GgufFile changed = *gguf;
-    changed.metadata.erase("deepseek32.attention.indexer." + key);
-    if (value) changed.metadata.insert({"deepseek32.attention.indexer." + key, {*value, 77}});
-    return error_of_file(changed);
+    return error_where(*gguf, "deepseek32.attention.indexer." + key, value);
   };
   CHECK(error_of_file(*gguf) == "");
   for (const char* key : {"head_count", "key_length", "top_k"}) {
@@ -237,11 +245,7 @@ TEST_CASE("DeepSeek-V4 in GGUF: each missing, mistyped or impossible key is name
   const auto gguf = engine::read_gguf(std::as_bytes(std::span(whole)), "whole");
   REQUIRE(gguf);
   const auto error_with = [&](const std::string& key, std::optional<engine::GgufValue> value) {
-    engine::GgufFile changed = *gguf;
-    changed.metadata.erase("deepseek4." + key);
-    if (value) changed.metadata.insert({"deepseek4." + key, {*value, 77}});
-    const auto family = engine::family_from_gguf(changed);
-    return family ? std::string() : family.error().message;
+    return error_where(*gguf, "deepseek4." + key, value);
   };
   for (const auto& [key, entry] : gguf->metadata) {
     if (!key.starts_with("deepseek4.")) continue;
@@ -283,15 +287,8 @@ TEST_CASE("DeepSeek-V4.1 in GGUF: each missing, mistyped or impossible key and t
   const std::string whole = golden("model.gguf", "families/deepseek_v41");
   const auto gguf = engine::read_gguf(std::as_bytes(std::span(whole)), "model.gguf");
   REQUIRE(gguf);
-  const auto error_of_file = [](const engine::GgufFile& file) {
-    const auto family = engine::family_from_gguf(file);
-    return family ? std::string() : family.error().message;
-  };
   const auto error_with = [&](const std::string& key, std::optional<engine::GgufValue> value) {
-    engine::GgufFile changed = *gguf;
-    changed.metadata.erase("deepseek41." + key);
-    if (value) changed.metadata.insert({"deepseek41." + key, {*value, 77}});
-    return error_of_file(changed);
+    return error_where(*gguf, "deepseek41." + key, value);
   };
   CHECK(error_of_file(*gguf) == "");
   const std::set<std::string> optional = {"attention.head_count_kv", "attention.value_length", "vocab_size",
@@ -373,10 +370,6 @@ TEST_CASE(
   const std::string whole = golden("model.gguf", "families/deepseek_v4");
   const auto gguf = engine::read_gguf(std::as_bytes(std::span(whole)), "model.gguf");
   REQUIRE(gguf);
-  const auto error_of_file = [&](const engine::GgufFile& file) {
-    const auto family = engine::family_from_gguf(file);
-    return family ? std::string() : family.error().message;
-  };
   CHECK(error_of_file(*gguf) == "");
   for (const auto& [name, tensor] : gguf->tensors) {
     if (name.starts_with("blk.5.")) continue;  // for drafts, not read
