@@ -147,7 +147,6 @@ void Search::learn(Pool& pool, const Candidate& candidate, const CheckResult& re
   scale(pool.function_factor, std::pair{candidate.path, pool.function[index]}, lesson.function);
 }
 
-// Runs the check on the picked candidate. False: it was not worth a run (does not parse, or leads to a known tree).
 base::Result<CheckResult> Search::run_limited(const Overlay& overlay, std::chrono::milliseconds limit,
                                               std::stop_token stop) {
   checker_.set_timeout(limit);
@@ -159,6 +158,7 @@ base::Result<CheckResult> Search::run_limited(const Overlay& overlay, std::chron
   return result;
 }
 
+// Runs the check on the picked candidate. False: it was not worth a run (does not parse, or leads to a known tree).
 base::Result<bool> Search::try_pick(const Pick& pick, RunLimit& limit, std::stop_token stop) {
   Pool& pool = *pick.pool;
   pool.done[pick.index] = true;

@@ -51,6 +51,17 @@ std::string error_where(const engine::GgufFile& file, const std::string& key, st
   return error_of_file(changed);
 }
 
+// That a file without the tensor is refused by its name, and one in which it is larger by name and place.
+void check_tensor_is_needed(const engine::GgufFile& file, const std::string& name) {
+  CAPTURE(name);
+  engine::GgufFile changed = file;
+  changed.tensors.erase(name);
+  check_mentions(error_of_file(changed), {name, "missing"});
+  changed = file;
+  changed.tensors[name].view.shape[0] += 1;
+  check_mentions(error_of_file(changed), {name, "shape", base::cat("byte ", changed.tensors[name].file_offset)});
+}
+
 }  // namespace
 
 TEST_CASE("GGUF: a file that ends early is corrupt at every byte of its header and at every tensor's last byte") {
@@ -222,14 +233,8 @@ TEST_CASE("DeepSeek-V3.2 in GGUF: what its indexer needs is named where it is mi
   int n_seen = 0;
   for (const auto& [name, tensor] : gguf->tensors) {
     if (name.find(".indexer.") == std::string::npos) continue;
-    CAPTURE(name);
     ++n_seen;
-    engine::GgufFile changed = *gguf;
-    changed.tensors.erase(name);
-    check_mentions(error_of_file(changed), {name, "missing"});
-    changed = *gguf;
-    changed.tensors[name].view.shape[0] += 1;
-    check_mentions(error_of_file(changed), {name, "shape", base::cat("byte ", tensor.file_offset)});
+    check_tensor_is_needed(*gguf, name);
   }
   CHECK(n_seen == 15);
   // Under V3's name the same file has keys and tensors too many: it is not computed without them.
@@ -373,13 +378,7 @@ TEST_CASE(
   CHECK(error_of_file(*gguf) == "");
   for (const auto& [name, tensor] : gguf->tensors) {
     if (name.starts_with("blk.5.")) continue;  // for drafts, not read
-    CAPTURE(name);
-    engine::GgufFile changed = *gguf;
-    changed.tensors.erase(name);
-    check_mentions(error_of_file(changed), {name, "missing"});
-    changed = *gguf;
-    changed.tensors[name].view.shape[0] += 1;
-    check_mentions(error_of_file(changed), {name, "shape", base::cat("byte ", tensor.file_offset)});
+    check_tensor_is_needed(*gguf, name);
   }
   engine::GgufFile changed = *gguf;
   changed.tensors["blk.0.attn_q_a.bias"] = changed.tensors["blk.0.attn_norm.weight"];

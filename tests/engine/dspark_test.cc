@@ -156,6 +156,39 @@ void write_agreeing(const ::test::TempDir& dir, bool sure) {
   dir.write("model.safetensors", changed);
 }
 
+// A model's folder in which config.json or a tensor's name is changed.
+class ChangedFolder {
+ public:
+  explicit ChangedFolder(const std::filesystem::path& folder)
+      : weights_(*base::read_file(folder / "model.safetensors", 1 << 24)), config_(*base::read_file(folder / "config.json", 1 << 20)) {
+    dir_.write("config.json", config_);
+    if (const auto tokenizer = base::read_file(folder / "tokenizer.json", 1 << 20)) dir_.write("tokenizer.json", *tokenizer);
+  }
+  // Checks that the tensor's absence is told by its name.
+  void check_needs(const std::string& tensor) const {
+    std::string changed = weights_;
+    changed[changed.find('"' + tensor + '"') + tensor.size()] = 'x';
+    dir_.write("config.json", config_);
+    dir_.write("model.safetensors", changed);
+    const auto engine = Engine::load(dir_.path(), {});
+    REQUIRE_FALSE(engine);
+    CHECK(engine.error().code == base::ErrorCode::kCorrupt);
+    CHECK_MESSAGE(engine.error().message.find(tensor) != std::string::npos, engine.error().message);
+  }
+  // With `to` in place of `from` in config.json.
+  auto load_with(const std::string& from, const std::string& to) const {
+    std::string changed = config_;
+    REQUIRE(changed.find(from) != std::string::npos);
+    dir_.write("config.json", changed.replace(changed.find(from), from.size(), to));
+    dir_.write("model.safetensors", weights_);
+    return Engine::load(dir_.path(), {});
+  }
+
+ private:
+  ::test::TempDir dir_;
+  std::string weights_, config_;
+};
+
 }  // namespace
 
 TEST_CASE("dspark: the blocks' logits and confidences are those of the description, in every division, on every path") {
@@ -264,28 +297,10 @@ TEST_CASE("dspark: blocks that know what comes next are believed, as far as they
 }
 
 TEST_CASE("dspark: V4.1's stages, there in part or not described, say so") {
-  const ::test::TempDir dir;
-  const std::filesystem::path folder = kFamilies / "deepseek_v41_dspark";
-  const std::string bytes = *base::read_file(folder / "model.safetensors", 1 << 24),
-                    config = *base::read_file(folder / "config.json", 1 << 20);
-  dir.write("config.json", config);
-  dir.write("tokenizer.json", *base::read_file(folder / "tokenizer.json", 1 << 20));
-  for (const std::string name : {"mtp.0.main_norm.weight", "mtp.1.attn.kv_norm.weight", "mtp.1.norm.weight", "mtp.1.markov_head.embed.weight",
-                                 "mtp.1.markov_head.head.weight", "mtp.1.confidence_head.proj.weight"}) {
-    std::string changed = bytes;
-    changed[changed.find('"' + name + '"') + name.size()] = 'x';
-    dir.write("model.safetensors", changed);
-    const auto engine = Engine::load(dir.path(), {});
-    REQUIRE_FALSE(engine);
-    CHECK_MESSAGE(engine.error().message.find(name) != std::string::npos, engine.error().message);
-  }
-  dir.write("model.safetensors", bytes);
-  const auto load_with = [&](const std::string& from, const std::string& to) {
-    std::string changed = config;
-    REQUIRE(changed.find(from) != std::string::npos);
-    dir.write("config.json", changed.replace(changed.find(from), from.size(), to));
-    return Engine::load(dir.path(), {});
-  };
+  const ChangedFolder folder(kFamilies / "deepseek_v41_dspark");
+  for (const char* name : {"mtp.0.main_norm.weight", "mtp.1.attn.kv_norm.weight", "mtp.1.norm.weight", "mtp.1.markov_head.embed.weight",
+                           "mtp.1.markov_head.head.weight", "mtp.1.confidence_head.proj.weight"})
+    folder.check_needs(name);
   const std::tuple<const char*, const char*, const char*> bad[] = {
       {"\"dspark_n_routed_experts\": 6", "\"dspark_n_routed_experts\": 2000", "dspark_n_routed_experts"},
       {"\"dspark_n_routed_experts\": 6", "\"dspark_n_routed_experts\": 5", "mtp.0.ffn.gate"},
@@ -294,11 +309,11 @@ TEST_CASE("dspark: V4.1's stages, there in part or not described, say so") {
       {"\"dspark_num_experts_per_tok\"", "\"used\"", "dspark_num_experts_per_tok"},
   };
   for (const auto& [from, to, part] : bad) {
-    const auto engine = load_with(from, to);
+    const auto engine = folder.load_with(from, to);
     REQUIRE_FALSE(engine);
     CHECK_MESSAGE(engine.error().message.find(part) != std::string::npos, engine.error().message);
   }
-  const auto engine = load_with("\"dspark_block_size\"", "\"block_size\"");
+  const auto engine = folder.load_with("\"dspark_block_size\"", "\"block_size\"");
   REQUIRE_MESSAGE(engine, engine.error().message);
   CHECK_FALSE((*engine)->info().has_draft_layer);
   CHECK((*engine)->info().notes.back().find("dspark_block_size") != std::string::npos);
@@ -393,28 +408,10 @@ TEST_CASE("dspark: the stages come through GGUF, and what is wrong with their ke
 }
 
 TEST_CASE("dspark: a model whose blocks are there in part, or that config.json does not describe, says so") {
-  const ::test::TempDir dir;
-  const std::string bytes = *base::read_file(kFolder / "model.safetensors", 1 << 24),
-                    config = *base::read_file(kFolder / "config.json", 1 << 20);
-  dir.write("config.json", config);
-  for (const std::string name :
-       {"mtp.0.main_norm.weight", "mtp.1.attn.kv_norm.weight", "mtp.2.norm.weight", "mtp.2.hc_head_scale",
-        "mtp.2.markov_head.markov_w1.weight", "mtp.2.confidence_head.proj.weight"}) {
-    std::string changed = bytes;
-    changed[changed.find('"' + name + '"') + name.size()] = 'x';
-    dir.write("model.safetensors", changed);
-    const auto engine = Engine::load(dir.path(), {});
-    REQUIRE_FALSE(engine);
-    CHECK(engine.error().code == base::ErrorCode::kCorrupt);
-    CHECK_MESSAGE(engine.error().message.find(name) != std::string::npos, engine.error().message);
-  }
-  dir.write("model.safetensors", bytes);
-  const auto load_with = [&](const std::string& from, const std::string& to) {
-    std::string changed = config;
-    REQUIRE(changed.find(from) != std::string::npos);
-    dir.write("config.json", changed.replace(changed.find(from), from.size(), to));
-    return Engine::load(dir.path(), {});
-  };
+  const ChangedFolder folder(kFolder);
+  for (const char* name : {"mtp.0.main_norm.weight", "mtp.1.attn.kv_norm.weight", "mtp.2.norm.weight", "mtp.2.hc_head_scale",
+                           "mtp.2.markov_head.markov_w1.weight", "mtp.2.confidence_head.proj.weight"})
+    folder.check_needs(name);
   const std::pair<const char*, const char*> bad[] = {
       {"\"dspark_block_size\": 4", "\"dspark_block_size\": 65"},
       {"\"dspark_block_size\": 4", "\"dspark_block_size\": -1"},
@@ -423,12 +420,12 @@ TEST_CASE("dspark: a model whose blocks are there in part, or that config.json d
       {"\"dspark_target_layer_ids\"", "\"targets\""},
   };
   for (const auto& [from, to] : bad) {
-    const auto engine = load_with(from, to);
+    const auto engine = folder.load_with(from, to);
     REQUIRE_FALSE(engine);
     CHECK(engine.error().message.find("dspark_") != std::string::npos);
   }
-  CHECK_FALSE(load_with("\"dspark_markov_rank\": 32", "\"dspark_markov_rank\": 31"));  // the tensors are of another
-  const auto engine = load_with("\"dspark_block_size\"", "\"block_size\"");
+  CHECK_FALSE(folder.load_with("\"dspark_markov_rank\": 32", "\"dspark_markov_rank\": 31"));  // the tensors are of another
+  const auto engine = folder.load_with("\"dspark_block_size\"", "\"block_size\"");
   REQUIRE_MESSAGE(engine, engine.error().message);
   CHECK_FALSE((*engine)->info().has_draft_layer);
   REQUIRE((*engine)->info().notes.size() == 1);
