@@ -229,6 +229,7 @@ TEST_CASE("DeepSeek-V3.2 in GGUF: what its indexer needs is named where it is mi
     CHECK(error_with(key, engine::GgufValue(uint64_t{0})).size() > 20);
   }
   check_mentions(error_with("head_count", engine::GgufValue(uint64_t{2000})), {"2000 heads"});
+  check_mentions(error_with("top_k", engine::GgufValue(uint64_t{0})), {"top_k", "would see nothing"});
   check_mentions(error_with("key_length", engine::GgufValue(uint64_t{6})), {"6 wide"});
   int n_seen = 0;
   for (const auto& [name, tensor] : gguf->tensors) {
