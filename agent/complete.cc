@@ -29,6 +29,8 @@ constexpr size_t kMaxCheckedBytes = 512u << 10;
 constexpr uint64_t kLargestForgetful = 300'000'000;
 // Alternatives beside the greedy one differ enough at this temperature to be worth the choice.
 constexpr float kAlternativesTemperature = 0.6f;
+// Tokens that a model above it copies from the file at once.
+constexpr int kCopiedAtOnce = 16;
 // Beginnings of a line that are followed side by side.
 constexpr int kBeams = 4;
 
@@ -191,6 +193,7 @@ class EngineCompleter final : public Completer {
     options.sampling.seed += static_cast<uint64_t>(number);
     // The first of several is the likeliest; the others are drawn.
     if (number > 0 && options.sampling.temperature <= 0) options.sampling.temperature = kAlternativesTemperature;
+    options.max_draft_tokens = has_memory_ ? 0 : kCopiedAtOnce;
     options.adjust = adjust(open);
     options.keep_going = [&request, open](std::string_view text) {
       if (text.size() < open.size()) return true;

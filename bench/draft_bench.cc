@@ -4,7 +4,7 @@
 // half once more, as when a file is rewritten with few changes. With --says the answer is made to be FILE's text,
 // whatever the model would say: what a real edit (TEXT before it, FILE after it) costs a model of random weights, too;
 // --tokenizer names the model whose tokens both are read in. Prints CSV: tokens per second without and with drafts,
-// median of the repeats, and how many tokens were drafted and accepted.
+// medians of rounds in turns, the speedup's median and extremes over the rounds, and how many tokens were drafted and accepted in the last.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -22,25 +22,24 @@ double now() {
 }
 
 struct Measured {
-  double tokens_per_second = 0.0;
+  std::vector<double> rates;  // tokens per second
   engine::Generated last;
 };
 
-base::Result<Measured> measure(engine::Session& session, std::span<const engine::Token> prompt,
-                               const engine::GenerateOptions& options, int repeat) {
-  std::vector<double> rates;
-  Measured measured;
-  for (int i = 0; i <= repeat; ++i) {  // the first warms up
-    if (base::Status ready = session.sync(prompt, {}); !ready) return std::move(ready).error();
-    const double start = now();
-    auto generated = engine::generate(session, prompt, options, {});
-    if (!generated) return std::move(generated).error();
-    if (i > 0) rates.push_back(static_cast<double>(generated->tokens.size()) / (now() - start));
-    measured.last = std::move(*generated);
-  }
-  std::sort(rates.begin(), rates.end());
-  measured.tokens_per_second = rates[rates.size() / 2];
-  return measured;
+base::Status measure(engine::Session& session, std::span<const engine::Token> prompt, const engine::GenerateOptions& options,
+                     Measured& measured) {
+  if (base::Status ready = session.sync(prompt, {}); !ready) return ready;
+  const double start = now();
+  auto generated = engine::generate(session, prompt, options, {});
+  if (!generated) return std::move(generated).error();
+  measured.rates.push_back(static_cast<double>(generated->tokens.size()) / (now() - start));
+  measured.last = std::move(*generated);
+  return base::ok();
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
 }
 
 int fail(const base::Error& error) {
@@ -96,16 +95,25 @@ int main(int argc, char** argv) {
   auto session = (*model)->open_session(static_cast<int>(prompt.size()) + options.max_tokens);
   if (!session) return fail(session.error());
   const int repeat = std::max(1, number(4, 9));
-  const auto plain = measure(**session, prompt, options, repeat);
-  if (!plain) return fail(plain.error());
-  options.max_draft_tokens = number(3, 8);
-  const auto drafted = measure(**session, prompt, options, repeat);
-  if (!drafted) return fail(drafted.error());
-  if (plain->last.tokens != drafted->last.tokens) return fail(base::corrupt("drafts changed the tokens"));
-  std::printf("text,prompt,generated,max_draft,plain_tokens_per_s,draft_tokens_per_s,speedup,drafted,accepted\n");
-  std::printf("%s%s,%zu,%zu,%d,%.0f,%.0f,%.2f,%lld,%lld\n", words[1].c_str(), again ? " again" : "", prompt.size(),
-              drafted->last.tokens.size(), options.max_draft_tokens, plain->tokens_per_second,
-              drafted->tokens_per_second, drafted->tokens_per_second / plain->tokens_per_second,
-              static_cast<long long>(drafted->last.n_drafted), static_cast<long long>(drafted->last.n_accepted));
+  const size_t max_draft = static_cast<size_t>(std::max(0, number(3, 8)));
+  Measured plain, drafted;
+  std::vector<double> times;
+  for (int i = 0; i <= repeat; ++i) {  // the first warms up
+    // In turns: what else the machine does meanwhile meets both.
+    for (const bool drafts : {false, true}) {
+      options.max_draft_tokens = drafts ? static_cast<int>(max_draft) : 0;
+      if (base::Status done = measure(**session, prompt, options, drafts ? drafted : plain); !done) return fail(done.error());
+    }
+    times.push_back(drafted.rates.back() / plain.rates.back());
+  }
+  for (std::vector<double>* values : {&plain.rates, &drafted.rates, &times}) values->erase(values->begin());
+  if (plain.last.tokens != drafted.last.tokens) return fail(base::corrupt("drafts changed the tokens"));
+  std::printf(
+      "text,prompt,generated,max_draft,plain_tokens_per_s,draft_tokens_per_s,speedup,least_speedup,most_speedup,drafted,"
+      "accepted\n");
+  std::printf("%s%s,%zu,%zu,%zu,%.1f,%.1f,%.3f,%.3f,%.3f,%lld,%lld\n", words[1].c_str(), again ? " again" : "", prompt.size(),
+              drafted.last.tokens.size(), max_draft, median(plain.rates), median(drafted.rates), median(times),
+              *std::min_element(times.begin(), times.end()), *std::max_element(times.begin(), times.end()),
+              static_cast<long long>(drafted.last.n_drafted), static_cast<long long>(drafted.last.n_accepted));
   return 0;
 }

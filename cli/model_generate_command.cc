@@ -128,9 +128,10 @@ void add_model_generate_command(CLI::App& app, Context& context) {
   command->add_option("--temperature", options->generate.sampling.temperature, "0: the likeliest token each time")
       ->check(CLI::Range(0.0, 100.0))
       ->capture_default_str();
+  options->generate.max_draft_tokens = 16;
   command
       ->add_option("--copy-drafts", options->generate.max_draft_tokens,
-                   "Up to so many tokens at once copied from before, and checked (docs/drafts.md); the text stays the same")
+                   "Up to so many tokens at once copied from before, and checked, where that saves time (docs/drafts.md); the text stays the same")
       ->check(CLI::Range(0, 64))
       ->capture_default_str();
   command

@@ -33,8 +33,8 @@ Lookahead::~Lookahead() {
 // Takes back what was evaluated and not chosen.
 void Lookahead::settle() {
   if (draft_.empty()) return;
-  if (drafted_by_) {
-    drafted_by_->took_draft(draft_.size(), right_, seconds_);
+  if (account_.budget) {
+    account_.budget->took_draft(account_.n_matched, draft_.size(), right_, account_.seconds);
     n_accepted_ += static_cast<int64_t>(right_);
   }
   if (right_ < draft_.size()) session_.rewind(static_cast<int>(session_.tokens().size() - (draft_.size() - right_)));
@@ -44,33 +44,45 @@ void Lookahead::settle() {
 
 base::Result<std::span<const float>> Lookahead::next(Token token, std::span<const Token> forced, size_t n_wanted, std::stop_token stop) {
   if (drafts_) copy_.add(token);
+  if (unchecked_) copy_budget_.saw(unchecked_->n_matched, unchecked_->token == token);
+  unchecked_.reset();
   if (right_ < draft_.size() && draft_[right_] == token) {
     ++right_;
     return std::span<const float>(rows_).subspan(right_ * n_vocab_, n_vocab_);
   }
   settle();
   if (!drafts_) {
-    if (!forced.empty()) return check(token, forced, nullptr, 0.0, stop);
+    if (!forced.empty()) return check(token, forced, {}, stop);
     if (base::Status evaluated = session_.append({&token, 1}, {}, stop); !evaluated)
       return std::move(evaluated).error();
     return session_.logits();
   }
-  // A cache that keeps a window of the past may have gone back further than it was asked to.
-  const std::span<const Token> history = copy_.history();
-  const std::span<const Token> missing =
-      history.subspan(session_.tokens().size()).first(history.size() - 1 - session_.tokens().size());
-  if (base::Status evaluated = session_.append(missing, {}, stop); !evaluated) return std::move(evaluated).error();
-  if (!forced.empty()) return check(token, forced, nullptr, 0.0, stop);
-  const size_t room = static_cast<size_t>(session_.n_ctx()) - history.size();
+  if (base::Status ready = catch_up(stop); !ready) return std::move(ready).error();
+  if (!forced.empty()) return check(token, forced, {}, stop);
+  const size_t room = static_cast<size_t>(session_.n_ctx()) - copy_.history().size();
   const size_t most = std::min(n_wanted - 1, room);
-  const std::span<const Token> copied = copy_.propose(std::min(most, copy_budget_.tokens()));
-  if (!copied.empty()) return check(token, copied, &copy_budget_, 0.0, stop);
-  const size_t n = std::min(most, guess_budget_.tokens());
+  const PromptCopy::Copy copy = copy_.propose(std::min(most, kMaxDraft));
+  if (const size_t n = copy_budget_.worth(copy.n_matched, copy.tokens.size()); n > 0)
+    return check(token, copy.tokens.first(n), {&copy_budget_, copy.n_matched}, stop);
+  if (!copy.tokens.empty()) unchecked_ = {copy.n_matched, copy.tokens[0]};
+  const size_t n = guess_budget_.worth(DraftBudget::kInvented, most);
   if (n == 0) return step(stop);
   const double start = now();
   const auto guessed = session_.draft(token, static_cast<int>(n), stop);
   if (!guessed) return guessed.error();
-  return guessed->empty() ? step(stop) : check(token, *guessed, &guess_budget_, now() - start, stop);
+  if (guessed->empty()) return step(stop);
+  return check(token, *guessed, {&guess_budget_, DraftBudget::kInvented, now() - start}, stop);
+}
+
+// A cache that keeps a window of the past may have gone back further than it was asked to.
+base::Status Lookahead::catch_up(std::stop_token stop) {
+  const std::span<const Token> history = copy_.history();
+  const size_t held = session_.tokens().size();
+  if (held + 1 == history.size()) return base::ok();
+  const double start = now();
+  const base::Status evaluated = session_.append(history.subspan(held, history.size() - 1 - held), {}, stop);
+  if (account_.budget) account_.budget->cost_more(now() - start);
+  return evaluated;
 }
 
 base::Result<std::span<const float>> Lookahead::step(std::stop_token stop) {
@@ -83,7 +95,7 @@ base::Result<std::span<const float>> Lookahead::step(std::stop_token stop) {
   return session_.logits();
 }
 
-base::Result<std::span<const float>> Lookahead::check(Token token, std::span<const Token> draft, DraftBudget* budget, double seconds, std::stop_token stop) {
+base::Result<std::span<const float>> Lookahead::check(Token token, std::span<const Token> draft, Account account, std::stop_token stop) {
   std::vector<Token> input(1, token);
   input.insert(input.end(), draft.begin(), draft.end());
   rows_.resize(std::max(rows_.size(), input.size() * n_vocab_));
@@ -94,10 +106,10 @@ base::Result<std::span<const float>> Lookahead::check(Token token, std::span<con
     session_.rewind(static_cast<int>(before));  // a long draft may have gone in by half
     return std::move(evaluated).error();
   }
-  seconds_ = seconds + now() - start;
-  drafted_by_ = budget;
+  account_ = account;
+  account_.seconds += now() - start;
   draft_.assign(draft.begin(), draft.end());
-  if (budget) n_drafted_ += static_cast<int64_t>(draft_.size());
+  if (account_.budget) n_drafted_ += static_cast<int64_t>(draft_.size());
   return std::span<const float>(rows_).first(n_vocab_);
 }
 

@@ -11,6 +11,7 @@
 #include <stop_token>
 #include <vector>
 
+#include "engine/draft_budget.h"
 #include "engine/engine.h"
 #include "engine/prompt_copy.h"
 
@@ -32,13 +33,25 @@ class Lookahead {
   base::Result<std::span<const float>> next(Token token, std::span<const Token> forced, size_t n_wanted, std::stop_token stop);
 
   int64_t n_drafted() const { return n_drafted_; }
-  int64_t n_accepted() const { return n_accepted_ + (drafted_by_ ? static_cast<int64_t>(right_) : 0); }
+  int64_t n_accepted() const { return n_accepted_ + (account_.budget ? static_cast<int64_t>(right_) : 0); }
 
  private:
+  // Where a draft counts.
+  struct Account {
+    DraftBudget* budget = nullptr;  // null: forced tokens, no guess
+    size_t n_matched = DraftBudget::kInvented;
+    double seconds = 0.0;  // that it has cost
+  };
+  struct Unchecked {
+    size_t n_matched;
+    Token token;
+  };
+
+  // The session holds the history but for its last token.
+  base::Status catch_up(std::stop_token stop);
   base::Result<std::span<const float>> step(std::stop_token stop);
-  // Evaluates `token` and a draft of what follows; `budget`: that it counts in, null for what is no guess. `seconds`: what it has cost
-  // already.
-  base::Result<std::span<const float>> check(Token token, std::span<const Token> draft, DraftBudget* budget, double seconds, std::stop_token stop);
+  // Evaluates `token` and a draft of what follows.
+  base::Result<std::span<const float>> check(Token token, std::span<const Token> draft, Account account, std::stop_token stop);
   void settle();
 
   Session& session_;
@@ -46,10 +59,10 @@ class Lookahead {
   const bool drafts_;
   PromptCopy copy_;  // the prompt and all tokens asked about
   DraftBudget copy_budget_, guess_budget_;
-  DraftBudget* drafted_by_ = nullptr;  // that draft_ counts in; null: forced
-  std::vector<Token> draft_;  // evaluated ahead of what was chosen: draft_[0 .. right_) turned out right
+  std::optional<Unchecked> unchecked_;  // a copied token that was not worth a check
+  Account account_;                     // of draft_
+  std::vector<Token> draft_;            // evaluated ahead of what was chosen: draft_[0 .. right_) turned out right
   size_t right_ = 0;
-  double seconds_ = 0.0;     // of the draft and its pass
   std::vector<float> rows_;  // [1 + draft, n_vocab]
   int64_t n_drafted_ = 0, n_accepted_ = 0;
 };

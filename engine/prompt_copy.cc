@@ -8,8 +8,6 @@ namespace {
 
 constexpr int kPlaces = 16;       // earlier places looked at: repetitive text has thousands
 constexpr size_t kLongest = 64;   // tokens compared; longer matches count alike
-constexpr double kMemory = 0.75;  // of a draft's worth at the next one
-constexpr double kSmoothing = 0.25;
 
 }  // namespace
 
@@ -30,7 +28,7 @@ void PromptCopy::add(Token token) {
   place->second = static_cast<int32_t>(history_.size());
 }
 
-std::span<const Token> PromptCopy::propose(size_t n) const {
+PromptCopy::Copy PromptCopy::propose(size_t n) const {
   const size_t end = history_.size();
   if (end <= kGram || n == 0) return {};
   size_t best = 0, best_length = kGram - 1;
@@ -44,34 +42,7 @@ std::span<const Token> PromptCopy::propose(size_t n) const {
     best_length = length;
   }
   if (best_length < kGram) return {};
-  return std::span(history_).subspan(best, std::min(n, end - best));
-}
-
-size_t DraftBudget::tokens() {
-  if (pause_ > 0) {
-    --pause_;
-    return 0;
-  }
-  return plain_ > 0.0 ? length_ : 0;
-}
-
-void DraftBudget::took_plain(double seconds) {
-  plain_ = plain_ > 0.0 ? plain_ + kSmoothing * (seconds - plain_) : seconds;
-}
-
-void DraftBudget::took_draft(size_t n, size_t n_accepted, double seconds) {
-  balance_ = kMemory * balance_ + static_cast<double>(n_accepted + 1) * plain_ - seconds;
-  if (n_accepted == n)
-    length_ = std::min(max_, 2 * length_);
-  else
-    length_ = std::min(max_, std::max(kLeast, n_accepted + 1));
-  if (balance_ >= 0.0) {
-    next_pause_ = kShortestPause;
-    return;
-  }
-  pause_ = next_pause_;
-  next_pause_ = std::min(2 * next_pause_, kLongestPause);
-  balance_ = 0.0;
+  return {std::span(history_).subspan(best, std::min(n, end - best)), best_length};
 }
 
 }  // namespace engine

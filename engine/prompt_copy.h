@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // engine/prompt_copy.h: what a text that repeats itself will say next: drafts for generate() copied from the prompt and
 // the output. A draft is a guess; the model checks all its tokens in one pass, and only what it would have said itself
-// stays.
+// stays. How many are worth that: engine/draft_budget.h.
 //
 // Threads  One thread.
 // Source   Prompt lookup decoding (Saxena 2023), with hash chains and longest match as in LZ77; speculative
@@ -27,9 +27,13 @@ class PromptCopy {
 
   void add(Token token);
   std::span<const Token> history() const { return history_; }
-  // The tokens that followed the longest earlier match of the history's end, the latest of equally long ones; at most
-  // `n`. Empty where fewer than kGram tokens agree. Valid until the next add().
-  std::span<const Token> propose(size_t n) const;
+  struct Copy {
+    std::span<const Token> tokens;  // valid until the next add()
+    size_t n_matched = 0;           // tokens that agree before them, up to 64
+  };
+  // At most `n` of the tokens that followed the longest earlier match of the history's end, the latest of equally long ones. Empty
+  // where fewer than kGram tokens agree.
+  Copy propose(size_t n) const;
 
  private:
   static constexpr int32_t kNone = -1;
@@ -38,28 +42,6 @@ class PromptCopy {
   std::vector<Token> history_;
   std::unordered_map<uint64_t, int32_t> latest_;  // gram -> the last place where it ends
   std::vector<int32_t> earlier_;  // [history]: the place before, of the gram that ends before this index
-};
-
-// How many tokens to draft, from what drafts have cost and saved so far. Speed alone depends on it, never the tokens.
-class DraftBudget {
- public:
-  explicit DraftBudget(size_t max_tokens) : max_(max_tokens), length_(max_tokens < kFirst ? max_tokens : kFirst) {}
-
-  // 0 while drafts do not pay, or before a plain step was timed.
-  size_t tokens();
-  void took_plain(double seconds);
-  // A pass over one token and `n` drafted ones, of which the first `n_accepted` were right.
-  void took_draft(size_t n, size_t n_accepted, double seconds);
-
- private:
-  static constexpr size_t kFirst = 4, kLeast = 2;
-  static constexpr int kShortestPause = 8, kLongestPause = 128;  // tokens
-
-  const size_t max_;
-  size_t length_;
-  double plain_ = 0.0;    // seconds of a pass over one token
-  double balance_ = 0.0;  // seconds saved lately
-  int pause_ = 0, next_pause_ = kShortestPause;
 };
 
 }  // namespace engine
