@@ -83,6 +83,12 @@ Status write_file_atomic(const std::filesystem::path& path, std::string_view byt
 
 namespace {
 
+FileIdentity identity_of(const struct stat& info) {
+  const auto ns = [](const timespec& t) { return static_cast<int64_t>(t.tv_sec) * 1'000'000'000 + t.tv_nsec; };
+  return {static_cast<uint64_t>(info.st_dev), static_cast<uint64_t>(info.st_ino), static_cast<uint64_t>(info.st_size), ns(info.st_mtim),
+          ns(info.st_ctim)};
+}
+
 // All mappings of this process: forgetting pages of any other memory would destroy them.
 struct Mappings {
   std::mutex mutex;
@@ -95,17 +101,23 @@ Mappings& mappings() {
 
 }  // namespace
 
+Result<FileIdentity> file_identity(const std::filesystem::path& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return system_error(errno, cat("look at ", path.string()));
+  return identity_of(info);
+}
+
 Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
   struct stat info {};
   auto fd = open_regular(path, info);
   if (!fd) return std::move(fd).error();
   const auto size_bytes = static_cast<size_t>(info.st_size);
-  if (size_bytes == 0) return MappedFile(nullptr, 0);
+  if (size_bytes == 0) return MappedFile(nullptr, 0, identity_of(info));
   void* data = ::mmap(nullptr, size_bytes, PROT_READ, MAP_SHARED, fd->get(), 0);
   if (data == MAP_FAILED) return system_error(errno, cat("map ", path.string()));
   const std::lock_guard lock(mappings().mutex);
   mappings().sizes[static_cast<const std::byte*>(data)] = size_bytes;
-  return MappedFile(static_cast<const std::byte*>(data), size_bytes);
+  return MappedFile(static_cast<const std::byte*>(data), size_bytes, identity_of(info));
 }
 
 void MappedFile::forget(std::span<const std::byte> part) {
@@ -121,11 +133,12 @@ void MappedFile::forget(std::span<const std::byte> part) {
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_bytes_(std::exchange(other.size_bytes_, 0)) {}
+    : data_(std::exchange(other.data_, nullptr)), size_bytes_(std::exchange(other.size_bytes_, 0)), identity_(other.identity_) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(size_bytes_, other.size_bytes_);
+  std::swap(identity_, other.identity_);
   return *this;
 }
 

@@ -24,6 +24,13 @@ Status write_file_atomic(const std::filesystem::path& path, std::string_view byt
 // An Error with the system's text for `errno_value`: "open /x/y: Permission denied".
 Error system_error(int errno_value, std::string_view doing);
 
+// Of one content of one file: another file, and the same one written to, differ.
+struct FileIdentity {
+  uint64_t device = 0, inode = 0, n_bytes = 0;
+  int64_t modified_ns = 0, changed_ns = 0;  // since 1970
+};
+Result<FileIdentity> file_identity(const std::filesystem::path& path);
+
 // A read-only, shared mapping of a regular file. Moves; unmapped at the end of its life.
 class MappedFile {
  public:
@@ -33,15 +40,18 @@ class MappedFile {
   ~MappedFile();
 
   std::span<const std::byte> bytes() const { return {data_, size_bytes_}; }
+  const FileIdentity& identity() const { return identity_; }  // when it was opened
 
   // `part` was read and is not needed soon: its whole pages no longer count as this process's memory. Read again they come
   // back, from the system's cache or the file. Does nothing for memory that no MappedFile holds. Any thread.
   static void forget(std::span<const std::byte> part);
 
  private:
-  MappedFile(const std::byte* data, size_t size_bytes) : data_(data), size_bytes_(size_bytes) {}
+  MappedFile(const std::byte* data, size_t size_bytes, const FileIdentity& identity)
+      : data_(data), size_bytes_(size_bytes), identity_(identity) {}
   const std::byte* data_ = nullptr;
   size_t size_bytes_ = 0;
+  FileIdentity identity_;
 };
 
 }  // namespace base

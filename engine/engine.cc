@@ -5,6 +5,7 @@
 #include <fstream>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <system_error>
 
 #include "engine/accelerator.h"
@@ -17,6 +18,7 @@
 #include "engine/model_package.h"
 #include "engine/session.h"
 #include "engine/session_file.h"
+#include "engine/word_hash.h"
 
 namespace engine {
 namespace {
@@ -37,6 +39,27 @@ uint64_t available_memory() {
 // Below this a GPU's start takes longer than it ever saves.
 constexpr uint64_t kWorthAGpu = uint64_t{256} << 20;  // bytes of weights
 
+// Below this a second copy costs less than the larger pages are worth that a process's own memory may have.
+constexpr uint64_t kWorthSharing = uint64_t{256} << 20;
+
+// Of everything that packed weights depend on: the model and its files as they are, the program and how it packs. Nothing where
+// the program's own file is not to be had, or the model has none.
+std::optional<std::string> panel_key(const ModelPackage& package, uint64_t fingerprint, std::string_view kernels, CacheType cache) {
+  const auto program = base::file_identity("/proc/self/exe");
+  if (!program || package.files.empty()) return std::nullopt;
+  WordHash hash;
+  const auto add = [&](const base::FileIdentity& file) {
+    for (const uint64_t word : {file.device, file.inode, file.n_bytes, static_cast<uint64_t>(file.modified_ns), static_cast<uint64_t>(file.changed_ns)})
+      hash.add(word);
+  };
+  add(*program);
+  for (const base::MappedFile& file : package.files) add(file.identity());
+  hash.add(fingerprint);
+  hash.add(std::as_bytes(std::span(kernels)));
+  hash.add(static_cast<uint64_t>(cache));
+  return "weights-" + std::to_string(hash.value());
+}
+
 class PackagedEngine : public Engine {
  public:
   // `accelerated`: the model on a GPU; null: it is made here, for the CPU. `compute`: what is known of the GPU.
@@ -53,12 +76,10 @@ class PackagedEngine : public Engine {
       shared_.accelerated = true;
     } else if (options.numerics == Numerics::kFast) {
       shared_.pool = std::make_unique<ThreadPool>(options.n_threads > 0 ? options.n_threads : available_cores());
-      // The packed copy is worth its memory as long as it leaves the editor and its tools, and the session's cache, a quarter.
-      // The file's own pages are given back while it is made.
-      const bool pack = package_.family->packed_bytes() < available_memory() / 4 * 3;
       const bool wide = takes_wide_activations(options.activations, package_.info.weight_bytes);
       const FastKernels& kernels = wide ? wide_kernels(best_kernels()) : best_kernels();
-      shared_.model = package_.family->make_fast(kernels, *shared_.pool, pack, cache_type_beside(wide, options.cache));
+      const CacheType cache = cache_type_beside(wide, options.cache);
+      shared_.model = package_.family->make_fast(kernels, *shared_.pool, panel_plan(kernels, cache), cache);
       compute_.kernels = kernels.name;
       compute_.activation_bits = wide ? 16 : 8;
       compute_.threads = shared_.pool->size();
@@ -196,6 +217,19 @@ class PackagedEngine : public Engine {
       return base::Error{base::ErrorCode::kExhausted, "There is not enough memory for a session of " + std::to_string(n_ctx) +
                                                           " tokens, which takes " + std::to_string(session_bytes(n_ctx)) + " bytes."};
     }
+  }
+
+  // The packed copy is worth its memory as long as it leaves the editor and its tools, and the session's cache, a quarter.
+  // The file's own pages are given back while it is made.
+  PanelPlan panel_plan(const FastKernels& kernels, CacheType cache) const {
+    const uint64_t n_bytes = package_.family->packed_bytes();
+    PanelPlan plan(n_bytes < available_memory() / 4 * 3);
+    if (n_bytes < kWorthSharing) return plan;
+    if (const auto key = panel_key(package_, model_fingerprint(package_), kernels.name, cache)) {
+      plan.shared = base::SharedBlockPlace{*key, base::shared_block_folder()};
+      plan.pack = plan.pack || base::SharedBlock::exists(*plan.shared);
+    }
+    return plan;
   }
 
   ModelPackage package_;

@@ -17,6 +17,7 @@
 #include "base/result.h"
 #include "engine/accelerator.h"
 #include "engine/engine.h"
+#include "engine/fast/panel_plan.h"
 #include "engine/formats/gguf.h"
 #include "engine/formats/gguf_writer.h"
 #include "engine/formats/tensor_table.h"
@@ -38,9 +39,8 @@ class Family {
 
   // Plain operators: defines every result.
   virtual std::unique_ptr<Model> make_reference() const = 0;
-  // The fast paths. `pack`: lay the weights out anew in memory (packed_bytes()); else panels are made while they are read,
-  // which costs time but no memory. `pool` is borrowed.
-  virtual std::unique_ptr<Model> make_fast(const FastKernels& kernels, ThreadPool& pool, bool pack,
+  // The fast paths; weights laid out anew take packed_bytes(). `pool` is borrowed.
+  virtual std::unique_ptr<Model> make_fast(const FastKernels& kernels, ThreadPool& pool, const PanelPlan& panels,
                                            CacheType cache = CacheType::kAuto) const = 0;
   virtual uint64_t packed_bytes() const = 0;
   // The layers that adapters may change, which both passes then heed in ForwardRequest::adapter; none: they heed none.

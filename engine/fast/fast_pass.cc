@@ -18,12 +18,12 @@ FastPass::FastPass(const PassShape& shape, const FastKernels& kernels, ThreadPoo
       private_(static_cast<size_t>(pool.size())) {}
 
 void FastPass::finish_weights(const TensorView& embedding, const TensorView& norm, const TensorView& head,
-                              std::vector<PackedMatrix*> matrices, bool pack) {
+                              std::vector<PackedMatrix*> matrices, const PanelPlan& panels) {
   embedding_ = embedding;
   norm_ = decoded(norm);
   head_ = store_.matrix(head);
   matrices.push_back(&head_);
-  if (pack) store_.pack(pool_, matrices);
+  if (panels.pack) store_.pack(pool_, matrices, panels);
   const int64_t widest = std::max<int64_t>(shape_.hidden_size, shape_.widest_input);
   const int64_t tile = std::max(round_up(std::max<int64_t>(shape_.hidden_size, shape_.widest_output), kPanelRows),
                                 kChunk * kTilePanels * kPanelRows);

@@ -79,7 +79,7 @@ class FastPass : public Model {
 
   // Takes the ends of the model, packs everything of `matrices` and the head where wanted, and makes the work buffers.
   void finish_weights(const TensorView& embedding, const TensorView& norm, const TensorView& head,
-                      std::vector<PackedMatrix*> matrices, bool pack);
+                      std::vector<PackedMatrix*> matrices, const PanelPlan& panels);
   PanelStore& store() { return store_; }
   ThreadPool& pool() { return pool_; }
 

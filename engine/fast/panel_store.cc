@@ -69,24 +69,36 @@ std::vector<PackedMatrix> PanelStore::matrices(const std::vector<TensorView>& vi
   return all;
 }
 
-void PanelStore::pack(ThreadPool& pool, const std::vector<PackedMatrix*>& matrices) {
+void PanelStore::pack(ThreadPool& pool, const std::vector<PackedMatrix*>& matrices, const PanelPlan& plan) {
   std::vector<PackedMatrix*> all;
   for (PackedMatrix* m : matrices)
     if (*m) all.push_back(m);
   std::vector<int64_t> starts = {0};
   for (const PackedMatrix* m : all) starts.push_back(starts.back() + aligned_bytes(*m));
-  panels_ = Buffer<uint8_t>(static_cast<size_t>(starts.back()));
-  pool.run([&](const Worker& worker) {
-    // Parts by bytes: a worker packs the panels that begin in its part.
-    const auto [first, last] = worker.split(starts.back());
-    for (size_t i = 0; i < all.size(); ++i) {
-      const int64_t size = all[i]->panel_bytes(), n = all[i]->n_panels();
-      const auto panel_at = [&](int64_t offset) { return std::clamp<int64_t>((offset - starts[i] + size - 1) / size, 0, n); };
-      const int64_t from = panel_at(first), to = panel_at(last);
-      if (from < to) pack_panels(*all[i], from, to, panels_.data() + starts[i] + from * size);
-    }
-  });
-  for (size_t i = 0; i < all.size(); ++i) all[i]->panels = panels_.data() + starts[i];
+  const auto n_bytes = static_cast<size_t>(starts.back());
+  const auto write = [&](uint8_t* panels) {
+    pool.run([&](const Worker& worker) {
+      // Parts by bytes: a worker packs the panels that begin in its part.
+      const auto [first, last] = worker.split(starts.back());
+      for (size_t i = 0; i < all.size(); ++i) {
+        const int64_t size = all[i]->panel_bytes(), n = all[i]->n_panels();
+        const auto panel_at = [&](int64_t offset) { return std::clamp<int64_t>((offset - starts[i] + size - 1) / size, 0, n); };
+        const int64_t from = panel_at(first), to = panel_at(last);
+        if (from < to) pack_panels(*all[i], from, to, panels + starts[i] + from * size);
+      }
+    });
+  };
+  if (plan.shared && n_bytes > 0) {
+    auto block = base::SharedBlock::find_or_make(
+        *plan.shared, n_bytes, [&](std::span<std::byte> bytes) { write(reinterpret_cast<uint8_t*>(bytes.data())); });
+    if (block) shared_ = std::move(*block);
+  }
+  if (!shared_) {
+    panels_ = Buffer<uint8_t>(n_bytes);
+    write(panels_.data());
+  }
+  const uint8_t* panels = shared_ ? reinterpret_cast<const uint8_t*>(shared_->bytes().data()) : panels_.data();
+  for (size_t i = 0; i < all.size(); ++i) all[i]->panels = panels + starts[i];
 }
 
 }  // namespace engine

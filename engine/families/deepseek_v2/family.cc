@@ -53,8 +53,8 @@ class DeepseekV2Family : public Family {
   }
 
   std::unique_ptr<Model> make_reference() const override { return make_deepseek_v2_reference(config_, weights_); }
-  std::unique_ptr<Model> make_fast(const FastKernels& kernels, ThreadPool& pool, bool pack, CacheType cache) const override {
-    return make_deepseek_v2_fast(config_, weights_, kernels, pool, pack, cache);
+  std::unique_ptr<Model> make_fast(const FastKernels& kernels, ThreadPool& pool, const PanelPlan& panels, CacheType cache) const override {
+    return make_deepseek_v2_fast(config_, weights_, kernels, pool, panels, cache);
   }
   uint64_t packed_bytes() const override { return engine::packed_bytes(config_, weights_); }
   std::vector<LinearModule> linear_modules() const override { return deepseek_v2_linear_modules(config_, weights_); }

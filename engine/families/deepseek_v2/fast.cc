@@ -26,7 +26,7 @@ PassShape pass_shape(const DeepseekV2Config& c) {
 }  // namespace
 
 DeepseekV2Fast::DeepseekV2Fast(const DeepseekV2Config& config, const DeepseekV2Weights& weights, const FastKernels& kernels,
-                               ThreadPool& pool, bool pack, CacheType cache)
+                               ThreadPool& pool, const PanelPlan& panels, CacheType cache)
     : FastPass(pass_shape(config), kernels, pool),
       config_(config),
       rope_(config.qk_rope_dim, config.rope_theta, config.yarn),
@@ -60,7 +60,7 @@ DeepseekV2Fast::DeepseekV2Fast(const DeepseekV2Config& config, const DeepseekV2W
     draft_->layer.list(matrices);
     joined_ = ActivationBuffer(kChunk, int64_t{2} * config.hidden_size);
   }
-  finish_weights(weights.embedding, weights.norm, weights.head, std::move(matrices), pack);
+  finish_weights(weights.embedding, weights.norm, weights.head, std::move(matrices), panels);
 }
 
 std::unique_ptr<Cache> DeepseekV2Fast::make_cache(int64_t n_ctx) const {
@@ -121,8 +121,8 @@ CacheType deepseek_v2_cache_type(const DeepseekV2Config& config, const DeepseekV
 }
 
 std::unique_ptr<Model> make_deepseek_v2_fast(const DeepseekV2Config& config, const DeepseekV2Weights& weights,
-                                             const FastKernels& kernels, ThreadPool& pool, bool pack, CacheType cache) {
-  return std::make_unique<DeepseekV2Fast>(config, weights, kernels, pool, pack, cache);
+                                             const FastKernels& kernels, ThreadPool& pool, const PanelPlan& panels, CacheType cache) {
+  return std::make_unique<DeepseekV2Fast>(config, weights, kernels, pool, panels, cache);
 }
 
 }  // namespace engine

@@ -22,7 +22,7 @@ namespace engine {
 class DeepseekV2Fast : public FastPass {
  public:
   DeepseekV2Fast(const DeepseekV2Config& config, const DeepseekV2Weights& weights, const FastKernels& kernels,
-                 ThreadPool& pool, bool pack, CacheType cache);
+                 ThreadPool& pool, const PanelPlan& panels, CacheType cache);
 
   std::unique_ptr<Cache> make_cache(int64_t n_ctx) const override;
   uint64_t cache_bytes(int64_t n_ctx) const override;

@@ -5,6 +5,7 @@
 
 #include "engine/engine.h"
 #include "engine/families/deepseek_v2/deepseek_v2.h"
+#include "engine/fast/panel_plan.h"
 #include "engine/kernels/fast_kernels.h"
 #include "engine/model.h"
 #include "engine/thread_pool.h"
@@ -19,6 +20,6 @@ CacheType deepseek_v2_cache_type(const DeepseekV2Config& config, const DeepseekV
 
 // As Family::make_fast.
 std::unique_ptr<Model> make_deepseek_v2_fast(const DeepseekV2Config& config, const DeepseekV2Weights& weights,
-                                             const FastKernels& kernels, ThreadPool& pool, bool pack, CacheType cache = CacheType::kAuto);
+                                             const FastKernels& kernels, ThreadPool& pool, const PanelPlan& panels, CacheType cache = CacheType::kAuto);
 
 }  // namespace engine

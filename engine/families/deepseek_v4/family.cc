@@ -103,8 +103,8 @@ class DeepseekV4Family : public Family {
   }
 
   std::unique_ptr<Model> make_reference() const override { return make_deepseek_v4_reference(config_, weights_); }
-  std::unique_ptr<Model> make_fast(const FastKernels& kernels, ThreadPool& pool, bool pack, CacheType) const override {
-    return make_deepseek_v4_fast(config_, weights_, kernels, pool, pack);
+  std::unique_ptr<Model> make_fast(const FastKernels& kernels, ThreadPool& pool, const PanelPlan& panels, CacheType) const override {
+    return make_deepseek_v4_fast(config_, weights_, kernels, pool, panels);
   }
   uint64_t packed_bytes() const override {
     uint64_t total = engine::packed_bytes(weights_.head);

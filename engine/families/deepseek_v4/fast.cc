@@ -46,7 +46,7 @@ PassShape pass_shape(const DeepseekV4Config& c) {
 }  // namespace
 
 DeepseekV4Fast::DeepseekV4Fast(const DeepseekV4Config& config, const DeepseekV4Weights& weights,
-                               const FastKernels& kernels, ThreadPool& pool, bool pack)
+                               const FastKernels& kernels, ThreadPool& pool, const PanelPlan& panels)
     : FastPass(pass_shape(config), kernels, pool),
       config_(config.with_draft_layers(weights.n_draft_layers())),
       window_rope_(config.rope_table(false)),
@@ -95,7 +95,7 @@ DeepseekV4Fast::DeepseekV4Fast(const DeepseekV4Config& config, const DeepseekV4W
   for (Layer& l : layers_) list(l, matrices);
   if (weights.draft) pack_draft(*weights.draft, matrices);
   if (weights.spark) pack_spark(*weights.spark, matrices);
-  finish_weights(weights.embedding, weights.norm, weights.head, std::move(matrices), pack);
+  finish_weights(weights.embedding, weights.norm, weights.head, std::move(matrices), panels);
 }
 
 DeepseekV4Fast::Layer DeepseekV4Fast::packed_layer(const DeepseekV4Layer& from) {
@@ -247,8 +247,8 @@ void DeepseekV4Fast::spread(const Worker& worker) {
 }
 
 std::unique_ptr<Model> make_deepseek_v4_fast(const DeepseekV4Config& config, const DeepseekV4Weights& weights,
-                                             const FastKernels& kernels, ThreadPool& pool, bool pack) {
-  return std::make_unique<DeepseekV4Fast>(config, weights, kernels, pool, pack);
+                                             const FastKernels& kernels, ThreadPool& pool, const PanelPlan& panels) {
+  return std::make_unique<DeepseekV4Fast>(config, weights, kernels, pool, panels);
 }
 
 }  // namespace engine

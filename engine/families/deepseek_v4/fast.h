@@ -19,7 +19,7 @@ namespace engine {
 class DeepseekV4Fast : public FastPass {
  public:
   DeepseekV4Fast(const DeepseekV4Config& config, const DeepseekV4Weights& weights, const FastKernels& kernels,
-                 ThreadPool& pool, bool pack);
+                 ThreadPool& pool, const PanelPlan& panels);
 
   static int64_t shared_width(const DeepseekV4Config& config);  // of the shared experts' middle, at least 1
 

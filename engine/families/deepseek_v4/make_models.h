@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "engine/families/deepseek_v4/deepseek_v4.h"
+#include "engine/fast/panel_plan.h"
 #include "engine/kernels/fast_kernels.h"
 #include "engine/model.h"
 #include "engine/thread_pool.h"
@@ -15,6 +16,6 @@ std::unique_ptr<Model> make_deepseek_v4_reference(const DeepseekV4Config& config
 
 // As Family::make_fast.
 std::unique_ptr<Model> make_deepseek_v4_fast(const DeepseekV4Config& config, const DeepseekV4Weights& weights,
-                                             const FastKernels& kernels, ThreadPool& pool, bool pack);
+                                             const FastKernels& kernels, ThreadPool& pool, const PanelPlan& panels);
 
 }  // namespace engine

@@ -41,8 +41,8 @@ class GroupedFamily : public Family {
   }
 
   std::unique_ptr<Model> make_reference() const override { return make_grouped_reference(config_, weights_); }
-  std::unique_ptr<Model> make_fast(const FastKernels& kernels, ThreadPool& pool, bool pack, CacheType cache) const override {
-    return make_grouped_fast(config_, weights_, kernels, pool, pack, cache);
+  std::unique_ptr<Model> make_fast(const FastKernels& kernels, ThreadPool& pool, const PanelPlan& panels, CacheType cache) const override {
+    return make_grouped_fast(config_, weights_, kernels, pool, panels, cache);
   }
   uint64_t packed_bytes() const override {
     uint64_t total = engine::packed_bytes(weights_.head);

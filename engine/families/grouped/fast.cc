@@ -37,7 +37,7 @@ PassShape pass_shape(const GroupedConfig& c) {
 
 class GroupedFast : public FastPass {
  public:
-  GroupedFast(const GroupedConfig& config, const GroupedWeights& weights, const FastKernels& kernels, ThreadPool& pool, bool pack, CacheType cache)
+  GroupedFast(const GroupedConfig& config, const GroupedWeights& weights, const FastKernels& kernels, ThreadPool& pool, const PanelPlan& panels, CacheType cache)
       : FastPass(pass_shape(config), kernels, pool),
         config_(config),
         rope_(rope_table(config, weights.rope_factors)),
@@ -61,7 +61,7 @@ class GroupedFast : public FastPass {
       matrices.insert(matrices.end(), {&layer.q, &layer.k, &layer.v, &layer.o});
       layer.ff.list(matrices);
     }
-    finish_weights(weights.embedding, weights.norm, weights.head, std::move(matrices), pack);
+    finish_weights(weights.embedding, weights.norm, weights.head, std::move(matrices), panels);
   }
 
   std::unique_ptr<Cache> make_cache(int64_t n_ctx) const override {
@@ -266,8 +266,8 @@ class GroupedFast : public FastPass {
 }  // namespace
 
 std::unique_ptr<Model> make_grouped_fast(const GroupedConfig& config, const GroupedWeights& weights, const FastKernels& kernels,
-                                         ThreadPool& pool, bool pack, CacheType cache) {
-  return std::make_unique<GroupedFast>(config, weights, kernels, pool, pack, cache);
+                                         ThreadPool& pool, const PanelPlan& panels, CacheType cache) {
+  return std::make_unique<GroupedFast>(config, weights, kernels, pool, panels, cache);
 }
 
 }  // namespace engine

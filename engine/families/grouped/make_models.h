@@ -5,6 +5,7 @@
 
 #include "engine/engine.h"
 #include "engine/families/grouped/grouped.h"
+#include "engine/fast/panel_plan.h"
 #include "engine/kernels/fast_kernels.h"
 #include "engine/model.h"
 #include "engine/thread_pool.h"
@@ -16,6 +17,6 @@ std::unique_ptr<Model> make_grouped_reference(const GroupedConfig& config, const
 
 // As Family::make_fast.
 std::unique_ptr<Model> make_grouped_fast(const GroupedConfig& config, const GroupedWeights& weights, const FastKernels& kernels,
-                                         ThreadPool& pool, bool pack, CacheType cache = CacheType::kAuto);
+                                         ThreadPool& pool, const PanelPlan& panels, CacheType cache = CacheType::kAuto);
 
 }  // namespace engine
