@@ -158,7 +158,7 @@ void wrap_both_sides(MutationContext& c, int node) {
   if (sides.size() != 2 || is_literal(c, sides[0]) || is_literal(c, sides[1])) return;
   const std::string_view mark = base::trim(c.nodes.text({c.nodes[sides[0]].range.end, c.nodes[sides[1]].range.begin}));
   const std::string a(c.nodes.text(sides[0])), b(c.nodes.text(sides[1]));
-  if ((mark != "==" && mark != "!=" && mark[0] != '<' && mark[0] != '>') || a.size() + b.size() > 60) return;
+  if ((mark != "==" && mark != "!=" && !mark.starts_with('<') && !mark.starts_with('>')) || a.size() + b.size() > 60) return;
   const double number = std::max(c.number_likelihood(sides[0]), c.number_likelihood(sides[1]));
   struct Form {
     std::string_view before, after;

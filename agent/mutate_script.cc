@@ -71,7 +71,7 @@ void spread_argument(MutationContext& c, int node) {
   if (arguments.size() != 1) return;
   const bool extreme = c.nodes.text(call.receiver) == "Math";
   const std::string text(c.nodes.text(arguments[0]));
-  if (c.nodes[arguments[0]].type == "spread_element")
+  if (c.nodes[arguments[0]].type == "spread_element" && text.starts_with("..."))
     c.replace(arguments[0], text.substr(3), kCall, .3);
   else
     c.replace(arguments[0], base::cat("...", text), kCall, extreme ? 1 : .3 * (1.06 - c.number_likelihood(arguments[0])));

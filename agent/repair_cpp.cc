@@ -201,6 +201,13 @@ std::vector<std::pair<const CodeFile*, size_t>> ends_of_parameters(const RepairS
   return places;
 }
 
+// The word at `at` with one space that set it apart: the one before it behind a parameter list, else the one after.
+tools::Range const_word(std::string_view text, size_t at) {
+  const size_t end = at + std::string_view("const").size();
+  if (at >= 2 && text[at - 1] == ' ' && text[at - 2] == ')') return {at - 1, end};
+  return {at, end < text.size() && text[end] == ' ' ? end + 1 : end};
+}
+
 void lost_const(const Complaint& c, RepairSink& sink) {
   if (has(c.message, "discards qualifiers") || has(c.message, "but function is not marked const")) {
     // The function that is called: named in the note, or before a parenthesis on the line.
@@ -252,14 +259,14 @@ void lost_const(const Complaint& c, RepairSink& sink) {
     const size_t body = text.find('{', function->range.begin);
     for (size_t at = text.find("const", function->range.begin);
          at != std::string_view::npos && at < std::min(body, function->range.end); at = text.find("const", at + 1)) {
-      const bool behind = at > 0 && text[at - 1] == ' ';
-      sink.offer(*c.file,
-                 {behind && text[at - 2] == ')' ? at - 1 : at, at + 5 + (behind && text[at - 2] == ')' ? 0 : 1), ""},
-                 "const too many", .5, "`const` goes away");
+      const tools::Range word = const_word(text, at);
+      sink.offer(*c.file, {word.begin, word.end, ""}, "const too many", .5, "`const` goes away");
     }
     for (int line = std::max(1, c.file->line_of(body)); line <= c.line; ++line)
-      for (size_t at : occurrences(*c.file, line, "const"))
-        sink.offer(*c.file, {at, at + 6, ""}, "const too many", .4, "`const` goes away");
+      for (size_t at : occurrences(*c.file, line, "const")) {
+        const tools::Range word = const_word(text, at);
+        sink.offer(*c.file, {word.begin, word.end, ""}, "const too many", .4, "`const` goes away");
+      }
   }
 }
 
@@ -345,7 +352,7 @@ void repair_cpp(const Complaint& c, const CheckReading& reading, RepairSink& sin
   argument_count(c, sink);
   if (has(c.message, "does not override") || has(c.message, "only virtual"))
     for (size_t at : occurrences(*c.file, c.line, "override"))
-      sink.offer(*c.file, {at - 1, at + 8, ""}, "override too many", .4, "`override` goes away");
+      sink.offer(*c.file, {at - (at > 0 && c.file->text()[at - 1] == ' ' ? 1 : 0), at + 8, ""}, "override too many", .4, "`override` goes away");
   if ((has(c.message, "has no member named") || has(c.message, "no member named")) &&
       !quoted_texts(c.message).empty()) {
     const std::vector<std::string> names = quoted_texts(c.message);

@@ -4,6 +4,7 @@
 // Units    Nodes are named by their index in the list; -1 means "no such node". Parents come before children.
 // Owns     The nodes by value and a (cheap, shared) copy of the tree, so views of its text stay valid.
 #pragma once
+#include <cassert>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,7 @@ class SyntaxNodes {
   const tools::Node& operator[](int i) const { return nodes_[static_cast<size_t>(i)]; }
   std::string_view text(int i) const { return text(nodes_[static_cast<size_t>(i)].range); }
   std::string_view text(tools::Range range) const {
+    assert(range.begin <= range.end && range.end <= tree_.text().size());
     return std::string_view(tree_.text()).substr(range.begin, range.end - range.begin);
   }
 

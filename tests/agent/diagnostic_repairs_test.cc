@@ -79,13 +79,73 @@ const Case kCases[] = {
      {{"a.py", "class A:\n    def put(x):\n        return x\n\n\nA().put(1)\n"}},
      "  File \"a.py\", line 6, in <module>\nTypeError: A.put() takes 1 positional argument but 2 were given\n",
      "class A:\n    def put(self, x):\n        return x\n\n\nA().put(1)\n"},
+    {"lost const, of the method that is called",
+     {{"a.cc", "struct A {\n  int size() { return n; }\n  int n;\n};\nint f(const A& a) { return a.size(); }\n"}},
+     "a.cc:5:34: error: passing 'const A' as 'this' argument discards qualifiers [-fpermissive]\n",
+     "struct A {\n  int size() const { return n; }\n  int n;\n};\nint f(const A& a) { return a.size(); }\n"},
+    {"lost const, of a definition",
+     {{"a.cc", "#include \"a.h\"\n\nint A::size() { return n; }\n"}, {"a.h", "struct A {\n  int size() const;\n  int n;\n};\n"}},
+     "a.cc:3:5: error: no declaration matches 'int A::size()'\n",
+     "#include \"a.h\"\n\nint A::size() const { return n; }\n"},
+    {"const too many, in the parameter that is written; its reference stays",
+     {{"a.cc", "void f(int const& x) { x = 1; }\n"}},
+     "a.cc:1:26: error: assignment of read-only reference 'x'\n",
+     "void f(int & x) { x = 1; }\n"},
+    {"const too many, behind the parameters",
+     {{"a.cc", "struct A {\n  int n;\n  void set(int x) const { n = x; }\n};\n"}},
+     "a.cc:3:29: error: assignment of member 'A::n' in read-only object\n",
+     "struct A {\n  int n;\n  void set(int x) { n = x; }\n};\n"},
+    {"const too many, at the very beginning",
+     {{"a.cc", " const int& f(int& x) {\n  return x = 1;\n}\n"}},
+     "a.cc:2:12: error: binding reference of type 'int&' to 'const int' discards qualifiers\n",
+     " int& f(int& x) {\n  return x = 1;\n}\n"},
+    {"wrong include",
+     {{"a.cc", "#include \"shelv.h\"\n\nShelf f();\n"}, {"shelf.h", "#pragma once\nclass Shelf {};\n"}},
+     "a.cc:1:10: fatal error: shelv.h: No such file or directory\n",
+     "#include \"shelf.h\"\n\nShelf f();\n"},
+    {"a text where a C string is meant",
+     {{"a.cc", "#include <string>\nint g(const char*);\nint f(std::string s) { return g(s); }\n"}},
+     "a.cc:3:33: error: cannot convert 'std::string' to 'const char*'\n",
+     "#include <string>\nint g(const char*);\nint f(std::string s) { return g(s.c_str()); }\n"},
+    {"override too many",
+     {{"a.cc", "struct A {\n  int f() override;\n};\n"}},
+     "a.cc:2:7: error: 'int A::f()' marked 'override', but does not override\n",
+     "struct A {\n  int f();\n};\n"},
+    {"a definition under another name",
+     {{"a.cc", "int totl(int a) { return a; }\n\nint main() { return total(1); }\n"}, {"a.h", "int total(int a);\n"}},
+     "a.cc:3: undefined reference to `total(int)'\n",
+     "int total(int a) { return a; }\n\nint main() { return total(1); }\n"},
+    {"misspelt keyword argument",
+     {{"a.py", "def g(width=1):\n    return width\n\n\ndef f():\n    return g(widht=2)\n"}},
+     "  File \"a.py\", line 6, in f\nTypeError: g() got an unexpected keyword argument 'widht'\n",
+     "def g(width=1):\n    return width\n\n\ndef f():\n    return g(width=2)\n"},
+    {"missing argument",
+     {{"a.py", "def g(a, size):\n    return a\n\n\ndef f(a, size):\n    return g(a)\n"}},
+     "  File \"a.py\", line 6, in f\nTypeError: g() missing 1 required positional argument: 'size'\n",
+     "def g(a, size):\n    return a\n\n\ndef f(a, size):\n    return g(a, size)\n"},
+    {"lost call",
+     {{"a.py", "def f(d):\n    for k in d.keys:\n        print(k)\n"}},
+     "  File \"a.py\", line 2, in f\nTypeError: 'builtin_function_or_method' object is not iterable\n",
+     "def f(d):\n    for k in d.keys():\n        print(k)\n"},
+    {"misspelt module",
+     {{"a.py", "from shelvs import Shelf\n\n\nShelf()\n"}, {"shelves.py", "class Shelf:\n    pass\n"}},
+     "  File \"a.py\", line 1, in <module>\nModuleNotFoundError: No module named 'shelvs'\n",
+     "from shelves import Shelf\n\n\nShelf()\n"},
+    {"a local without a first value",
+     {{"a.py", "def f(xs):\n    for x in xs:\n        n = n + x\n    return n\n"}},
+     "  File \"a.py\", line 3, in f\nUnboundLocalError: local variable 'n' referenced before assignment\n",
+     "def f(xs):\n    n = 0\n    for x in xs:\n        n = n + x\n    return n\n"},
+    {"lost receiver",
+     {{"a.js", "class A {\n  constructor() {\n    this.size = 1;\n  }\n  f() {\n    return size;\n  }\n}\nnew A().f();\n"}},
+     "/w/a.js:6\n    return size;\n    ^\n\nReferenceError: size is not defined\n    at A.f (a.js:6:5)\n",
+     "class A {\n  constructor() {\n    this.size = 1;\n  }\n  f() {\n    return this.size;\n  }\n}\nnew A().f();\n"},
 };
 
 }  // namespace
 
 TEST_CASE("diagnostic_repairs: a message that names the fault leads to its repair among the first five") {
   for (const Case& c : kCases) {
-    CAPTURE(c.name);
+    CAPTURE(std::string(c.name));
     const test::TempDir folder;
     std::vector<std::string> paths;
     for (const auto& [path, text] : c.files) {
@@ -107,6 +167,29 @@ TEST_CASE("diagnostic_repairs: a message that names the fault leads to its repai
         rank = static_cast<int>(i) + 1;
     CHECK(rank > 0);
   }
+}
+
+TEST_CASE("diagnostic_repairs: words at the ends of a file are taken out within it") {
+  const test::TempDir folder;
+  folder.write("a.cc", "override int g();\nint f(int x) { x = 1; } const");
+  const auto tree = tools::WorkTree::open(folder.path());
+  REQUIRE(tree);
+  const auto code = agent::CodeBase::load(*tree, "make check", {}, {});
+  REQUIRE(code);
+  const agent::PathResolver resolver(tree->root(), {"a.cc"});
+  const auto found = agent::diagnostic_repairs(
+      *code, agent::read_check_output("a.cc:1:1: error: 'int g()' does not override\na.cc:2:16: error: assignment of read-only parameter 'x'\n", resolver), {});
+  const size_t size = code->file("a.cc")->text().size();
+  bool first = false, last = false;
+  for (const agent::Candidate& candidate : found)
+    for (const tools::Replacement& edit : candidate.replacements) {
+      CHECK(edit.begin <= edit.end);
+      CHECK(edit.end <= size);
+      first |= edit.begin == 0 && edit.end == 8 && edit.text.empty();
+      last |= edit.begin == size - 5 && edit.end == size && edit.text.empty();
+    }
+  CHECK(first);
+  CHECK(last);
 }
 
 TEST_CASE("known symbols: tables answer with the home of a name and nothing else") {
