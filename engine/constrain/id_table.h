@@ -2,7 +2,8 @@
 // engine/constrain/id_table.h: ids by what they stand for, which lies elsewhere.
 //
 // Owns     Ids and 32 bits of hash. Open addressing, at most half full: a miss of the processor's cache where lists of
-// nodes have several. Threads  One at a time.
+//          nodes have several.
+// Threads  One at a time.
 #pragma once
 #include <cstddef>
 #include <cstdint>

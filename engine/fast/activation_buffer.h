@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/activation_buffer.h: rows of activations in f32 and, where a quantised matrix reads them, in 8 or 16 bits.
+// engine/fast/activation_buffer.h: rows of activations in f32 and, where a quantised matrix reads them, in 8 or 16 bits.
 #pragma once
 #include <cstdint>
 

@@ -11,34 +11,35 @@
 
 namespace engine {
 
-void quantize_cpu_reference(const float* x, int64_t n, int8_t* quants, float* scales, int32_t* sums) {
-  for (int64_t b = 0; b < n / 32; ++b) {
+namespace {
+
+// `place` of i in 0 .. 31: where the quant of value i lies in its block.
+template <int kMost, typename Quant, typename Place>
+void rounded_blocks(const float* x, int64_t n, Quant* quants, float* scales, int32_t* sums, Place place) {
+  for (int64_t b = 0; b < n / 32; ++b, x += 32, quants += 32) {
     float amax = 0.0f;
-    for (int i = 0; i < 32; ++i) amax = std::max(amax, std::fabs(x[b * 32 + i]));
-    const float inverse = amax > 0.0f ? 127.0f / amax : 0.0f;
-    scales[b] = amax / 127.0f;
+    for (int i = 0; i < 32; ++i) amax = std::max(amax, std::fabs(x[i]));
+    if (amax < kLeastBlockMax) amax = 0.0f;
+    const float inverse = amax > 0.0f ? float{kMost} / amax : 0.0f;
+    scales[b] = amax / float{kMost};
     sums[2 * b] = sums[2 * b + 1] = 0;
     for (int i = 0; i < 32; ++i) {
-      quants[b * 32 + i] = static_cast<int8_t>(std::nearbyint(x[b * 32 + i] * inverse));
-      sums[2 * b + i / 16] += quants[b * 32 + i];
+      const auto quant = static_cast<Quant>(std::nearbyint(x[i] * inverse));
+      quants[place(i)] = quant;
+      sums[2 * b + i / 16] += quant;
     }
   }
 }
 
+}  // namespace
+
+void quantize_cpu_reference(const float* x, int64_t n, int8_t* quants, float* scales, int32_t* sums) {
+  rounded_blocks<127>(x, n, quants, scales, sums, [](int i) { return i; });
+}
+
 void quantize_wide_cpu_reference(const float* x, int64_t n, int16_t* quants, float* scales, int32_t* sums) {
   constexpr int kPlace[4] = {0, 2, 1, 3};
-  for (int64_t b = 0; b < n / 32; ++b) {
-    float amax = 0.0f;
-    for (int i = 0; i < 32; ++i) amax = std::max(amax, std::fabs(x[b * 32 + i]));
-    const float inverse = amax > 0.0f ? 32767.0f / amax : 0.0f;
-    scales[b] = amax / 32767.0f;
-    sums[2 * b] = sums[2 * b + 1] = 0;
-    for (int i = 0; i < 32; ++i) {
-      const auto quant = static_cast<int16_t>(std::nearbyint(x[b * 32 + i] * inverse));
-      quants[b * 32 + i / 4 * 4 + kPlace[i % 4]] = quant;
-      sums[2 * b + i / 16] += quant;
-    }
-  }
+  rounded_blocks<32767>(x, n, quants, scales, sums, [&](int i) { return i / 4 * 4 + kPlace[i % 4]; });
 }
 
 void rms_norm_cpu_reference(const float* x, const float* gain, int64_t n, float eps, float* y) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/kernels/matmul.h"
+#include "engine/kernels/quantize.h"
 #include "engine/kernels/silu_gate.h"
 
 namespace engine {
@@ -42,7 +43,7 @@ struct FastElementwise {
       const float* block = x + b * kBlockValues;
       F largest = V::zero();
       for (int i = 0; i < kBlockValues; i += V::kWidth) largest = V::max(largest, V::abs(V::load(block + i)));
-      const float amax = V::max_of(largest);
+      const float most = V::max_of(largest), amax = most < kLeastBlockMax ? 0.0f : most;
       scales[b] = amax / float{kMost};
       const F inverse = V::set1(amax > 0.0f ? float{kMost} / amax : 0.0f);
       for (int half = 0; half < 2; ++half) {

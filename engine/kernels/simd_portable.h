@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/kernels/simd_portable.h: the vector steps of simd_avx2.h as loops over 16 values, for every other CPU.
+// engine/kernels/simd_portable.h: the vector steps of simd_avx2.h in the vectors of 16 bytes that gcc and clang have for every CPU.
 //
-// It also tells rounding from error in tests: it computes with the same 8-bit activations as the other paths.
+// Loops over single values would do, but take the compiler minutes to put together again once it has unrolled them.
+// It also tells rounding from error in tests: it computes with the same rounded activations as the other paths.
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -16,20 +17,35 @@ struct Portable {
   static constexpr int kWidth = 16;
   static constexpr int kTileTokens = 4, kTileVectors = 1, kRowVectors = 1;  // of quantised products (fast_matmul.h)
   static constexpr int kWideTileTokens = 1;  // with 16 bits: nothing is unpacked here that tokens could share, and each tile takes long to compile
+  using Floats = float __attribute__((vector_size(16)));
+  using Ints = int32_t __attribute__((vector_size(16)));
+  using Shorts = int16_t __attribute__((vector_size(16)));
   struct F {
-    float v[kWidth];
+    Floats v[4];
+    float operator[](int i) const { return v[i / 4][i % 4]; }
+  };
+  struct I32 {
+    Ints v[4];
   };
   template <typename Op>
-  static F each(Op op) {
-    F out;
-    for (int i = 0; i < kWidth; ++i) out.v[i] = op(i);
-    return out;
+  static F each(Op op) {  // single values
+    float out[kWidth];
+    for (int i = 0; i < kWidth; ++i) out[i] = op(i);
+    return load(out);
+  }
+  template <typename Op>
+  static F fours(Op op) {
+    return {{op(0), op(1), op(2), op(3)}};
   }
 
-  static F zero() { return set1(0.0f); }
-  static F set1(float x) { return each([&](int) { return x; }); }
-  static F load(const float* p) { return each([&](int i) { return p[i]; }); }
-  static void store(float* p, const F& x) { std::memcpy(p, x.v, sizeof x.v); }
+  static F zero() { return F{}; }
+  static F set1(float x) { return fours([&](int) { return Floats{x, x, x, x}; }); }
+  static F load(const float* p) {
+    F out;
+    std::memcpy(&out, p, sizeof out);
+    return out;
+  }
+  static void store(float* p, const F& x) { std::memcpy(p, &x, sizeof x); }
   static F load_f16(const uint8_t* p) { return each([&](int i) { return f16_to_f32(half_at(p, i)); }); }
   static F load_i8(const uint8_t* p) { return each([&](int i) { return static_cast<float>(static_cast<int8_t>(p[i])); }); }
   static F load_bf16(const uint8_t* p) { return each([&](int i) { return bf16_to_f32(half_at(p, i)); }); }
@@ -38,32 +54,30 @@ struct Portable {
   static F load_e4m3(const uint8_t* p) {
     return each([&](int i) { return f16_to_f32(static_cast<uint16_t>((p[i] & 0x80) << 8 | (p[i] & 0x7F) << 7)); });
   }
-  static F add(const F& a, const F& b) { return each([&](int i) { return a.v[i] + b.v[i]; }); }
-  static F sub(const F& a, const F& b) { return each([&](int i) { return a.v[i] - b.v[i]; }); }
-  static F mul(const F& a, const F& b) { return each([&](int i) { return a.v[i] * b.v[i]; }); }
-  static F div(const F& a, const F& b) { return each([&](int i) { return a.v[i] / b.v[i]; }); }
-  static F fma(const F& a, const F& b, const F& c) { return each([&](int i) { return a.v[i] * b.v[i] + c.v[i]; }); }
-  static F abs(const F& a) { return each([&](int i) { return a.v[i] < 0.0f ? -a.v[i] : a.v[i]; }); }
-  static F min(const F& a, const F& b) { return each([&](int i) { return a.v[i] < b.v[i] ? a.v[i] : b.v[i]; }); }
-  static F max(const F& a, const F& b) { return each([&](int i) { return a.v[i] > b.v[i] ? a.v[i] : b.v[i]; }); }
+  static F add(const F& a, const F& b) { return fours([&](int k) { return a.v[k] + b.v[k]; }); }
+  static F sub(const F& a, const F& b) { return fours([&](int k) { return a.v[k] - b.v[k]; }); }
+  static F mul(const F& a, const F& b) { return fours([&](int k) { return a.v[k] * b.v[k]; }); }
+  static F div(const F& a, const F& b) { return fours([&](int k) { return a.v[k] / b.v[k]; }); }
+  static F fma(const F& a, const F& b, const F& c) { return fours([&](int k) { return a.v[k] * b.v[k] + c.v[k]; }); }
+  static F abs(const F& a) { return fours([&](int k) { return a.v[k] < 0.0f ? -a.v[k] : a.v[k]; }); }
+  static F min(const F& a, const F& b) { return fours([&](int k) { return a.v[k] < b.v[k] ? a.v[k] : b.v[k]; }); }
+  static F max(const F& a, const F& b) { return fours([&](int k) { return a.v[k] > b.v[k] ? a.v[k] : b.v[k]; }); }
   static F round(const F& a) {  // to even, for |a| < 2^22: the sum's last bit is worth 1
     constexpr float kShift = 12582912.0f;
-    return each([&](int i) { return (a.v[i] + kShift) - kShift; });
+    return fours([&](int k) { return (a.v[k] + kShift) - kShift; });
   }
   static F pow2(const F& n) {
-    return each([&](int i) {
-      const int32_t bits = (static_cast<int32_t>(n.v[i]) + 127) * (1 << 23);
-      float value;
-      std::memcpy(&value, &bits, 4);
-      return value;
+    return fours([&](int k) {
+      const Ints bits = (__builtin_convertvector(n.v[k], Ints) + 127) << 23;
+      return reinterpret_cast<Floats>(bits);
     });
   }
   static F zero_below(const F& value, const F& x, const F& limit) {
-    return each([&](int i) { return x.v[i] < limit.v[i] ? 0.0f : value.v[i]; });
+    return fours([&](int k) { return x.v[k] < limit.v[k] ? Floats{} : value.v[k]; });
   }
   static float sum(const F& a) {
     float total = 0.0f;
-    for (const float x : a.v) total += x;
+    for (int i = 0; i < kWidth; ++i) total += a[i];
     return total;
   }
   static constexpr int kDotTile = 8, kValueTile = 1;  // of attention (fast_attention.h)
@@ -71,83 +85,92 @@ struct Portable {
     for (int i = 0; i < kDotTile; ++i) out[i] = sum(a[i]);
   }
   static float max_of(const F& a) {
-    float top = a.v[0];
-    for (const float x : a.v) top = x > top ? x : top;
+    float top = a[0];
+    for (int i = 1; i < kWidth; ++i) top = a[i] > top ? a[i] : top;
     return top;
   }
   static void store_quants(int8_t* p, const F& x, int32_t& total) {
     for (int i = 0; i < kWidth; ++i) {
-      p[i] = static_cast<int8_t>(x.v[i]);
+      p[i] = static_cast<int8_t>(x[i]);
       total += p[i];
     }
   }
   static void store_quants(int16_t* p, const F& x, int32_t& total) {
     constexpr int kPlace[4] = {0, 2, 1, 3};
-    for (int i = 0; i < kWidth; ++i) total += p[i / 4 * 4 + kPlace[i % 4]] = static_cast<int16_t>(x.v[i]);
+    for (int i = 0; i < kWidth; ++i) total += p[i / 4 * 4 + kPlace[i % 4]] = static_cast<int16_t>(x[i]);
   }
 
-  using X4 = const int8_t*;
-  static X4 repeat4(const int8_t* p) { return p; }
-  struct Sum8 {
-    int32_t v[kWidth];
+  // --- int8 dot products -------------------------------------------------------------------------------------------
+  // A row's four bytes are a lane of 32 bits. Shifts leave its even and its odd bytes as numbers of 16 bits, which hold the
+  // products: two of 128 * 127 fit.
+  using Sum8 = I32;
+  struct X4 {
+    Shorts even, odd;
   };
+  static X4 repeat4(const int8_t* p) {
+    const int16_t a = p[0], b = p[1], c = p[2], d = p[3];
+    return {Shorts{a, c, a, c, a, c, a, c}, Shorts{b, d, b, d, b, d, b, d}};
+  }
   struct W8 {
-    int8_t v[4 * kWidth];
+    Shorts v[4];
   };
   static W8 load_w8(const uint8_t* p) {
     W8 w;
-    std::memcpy(w.v, p, sizeof w.v);
+    std::memcpy(&w, p, sizeof w);
     return w;
   }
   using Codes = const int8_t*;
   static Codes codes(const int8_t* values) { return values; }
   static void load_codes(const uint8_t* p, Codes values, W8& low, W8& high) {
+    int8_t of_low[4 * kWidth], of_high[4 * kWidth];
     for (int i = 0; i < 4 * kWidth; ++i) {
-      low.v[i] = values[p[i] & 15];
-      high.v[i] = values[p[i] >> 4];
+      of_low[i] = values[p[i] & 15];
+      of_high[i] = values[p[i] >> 4];
     }
+    std::memcpy(&low, of_low, sizeof low);
+    std::memcpy(&high, of_high, sizeof high);
   }
   static Sum8 start8(int32_t) { return Sum8{}; }
-  static Sum8 dot8(Sum8 sum, const W8& w, X4 x) {
-    for (int i = 0; i < kWidth; ++i)
-      sum.v[i] += w.v[4 * i] * x[0] + w.v[4 * i + 1] * x[1] + w.v[4 * i + 2] * x[2] + w.v[4 * i + 3] * x[3];
+  static Sum8 dot8(Sum8 sum, const W8& w, const X4& x) {
+    for (int k = 0; k < 4; ++k) {
+      const Shorts pairs = ((w.v[k] << 8) >> 8) * x.even + (w.v[k] >> 8) * x.odd;
+      const auto lanes = reinterpret_cast<Ints>(pairs);
+      sum.v[k] += ((lanes << 16) >> 16) + (lanes >> 16);
+    }
     return sum;
   }
-  static F finish8(const Sum8& sum) { return each([&](int i) { return static_cast<float>(sum.v[i]); }); }
+  static F finish8(const Sum8& sum) { return fours([&](int k) { return __builtin_convertvector(sum.v[k], Floats); }); }
 
-  struct Half4 {
-    uint8_t v[4 * kWidth];
-  };
   struct W4 {
-    Half4 low, high;
+    W8 low, high;
   };
   using Sum4 = Sum8;
   static W4 load_w4(const uint8_t* p) {
-    W4 w;
-    for (int i = 0; i < 4 * kWidth; ++i) {
-      w.low.v[i] = p[i] & 15;
-      w.high.v[i] = static_cast<uint8_t>(p[i] >> 4);
+    const W8 w = load_w8(p);
+    W4 halves;
+    for (int k = 0; k < 4; ++k) {
+      halves.low.v[k] = w.v[k] & 0x0F0F;
+      halves.high.v[k] = (w.v[k] >> 4) & 0x0F0F;
     }
-    return w;
+    return halves;
   }
-  static Sum4 start4(int32_t block_sum) {
-    Sum4 sum;
-    for (int32_t& x : sum.v) x = -8 * block_sum;
-    return sum;
-  }
-  static Sum4 dot4(Sum4 sum, const Half4& w, X4 x) {
-    for (int i = 0; i < kWidth; ++i)
-      sum.v[i] += w.v[4 * i] * x[0] + w.v[4 * i + 1] * x[1] + w.v[4 * i + 2] * x[2] + w.v[4 * i + 3] * x[3];
-    return sum;
-  }
+  static Sum4 start4(int32_t block_sum) { return start16(-8 * block_sum); }
+  static Sum4 dot4(Sum4 sum, const W8& w, const X4& x) { return dot8(sum, w, x); }
   static F finish4(const Sum4& sum, int32_t) { return finish8(sum); }
 
+  // --- int16 dot products: products of 32 bits, one by one -----------------------------------------------------------
   using X16 = const int16_t*;
   static X16 repeat_wide(const int16_t* p) { return p; }
-  using W16 = W8;
+  struct W16 {
+    int8_t v[4 * kWidth];
+  };
   using Sum16 = Sum8;
   using WideCodes = const int8_t*;
-  static W16 load_w16(const uint8_t* p) { return load_w8(p); }
+  static W16 load_w16(const uint8_t* p) {
+    W16 w;
+    std::memcpy(w.v, p, sizeof w.v);
+    return w;
+  }
   template <bool kHigh>
   static W16 load_w16_nibbles(const uint8_t* p) {
     W16 w;
@@ -162,14 +185,17 @@ struct Portable {
     return w;
   }
   static Sum16 start16(int32_t first) {
-    Sum16 sum;
-    for (int32_t& x : sum.v) x = first;
-    return sum;
+    const Ints four{first, first, first, first};
+    return {{four, four, four, four}};
   }
-  static Sum16 dot16(Sum16 sum, const W16& w, X16 x) {
+  static Sum16 dot16(const Sum16& sum, const W16& w, X16 x) {
+    int32_t products[kWidth];
     for (int i = 0; i < kWidth; ++i)
-      sum.v[i] += w.v[4 * i] * x[0] + w.v[4 * i + 1] * x[2] + w.v[4 * i + 2] * x[1] + w.v[4 * i + 3] * x[3];
-    return sum;
+      products[i] = w.v[4 * i] * x[0] + w.v[4 * i + 1] * x[2] + w.v[4 * i + 2] * x[1] + w.v[4 * i + 3] * x[3];
+    Sum16 more;
+    std::memcpy(&more, products, sizeof more);
+    for (int k = 0; k < 4; ++k) more.v[k] += sum.v[k];
+    return more;
   }
   static F finish16(const Sum16& sum) { return finish8(sum); }
 

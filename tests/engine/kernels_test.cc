@@ -213,50 +213,54 @@ TEST_CASE("matmul: row ids choose the input rows") {
   }
 }
 
-TEST_CASE("quantize: every path rounds as the reference does") {
+namespace {
+
+// `place`: where the quant of value i lies. `error`: of a value, as a share of its block's largest (quantize.h).
+template <typename Quant, typename Round, typename Place>
+void check_rounding(Round round, Round reference, Place place, double error) {
   std::mt19937 random(10);
-  for (const FastKernels* kernels : all_kernels()) {
-    CAPTURE(std::string(kernels->name));
-    std::vector<float> x = random_floats(random, 32 * 40, 3.0f);
-    std::fill_n(x.begin(), 32, 0.0f);      // amax 0
-    x[40] = 1e30f;                          // one value that dwarfs its block
-    std::fill_n(x.begin() + 64, 32, -5.0f);  // all at the end of the range
-    const size_t n = x.size(), blocks = n / 32;
-    std::vector<int8_t> got(n), want(n);
-    std::vector<float> got_scales(blocks), want_scales(blocks);
-    std::vector<int32_t> got_sums(2 * blocks), want_sums(2 * blocks);
-    kernels->quantize(x.data(), static_cast<int64_t>(n), got.data(), got_scales.data(), got_sums.data());
-    quantize_cpu_reference(x.data(), static_cast<int64_t>(n), want.data(), want_scales.data(), want_sums.data());
-    CHECK(got == want);
-    CHECK(got_scales == want_scales);
-    CHECK(got_sums == want_sums);
-    for (size_t i = 0; i < n; ++i)
-      CHECK(std::fabs(x[i] - got_scales[i / 32] * static_cast<float>(got[i])) <= 127.0f * got_scales[i / 32] / 254.0f * 1.0001f);
+  std::vector<float> x = random_floats(random, 32 * 40, 3.0f);
+  std::fill_n(x.begin(), 32, 0.0f);        // amax 0
+  x[40] = 1e30f;                           // one value that dwarfs its block
+  std::fill_n(x.begin() + 64, 32, -5.0f);  // all at the end of the range
+  for (int i = 0; i < 32; ++i) {
+    x[static_cast<size_t>(96 + i)] = static_cast<float>(i - 16) * 1e-39f;  // 127 divided by the largest of them is infinite
+    x[static_cast<size_t>(128 + i)] = kLeastBlockMax * static_cast<float>(i + 1) / 32.0f;
+  }
+  const size_t n = x.size(), blocks = n / 32;
+  std::vector<Quant> got(n), want(n);
+  std::vector<float> got_scales(blocks), want_scales(blocks);
+  std::vector<int32_t> got_sums(2 * blocks), want_sums(2 * blocks);
+  round(x.data(), static_cast<int64_t>(n), got.data(), got_scales.data(), got_sums.data());
+  reference(x.data(), static_cast<int64_t>(n), want.data(), want_scales.data(), want_sums.data());
+  CHECK(got == want);
+  CHECK(got_scales == want_scales);
+  CHECK(got_sums == want_sums);
+  for (size_t b = 0; b < blocks; ++b) {
+    int64_t sums[2] = {0, 0};
+    const float amax = std::fabs(*std::max_element(x.begin() + static_cast<std::ptrdiff_t>(b * 32), x.begin() + static_cast<std::ptrdiff_t>(b * 32 + 32),
+                                                   [](float l, float r) { return std::fabs(l) < std::fabs(r); }));
+    for (size_t i = 0; i < 32; ++i) {
+      const Quant quant = got[b * 32 + place(i)];
+      sums[i / 16] += quant;
+      const double off = std::fabs(static_cast<double>(x[b * 32 + i]) - static_cast<double>(got_scales[b]) * quant);
+      CHECK(off <= (amax < kLeastBlockMax ? static_cast<double>(amax) : error * static_cast<double>(amax)));
+      if (amax < kLeastBlockMax) CHECK(quant == 0);
+    }
+    CHECK(sums[0] == got_sums[2 * b]);
+    CHECK(sums[1] == got_sums[2 * b + 1]);
   }
 }
 
-TEST_CASE("quantize: every path rounds to 16 bits as the reference does") {
-  std::mt19937 random(19);
+}  // namespace
+
+TEST_CASE("quantize: every path rounds as the reference does, to 8 bits and to 16") {
   for (const FastKernels* kernels : all_kernels()) {
     CAPTURE(std::string(kernels->name));
-    std::vector<float> x = random_floats(random, 32 * 40, 3.0f);
-    std::fill_n(x.begin(), 32, 0.0f);       // amax 0
-    x[40] = 1e30f;                           // one value that dwarfs its block
-    std::fill_n(x.begin() + 64, 32, -5.0f);  // all at the end of the range
-    const size_t n = x.size(), blocks = n / 32;
-    std::vector<int16_t> got(n), want(n);
-    std::vector<float> got_scales(blocks), want_scales(blocks);
-    std::vector<int32_t> got_sums(2 * blocks), want_sums(2 * blocks);
-    kernels->quantize_wide(x.data(), static_cast<int64_t>(n), got.data(), got_scales.data(), got_sums.data());
-    quantize_wide_cpu_reference(x.data(), static_cast<int64_t>(n), want.data(), want_scales.data(), want_sums.data());
-    CHECK(got == want);
-    CHECK(got_scales == want_scales);
-    CHECK(got_sums == want_sums);
-    for (size_t i = 0; i < n; ++i) {
-      const size_t place = i % 4 == 1 ? i + 1 : i % 4 == 2 ? i - 1 : i;
-      const double amax = 32767.0 * static_cast<double>(got_scales[i / 32]);
-      CHECK(std::fabs(static_cast<double>(x[i]) - static_cast<double>(got_scales[i / 32]) * got[place]) <= amax * (1.0 / 65534.0 + 3 * 0x1p-24));
-    }
+    check_rounding<int8_t>(kernels->quantize, quantize_cpu_reference, [](size_t i) { return i; }, 1.0 / 254.0 + 3 * 0x1p-24);
+    check_rounding<int16_t>(
+        kernels->quantize_wide, quantize_wide_cpu_reference, [](size_t i) { return i % 4 == 1 ? i + 1 : i % 4 == 2 ? i - 1 : i; },
+        1.0 / 65534.0 + 3 * 0x1p-24);
   }
 }
 

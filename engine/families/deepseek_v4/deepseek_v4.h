@@ -16,13 +16,12 @@
 //          that the tokenizer lacks; that the newest entry's block counts among the candidates. All layers run over
 //          the whole prompt. No images: the vision tower and the routers' second bias are skipped.
 // Drafts   V4's first checkpoints have a serial block for drafts, later ones and V4.1 DSpark (docs/drafts.md): V4Draft, V4Spark.
-// Left out DeepSeek's own program rounds keys and entries to FP8 (V4.1: entries to FP4), index queries and keys (V4: after a Hadamard turn) to FP4, and activations to
-//          FP8, because the models were trained to bear it; here they stay as they are, as in transformers, which V4 is
-//          held against.
+// Left out DeepSeek's own program rounds keys and entries to FP8 (V4.1: entries to FP4), index queries and keys (V4: after
+//          a Hadamard turn) to FP4, and activations to FP8, because the models were trained to bear it; here they stay as
+//          they are, as in transformers, which V4 is held against.
 // Errors   The readers return only configurations and weights that passed every check: shapes agree with the
-// configuration,
-//          all sizes are in range, every tensor lies in its file, tables name experts there are. Later code relies on
-//          that.
+//          configuration, all sizes are in range, every tensor lies in its file, tables name experts there are. Later code
+//          relies on that.
 // Source   DeepSeek-V4, arXiv:2606.19348; Hugging Face transformers `deepseek_v4`; GGUF architectures "deepseek4" and "deepseek41"
 //          (read_gguf_v41.h)
 #pragma once
