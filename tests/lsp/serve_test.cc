@@ -41,6 +41,18 @@ lsp::Services busy_services() {
   return services;
 }
 
+// Work that goes on until it is stopped, and counts how often.
+struct Endless {
+  std::atomic<int> running = 0, stopped = 0;
+  base::Error run(std::stop_token stop) {
+    ++running;
+    running.notify_all();
+    while (!stop.stop_requested()) std::this_thread::yield();
+    ++stopped;
+    return base::cancelled();
+  }
+};
+
 class Running {
  public:
   explicit Running(lsp::Services services = busy_services()) : services_(std::move(services)) {
@@ -227,15 +239,11 @@ TEST_CASE("serve: a client that neither reads nor leaves can't keep the server")
 }
 
 TEST_CASE("serve: a completion that is cancelled stops in the model, and the next one runs") {
-  std::atomic<int> stopped = 0, running = 0;
+  Endless work;
   auto services = test::services_with([&](const agent::CompleteRequest& request,
                                           std::stop_token stop) -> base::Result<std::vector<agent::CompletionItem>> {
     if (request.prefix == "quick") return std::vector<agent::CompletionItem>{{"!", -0.1, 1}};
-    ++running;
-    running.notify_all();
-    while (!stop.stop_requested()) std::this_thread::yield();
-    ++stopped;
-    return base::cancelled();
+    return work.run(stop);
   });
   Running server(services);
   Peer& peer = *server.peer;
@@ -246,38 +254,34 @@ TEST_CASE("serve: a completion that is cancelled stops in the model, and the nex
                 {{"uri", "file:///a.py"}, {"languageId", "python"}, {"version", 1}, {"text", "quick\nslow = "}}}});
   const Json slow = document("file:///a.py", {{"position", {{"line", 1}, {"character", 7}}}});
   const int cancelled = peer.request("textDocument/inlineCompletion", slow);
-  running.wait(0);
+  work.running.wait(0);
   peer.notify("$/cancelRequest", {{"id", cancelled}});
   CHECK(peer.answer(cancelled)["error"]["code"] == -32800);
 
   const int superseded = peer.request("textDocument/inlineCompletion", slow);
-  running.wait(1);
+  work.running.wait(1);
   const Json quick = peer.ask("textDocument/inlineCompletion",
                               document("file:///a.py", {{"position", {{"line", 0}, {"character", 5}}}}));
   CHECK(quick["result"]["items"][0]["insertText"] == "!");
   CHECK(peer.answer(superseded)["error"]["code"] == -32801);
 
   const int changed = peer.request("textDocument/inlineCompletion", slow);
-  running.wait(2);
+  work.running.wait(2);
   peer.notify("textDocument/didChange", document("file:///a.py", {{"contentChanges", {{{"text", "other"}}}}}));
   CHECK(peer.answer(changed)["error"]["code"] == -32801);
   server.vanish();
   server.join();
-  CHECK(stopped == 3);
+  CHECK(work.stopped == 3);
 }
 
 TEST_CASE("serve: a next edit that is cancelled stops on its worker, and the workers are free for the next ones") {
-  std::atomic<int> stopped = 0, running = 0;
+  Endless work;
   std::atomic<bool> hold = true;
   auto services = busy_services();
   services.next_edits = [&](const agent::NextEditRequest& request,
                             std::stop_token stop) -> base::Result<std::vector<agent::NextEdit>> {
     if (!hold) return agent::next_edits(request, stop);
-    ++running;
-    running.notify_all();
-    while (!stop.stop_requested()) std::this_thread::yield();
-    ++stopped;
-    return base::cancelled();
+    return work.run(stop);
   };
   Running server(services);
   Peer& peer = *server.peer;
@@ -292,8 +296,8 @@ TEST_CASE("serve: a next edit that is cancelled stops on its worker, and the wor
   const Json at = document("file:///a.py", {{"position", {{"line", 1}, {"character", 0}}}});
   // As many as there are workers, and one that waits for them.
   const int first = peer.request("graft/nextEdit", at), second = peer.request("graft/nextEdit", at);
-  running.wait(0);
-  running.wait(1);
+  work.running.wait(0);
+  work.running.wait(1);
   const int waiting = peer.request("graft/nextEdit", at);
   for (const int id : {waiting, second, first}) {
     peer.notify("$/cancelRequest", {{"id", id}});
@@ -306,6 +310,6 @@ TEST_CASE("serve: a next edit that is cancelled stops on its worker, and the wor
   CHECK(result["edits"][0]["range"]["start"]["line"] == 1);
   server.vanish();
   server.join();
-  CHECK(running == 2);  // the one that waited never began
-  CHECK(stopped == 2);
+  CHECK(work.running == 2);  // the one that waited never began
+  CHECK(work.stopped == 2);
 }
