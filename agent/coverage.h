@@ -2,7 +2,8 @@
 // agent/coverage.h: which lines the failing tests ran and the passing ones did not (spectrum-based localisation).
 //
 // Python only: the check runs once more in a view of its own with a tracer that PYTHONPATH brings in. Nothing of it
-// stays. Errors   None that matter: a check that cannot be traced gives an empty Coverage, and the driver goes on
+// stays. Where the check did not end, the tracer ends each test that hangs and says where (hang_tracer.h).
+// Errors   None that matter: a check that cannot be traced gives an empty Coverage, and the driver goes on
 // without. Source   Ochiai: Abreu et al., "On the accuracy of spectrum-based fault localization", 2007, section 2.
 #pragma once
 #include <chrono>
@@ -25,20 +26,26 @@ struct TracedFailure {
   std::string test;
   std::string message;
   std::vector<std::pair<std::string, int>> frames;  // file of the tree and 1-based line, outermost first
+  // Of a test that did not end: the frames are those that stayed while it was looked at.
+  bool hung = false;
+  std::vector<std::pair<std::string, int>> loop;    // lines that the innermost of them ran meanwhile; empty: it waited
+  std::vector<std::pair<std::string, int>> called;  // lines of the tree that ran meanwhile below it
 };
 
 struct Coverage {
   int n_failed = 0, n_passed = 0;
   std::map<std::string, std::map<int, LineCount>> lines;
   std::vector<TracedFailure> failures;
+  std::string output;  // of the traced run
 
   bool empty() const { return lines.empty(); }
   // In [0, 1]; 0 for a line that no failing test ran.
   double ochiai(const std::string& path, int line) const;
 };
 
-// Empty where no Python process of the check could be traced.
+// Empty where no Python process of the check could be traced. `hangs`: the check did not end, so tests that take too long of
+// `timeout` are ended; without it they have all of it, and what is known at its end is returned.
 Coverage trace_check(const std::filesystem::path& root, const std::string& check, std::chrono::milliseconds timeout,
-                     const PathResolver& resolver, std::stop_token stop);
+                     bool hangs, const PathResolver& resolver, std::stop_token stop);
 
 }  // namespace agent

@@ -11,8 +11,10 @@ inline constexpr std::string_view kTraceFolder = ".graft-trace";
 inline constexpr std::string_view kTracerModule = R"PY(import atexit, json, os, sys, threading
 
 _root = os.environ.get("GRAFT_TRACE_ROOT", "")
-_out = os.environ.get("GRAFT_TRACE_OUT", "")
+out = os.environ.get("GRAFT_TRACE_OUT", "")
 current = [""]
+serial = [0]
+window = [None]
 hits = {}
 outcomes = {}
 failures = []
@@ -27,10 +29,20 @@ def relative(filename):
     name = None
     if not filename.startswith("<"):
         full = os.path.abspath(filename)
-        if full.startswith(_root + os.sep) and not full.startswith(_out) and "site-packages" not in full:
+        if full.startswith(_root + os.sep) and not full.startswith(out) and "site-packages" not in full:
             name = os.path.relpath(full, _root)
     _known[filename] = name
     return name
+
+
+def begin(test):
+    current[0] = test
+    serial[0] += 1
+
+
+def forget():
+    for known in (hits, outcomes, failures):
+        known.clear()
 
 
 def _unittest(frame):
@@ -40,13 +52,13 @@ def _unittest(frame):
     name = test.id()
     what = frame.f_code.co_name
     if what == "startTest":
-        current[0] = name
+        begin(name)
     elif what == "addSuccess":
         outcomes.setdefault(name, True)
     elif what in ("addFailure", "addError"):
         outcomes[name] = False
     elif what == "stopTest":
-        current[0] = ""
+        begin("")
 
 
 def tracer(frame, event, arg):
@@ -63,17 +75,20 @@ def tracer(frame, event, arg):
     def local(frame, event, arg):
         if event == "line":
             here.add(frame.f_lineno)
+            seen = window[0]
+            if seen is not None:
+                seen.get(id(frame), seen[None]).add((name, frame.f_lineno))
         return local
     return local
 
 
-def _write():
-    sys.settrace(None)
+# Also while other threads go on: lists are copied in one step, dictionaries and sets would change under the loop.
+def write():
     lines = {}
-    for test, files in hits.items():
-        for name, numbers in files.items():
+    for test, files in list(hits.items()):
+        for name, numbers in list(files.items()):
             counts = lines.setdefault(name, {})
-            for number in numbers:
+            for number in list(numbers):
                 count = counts.setdefault(number, [0, 0, 0])
                 if test not in outcomes:
                     count[2] = 1
@@ -81,18 +96,29 @@ def _write():
                     count[1] += 1
                 else:
                     count[0] += 1
-    report = {"failed": sum(1 for good in outcomes.values() if not good),
-              "passed": sum(1 for good in outcomes.values() if good),
-              "lines": lines, "failures": failures[:50]}
+    known = list(outcomes.values())
+    report = {"failed": known.count(False), "passed": known.count(True), "lines": lines, "failures": failures[:50]}
+    path = os.path.join(out, "trace-%d.json" % os.getpid())
     try:
-        with open(os.path.join(_out, "trace-%d.json" % os.getpid()), "w") as file:
+        with open(path + ".new", "w") as file:
             json.dump(report, file)
+        os.replace(path + ".new", path)
     except OSError:
         pass
 
 
-if _root and _out:
-    atexit.register(_write)
+def _end():
+    sys.settrace(None)
+    write()
+
+
+if _root and out:
+    atexit.register(_end)
+    try:
+        import graft_trace_hang
+        graft_trace_hang.watch(sys.modules[__name__])
+    except Exception:  # without a watch the traces are there all the same
+        pass
     threading.settrace(tracer)
     sys.settrace(tracer)
 )PY";
@@ -103,6 +129,8 @@ import sitecustomize as trace
 
 
 def _failure(name, report):
+    if any(known["test"] == name and known.get("hung") for known in trace.failures):
+        return  # where it hung is known better
     place = getattr(report, "longrepr", None)
     crash = getattr(place, "reprcrash", None)
     entry = {"test": name, "message": str(getattr(crash, "message", "") or place or "")[:2000], "frames": []}
@@ -117,7 +145,7 @@ def _failure(name, report):
 
 
 def pytest_runtest_logstart(nodeid, location):
-    trace.current[0] = nodeid
+    trace.begin(nodeid)
 
 
 def pytest_runtest_logreport(report):
@@ -129,7 +157,7 @@ def pytest_runtest_logreport(report):
 
 
 def pytest_runtest_logfinish(nodeid, location):
-    trace.current[0] = ""
+    trace.begin("")
 
 
 def pytest_collectreport(report):

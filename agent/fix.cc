@@ -101,13 +101,15 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
       has_python && (request_.check.find("py") != std::string::npos || first.output.find(".py") != std::string::npos);
   // Where a file cannot be read no line of it has run.
   const bool unreadable = reading.build_failed && reading.symptoms.contains(Symptom::kSyntax);
-  if (python_runs && !first.timed_out && !unreadable) {
-    tell("localising", "tracing which lines the failing tests run");
-    coverage = trace_check(
-        tree.root(), request_.check,
-        std::min(request_.check_timeout, milliseconds(static_cast<int64_t>(first.seconds * 10'000) + 10'000)), resolver,
-        stop_);
+  if (python_runs && !unreadable) {
+    tell("localising", first.timed_out ? "tracing where the tests hang" : "tracing which lines the failing tests run");
+    const double usual = first.timed_out ? first.last_output_seconds : first.seconds;
+    coverage = trace_check(tree.root(), request_.check,
+                           std::min(request_.check_timeout, milliseconds(static_cast<int64_t>(usual * 10'000) + 10'000)),
+                           first.timed_out, resolver, stop_);
     for (const TracedFailure& failure : coverage.failures) read_symptoms(failure.message, reading.symptoms);
+    // The tracer has ended the tests that hang, so that this run has told of them and of those after them.
+    if (first.timed_out) reading.failing = read_check_output(coverage.output, resolver).failing;
   }
   hung_ = first.timed_out;
   const RunLimit limit(first, reading.build_failed, request_.check_timeout);

@@ -13,6 +13,7 @@ namespace {
 constexpr double kHop = .5;  // what a caller's weight is worth to its callee
 constexpr int kMaxHops = 4;
 constexpr size_t kMaxRegions = 40;
+constexpr double kLoop = 1, kCalledByLoop = .4;  // of all lines that ran while a test hung
 constexpr double kNotRun = .03;  // a line that the failing tests did not run: an insertion before it may still help
 
 struct Region {  // a failing test's body
@@ -175,6 +176,13 @@ class LineWeights {
   const CodeBase& code_;
 };
 
+// A loop that does not end: each of its lines may be what should end it. What it calls, and what led to it, less.
+void add_hang(const TracedFailure& failure, LineWeights& weights) {
+  for (const auto& [path, line] : failure.loop) weights.add_around(path, line, kLoop / std::sqrt(static_cast<double>(failure.loop.size())));
+  for (const auto& [path, line] : failure.called)
+    weights.add(path, line, kCalledByLoop / std::sqrt(static_cast<double>(failure.called.size())));
+}
+
 int add_places(const LocaliseInput& input, LineWeights& weights) {
   double error = 1;
   int n = 0;
@@ -202,6 +210,7 @@ int add_places(const LocaliseInput& input, LineWeights& weights) {
     }
   }
   for (const TracedFailure& failure : input.coverage.failures) {
+    add_hang(failure, weights);
     double weight = 1;
     for (auto frame = failure.frames.rbegin(); frame != failure.frames.rend(); ++frame, weight *= .55)
       weights.add_around(frame->first, frame->second, weight * .5);
@@ -287,6 +296,9 @@ Suspects localise(const LocaliseInput& input) {
     weigh_by_coverage(input, functions, weights);
     suspects.evidence.push_back(base::cat("lines run by ", input.coverage.n_failed, " failing and ",
                                           input.coverage.n_passed, " passing tests"));
+    const auto n_hung = std::count_if(input.coverage.failures.begin(), input.coverage.failures.end(),
+                                      [](const TracedFailure& failure) { return failure.hung; });
+    if (n_hung > 0) suspects.evidence.push_back(base::cat(n_hung, " places where tests did not end"));
   }
   if (weights.lines.empty())  // nothing is known: everything is equally suspect
     for (const auto& [path, file] : input.code.files())

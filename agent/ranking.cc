@@ -98,7 +98,7 @@ constexpr std::array kFits = {
     Fit{S::kTypes, K::kAwait, 2},
     Fit{S::kTimeout, K::kInsertion, 4},
     Fit{S::kTimeout, K::kComparison, 2},
-    Fit{S::kTimeout, K::kAssignment, 2.5},
+    Fit{S::kTimeout, K::kAssignment, 5},
     Fit{S::kTimeout, K::kControlFlow, 2.5},
     Fit{S::kTimeout, K::kArithmetic, 1.5},
     Fit{S::kCrash, K::kGuard, 3},
@@ -125,6 +125,15 @@ constexpr std::array kFits = {
 // A kind that has few places in the pool may not take its whole share: this part of the pool's weight is added.
 constexpr double kSmoothing = .03;
 
+// A loop that does not end is not ended by a bound that lets more through.
+constexpr double kWidensHang = .25;
+
+bool widens(const CodeFile& file, const Mutation& mutation) {
+  const tools::Replacement& change = mutation.replacement;
+  const std::string_view before = std::string_view(file.text()).substr(change.begin, change.end - change.begin);
+  return mutation.kind == MutationKind::kComparison && ((before == "<" && change.text == "<=") || (before == ">" && change.text == ">="));
+}
+
 bool removes(const Mutation& mutation) {
   return mutation.kind == MutationKind::kDeletion || mutation.replacement.text.empty() ||
          (mutation.kind == MutationKind::kCondition && mutation.weight < .3 &&
@@ -150,6 +159,7 @@ std::vector<Candidate> rank_mutations(const CodeBase& code, const Suspects& susp
                                       size_t at_most) {
   std::vector<Candidate> candidates;
   std::array<double, kMutationKinds> pool{};
+  const bool hangs = symptoms.contains(Symptom::kTimeout);
   for (const auto& [path, lines] : suspects.lines) {
     const CodeFile* file = code.file(path);
     if (file == nullptr || !file->editable || lines.empty()) continue;
@@ -170,6 +180,7 @@ std::vector<Candidate> rank_mutations(const CodeBase& code, const Suspects& susp
       candidate.removes_code = removes(mutation);
       candidate.description = std::move(mutation.description);
       candidate.score = suspicion * mutation.weight;
+      if (hangs && widens(*file, mutation)) candidate.score *= kWidensHang;
       candidate.replacements.push_back(std::move(mutation.replacement));
       pool[static_cast<size_t>(mutation.kind)] += candidate.score;
       candidates.push_back(std::move(candidate));
