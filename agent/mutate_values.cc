@@ -238,8 +238,12 @@ void change_string(MutationContext& c, int node) {
     options.emplace_back(base::cat(quote, " ", quote), .2);
   }
   if (plain && inside > 1 && text[inside] != '\\' && text[1] != '\\') {
-    options.emplace_back(base::cat(text.substr(0, inside), quote), .12);
-    options.emplace_back(base::cat(quote, text.substr(2)), .06);
+    const auto goes_on = [&](size_t at) { return (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80; };  // inside a character
+    size_t last = inside, second = 2;
+    while (last > 1 && goes_on(last)) --last;
+    while (second <= inside && goes_on(second)) ++second;
+    options.emplace_back(base::cat(text.substr(0, last), quote), .12);
+    options.emplace_back(base::cat(quote, text.substr(second)), .06);
     if (text[1] == ' ') options.emplace_back(base::cat(quote, text.substr(2, inside - 1), " ", quote), .2);
     if (text[inside] == ' ') options.emplace_back(base::cat(quote, " ", text.substr(1, inside - 1), quote), .2);
   }

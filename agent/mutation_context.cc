@@ -18,7 +18,9 @@ bool is_word_node(std::string_view type) {
 std::string code(std::string_view text) {
   text = base::trim(text);
   const size_t line_end = text.find('\n');
-  std::string shown(text.substr(0, std::min(line_end, size_t{60})));
+  size_t end = std::min({line_end, text.size(), size_t{60}});
+  while (end > 0 && end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;  // whole characters
+  std::string shown(text.substr(0, end));
   if (shown.size() < text.size()) shown += " ...";
   return base::cat("`", shown, "`");
 }

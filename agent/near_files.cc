@@ -48,7 +48,7 @@ size_t steps_between(std::string_view a, std::string_view b) {
 }
 
 bool named_alike(std::string_view a, std::string_view b) {
-  const auto [shorter, longer] = std::minmax(stem_of(a), stem_of(b), [](auto x, auto y) { return x.size() < y.size(); });
+  const auto [shorter, longer] = std::minmax({stem_of(a), stem_of(b)}, [](auto x, auto y) { return x.size() < y.size(); });
   return shorter.size() >= 3 && longer.find(shorter) != std::string_view::npos;
 }
 

@@ -79,13 +79,17 @@ class ByteSession final : public engine::Session {
     n_prompt_ = tokens.size();
     return append({&*theirs, static_cast<size_t>(tokens.end() - theirs)}, {}, stop);
   }
-  base::Status append(std::span<const Token> tokens, std::span<float>, std::stop_token stop) override {
+  base::Status append(std::span<const Token> tokens, std::span<float> all_logits, std::stop_token stop) override {
     if (stop.stop_requested()) return base::cancelled();
-    tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
     model_.n_evaluated += static_cast<int>(tokens.size());
     if (interactive_) model_.n_in_a_hurry += static_cast<int>(tokens.size());
-    logits_.assign(kVocab, 0.0f);
-    logits_[static_cast<size_t>(next())] = model_.sureness_;
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      tokens_.push_back(tokens[i]);
+      if (all_logits.empty() && i + 1 < tokens.size()) continue;
+      logits_.assign(kVocab, 0.0f);
+      logits_[static_cast<size_t>(next())] = model_.sureness_;
+      if (!all_logits.empty()) std::copy(logits_.begin(), logits_.end(), all_logits.begin() + static_cast<std::ptrdiff_t>(i * kVocab));
+    }
     return base::ok();
   }
   void rewind(int n) override { tokens_.resize(static_cast<size_t>(n)); }

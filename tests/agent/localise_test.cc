@@ -114,3 +114,16 @@ TEST_CASE("file roles: tests, other people's code and judges are never edited") 
   CHECK(agent::is_editable_path("src/latest.cc", "make check"));
   CHECK_FALSE(agent::is_editable_path("README.md", "make check"));
 }
+
+TEST_CASE("file roles: a check's own program is its judge, and no part of a repair; names that end alike are not") {
+  CHECK(agent::is_judge_path("check.py", "python3 check.py"));
+  CHECK(agent::is_judge_path("tools/run_test.sh", "sh tools/run_test.sh total.py"));
+  CHECK_FALSE(agent::is_judge_path("tools/run_test.sh", "sh total.sh"));
+  CHECK_FALSE(agent::is_judge_path("check.py", "python3 precheck.py"));
+  CHECK_FALSE(agent::is_judge_path("check.py", "python3 check.pyx"));
+  CHECK_FALSE(agent::is_judge_path("total.py", "python3 total.py"));
+  // "test" that ends another word; one that only begins as such a word does.
+  CHECK_FALSE(agent::is_judge_path("shortest_path.py", "python3 shortest_path.py"));
+  CHECK(agent::is_judge_path("latestest.py", "python3 latestest.py"));
+  CHECK(agent::is_judge_path("latests.py", "python3 latests.py"));
+}

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "agent/mutation_context.h"
+#include "base/utf8.h"
 
 namespace {
 
@@ -60,6 +61,26 @@ const Repair kRepairs[] = {
      "function f(s) {\n  return g(g(s));\n}\n", agent::MutationKind::kCall},
     {"a.js", "function f(xs) {\n  return xs.reduce((a, b) => a + b);\n}\n",
      "function f(xs) {\n  return xs.reduce((a, b) => a + b, 0);\n}\n", agent::MutationKind::kDefault},
+    {"a.js", "function f(p, y) {\n  p *= y * p;\n  return p;\n}\n",
+     "function f(p, y) {\n  p *= y;\n  return p;\n}\n", agent::MutationKind::kArithmetic},
+    {"a.js", "function f(o) {\n  for (const k of o) g(k);\n}\n",
+     "function f(o) {\n  for (const k in o) g(k);\n}\n", agent::MutationKind::kCall},
+    {"a.js", "function f(xs) {\n  return xs.filter(g)[0];\n}\n",
+     "function f(xs) {\n  return xs.find(g)[0];\n}\n", agent::MutationKind::kOpposite},
+    {"a.js", "function f(xs) {\n  return Math.max(...xs);\n}\n",
+     "function f(xs) {\n  return Math.max(xs);\n}\n", agent::MutationKind::kCall},
+    {"a.js", "function f(s) {\n  return parseInt(s);\n}\n",
+     "function f(s) {\n  return parseInt(s, 10);\n}\n", agent::MutationKind::kDefault},
+    {"a.py", "def f(xs, k):\n    h = xs[k:]\n    for x in xs:\n        g(h, x)\n",
+     "def f(xs, k):\n    h = xs[k:]\n    for x in xs[:k]:\n        g(h, x)\n", agent::MutationKind::kOffByOne},
+    {"a.py", "def f(xs):\n    prev = None\n    for x in xs:\n        if prev == x:\n            g(x)\n",
+     "def f(xs):\n    prev = None\n    for x in xs:\n        if prev == x:\n            g(x)\n        prev = x\n", agent::MutationKind::kInsertion},
+    {"a.py", "def f(node):\n    seen = set()\n    def g(n):\n        if n not in seen:\n            return any(g(m) for m in n.next)\n        return False\n    return g(node)\n",
+     "def f(node):\n    seen = set()\n    def g(n):\n        if n not in seen:\n            seen.add(n)\n            return any(g(m) for m in n.next)\n        return False\n    return g(node)\n", agent::MutationKind::kInsertion},
+    {"a.py", "def f(xs):\n    return xs.sort()\n",
+     "def f(xs):\n    return sorted(xs)\n", agent::MutationKind::kReturn},
+    {"a.py", "def f(xs):\n    return xs.sort(key=g)\n",
+     "def f(xs):\n    return sorted(xs, key=g)\n", agent::MutationKind::kReturn},
     {"a.js", "function f(x, s) {\n  return s.indexOf(x) > 0;\n}\n", "function f(x, s) {\n  return x.indexOf(s) > 0;\n}\n",
      agent::MutationKind::kArguments},
     {"a.js", "function f(x) {\n  let good = false;\n  if (g(x)) good = true;\n  return good;\n}\n",
@@ -253,6 +274,75 @@ TEST_CASE("mutations: each differs from the old text, none is listed twice, near
     }
     CHECK(parsed * 10 >= all * 9);
   }
+}
+
+TEST_CASE("mutations: what says nothing, or was done already, is not offered") {
+  struct Unwanted {
+    const char* path;
+    const char* text;
+    const char* after;
+  };
+  const Unwanted unwanted[] = {
+      {"a.js", "function f(a, b) {\n  return h(a) === b;\n}\n", "function f(a, b) {\n  return h(a.sort()) === b.sort();\n}\n"},
+      {"a.js", "function f(a, b) {\n  if (a || b) g();\n}\n", "function f(a, b) {\n  if (a ?\? b) g();\n}\n"},
+      {"a.py", "def f(n):\n    return n * 2 + 1\n", "def f(n):\n    return 1 + n * 2\n"},
+      {"a.py", "def f(a, b):\n    return len(a) == len(b)\n", "def f(a, b):\n    return len(len(a)) == len(len(b))\n"},
+      {"a.py", "class A:\n    def __init__(self):\n        self.n = 0\n\n    def f(self):\n        self.n += 2\n\n    def g(self):\n        h()\n",
+       "class A:\n    def __init__(self):\n        self.n = 0\n\n    def f(self):\n        self.n += 2\n\n    def g(self):\n        h()\n        self.n += 1\n"},
+      {"a.py", "class A:\n    def f(self):\n        if self.next == 1:\n            return 2\n", "class A:\n    def f(self):\n        if self is None or self.next == 1:\n            return 2\n"},
+      {"a.py", "def f(n):\n    if n < 0:\n        return 2\n", "def f(n):\n    if n < 0 or not n:\n        return 2\n"},
+  };
+  for (const Unwanted& each : unwanted) {
+    const std::string text = each.text;
+    CAPTURE(text);
+    const auto found = mutations_of(each.path, text);
+    CHECK_FALSE(found.empty());
+    for (const agent::Mutation& mutation : found) CHECK(apply(text, mutation) != each.after);
+  }
+}
+
+TEST_CASE("mutations: of two edits the likelier weighs more") {
+  const auto weight = [](const std::string& text, const std::string& after, const char* path = "a.py") {
+    double most = 0;
+    for (const agent::Mutation& mutation : mutations_of(path, text))
+      if (apply(text, mutation) == after) most = std::max(most, mutation.weight);
+    CAPTURE(after);
+    CHECK(most > 0);
+    return most;
+  };
+  // `a < b + 1` is `a <= b`, which is tried as such; a step of the left side is one of the right.
+  const std::string less = "def f(a, b):\n    return a < b\n";
+  CHECK(weight(less, "def f(a, b):\n    return a < b - 1\n") > weight(less, "def f(a, b):\n    return a < b + 1\n"));
+  CHECK(weight(less, "def f(a, b):\n    return a < b - 1\n") > weight(less, "def f(a, b):\n    return a + 1 < b\n"));
+  const std::string most = "def f(a, b):\n    return a <= b\n";
+  CHECK(weight(most, "def f(a, b):\n    return a <= b + 1\n") > weight(most, "def f(a, b):\n    return a <= b - 1\n"));
+  // Names change places sooner than literals do.
+  CHECK(weight("def f(a, b):\n    return [a, b]\n", "def f(a, b):\n    return [b, a]\n") > weight("def f():\n    return ['a', 'b']\n", "def f():\n    return ['b', 'a']\n"));
+  // A variable that nothing uses was meant sooner than one in use.
+  CHECK(weight("def f(ns):\n    d = 3\n    return h(ns)\n", "def f(ns):\n    d = 3\n    return d\n") >= .6);
+  const std::string used = "def f(ns, d):\n    g(d)\n    return h(ns)\n";
+  for (const agent::Mutation& mutation : mutations_of("a.py", used))
+    if (mutation.replacement.begin == used.find("h(ns)") && mutation.replacement.text == "d") CHECK(mutation.weight < .6);
+  // The rest was collected: once more is just another line of the function.
+  const std::string collected = "def f(text):\n    lines = []\n    while len(text) > 9:\n        line, text = text[:9], text[9:]\n        lines.append(line)\n    lines.append(text)\n";
+  CHECK(weight(collected + "    return lines\n", collected + "    lines.append(text)\n    return lines\n") < .5);
+  // What the mark does already is done twice.
+  CHECK(weight("function f(p, y) {\n  p *= y * p;\n  return p;\n}\n", "function f(p, y) {\n  p *= y;\n  return p;\n}\n", "a.js") == 1);
+}
+
+TEST_CASE("mutations: characters of several bytes are taken whole, in the text and in what is said of it") {
+  const std::string text = "def f(x):\n    \"\"\"Wählt 'ä' oder 'ö'.\"\"\"\n    if x == 'äöü€':\n        return '" + std::string(59, 'a') +
+                           "\xf0\x9f\x98\x80\xf0\x9f\x98\x80'\n    return g('ü', \"日本\")\n";
+  std::set<std::string> texts;
+  for (const agent::Mutation& mutation : mutations_of("a.py", text)) {
+    CAPTURE(mutation.description);
+    CHECK(base::is_utf8(apply(text, mutation)));
+    CHECK(base::is_utf8(mutation.description));
+    texts.insert(mutation.replacement.text);
+  }
+  CHECK(texts.contains("'äöü'"));
+  CHECK(texts.contains("'öü€'"));
+  CHECK(texts.contains("''"));
 }
 
 TEST_CASE("mutations: only places inside the range are touched") {

@@ -253,6 +253,25 @@ TEST_CASE("edit history: a change inside new lines is an edit of its own; more l
   CHECK(desk.next() == "x = 1\na = fetch(1)\nb = fetch(2)\n");
 }
 
+TEST_CASE("edit history: a change within a character is one of the whole character") {
+  const auto only_edit = [](const std::string& before, const std::string& fresh) {
+    agent::EditHistory history;
+    history.changed(before, 0, before.size(), fresh, agent::EditHistory::Time{});
+    REQUIRE(history.edits().size() == 1);
+    return history.edits()[0];
+  };
+  // Same first byte; same last byte.
+  for (const auto& [old_sign, new_sign] : std::vector<std::pair<std::string, std::string>>{{"\u00e4", "\u00f6"}, {"\u00e4", "\u0124"}}) {
+    const agent::RecentEdit edit = only_edit("x = \"a" + old_sign + "z\"\n", "x = \"a" + new_sign + "z\"\n");
+    CHECK(edit.begin == 6);
+    CHECK(edit.old_text == old_sign);
+    CHECK(edit.new_text == new_sign);
+  }
+  // What is put beside its like is counted once.
+  CHECK(only_edit("f(aa)", "f(aaa)").new_text == "a");
+  CHECK(only_edit("f(aaa)", "f(aa)").old_text == "a");
+}
+
 TEST_CASE("edit history: two places of a line are one edit without a pause, two with one") {
   for (const int pause : {1, 60}) {
     agent::EditHistory history;

@@ -190,6 +190,18 @@ TEST_CASE("search: a slow repair that ran out of its first limit is tried again 
   CHECK(f.checker.limits.back() > f.checker.limits.front());
 }
 
+TEST_CASE("search: of those that ran out of time the likeliest are tried again first") {
+  Fixture f("x = 1\n", [](const std::string& text) { return "FAILED test_a.py::t - got " + text; });
+  f.checker.seconds_of = [](const std::string& text) { return text == "x = 2\n" || text == "x = 3\n" || text == "x = 4\n" ? 1e9 : 2.; };
+  std::vector<Candidate> many;
+  for (const int i : {9, 4, 3, 2}) many.push_back(change(4, 1, std::to_string(i), i == 9 ? 2 : 1.0 / i));
+  const auto result = f.run(many, 20);
+  REQUIRE(result);
+  CHECK(result->winners.empty());
+  const std::vector<std::string> want = {"x = 9\n", "x = 2\n", "x = 3\n", "x = 4\n", "x = 2\n", "x = 3\n"};
+  CHECK(f.checker.runs == want);
+}
+
 TEST_CASE("search: second tries end with the budget where all hang") {
   Fixture f("x = 1\n", [](const std::string& text) { return "FAILED test_a.py::t - got " + text; });
   f.checker.seconds_of = [](const std::string& text) { return text == "x = 1\n" ? .1 : 1e9; };

@@ -91,7 +91,7 @@ TEST_CASE(
   auto logs = uniform();
   memory.mix(std::vector<Token>{1}, logs);
   CHECK(logs == uniform());
-  memory.add(std::vector<Token>{1, 2, 1, 50, 1, 2});
+  memory.add(std::vector<Token>{1, 2, 1, 50, 1, kVocab, 1, 2});
   memory.mix(std::vector<Token>{7}, logs);
   CHECK(logs == uniform());
   memory.mix({}, logs);
