@@ -99,6 +99,16 @@ const Case kCases[] = {
      {{"a.cc", " const int& f(int& x) {\n  return x = 1;\n}\n"}},
      "a.cc:2:12: error: binding reference of type 'int&' to 'const int' discards qualifiers\n",
      " int& f(int& x) {\n  return x = 1;\n}\n"},
+    {"own header, of a type that is only declared",
+     {{"a.cc", "#include \"b.h\"\n\nstruct Box {\n  Shelf s;\n};\n"},
+      {"shelf.h", "#pragma once\nclass Shelf {\n  int x;\n};\n"},
+      {"b.h", "#pragma once\nclass Shelf;\n"}},
+     "a.cc:4:9: error: field 's' has incomplete type 'Shelf'\n",
+     "#include \"b.h\"\n#include \"shelf.h\"\n\nstruct Box {\n  Shelf s;\n};\n"},
+    {"import of a module in a folder",
+     {{"shop/a.py", "import os\n\n\ndef f():\n    return Shelf()\n"}, {"shop/shelves.py", "class Shelf:\n    pass\n"}},
+     "  File \"shop/a.py\", line 5, in f\nNameError: name 'Shelf' is not defined\n",
+     "import os\nfrom shop.shelves import Shelf\n\n\ndef f():\n    return Shelf()\n"},
     {"wrong include",
      {{"a.cc", "#include \"shelv.h\"\n\nShelf f();\n"}, {"shelf.h", "#pragma once\nclass Shelf {};\n"}},
      "a.cc:1:10: fatal error: shelv.h: No such file or directory\n",
@@ -167,6 +177,44 @@ TEST_CASE("diagnostic_repairs: a message that names the fault leads to its repai
         rank = static_cast<int>(i) + 1;
     CHECK(rank > 0);
   }
+}
+
+TEST_CASE("diagnostic_repairs: what is there already is not offered") {
+  struct Unwanted {
+    const char* path;
+    const char* text;
+    const char* output;
+    const char* proposer;
+  };
+  const Unwanted unwanted[] = {
+      {"a.cc", "#include <algorithm>\nvoid f() { std::sort(); }\n", "a.cc:2:17: error: 'sort' is not a member of 'std'\n", "diagnostic: missing include"},
+      {"a.cc", "int f(A& a) {\n  size(a);\n  return a.size();\n}\n", "a.cc:3:12: error: passing 'const A' as 'this' argument discards qualifiers\n",
+       "diagnostic: lost const"},
+      {"a.cc", "struct A {\n  int size() const;\n};\nint f(const A& a) {\n  return a.size();\n}\n",
+       "a.cc:5:12: error: passing 'const A' as 'this' argument discards qualifiers\n", "diagnostic: lost const"},
+      {"a.py", "class A:\n    def put(self):\n        return 1\n\n\nA().put(1)\n",
+       "  File \"a.py\", line 6, in <module>\nTypeError: A.put() takes 1 positional argument but 2 were given\n", "diagnostic: lost self"},
+      {"a.py", "async def g():\n    return 1\n\n\nasync def f():\n    return await g()\n", "a.py:6: RuntimeWarning: coroutine 'g' was never awaited\n",
+       "diagnostic: missing await"},
+  };
+  for (const Unwanted& each : unwanted) {
+    CAPTURE(std::string(each.text));
+    const test::TempDir folder;
+    folder.write(each.path, each.text);
+    const auto tree = tools::WorkTree::open(folder.path());
+    REQUIRE(tree);
+    const auto code = agent::CodeBase::load(*tree, "make check", {}, {});
+    REQUIRE(code);
+    const agent::PathResolver resolver(tree->root(), {each.path});
+    for (const agent::Candidate& candidate : agent::diagnostic_repairs(*code, agent::read_check_output(each.output, resolver), {}))
+      CHECK(candidate.proposer != each.proposer);
+  }
+}
+
+TEST_CASE("quoted_after: what is quoted must follow the words at once") {
+  CHECK(agent::quoted_after("error: no 'a' here; did you mean 'b'?", "did you mean ") == "b");
+  CHECK(agent::quoted_after("did you mean something else than 'b'?", "did you mean ").empty());
+  CHECK(agent::quoted_after("no such words before 'b'", "did you mean ").empty());
 }
 
 TEST_CASE("diagnostic_repairs: words at the ends of a file are taken out within it") {
