@@ -120,6 +120,7 @@ void write_agreeing(const ::test::TempDir& dir, bool sure) {
   std::map<std::string, std::vector<uint16_t>> values;
   for (const auto& [name, stored] : tensors) {
     values[name].resize(static_cast<size_t>(stored.view.size_bytes()) / 2);
+    if (values[name].empty()) continue;  // an empty vector may have no address
     std::memcpy(values[name].data(), bytes.data() + stored.file_offset, values[name].size() * 2);
   }
   const auto ends = [](const std::string& name, std::string_view part) { return name.ends_with(part); };
@@ -151,7 +152,7 @@ void write_agreeing(const ::test::TempDir& dir, bool sure) {
   }
   std::string changed = bytes;
   for (const auto& [name, stored] : tensors)
-    std::memcpy(changed.data() + stored.file_offset, values[name].data(), values[name].size() * 2);
+    if (!values[name].empty()) std::memcpy(changed.data() + stored.file_offset, values[name].data(), values[name].size() * 2);
   dir.write("config.json", *base::read_file(kFolder / "config.json", 1 << 20));
   dir.write("model.safetensors", changed);
 }
