@@ -40,22 +40,29 @@ float furthest(const float* x, int n) {
   return best;
 }
 
-// A scale s for levels in [-n_levels, n_levels - 1], so that sum x^2 (x - s q)^2 is small: the furthest value falls on
-// or near the lowest level; of 19 choices of where, the best, with the scale that fits its levels.
-float symmetric_scale(const float* x, int n, int n_levels) {
+// How much the error of a value counts: as any other's, or by its square.
+enum class Weigh { kAlike, kBySquare };
+float weight_of(Weigh weigh, float x) {
+  return weigh == Weigh::kAlike ? 1.0f : x * x;
+}
+
+// A scale s for levels in [-n_levels, n_levels - 1], so that sum w (x - s q)^2 is small: the furthest value falls on or near the
+// lowest level, or the highest; of 38 choices of where, the best, with the scale that fits its levels.
+float symmetric_scale(const float* x, int n, int n_levels, Weigh weigh) {
   const float far = furthest(x, n);
   if (far == 0.0f) return 0.0f;
   float best = -1.0f, scale = 0.0f;
-  for (int step = -9; step <= 9; ++step) {
-    const float turn = -(static_cast<float>(n_levels) + 0.1f * static_cast<float>(step)) / far;
-    float xq = 0.0f, qq = 0.0f;
-    for (int i = 0; i < n; ++i) {
-      const float q = static_cast<float>(to_level(turn * x[i], -n_levels, n_levels - 1)), w = x[i] * x[i];
-      xq += w * x[i] * q;
-      qq += w * q * q;
+  for (const int end : {-n_levels, n_levels - 1})
+    for (int step = -9; step <= 9; ++step) {
+      const float turn = (static_cast<float>(end) + 0.1f * static_cast<float>(step)) / far;
+      float xq = 0.0f, qq = 0.0f;
+      for (int i = 0; i < n; ++i) {
+        const float q = static_cast<float>(to_level(turn * x[i], -n_levels, n_levels - 1)), w = weight_of(weigh, x[i]);
+        xq += w * x[i] * q;
+        qq += w * q * q;
+      }
+      if (qq > 0.0f && xq * xq > best * qq) best = xq * xq / qq, scale = xq / qq;
     }
-    if (qq > 0.0f && xq * xq > best * qq) best = xq * xq / qq, scale = xq / qq;
-  }
   return scale;
 }
 
@@ -112,24 +119,44 @@ void q8_0(const float* x, uint8_t* out) {
   for (int i = 0; i < 32; ++i) out[2 + i] = static_cast<uint8_t>(to_level(x[i] * turn, -127, 127));
 }
 
-// Q4_0 and Q5_0: the furthest value is the lowest level.
+// Q4_0 and Q5_0.
 void symmetric_block(const float* x, int n_levels, uint8_t* out) {
-  const float d = furthest(x, 32) / static_cast<float>(-n_levels), turn = inverse(d);
-  put_f16(out, d);
+  const float turn = inverse(put_f16(out, symmetric_scale(x, 32, n_levels, Weigh::kAlike)));
   int q[32];
   for (int i = 0; i < 32; ++i) q[i] = to_level(x[i] * turn, -n_levels, n_levels - 1) + n_levels;
   if (n_levels == 16) put_fifth_bits(out + 2, q);
   put_nibbles(out + (n_levels == 16 ? 6 : 2), q);
 }
 
-// Q4_1 and Q5_1: from the lowest value to the highest.
+// Q4_1 and Q5_1: of 12 widths of the range from the lowest value to the highest, the line that fits its levels best.
 void affine_block(const float* x, int n_levels, uint8_t* out) {
-  const auto [low, high] = std::minmax_element(x, x + 32);
-  const float d = (*high - *low) / static_cast<float>(n_levels - 1), turn = inverse(d);
-  put_f16(out, d);
-  put_f16(out + 2, *low);
-  int q[32];
-  for (int i = 0; i < 32; ++i) q[i] = to_level((x[i] - *low) * turn, 0, n_levels - 1);
+  const auto [low_at, high_at] = std::minmax_element(x, x + 32);
+  const float low = *low_at, range = *high_at - low, top = static_cast<float>(n_levels - 1);
+  int q[32] = {};
+  float best = INFINITY;
+  for (int step = 0; step < 12; ++step) {
+    const float turn = (top + 0.1f * static_cast<float>(step)) * inverse(range), middle = 0.05f * static_cast<float>(step);
+    // Both ends are cut off alike.
+    float sx = 0, sq = 0, sqq = 0, sxq = 0;
+    for (int i = 0; i < 32; ++i) {
+      const auto level = static_cast<float>(to_level((x[i] - low) * turn - middle, 0, n_levels - 1));
+      sx += x[i], sq += level, sqq += level * level, sxq += x[i] * level;
+    }
+    const float det = 32.0f * sqq - sq * sq;
+    uint8_t head[4];
+    const float scale = put_f16(head, det > 0.0f ? (32.0f * sxq - sx * sq) / det : 0.0f), least = put_f16(head + 2, (sx - scale * sq) / 32.0f);
+    int levels[32];
+    float error = 0.0f;
+    for (int i = 0; i < 32; ++i) {
+      levels[i] = to_level((x[i] - least) * inverse(scale), 0, n_levels - 1);
+      const float off = scale * static_cast<float>(levels[i]) + least - x[i];
+      error += off * off;
+    }
+    if (step > 0 && !(error < best)) continue;
+    best = error;
+    std::copy_n(levels, 32, q);
+    std::memcpy(out, head, 4);
+  }
   if (n_levels == 32) put_fifth_bits(out + 4, q);
   put_nibbles(out + (n_levels == 32 ? 8 : 4), q);
 }
@@ -161,14 +188,26 @@ void iq4_nl(const float* x, uint8_t* out) {
   put_nibbles(out + 2, q);
 }
 
+// Of three powers of two the one that loses least: the largest number, 6, has exponent 2.
 void mxfp4(const float* x, uint8_t* out) {
   const float far = std::fabs(furthest(x, 32));
-  // The largest number, 6, has exponent 2.
-  const int e = far == 0.0f ? 0 : std::clamp(std::ilogb(far) - 2 + 127, 0, 254);
-  out[0] = static_cast<uint8_t>(e);
-  int q[32];
-  for (int i = 0; i < 32; ++i) q[i] = nearest(kFp4Values, std::ldexp(x[i], 128 - e));
-  put_nibbles(out + 1, q);
+  const int usual = far == 0.0f ? 0 : std::ilogb(far) - 2 + 127;
+  float best = INFINITY;
+  for (int e = std::clamp(usual - 1, 0, 254); e <= std::clamp(usual + 1, 0, 254); ++e) {
+    int q[32];
+    float error = 0.0f;
+    for (int i = 0; i < 32; ++i) {
+      const float value = std::ldexp(x[i], 128 - e);
+      q[i] = nearest(kFp4Values, value);
+      // In units of the block's own, so that small values do not vanish.
+      const float off = std::ldexp(static_cast<float>(kFp4Values[q[i]]) - value, e - usual);
+      error += off * off;
+    }
+    if (!(error < best)) continue;
+    best = error;
+    out[0] = static_cast<uint8_t>(e);
+    put_nibbles(out + 1, q);
+  }
 }
 
 // --- blocks of 256 ---------------------------------------------------------------------------------------------------
@@ -176,7 +215,7 @@ void mxfp4(const float* x, uint8_t* out) {
 // Scales of 16 parts of 16 values as whole numbers in [-n, n - 1] times the f16 at `at`; returns that.
 float put_sub_scales(const float* x, int n_levels, int n, uint8_t* at, int (&sub)[16]) {
   float scales[16];
-  for (int s = 0; s < 16; ++s) scales[s] = symmetric_scale(x + s * 16, 16, n_levels);
+  for (int s = 0; s < 16; ++s) scales[s] = symmetric_scale(x + s * 16, 16, n_levels, Weigh::kBySquare);
   const float far = furthest(scales, 16), turn = far == 0.0f ? 0.0f : static_cast<float>(-n) / far;
   for (int s = 0; s < 16; ++s) sub[s] = to_level(turn * scales[s], -n, n - 1);
   return put_f16(at, inverse(turn));

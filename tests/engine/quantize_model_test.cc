@@ -104,7 +104,7 @@ TEST_CASE("f32_to_f16 and f32_to_bf16: every number of the type comes back, and 
   CHECK(f32_to_bf16(1.0f + 0x3p-8f) == 0x3F82);
 }
 
-TEST_CASE("quantize_row: the error of normally distributed rows is that of the reference quantisers") {
+TEST_CASE("quantize_row: the error of normally distributed rows is no more than that of the reference quantisers") {
   std::mt19937 random(31);
   std::vector<float> values(256 * 64);
   for (float& v : values) {  // Box-Muller; not std::normal_distribution, whose draws differ between libraries
@@ -113,11 +113,11 @@ TEST_CASE("quantize_row: the error of normally distributed rows is that of the r
   }
   struct Bound {
     DType type;
-    double most;  // Q4_0 to Q5_1, Q8_0, MXFP4: gguf-py's error on such values plus 3 %; the others: our own plus 3 %
+    double most;  // our own on such values plus 3 %; gguf-py has 0.086 in Q4_0, 0.078 in Q4_1, 0.043 in Q5_0, 0.038 in Q5_1, 0.115 in MXFP4
   };
   for (const Bound& b : {Bound{DType::kBF16, 0.0018}, Bound{DType::kF16, 0.00023}, Bound{DType::kQ8_0, 0.00553},
-                         Bound{DType::kQ4_0, 0.0888}, Bound{DType::kQ4_1, 0.0807}, Bound{DType::kQ5_0, 0.0442},
-                         Bound{DType::kQ5_1, 0.0390}, Bound{DType::kMXFP4, 0.119}, Bound{DType::kIQ4_NL, 0.0790},
+                         Bound{DType::kQ4_0, 0.0830}, Bound{DType::kQ4_1, 0.0747}, Bound{DType::kQ5_0, 0.0410},
+                         Bound{DType::kQ5_1, 0.0366}, Bound{DType::kMXFP4, 0.1145}, Bound{DType::kIQ4_NL, 0.0790},
                          Bound{DType::kQ6_K, 0.0185}, Bound{DType::kQ5_K, 0.0372}, Bound{DType::kQ4_K, 0.0739},
                          Bound{DType::kQ3_K, 0.160}, Bound{DType::kQ2_K, 0.284}}) {
     CAPTURE(std::string(traits(b.type).name));
