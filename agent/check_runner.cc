@@ -50,6 +50,7 @@ class CheckRunner final : public Checker {
     result.tree = *id;
     result.passed = outcome->passed();
     result.timed_out = outcome->ending == sandbox::Ending::kTimedOut;
+    result.out_of_memory = outcome->ending == sandbox::Ending::kOutOfMemory;
     result.ending = sandbox::describe(*outcome);
     result.seconds = outcome->seconds.count();
     result.last_output_seconds = std::chrono::duration<double>(last_output - started).count();

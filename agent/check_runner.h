@@ -23,7 +23,9 @@ using Overlay = std::map<std::string, std::string>;
 struct CheckResult {
   std::string tree;  // tree id; "base" for the work tree as it is
   bool passed = false;
-  bool timed_out = false;
+  bool timed_out = false, out_of_memory = false;
+  // It would not have ended by itself, as far as can be seen: a loop may fill the memory before its time is over.
+  bool endless() const { return timed_out || out_of_memory; }
   std::string ending;  // sandbox::describe
   double seconds = 0;
   double last_output_seconds = 0;  // from the start to the last output; 0 where there was none

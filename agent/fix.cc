@@ -69,7 +69,7 @@ class FixRun {
   std::unique_ptr<Checker> checker_;
   FixReport report_;
   bool flaky_ = false;
-  bool hung_ = false;  // the unchanged code ran out of the user's limit
+  bool hung_ = false;  // the unchanged code ran out of the user's limit, or of memory
   std::vector<std::string> unconfirmed_;  // what passed once, and why it is not offered
 };
 
@@ -85,7 +85,7 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
   const PathResolver resolver(tree.root(), std::move(paths));
   tell("localising", "reading the check's output");
   CheckReading reading = read_check_output(first.output, resolver);
-  if (first.timed_out) reading.symptoms.insert(Symptom::kTimeout);
+  if (first.endless()) reading.symptoms.insert(Symptom::kTimeout);
   const std::vector<std::string> changed = tree.changed_files();
 
   std::vector<std::string> read_first;
@@ -102,16 +102,16 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
   // Where a file cannot be read no line of it has run.
   const bool unreadable = reading.build_failed && reading.symptoms.contains(Symptom::kSyntax);
   if (python_runs && !unreadable) {
-    tell("localising", first.timed_out ? "tracing where the tests hang" : "tracing which lines the failing tests run");
-    const double usual = first.timed_out ? first.last_output_seconds : first.seconds;
+    tell("localising", first.endless() ? "tracing where the tests hang" : "tracing which lines the failing tests run");
+    const double usual = first.endless() ? first.last_output_seconds : first.seconds;
     coverage = trace_check(tree.root(), request_.check,
                            std::min(request_.check_timeout, milliseconds(static_cast<int64_t>(usual * 10'000) + 10'000)),
-                           first.timed_out, resolver, stop_);
+                           first.endless(), resolver, stop_);
     for (const TracedFailure& failure : coverage.failures) read_symptoms(failure.message, reading.symptoms);
     // The tracer has ended the tests that hang, so that this run has told of them and of those after them.
-    if (first.timed_out) reading.failing = read_check_output(coverage.output, resolver).failing;
+    if (first.endless() && !coverage.output.empty()) reading.failing = read_check_output(coverage.output, resolver).failing;
   }
-  hung_ = first.timed_out;
+  hung_ = first.endless();
   const RunLimit limit(first, reading.build_failed, request_.check_timeout);
 
   std::unique_ptr<ModelJudge> judge;

@@ -23,9 +23,9 @@ milliseconds from_seconds(double seconds) { return milliseconds(static_cast<int6
 
 RunLimit::RunLimit(const CheckResult& first, bool build_failed, milliseconds allowed)
     : allowed_(allowed),
-      first_hung_(first.timed_out),
+      first_hung_(first.endless()),
       first_built_(!build_failed),
-      first_seconds_(first.timed_out ? first.last_output_seconds : first.seconds) {}
+      first_seconds_(first.endless() ? first.last_output_seconds : first.seconds) {}
 
 milliseconds RunLimit::now() const {
   const bool enough = n_ended_ >= kEnoughEnded;
@@ -48,7 +48,7 @@ milliseconds RunLimit::patient() const {
 }
 
 void RunLimit::saw(const CheckResult& result, bool build_failed) {
-  if (result.timed_out || build_failed) return;
+  if (result.endless() || build_failed) return;
   ++n_ended_;
   longest_seconds_ = std::max(longest_seconds_, result.seconds);
 }

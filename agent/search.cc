@@ -128,9 +128,9 @@ void Search::learn(Pool& pool, const Candidate& candidate, const CheckResult& re
   const CheckReading& before = pool.ground.reading;
   const CheckReading after = read_check_output(result.output, resolver_);
   Lesson lesson = kOtherFailure;
-  if (result.timed_out && before.symptoms.contains(Symptom::kTimeout) && after.fingerprint == before.fingerprint)
+  if (result.endless() && before.symptoms.contains(Symptom::kTimeout) && after.fingerprint == before.fingerprint)
     lesson = kNoEffect;  // still in the same loop, as far as can be seen
-  else if (result.timed_out)
+  else if (result.endless())
     lesson = kHangs;
   else if (after.fingerprint == before.fingerprint)
     lesson = kNoEffect;

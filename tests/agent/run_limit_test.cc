@@ -65,3 +65,13 @@ TEST_CASE("run limit: where the unchanged code hangs, its last output says how f
   for (int i = 0; i < 3; ++i) limit.saw(ended(.4), false);
   CHECK(limit.now() == seconds(3));
 }
+
+TEST_CASE("run limit: a run that filled the memory is one that would not have ended") {
+  CheckResult full = ended(25);
+  full.out_of_memory = true;
+  full.last_output_seconds = 2;
+  CHECK(RunLimit(full, false, minutes(1)).now() == seconds(12));
+  RunLimit limit(ended(.5), false, minutes(1));
+  for (int i = 0; i < 4; ++i) limit.saw(full, false);  // says nothing of how long the tests take
+  CHECK(limit.now() == seconds(3));
+}
