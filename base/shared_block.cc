@@ -164,6 +164,7 @@ Result<UniqueFd> new_block(const std::string& key, size_t n_bytes, const std::fu
   void* data = ::mmap(nullptr, n_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, memory.get(), 0);
   if (data == MAP_FAILED) return system_error(errno, "map shared memory");
   ::madvise(data, n_bytes, MADV_HUGEPAGE);  // heeded where the system has huge pages for shared memory
+  ::madvise(data, n_bytes, MADV_DONTFORK);  // a child of another thread would hold this mapping, and forbid the seal
   fill({static_cast<std::byte*>(data), n_bytes});
   ::munmap(data, n_bytes);  // no seal while it can be written through a mapping
   const Trailer trailer = trailer_of(key, n_bytes);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // engine/kernels/simd_portable.h: the vector steps of simd_avx2.h in the vectors of 16 bytes that gcc and clang have for every CPU.
 //
-// Loops over single values would do, but take the compiler minutes to put together again once it has unrolled them.
+// Loops over single values would do, but take the compiler three times as long to put together again once it has unrolled them.
 // It also tells rounding from error in tests: it computes with the same rounded activations as the other paths.
 #pragma once
 #include <cstdint>
