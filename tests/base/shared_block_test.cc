@@ -202,10 +202,19 @@ TEST_CASE_FIXTURE(Fixture, "shared block: it cannot be written, not even by its 
 }
 
 TEST_CASE_FIXTURE(Fixture, "shared block: lists that are wrong, old or hostile are not believed") {
-  REQUIRE(get(place, 1));  // makes the folder
-  // Looks like a block, but is not sealed; a block of another key; a plain file.
+  // A true copy of a block, its end included, but not sealed; a block of another key; a plain file.
   const base::UniqueFd unsealed(::memfd_create("x", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  REQUIRE(::ftruncate(unsealed.get(), kBytes + 88) == 0);
+  {
+    auto block = get(place, 1);
+    REQUIRE(block);
+    const std::string line = listed();
+    const base::UniqueFd real(::open(base::cat("/proc/self/fd/", line.substr(line.find(' ') + 1, line.find('\n') - line.find(' ') - 1)).c_str(), O_RDONLY | O_CLOEXEC));
+    REQUIRE(real);
+    std::string bytes(kBytes + 4096, '\0');
+    const ssize_t n = ::pread(real.get(), bytes.data(), bytes.size(), 0);
+    REQUIRE(n > static_cast<ssize_t>(kBytes));
+    REQUIRE(::write(unsealed.get(), bytes.data(), static_cast<size_t>(n)) == n);
+  }
   auto other = get({"weights-2", place.folder, 5s}, 4);
   REQUIRE(other);
   auto others = base::read_file(place.folder / "weights-2.holders", 1 << 16);

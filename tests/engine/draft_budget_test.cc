@@ -140,3 +140,21 @@ TEST_CASE("draft budget: going back counts against drafts") {
   budget.cost_more(100.0);
   CHECK(budget.worth(20, 16) == 0);
 }
+
+TEST_CASE("draft budget: a check that was wrong teaches as much as one that was right") {
+  DraftBudget budget(16);
+  budget.took_plain(1.0);
+  for (int i = 0; i < 60; ++i) budget.took_draft(41, 1, 0, 1.0);  // for nothing, so that only the chance speaks
+  for (int i = 0; i < 40; ++i) budget.took_draft(3, 1, 1, 1.6);
+  CHECK(budget.worth(3, 1) == 1);
+  CHECK(budget.worth(41, 1) == 0);
+}
+
+TEST_CASE("draft budget: what was saved long ago excuses only so much") {
+  DraftBudget budget(16);
+  budget.took_plain(1.0);
+  for (int i = 0; i < 10; ++i) budget.took_draft(30, 16, 16, 1.2);
+  CHECK(budget.worth(30, 16) == 16);
+  budget.cost_more(50.0);
+  CHECK(budget.worth(30, 16) == 0);
+}
