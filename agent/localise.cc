@@ -156,11 +156,12 @@ class LineWeights {
     lines[path][line] += weight;
   }
   void add_around(const std::string& path, int line, double weight) {
+    const CodeFile* file = code_.file(path);
+    if (file == nullptr) return;
+    line = std::clamp(line, 0, file->n_lines() + 3);  // a message may name any number; the sums below do not overflow
     add(path, line, weight);
     for (int off : {1, 2})
       for (int sign : {-1, 1}) add(path, line + sign * off, weight * (off == 1 ? .3 : .12));
-    const CodeFile* file = code_.file(path);
-    if (file == nullptr) return;
     if (const tools::Symbol* function = CodeBase::function_at(*file, line)) add_function(*file, *function, weight * .5);
   }
   void add_function(const CodeFile& file, const tools::Symbol& function, double weight) {

@@ -57,6 +57,14 @@ TEST_CASE("localise: the innermost frame outweighs its callers") {
   CHECK(found.weight("shop/price.py", 8) > found.weight("shop/price.py", 13));
 }
 
+TEST_CASE("localise: a message may name a line far behind the end of the file") {
+  Project p;
+  const agent::Suspects found =
+      p.suspects("shop/price.py:2147483647: error: expected ':'\nshop/price.py:15: error: unexpected end of file\n");
+  CHECK(found.weight("shop/price.py", 13) > 0);  // two lines below stand for it
+  CHECK(found.lines.at("shop/price.py").rbegin()->first <= 14);
+}
+
 TEST_CASE("localise: lines that only failing tests ran outweigh lines that passing tests ran as well") {
   Project p;
   agent::Coverage coverage;

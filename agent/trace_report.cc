@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/trace_report.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+
+#include "base/json.h"
+#include "base/strings.h"
+
+namespace agent {
+namespace {
+
+// So small that the counts of all reports of a check can be added up.
+constexpr int64_t kMostCounted = 1'000'000, kMostCountedInAll = 1'000'000'000;
+
+int64_t as_int(const base::Json& value) {
+  if (value.is_number_unsigned()) return static_cast<int64_t>(std::min<uint64_t>(value.get<uint64_t>(), INT64_MAX));
+  return value.is_number_integer() ? value.get<int64_t>() : 0;
+}
+
+void add_count(int& sum, int64_t count) {
+  sum = static_cast<int>(std::min(sum + std::clamp<int64_t>(count, 0, kMostCounted), kMostCountedInAll));
+}
+
+// 1-based; 0 for what is no line of a file.
+int as_line(int64_t number) {
+  return number >= 1 && number <= kMostTracedLine ? static_cast<int>(number) : 0;
+}
+
+// Digits at the front of `text`.
+int line_at(std::string_view text) {
+  int64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc{} ? as_line(number) : 0;
+}
+
+void read_lines(const base::Json& lines, const PathResolver& resolver, Coverage& coverage) {
+  if (!lines.is_object()) return;
+  for (const auto& [named, counts] : lines.items()) {
+    const auto path = resolver.resolve(named);
+    if (!path || !counts.is_object()) continue;
+    for (const auto& [number, count] : counts.items()) {
+      if (!count.is_array() || count.size() != 3) continue;
+      const int at = line_at(number);
+      if (at == 0) continue;
+      LineCount& line = coverage.lines[*path][at];
+      add_count(line.failed, as_int(count[0]));
+      add_count(line.passed, as_int(count[1]));
+      line.loaded |= as_int(count[2]) != 0;
+    }
+  }
+}
+
+std::vector<std::pair<std::string, int>> read_lines_of(const base::Json& entry, const char* key,
+                                                       const PathResolver& resolver) {
+  std::vector<std::pair<std::string, int>> lines;
+  const auto found = entry.find(key);
+  if (found == entry.end() || !found->is_array()) return lines;
+  for (const base::Json& place : *found) {
+    if (!place.is_array() || place.size() != 2 || !place[0].is_string()) continue;
+    const int line = as_line(as_int(place[1]));
+    if (const auto path = resolver.resolve(place[0].get<std::string>()); path && line != 0)
+      lines.emplace_back(*path, line);
+  }
+  return lines;
+}
+
+void read_failures(const base::Json& failures, const PathResolver& resolver, Coverage& coverage) {
+  if (!failures.is_array()) return;
+  for (const base::Json& entry : failures) {
+    if (coverage.failures.size() >= kMostTracedFailures) return;
+    if (!entry.is_object()) continue;
+    const auto hung = entry.find("hung");
+    coverage.failures.push_back({base::json_string(entry, "test"), base::json_string(entry, "message"),
+                                 read_lines_of(entry, "frames", resolver), hung != entry.end() && *hung == true,
+                                 read_lines_of(entry, "loop", resolver), read_lines_of(entry, "called", resolver)});
+  }
+}
+
+}  // namespace
+
+void read_trace_report(std::string_view text, const PathResolver& resolver, Coverage& coverage) {
+  const auto report = base::parse_json(text);
+  if (!report || !report->is_object()) return;
+  add_count(coverage.n_failed, base::json_int(*report, "failed"));
+  add_count(coverage.n_passed, base::json_int(*report, "passed"));
+  if (const auto lines = report->find("lines"); lines != report->end()) read_lines(*lines, resolver, coverage);
+  if (const auto failures = report->find("failures"); failures != report->end())
+    read_failures(*failures, resolver, coverage);
+}
+
+void read_trace_stack(std::string_view text, const PathResolver& resolver, Coverage& coverage) {
+  constexpr std::string_view kFile = "  File \"", kLine = "\", line ";
+  TracedFailure failure{"", "", {}, true, {}, {}};
+  const auto end_thread = [&] {
+    std::reverse(failure.frames.begin(), failure.frames.end());
+    if (!failure.frames.empty() && coverage.failures.size() < kMostTracedFailures) coverage.failures.push_back(failure);
+    failure.frames.clear();
+  };
+  for (const std::string_view line : base::split_lines(text)) {
+    if (line.starts_with("Thread ") || line.starts_with("Current thread ")) end_thread();
+    const size_t number = line.find(kLine, kFile.size());
+    if (!line.starts_with(kFile) || number == std::string_view::npos) continue;
+    const int row = line_at(line.substr(number + kLine.size()));
+    if (row == 0) continue;
+    if (const auto path = resolver.resolve(line.substr(kFile.size(), number - kFile.size())))
+      failure.frames.emplace_back(*path, row);
+  }
+  end_thread();
+}
+
+}  // namespace agent

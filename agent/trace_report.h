@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// agent/trace_report.h: what a traced check left behind, read into its coverage.
+//
+// The files come out of the sandbox: whatever the traced process wrote, however damaged, adds what can be understood of
+// it.
+#pragma once
+#include <string_view>
+
+#include "agent/coverage.h"
+
+namespace agent {
+
+// No file of a tree has more lines; numbers past it are left out, as are failures past this many.
+inline constexpr int kMostTracedLine = 10'000'000;
+inline constexpr size_t kMostTracedFailures = 1000;
+
+// The tracer's own report (coverage_tracer.h): counts of tests, lines they ran, places of failures.
+void read_trace_report(std::string_view text, const PathResolver& resolver, Coverage& coverage);
+
+// What faulthandler writes of a process whose interpreter never came back: a block for each thread, innermost frame
+// first.
+void read_trace_stack(std::string_view text, const PathResolver& resolver, Coverage& coverage);
+
+}  // namespace agent

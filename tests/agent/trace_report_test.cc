@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/trace_report.h"
+
+#include <doctest/doctest.h>
+
+#include <climits>
+#include <cmath>
+
+#include "base/strings.h"
+
+namespace {
+
+using Lines = std::vector<std::pair<std::string, int>>;
+
+const agent::PathResolver kResolver("/w", {"count.py", "tests/test_count.py"});
+
+agent::Coverage report(std::initializer_list<std::string_view> texts) {
+  agent::Coverage coverage;
+  for (std::string_view text : texts) agent::read_trace_report(text, kResolver, coverage);
+  return coverage;
+}
+
+agent::Coverage stack(std::string_view text) {
+  agent::Coverage coverage;
+  agent::read_trace_stack(text, kResolver, coverage);
+  return coverage;
+}
+
+}  // namespace
+
+TEST_CASE("read_trace_report: what the processes of one check ran is added up, file by file and line by line") {
+  const agent::Coverage found = report(
+      {R"({"failed": 1, "passed": 2, "lines": {"count.py": {"3": [1, 2, 0], "4": [1, 0, 0], "9": [0, 0, 1]}, "elsewhere.py": {"1": [1, 0, 0]}},
+           "failures": [{"test": "test_b", "message": "3 != 2", "frames": [["/w/tests/test_count.py", 10], ["/usr/lib/x.py", 5], ["/w/count.py", 4]]}]})",
+       R"({"failed": 2, "passed": 1, "lines": {"count.py": {"3": [2, 1, 0]}}, "failures": []})"});
+  CHECK(found.n_failed == 3);
+  CHECK(found.n_passed == 3);
+  REQUIRE(found.lines.size() == 1);
+  CHECK(found.lines.at("count.py").size() == 3);
+  CHECK(found.lines.at("count.py").at(3).failed == 3);
+  CHECK(found.lines.at("count.py").at(3).passed == 3);
+  CHECK_FALSE(found.lines.at("count.py").at(3).loaded);
+  CHECK(found.lines.at("count.py").at(9).loaded);
+  CHECK(found.ochiai("count.py", 3) == doctest::Approx(3 / std::sqrt(3. * 6)));
+  CHECK(found.ochiai("count.py", 4) == doctest::Approx(1 / std::sqrt(3. * 1)));
+  CHECK(found.ochiai("count.py", 9) == 0);
+  CHECK(found.ochiai("count.py", 5) == 0);
+  CHECK(found.ochiai("other.py", 3) == 0);
+  REQUIRE(found.failures.size() == 1);
+  CHECK(found.failures[0].test == "test_b");
+  CHECK(found.failures[0].message == "3 != 2");
+  CHECK(found.failures[0].frames == Lines{{"tests/test_count.py", 10}, {"count.py", 4}});
+  CHECK_FALSE(found.failures[0].hung);
+}
+
+TEST_CASE("read_trace_report: of a test that hung the loop and what it called are known") {
+  const agent::Coverage found = report({R"({"failures": [
+      {"test": "a", "frames": [["/w/count.py", 4]], "hung": true, "loop": [["count.py", 4], ["count.py", 5]], "called": [["count.py", 11]]},
+      {"test": "b", "frames": [["/w/count.py", 4]], "hung": 1, "loop": {"count.py": 4}, "called": [["count.py"], 7, [4, "count.py"]]}]})"});
+  REQUIRE(found.failures.size() == 2);
+  CHECK(found.failures[0].hung);
+  CHECK(found.failures[0].loop == Lines{{"count.py", 4}, {"count.py", 5}});
+  CHECK(found.failures[0].called == Lines{{"count.py", 11}});
+  CHECK_FALSE(found.failures[1].hung);
+  CHECK(found.failures[1].loop.empty());
+  CHECK(found.failures[1].called.empty());
+}
+
+TEST_CASE("read_trace_report: counts that no tracer writes neither overflow nor leave the measure's bounds") {
+  const std::string most =
+      R"({"failed": 2147483647, "passed": 2147483647, "lines": {"count.py": {"3": [2147483647, 2147483647, 1]}}})";
+  for (const agent::Coverage& found :
+       {report({most, most, most}), report({R"({"failed": -1, "lines": {"count.py": {"3": [1, 0, 0]}}})"}),
+        report({R"({"failed": 1, "lines": {"count.py": {"3": [1, -1, 0]}}})"}),
+        report({R"({"failed": 1, "lines": {"count.py": {"3": [1, -5, 0]}}})"}),
+        report({R"({"failed": 1, "lines": {"count.py": {"3": [9, 0, 0]}}})"}),
+        report({R"({"failed": 18446744073709551615, "lines": {"count.py": {"3": [1e99, 4294967297, 0]}}})"})}) {
+    CHECK(found.n_failed >= 0);
+    CHECK(found.n_passed >= 0);
+    const double ochiai = found.ochiai("count.py", 3);
+    CHECK(ochiai >= 0);  // also false for what is no number
+    CHECK(ochiai <= 1);
+  }
+}
+
+TEST_CASE("read_trace_report: what is damaged adds what can be understood of it") {
+  for (std::string_view text : {"", "[]", "{", R"({"lines": [], "failures": {}, "failed": "1"})",
+                                R"({"lines": {"count.py": [1]}, "failures": [1, null]})",
+                                R"({"lines": {"count.py": {"3": [1, 2], "4": {"0": 1}}}})"}) {
+    CAPTURE(text);
+    const agent::Coverage found = report({text});
+    CHECK(found.n_failed == 0);
+    CHECK(found.empty());
+    CHECK(found.failures.empty());
+  }
+}
+
+TEST_CASE("read_trace_report: lines that no file has are left out") {
+  const agent::Coverage found = report({base::cat(
+      R"({"failed": 1, "lines": {"count.py": {"0": [1, 0, 0], "-3": [1, 0, 0], "x": [1, 0, 0], "99999999999999999999": [1, 0, 0]}},
+      "failures": [{"frames": [["count.py", 0], ["count.py", -1], ["count.py", )",
+      INT_MAX, R"(], ["count.py", 4294967299], ["count.py", 7]]}]})")});
+  CHECK(found.empty());
+  REQUIRE(found.failures.size() == 1);
+  CHECK(found.failures[0].frames == Lines{{"count.py", 7}});
+}
+
+TEST_CASE("read_trace_stack: each thread is a failure of its own, outermost frame first") {
+  const agent::Coverage found = stack(
+      "Timeout (0:00:04)!\nThread 0x00007f5a (most recent call first):\n  File \"/w/count.py\", line 2 in big\n  File "
+      "\"/usr/lib/python3/threading.py\", line 900 in run\n"
+      "  File \"/w/tests/test_count.py\", line 5 in test\n\nCurrent thread 0x00007f5b (most recent call first):\n  "
+      "File \"/w/count.py\", line 12 in <module>\n"
+      "Thread 0x00007f5c (most recent call first):\n  File \"/usr/lib/x.py\", line 1 in x\n");
+  REQUIRE(found.failures.size() == 2);
+  CHECK(found.failures[0].frames == Lines{{"tests/test_count.py", 5}, {"count.py", 2}});
+  CHECK(found.failures[1].frames == Lines{{"count.py", 12}});
+  for (const agent::TracedFailure& failure : found.failures) {
+    CHECK(failure.hung);
+    CHECK(failure.loop.empty());
+  }
+}
+
+TEST_CASE("read_trace_stack: frames without a line of a file are left out") {
+  CHECK(stack("").failures.empty());
+  CHECK(stack("  File \", line 3 in count.py\n  File \"count.py\n  File \"count.py\", line \n  File \"count.py\", line "
+              "-4 in f\nFile \"count.py\", line 4\n")
+            .failures.empty());
+  const agent::Coverage found = stack(
+      "  File \"count.py\", line 99999999999999999999 in f\n  File \"count.py\", line 2147483647 in f\n  File "
+      "\"count.py\", line 6");
+  REQUIRE(found.failures.size() == 1);
+  CHECK(found.failures[0].frames == Lines{{"count.py", 6}});
+}
