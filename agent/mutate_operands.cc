@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Operands: one that is missing, a sign, a rate for a factor, an end for a length.
+// Operands: one that is missing, a step, a sign, a rate for a factor, an end for a length.
 #include <algorithm>
 #include <set>
 
@@ -69,6 +69,27 @@ void missing_operand(MutationContext& c, int node) {
   }
 }
 
+// `i += 0` moves nothing, `i += 1` may be too little: the step is another number that the function knows.
+void other_step(MutationContext& c, int node) {
+  const std::string_view type = c.nodes[node].type;
+  if (!is_one_of(type, c.traits.integers) && type != "number" && type != "number_literal") return;
+  const int update = c.nodes.parent(node), function = c.function_of(node);
+  if (update < 0 || function < 0 || c.nodes[node].field != "right" || !c.inside_loop(node)) return;
+  const int mark = c.nodes.child_of_field(update, "operator"), moved = c.nodes.child_of_field(update, "left");
+  if (mark < 0 || moved < 0 || (c.nodes.text(mark) != "+=" && c.nodes.text(mark) != "-=")) return;
+  const bool none = c.nodes.text(node) == "0";
+  const FunctionNames& names = c.names_of(function);
+  for (const std::string& name : names.variables) {
+    if (name == c.nodes.text(moved)) continue;
+    int use = function;  // the first of it: all of them say together whether it is a number
+    while (use < c.nodes.size() && !(c.nodes[use].type == c.nodes[moved].type && c.nodes.text(use) == name)) ++use;
+    if (use == c.nodes.size()) continue;
+    const double number = c.number_likelihood(use);
+    const bool given = std::find(names.parameters.begin(), names.parameters.end(), name) != names.parameters.end();
+    c.replace(node, name, none ? MutationKind::kAssignment : MutationKind::kVariable, number * (given ? 1 : .6) * (none ? 1 : .15));
+  }
+}
+
 void missing_sign(MutationContext& c, int node) {
   const std::string_view type = c.nodes[node].type;
   if (type != "identifier" && !is_one_of(type, c.traits.members) && type != "parenthesized_expression") return;
@@ -123,6 +144,7 @@ void end_for_length(MutationContext& c, int node) {
 void mutate_operand(MutationContext& c, int node) {
   if (!c.nodes[node].named) return;
   missing_operand(c, node);
+  other_step(c, node);
   missing_sign(c, node);
   rate_for_factor(c, node);
   round_up(c, node);
