@@ -18,7 +18,7 @@ class CheckRunner final : public Checker {
               std::unique_ptr<sandbox::Workspace> workspace, std::unique_ptr<tools::CandidateTrees> trees)
       : tree_(tree),
         check_(std::move(check)),
-        timeout_(timeout),
+        bounds_{timeout},
         workspace_(std::move(workspace)),
         trees_(std::move(trees)) {}
 
@@ -35,7 +35,10 @@ class CheckRunner final : public Checker {
     if (!id) return std::move(id).error();
     if (base::Status shown = show(overlay); !shown) return std::move(shown).error().in("prepare the sandbox's copy");
     sandbox::Policy policy;
-    policy.limits.wall = timeout_;
+    policy.limits.wall = bounds_.wall;
+    // A bound of each process alone is one of address space, of which interpreters ask for far more than they use.
+    if (bounds_.memory_bytes != 0 && sandbox::probe_isolation().memory_of_tree)
+      policy.limits.memory_bytes = std::min(policy.limits.memory_bytes, bounds_.memory_bytes);
     // Compiled modules are told apart by whole seconds of time and by size, which two candidates may share; and a check
     // whose hashes are random could differ between two runs of one tree.
     policy.environment = {{"PYTHONDONTWRITEBYTECODE", "1"}, {"PYTHONHASHSEED", "0"}};
@@ -63,7 +66,7 @@ class CheckRunner final : public Checker {
     return workspace_->reset();
   }
 
-  void set_timeout(std::chrono::milliseconds timeout) override { timeout_ = timeout; }
+  void set_bounds(RunBounds bounds) override { bounds_ = bounds; }
 
  private:
   base::Status show(const Overlay& overlay) {
@@ -88,7 +91,7 @@ class CheckRunner final : public Checker {
 
   const tools::WorkTree& tree_;
   const std::string check_;
-  std::chrono::milliseconds timeout_;
+  RunBounds bounds_;
   std::unique_ptr<sandbox::Workspace> workspace_;
   std::unique_ptr<tools::CandidateTrees> trees_;
   Overlay shown_;  // what the workspace holds beyond the work tree

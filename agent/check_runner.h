@@ -7,6 +7,7 @@
 // Errors   A broken sandbox or file; kCancelled. A check that fails is a result.
 #pragma once
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <stop_token>
@@ -32,6 +33,13 @@ struct CheckResult {
   std::string output;
 };
 
+// Of one run. `memory_bytes` is kept where the memory of the whole process tree can be bounded, and 0 is the sandbox's
+// own.
+struct RunBounds {
+  std::chrono::milliseconds wall;
+  uint64_t memory_bytes = 0;
+};
+
 // What the search needs of a check; tests put a table in its place.
 class Checker {
  public:
@@ -42,7 +50,7 @@ class Checker {
   virtual base::Result<CheckResult> run(const Overlay& overlay, std::stop_token stop) = 0;
   // Forgets what earlier runs built or left behind.
   virtual base::Status reset() = 0;
-  virtual void set_timeout(std::chrono::milliseconds timeout) = 0;
+  virtual void set_bounds(RunBounds bounds) = 0;
 };
 
 base::Result<std::unique_ptr<Checker>> open_check_runner(const tools::WorkTree& tree, const std::string& check,

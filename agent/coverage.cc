@@ -64,14 +64,21 @@ Coverage trace_check(const std::filesystem::path& root, const std::string& check
   if (!outcome || outcome->ending == sandbox::Ending::kCancelled) return coverage;
   const auto changed = (*workspace)->changed_paths();
   if (!changed) return coverage;
+  bool stacks = false;
   for (const std::filesystem::path& path : *changed) {
     if (path.parent_path() != inside) continue;
     if (path.extension() == ".json") {
       if (const auto text = (*workspace)->read_file(path, kMaxTraceBytes)) read_trace_report(*text, resolver, coverage);
     } else if (path.extension() == ".stack") {
-      if (const auto text = (*workspace)->read_file(path, kMaxStackBytes)) read_trace_stack(*text, resolver, coverage);
+      const auto text = (*workspace)->read_file(path, kMaxStackBytes);
+      if (!text || text->empty()) continue;
+      stacks = true;
+      read_trace_stack(*text, resolver, coverage);
     }
   }
+  // Of a process that never gave its interpreter back nothing is known; nor of one that hangs unseen.
+  const auto seen = [](const TracedFailure& failure) { return failure.hung; };
+  if (stacks || std::none_of(coverage.failures.begin(), coverage.failures.end(), seen)) coverage.calm = {};
   coverage.output = std::move(outcome->output);
   // A script without a test tool: the run itself is the one failing test.
   if (coverage.n_failed == 0 && coverage.n_passed == 0 && coverage.failures.empty()) {
@@ -81,8 +88,10 @@ Coverage trace_check(const std::filesystem::path& root, const std::string& check
   }
   const auto n_hung =
       std::count_if(coverage.failures.begin(), coverage.failures.end(), [](const TracedFailure& f) { return f.hung; });
-  base::log(base::LogLevel::kDebug, base::cat("trace: ", coverage.n_failed, " failed, ", n_hung, " places hang, ",
-                                              coverage.n_passed, " passed, ", coverage.lines.size(), " files"));
+  base::log(base::LogLevel::kDebug,
+            base::cat("trace: ", coverage.n_failed, " failed, ", n_hung, " places hang, ", coverage.n_passed,
+                      " passed, ", coverage.lines.size(), " files, ", coverage.calm.seconds, " s and ",
+                      coverage.calm.memory_bytes >> 20, " MiB beside hanging"));
   return coverage;
 }
 

@@ -7,6 +7,7 @@
 // without. Source   Ochiai: Abreu et al., "On the accuracy of spectrum-based fault localization", 2007, section 2.
 #pragma once
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <stop_token>
 #include <string>
@@ -32,10 +33,17 @@ struct TracedFailure {
   std::vector<std::pair<std::string, int>> called;  // lines of the tree that ran meanwhile below it
 };
 
+// What the traced run did beside hanging, where it was seen to hang; nothing is known where `seconds` is 0.
+struct Calm {
+  double seconds = 0;         // under the tracer, of all its processes together
+  uint64_t memory_bytes = 0;  // held at most before a test hung, likewise
+};
+
 struct Coverage {
   int n_failed = 0, n_passed = 0;
   std::map<std::string, std::map<int, LineCount>> lines;
   std::vector<TracedFailure> failures;
+  Calm calm;
   std::string output;  // of the traced run
 
   bool empty() const { return lines.empty(); }
@@ -43,8 +51,8 @@ struct Coverage {
   double ochiai(const std::string& path, int line) const;
 };
 
-// Empty where no Python process of the check could be traced. `hangs`: the check did not end, so tests that take too long of
-// `timeout` are ended; without it they have all of it, and what is known at its end is returned.
+// Empty where no Python process of the check could be traced. `hangs`: the check did not end, so tests that take too
+// long of `timeout` are ended; without it they have all of it, and what is known at its end is returned.
 Coverage trace_check(const std::filesystem::path& root, const std::string& check, std::chrono::milliseconds timeout,
                      bool hangs, const PathResolver& resolver, std::stop_token stop);
 

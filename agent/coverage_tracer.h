@@ -8,13 +8,16 @@ namespace agent {
 inline constexpr std::string_view kTraceFolder = ".graft-trace";
 
 // sitecustomize.py: CPython imports it at the start of every process that has the folder in PYTHONPATH.
-inline constexpr std::string_view kTracerModule = R"PY(import atexit, json, os, sys, threading
+inline constexpr std::string_view kTracerModule = R"PY(import atexit, json, os, sys, threading, time
 
 _root = os.environ.get("GRAFT_TRACE_ROOT", "")
 out = os.environ.get("GRAFT_TRACE_OUT", "")
 current = [""]
 serial = [0]
 window = [None]
+# When a line ran that had not run before, and what the watch makes of it (graft_trace_hang.py).
+news = [0.0]
+calm = [lambda: (0, 0)]
 hits = {}
 outcomes = {}
 failures = []
@@ -74,7 +77,9 @@ def tracer(frame, event, arg):
 
     def local(frame, event, arg):
         if event == "line":
-            here.add(frame.f_lineno)
+            if frame.f_lineno not in here:
+                here.add(frame.f_lineno)
+                news[0] = time.monotonic()
             seen = window[0]
             if seen is not None:
                 seen.get(id(frame), seen[None]).add((name, frame.f_lineno))
@@ -97,7 +102,9 @@ def write():
                 else:
                     count[0] += 1
     known = list(outcomes.values())
-    report = {"failed": known.count(False), "passed": known.count(True), "lines": lines, "failures": failures[:50]}
+    seconds, memory = calm[0]()
+    report = {"failed": known.count(False), "passed": known.count(True), "lines": lines, "failures": failures[:50],
+              "calm_seconds": seconds, "calm_bytes": memory}
     path = os.path.join(out, "trace-%d.json" % os.getpid())
     try:
         with open(path + ".new", "w") as file:

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <optional>
 #include <set>
 
 #include "agent/check_output.h"
@@ -26,6 +27,8 @@ constexpr size_t kTailBytes = 2000;
 // Of a check that ran out of its time: the repaired one needs less than this part of it, or a busy machine could be the
 // whole difference.
 constexpr double kClearlyFaster = .5;
+constexpr int kTraceShare = 3;                 // of the time that is left, the most for a traced run
+constexpr milliseconds kShortestTrace{1'000};  // hardly an interpreter starts in less
 
 std::string tail_of(const std::string& output) {
   if (output.size() <= kTailBytes) return base::to_valid_utf8(output);
@@ -47,17 +50,28 @@ std::string seconds_text(double seconds) {
 class FixRun {
  public:
   FixRun(const FixRequest& request, const std::function<void(const FixProgress&)>& progress, std::stop_token stop)
-      : request_(request), progress_(progress), stop_(std::move(stop)), started_(Clock::now()) {}
+      : request_(request),
+        progress_(progress),
+        stop_(std::move(stop)),
+        started_(Clock::now()),
+        deadline_(started_ + request.budget_time),
+        allowed_(std::min<milliseconds>(request.check_timeout, request.budget_time)) {}
 
   base::Result<FixReport> run();
 
  private:
   double seconds() const { return std::chrono::duration<double>(Clock::now() - started_).count(); }
+  milliseconds left() const {
+    return std::max(milliseconds(0), std::chrono::duration_cast<milliseconds>(deadline_ - Clock::now()));
+  }
   void tell(std::string phase, std::string detail, int checks = 0, int candidates = 0) const {
     if (progress_) progress_({std::move(phase), std::move(detail), checks, candidates, seconds()});
   }
   base::Result<SearchResult> search(const tools::WorkTree& tree, CheckResult first);
-  base::Result<bool> confirm(const tools::WorkTree& tree, Winner& winner);
+  void localise_by_traces(const tools::WorkTree& tree, const CheckResult& first, const PathResolver& resolver,
+                          CheckReading& reading, Coverage& coverage);
+  base::Result<bool> confirm(Winner& winner);
+  void no_time_for_proof(const std::string& change);
   base::Status minimise(const tools::WorkTree& tree, Winner& winner);
   base::Status accept(const tools::WorkTree& tree, const Winner& winner, size_t n_others);
   void say_what_was_tried(const SearchResult& found);
@@ -65,11 +79,14 @@ class FixRun {
   const FixRequest& request_;
   const std::function<void(const FixProgress&)>& progress_;
   const std::stop_token stop_;
-  const Clock::time_point started_;
+  const Clock::time_point started_, deadline_;
+  const milliseconds allowed_;  // of one run
   std::unique_ptr<Checker> checker_;
   FixReport report_;
   bool flaky_ = false;
-  bool hung_ = false;  // the unchanged code ran out of the user's limit, or of memory
+  bool hung_ = false;      // the unchanged code ran out of the user's limit, or of memory
+  bool unproven_ = false;  // something passed, and there was no time for its proof
+  std::optional<RunLimit> limit_;
   std::vector<std::string> unconfirmed_;  // what passed once, and why it is not offered
 };
 
@@ -96,23 +113,14 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
   auto code = CodeBase::load(tree, request_.check, read_first, stop_);
   if (!code) return std::move(code).error();
 
+  hung_ = first.endless();
+  limit_.emplace(first, reading.build_failed, allowed_);
   Coverage coverage;
   const bool python_runs =
       has_python && (request_.check.find("py") != std::string::npos || first.output.find(".py") != std::string::npos);
   // Where a file cannot be read no line of it has run.
   const bool unreadable = reading.build_failed && reading.symptoms.contains(Symptom::kSyntax);
-  if (python_runs && !unreadable) {
-    tell("localising", first.endless() ? "tracing where the tests hang" : "tracing which lines the failing tests run");
-    const double usual = first.endless() ? first.last_output_seconds : first.seconds;
-    coverage = trace_check(tree.root(), request_.check,
-                           std::min(request_.check_timeout, milliseconds(static_cast<int64_t>(usual * 10'000) + 10'000)),
-                           first.endless(), resolver, stop_);
-    for (const TracedFailure& failure : coverage.failures) read_symptoms(failure.message, reading.symptoms);
-    // The tracer has ended the tests that hang, so that this run has told of them and of those after them.
-    if (first.endless() && !coverage.output.empty()) reading.failing = read_check_output(coverage.output, resolver).failing;
-  }
-  hung_ = first.endless();
-  const RunLimit limit(first, reading.build_failed, request_.check_timeout);
+  if (python_runs && !unreadable) localise_by_traces(tree, first, resolver, reading, coverage);
 
   std::unique_ptr<ModelJudge> judge;
   if (request_.model != nullptr) {
@@ -120,7 +128,7 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
     if (!opened) return std::move(opened).error();
     judge = std::move(*opened);
   }
-  const ProposeContext context{*code, coverage, changed, request_, judge.get()};
+  const ProposeContext context{*code, coverage, changed, request_, judge.get(), deadline_};
   const auto propose_here = [&](const Ground& ground, std::stop_token stop) -> base::Result<std::vector<Candidate>> {
     auto proposals = propose(context, ground, stop);
     if (!proposals) return std::move(proposals).error();
@@ -130,33 +138,76 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
   Search search(*checker_, tree, resolver, propose_here, [&](const std::string& detail, int checks, int candidates) {
     tell("trying", detail, checks, candidates);
   });
-  const SearchBudget budget{request_.budget_checks, started_ + request_.budget_time, limit};
+  const SearchBudget budget{request_.budget_checks, started_, deadline_, *limit_};
   return search.run({{}, {}, std::move(reading), std::move(first.output)}, budget, stop_);
 }
 
-// The winner passes again, from nothing built and nothing left behind; the work tree as it is still fails.
-base::Result<bool> FixRun::confirm(const tools::WorkTree&, Winner& winner) {
+void FixRun::localise_by_traces(const tools::WorkTree& tree, const CheckResult& first, const PathResolver& resolver,
+                                CheckReading& reading, Coverage& coverage) {
+  const double usual = first.endless() ? first.last_output_seconds : first.seconds;
+  const milliseconds wanted = std::min(allowed_, milliseconds(static_cast<int64_t>(usual * 10'000) + 10'000));
+  const milliseconds given = std::min(wanted, left() / kTraceShare);
+  if (given < kShortestTrace) return;
+  tell("localising", first.endless() ? "tracing where the tests hang" : "tracing which lines the failing tests run");
+  coverage = trace_check(tree.root(), request_.check, given, first.endless(), resolver, stop_);
+  for (const TracedFailure& failure : coverage.failures) read_symptoms(failure.message, reading.symptoms);
+  if (!first.endless()) return;
+  limit_->know_hang(coverage.calm.seconds, coverage.calm.memory_bytes);
+  // The tracer has ended the tests that hang, so that this run has told of them and of those after them.
+  if (!coverage.output.empty()) reading.failing = read_check_output(coverage.output, resolver).failing;
+}
+
+void FixRun::no_time_for_proof(const std::string& change) {
+  unproven_ = true;
+  unconfirmed_.push_back(base::cat("with ", change,
+                                   " the check passed once; no time was left to prove it: allow more than ",
+                                   request_.budget_time.count(), " s"));
+}
+
+// The winner passes again, from nothing built and nothing left behind; the work tree as it is still fails. Both have to
+// end within the time that is left: what has not been seen to its end is no proof.
+base::Result<bool> FixRun::confirm(Winner& winner) {
   tell("confirming", "running the check once more in a fresh copy", report_.checks, report_.candidates);
-  checker_->set_timeout(request_.check_timeout);
+  const std::string change =
+      base::cat(winner.applied.back().path, ":", winner.applied.back().line, " ", winner.applied.back().description);
   if (base::Status fresh = checker_->reset(); !fresh) return std::move(fresh).error();
+  const milliseconds with = std::min(allowed_, left());
+  if (with == milliseconds(0)) {
+    no_time_for_proof(change);
+    return false;
+  }
+  checker_->set_bounds({with});
   auto again = checker_->run(winner.overlay, stop_);
   if (!again) return std::move(again).error();
-  const std::string change = base::cat(winner.applied.back().path, ":", winner.applied.back().line, " ",
-                                       winner.applied.back().description);
   if (!again->passed) {
-    unconfirmed_.push_back(base::cat(change, " passed once, then ", again->ending));
+    if (again->timed_out && with < allowed_)
+      no_time_for_proof(change);
+    else
+      unconfirmed_.push_back(base::cat(change, " passed once, then ", again->ending));
     return false;
   }
-  const double allowed = std::chrono::duration<double>(request_.check_timeout).count();
+  const double allowed = std::chrono::duration<double>(allowed_).count();
   if (hung_ && again->seconds > kClearlyFaster * allowed) {
-    unconfirmed_.push_back(base::cat("with ", change, " the check passes in ", seconds_text(again->seconds), ", without it it ran out of ",
-                                     seconds_text(allowed), ": too near to tell a repair from a slow run. Allow it more time"));
+    unconfirmed_.push_back(base::cat("with ", change, " the check passes in ", seconds_text(again->seconds),
+                                     ", without it it ran out of ", seconds_text(allowed),
+                                     ": too near to tell a repair from a slow run. Allow it more time"));
     return false;
   }
+  const milliseconds wanted = limit_->unrepaired(milliseconds(static_cast<int64_t>(1000 * again->seconds)));
+  const milliseconds without_it = std::min(wanted, left());
+  if (without_it == milliseconds(0) || (hung_ && without_it < wanted)) {
+    no_time_for_proof(change);
+    return false;
+  }
+  checker_->set_bounds({without_it});
   auto without = checker_->run({}, stop_);
   if (!without) return std::move(without).error();
   if (without->passed) {
     flaky_ = true;
+    return false;
+  }
+  if (without->timed_out && without_it < wanted) {
+    no_time_for_proof(change);
     return false;
   }
   report_.evidence.push_back(evidence_of(winner.result));
@@ -168,12 +219,16 @@ base::Result<bool> FixRun::confirm(const tools::WorkTree&, Winner& winner) {
 // Of several changes on top of one another, those that the check does not need go.
 base::Status FixRun::minimise(const tools::WorkTree& tree, Winner& winner) {
   if (winner.applied.size() < 2) return base::ok();
-  checker_->set_timeout(RunLimit(winner.result, false, request_.check_timeout).now());
+  const milliseconds wanted = RunLimit(winner.result, false, allowed_).now();
   auto edit = edit_of(tree, winner.overlay);
   if (!edit) return std::move(edit).error();
   for (size_t file = 0; file < edit->files.size(); ++file)
     for (size_t i = 0; i < edit->files[file].replacements.size();) {
       if (edit->files.size() == 1 && edit->files[0].replacements.size() == 1) return base::ok();
+      const milliseconds passed_in(static_cast<int64_t>(1000 * winner.result.seconds));
+      const milliseconds limit = std::min(wanted, left() - limit_->proof(passed_in));
+      if (limit < passed_in) return base::ok();  // the proof needs what is left
+      checker_->set_bounds({limit});
       tell("minimising", edit->files[file].path, report_.checks, report_.candidates);
       std::vector<tools::Replacement> fewer = edit->files[file].replacements;
       fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(i));
@@ -228,12 +283,13 @@ void FixRun::say_what_was_tried(const SearchResult& found) {
   tried.insert(tried.end(), unconfirmed_.begin(), unconfirmed_.end());
   tried.push_back(base::cat(found.candidates, " candidates, ", found.checks, " runs of the check"));
   if (found.timed_out > 0)
-    tried.push_back(base::cat(found.timed_out, " of the runs ran out of time, with at most ", seconds_text(report_.candidate_limit_seconds),
-                              " each: their tests said nothing"));
+    tried.push_back(base::cat(found.timed_out, " of the runs ran out of time or memory, with at most ",
+                              seconds_text(report_.candidate_limit_seconds), " each: their tests said nothing"));
   if (found.out_of_time) tried.push_back(base::cat("the time of ", request_.budget_time.count(), " s was used up"));
   report_.summary =
-      flaky_ ? "The check is not steady: it passed and failed on the same files."
-             : base::cat("No change was found that makes the check pass (", found.checks, " runs of the check).");
+      flaky_      ? "The check is not steady: it passed and failed on the same files."
+      : unproven_ ? "A change made the check pass once, but no time was left to prove it: it is not offered."
+                  : base::cat("No change was found that makes the check pass (", found.checks, " runs of the check).");
 }
 
 base::Result<FixReport> FixRun::run() {
@@ -241,7 +297,7 @@ base::Result<FixReport> FixRun::run() {
   if (!tree) return std::move(tree).error();
   if (base::trim(request_.check).empty())
     return base::invalid("The check is empty: name a command that fails now and should pass.");
-  auto checker = open_check_runner(*tree, request_.check, request_.check_timeout);
+  auto checker = open_check_runner(*tree, request_.check, allowed_);
   if (!checker) return std::move(checker).error();
   checker_ = std::move(*checker);
   tell("running the check", request_.check);
@@ -263,8 +319,9 @@ base::Result<FixReport> FixRun::run() {
   for (size_t i = 0; i < found->winners.size() && !flaky_; ++i) {
     Winner& winner = found->winners[i];
     if (base::Status smaller = minimise(*tree, winner); !smaller) return std::move(smaller).error();
-    auto confirmed = confirm(*tree, winner);
+    auto confirmed = confirm(winner);
     if (!confirmed) return std::move(confirmed).error();
+    if (unproven_) break;
     if (!*confirmed) continue;
     if (base::Status accepted = accept(*tree, winner, found->winners.size() - 1); !accepted)
       return std::move(accepted).error();

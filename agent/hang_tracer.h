@@ -21,7 +21,31 @@ _look_seconds = .02
 _window_seconds = .25
 _wanted = [-1]
 _own_files = set()
+_started = [0.0]
+_hanging = [None]  # since when
+_lost = [0.0]      # seconds of tests that hung and were ended
+_memory = [0]
 trace = None
+
+
+# What this process did beside hanging: seconds, and bytes held before.
+def _calm():
+    now = time.monotonic()
+    return now - _started[0] - _lost[0] - (now - _hanging[0] if _hanging[0] is not None else 0), _memory[0]
+
+
+def _resident():
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _end_of_hang():
+    if _hanging[0] is not None:
+        _lost[0] += time.monotonic() - _hanging[0]
+        _hanging[0] = None
 
 
 # No Exception, so that a loop that catches those is left as well.
@@ -54,7 +78,7 @@ def _stacks():
 # Records where each thread hangs: the innermost of our frames that did not change in the time of the window, the lines it
 # ran meanwhile, and the lines of what it called. False where no frame is ours: a tool that is busy with itself.
 def _record(test):
-    before = _stacks()
+    before, last_news = _stacks(), max(trace.news[0], _started[0])
     seen = {id(frame): set() for frames in before.values() for frame in frames}
     seen[None] = set()
     trace.window[0] = seen
@@ -81,15 +105,20 @@ def _record(test):
                                "called": [list(place) for place in sorted(called)[:2000]] if loop else []})
     if found:
         trace.outcomes[test] = False
+        _hanging[0] = last_news
     return found
 
 
 def _watch():
     main = threading.main_thread().ident
-    serial, since, patience, ended = None, 0, 0, 0
+    serial, since, patience, ended, news = None, 0, 0, 0, None
     while True:
         time.sleep(_look_seconds)
         now = time.monotonic()
+        if _interrupts and trace.news[0] != news:
+            # A loop that fills the memory runs no new line: what it takes is not counted.
+            news = trace.news[0]
+            _memory[0] = max(_memory[0], _resident())
         if now >= _until:
             if _interrupts and ended < 1:
                 _record(trace.current[0])
@@ -101,6 +130,7 @@ def _watch():
             # A third of what is left: some tests may hang, and those after them shall be seen as well.
             # What belongs to no test is the loading of modules, slow when it is cold, or a script without tests.
             serial, since, ended = trace.serial[0], now, 0
+            _end_of_hang()
             patience = max(.2, (_until - now) * (.33 if trace.current[0] else .66))
         if now - since < patience or ended >= 20:
             continue
@@ -126,6 +156,7 @@ def _start():
 
 def _forked():
     trace.forget()
+    _started[0], _hanging[0], _lost[0], _memory[0] = time.monotonic(), None, 0.0, 0
     _start()
 
 
@@ -134,6 +165,8 @@ def watch(module):
     if _until <= 0:
         return
     trace = module
+    _started[0] = time.monotonic()
+    trace.calm[0] = _calm
     _own_files.update((__file__, module.__file__))
     if _interrupts:
         signal.signal(_signal, _interrupt_here)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // agent/proposals.h: all candidates for one failing state, from every proposer, in one order.
 #pragma once
+#include <chrono>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -19,6 +20,8 @@ struct ProposeContext {
   const std::vector<std::string>& changed;
   const FixRequest& request;
   ModelJudge* model = nullptr;  // borrowed; null: enumerators only
+  std::chrono::steady_clock::time_point deadline =
+      std::chrono::steady_clock::time_point::max();  // the model stops there
 };
 
 struct Proposals {

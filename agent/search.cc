@@ -10,20 +10,24 @@
 namespace agent {
 namespace {
 
-constexpr size_t kMaxGrounds = 5;    // states that further changes start from
-constexpr size_t kMaxApplied = 3;    // changes on top of one another
-constexpr double kPartialShare = .7; // a state that repaired a part, against the first one
-constexpr double kBuildsShare = 20;  // a state that builds again: nothing else is worth a run before it
+using std::chrono::milliseconds;
+
+constexpr size_t kMaxGrounds = 5;     // states that further changes start from
+constexpr size_t kMaxApplied = 3;     // changes on top of one another
+constexpr double kPartialShare = .7;  // a state that repaired a part, against the first one
+constexpr double kBuildsShare = 20;   // a state that builds again: nothing else is worth a run before it
 constexpr int kExtraChecks = 3, kExtraChecksRisky = 8;  // after the first pass, for a better repair
 constexpr double kExtraFloor = .15;                     // of the winner's score
 constexpr int kSecondTries = 2;  // of candidates that ran out of a short limit: few are slow, most loop for ever
+// Of the whole time: the most that is kept for a proof that may never be needed, and for second tries.
+constexpr int kProofPart = 3, kSecondTriesPart = 8;
 
 // What a run says about the line that was changed, and about its function.
 struct Lesson {
   double line, function;
 };
-// Any damage to a line that runs changes the failure: that alone speaks for nothing. A part repaired does, though most often
-// it is luck.
+// Any damage to a line that runs changes the failure: that alone speaks for nothing. A part repaired does, though most
+// often it is luck.
 constexpr Lesson kNoEffect{.45, .92}, kOtherFailure{.95, .98}, kMoreFailures{.85, .97}, kPartly{1.5, 1.2},
     kDoesNotBuild{.95, 1}, kHangs{.8, 1};
 
@@ -67,7 +71,12 @@ struct Search::Unended {
   Overlay overlay;
   std::vector<Candidate> applied;
   double value;
-  std::chrono::milliseconds limit;
+  RunBounds bounds;
+  bool filled;  // its memory, not its time
+
+  bool had_less_than(const RunLimit& limit) const {
+    return filled ? bounds.memory_bytes != 0 : bounds.wall < limit.patient();
+  }
 };
 
 Search::Search(Checker& checker, const tools::FileSource& base, const PathResolver& resolver, Propose propose,
@@ -149,19 +158,32 @@ void Search::learn(Pool& pool, const Candidate& candidate, const CheckResult& re
   scale(pool.function_factor, std::pair{candidate.path, pool.function[index]}, lesson.function);
 }
 
-base::Result<CheckResult> Search::run_limited(const Overlay& overlay, std::chrono::milliseconds limit,
-                                              std::stop_token stop) {
-  checker_.set_timeout(limit);
+base::Result<CheckResult> Search::run_limited(const Overlay& overlay, RunBounds bounds, std::stop_token stop) {
+  checker_.set_bounds(bounds);
   auto result = checker_.run(overlay, stop);
   if (!result) return result;
   ++result_.checks;
-  result_.timed_out += result->timed_out ? 1 : 0;
-  result_.longest_limit = std::max(result_.longest_limit, limit);
+  result_.timed_out += result->endless() ? 1 : 0;
+  result_.longest_limit = std::max(result_.longest_limit, bounds.wall);
   return result;
 }
 
+// What the proof of the best patch so far leaves, or of one that may be found yet.
+milliseconds Search::left_for_runs(const SearchBudget& budget, const RunLimit& limit) const {
+  const auto whole = std::chrono::duration_cast<milliseconds>(budget.deadline - budget.started);
+  milliseconds proof = std::min(limit.proof(), whole / kProofPart);
+  if (!result_.winners.empty())
+    proof = limit.proof(milliseconds(static_cast<int64_t>(1000 * result_.winners.front().result.seconds)));
+  return std::chrono::duration_cast<milliseconds>(budget.deadline - budget.now()) - proof;
+}
+
+milliseconds Search::time_for_second_tries(const SearchBudget& budget, const RunLimit& limit) const {
+  const auto whole = std::chrono::duration_cast<milliseconds>(budget.deadline - budget.started);
+  return std::min(kept_for_second_tries(limit) * limit.patient(), whole / kSecondTriesPart);
+}
+
 // Runs the check on the picked candidate. False: it was not worth a run (does not parse, or leads to a known tree).
-base::Result<bool> Search::try_pick(const Pick& pick, RunLimit& limit, std::stop_token stop) {
+base::Result<bool> Search::try_pick(const Pick& pick, RunLimit& limit, milliseconds left, std::stop_token stop) {
   Pool& pool = *pick.pool;
   pool.done[pick.index] = true;
   const Candidate& candidate = pool.candidates[pick.index];
@@ -185,8 +207,9 @@ base::Result<bool> Search::try_pick(const Pick& pick, RunLimit& limit, std::stop
   if (progress_)
     progress_(base::cat(candidate.path, ":", candidate.line, " ", candidate.description), result_.checks,
               result_.candidates);
-  const std::chrono::milliseconds limit_now = limit.now();
-  auto result = run_limited(overlay, limit_now, stop);
+  RunBounds bounds = limit.next();
+  bounds.wall = std::min(bounds.wall, left);
+  auto result = run_limited(overlay, bounds, stop);
   if (!result) return std::move(result).error();
   std::vector<Candidate> applied = pool.ground.applied;
   applied.push_back(candidate);
@@ -195,16 +218,14 @@ base::Result<bool> Search::try_pick(const Pick& pick, RunLimit& limit, std::stop
     return true;
   }
   learn(pool, candidate, *result);
-  if (result->timed_out) {
-    unended_.push_back({std::move(overlay), std::move(applied), pick.value, limit_now});
+  if (result->endless()) {
+    unended_.push_back({std::move(overlay), std::move(applied), pick.value, bounds, result->out_of_memory});
     return true;
   }
   CheckReading reading = read_check_output(result->output, resolver_);
   limit.saw(*result, reading.build_failed);
   const CheckReading& before = pool.ground.reading;
-  if (!is_partial(before, reading) || applied.size() >= kMaxApplied ||
-      pools_.size() >= kMaxGrounds)
-    return true;
+  if (!is_partial(before, reading) || applied.size() >= kMaxApplied || pools_.size() >= kMaxGrounds) return true;
   result_.best_partial.clear();
   for (const Candidate& part : applied)
     result_.best_partial.push_back(base::cat(part.path, ":", part.line, " ", part.description));
@@ -229,22 +250,29 @@ void Search::rank_winners() {
 
 int Search::kept_for_second_tries(const RunLimit& limit) const {
   if (!result_.winners.empty()) return 0;
-  const auto shorter = [&](const Unended& one) { return one.limit < limit.patient(); };
-  return static_cast<int>(std::min<std::ptrdiff_t>(kSecondTries, std::count_if(unended_.begin(), unended_.end(), shorter)));
+  const auto shorter = [&](const Unended& one) { return one.had_less_than(limit); };
+  return static_cast<int>(
+      std::min<std::ptrdiff_t>(kSecondTries, std::count_if(unended_.begin(), unended_.end(), shorter)));
 }
 
 base::Status Search::try_again(const SearchBudget& budget, const RunLimit& limit, std::stop_token stop) {
-  std::stable_sort(unended_.begin(), unended_.end(), [](const Unended& a, const Unended& b) { return a.value > b.value; });
+  std::stable_sort(unended_.begin(), unended_.end(),
+                   [](const Unended& a, const Unended& b) { return a.value > b.value; });
   int n = kept_for_second_tries(limit);
   for (Unended& one : unended_) {
-    if (n <= 0 || result_.checks >= budget.checks || std::chrono::steady_clock::now() >= budget.deadline) break;
-    if (one.limit >= limit.patient()) continue;
+    if (n <= 0 || result_.checks >= budget.checks) break;
+    if (!one.had_less_than(limit)) continue;
+    const milliseconds left = left_for_runs(budget, limit);
+    if (left < limit.least()) {
+      result_.out_of_time = true;
+      break;
+    }
     --n;
     const Candidate& last = one.applied.back();
     if (progress_)
       progress_(base::cat("again, with more time: ", last.path, ":", last.line, " ", last.description), result_.checks,
                 result_.candidates);
-    auto result = run_limited(one.overlay, limit.patient(), stop);
+    auto result = run_limited(one.overlay, {std::min(limit.patient(), left)}, stop);
     if (!result) return std::move(result).error();
     if (!result->passed) continue;
     result_.winners.push_back({std::move(one.overlay), std::move(one.applied), std::move(*result), one.value});
@@ -261,14 +289,15 @@ base::Result<SearchResult> Search::run(Ground start, const SearchBudget& budget,
   double floor = 0;
   while (result_.checks < last_check - kept_for_second_tries(limit)) {
     if (stop.stop_requested()) return base::cancelled();
-    if (std::chrono::steady_clock::now() >= budget.deadline) {
+    const milliseconds left = left_for_runs(budget, limit) - time_for_second_tries(budget, limit);
+    if (left < limit.least()) {
       result_.out_of_time = true;
       break;
     }
     const Pick pick = best_pick();
     if (pick.pool == nullptr || pick.value <= floor) break;
     const bool had_winner = !result_.winners.empty();
-    auto ran = try_pick(pick, limit, stop);
+    auto ran = try_pick(pick, limit, left, stop);
     if (!ran) return std::move(ran).error();
     if (had_winner || result_.winners.empty()) continue;
     const Winner& first = result_.winners.front();

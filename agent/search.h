@@ -3,8 +3,9 @@
 //
 // Learns   Each run tells something: a change that leaves the output as it was lies on a line that does not matter; one
 //          that only changes the failure says little; one that repairs a part becomes the ground for further changes.
-// Time     Each run gets the short limit that the runs so far suggest. Of the candidates that ran out of it, the best are tried
-//          again with more patience at the end of the budget, where none has passed.
+// Time     Each run gets the short limit that the runs so far suggest, and never more than what is left when the proof of a
+//          patch has its part. Of the candidates that ran out of time or memory, the best are tried again with more of
+//          both at the end of the budget, where none has passed.
 // Threads  The caller's.
 #pragma once
 #include <chrono>
@@ -25,9 +26,11 @@
 namespace agent {
 
 struct SearchBudget {
+  using Clock = std::chrono::steady_clock;
   int checks = 60;
-  std::chrono::steady_clock::time_point deadline;
-  RunLimit limit;  // of one run
+  Clock::time_point started, deadline;  // of the whole repair: its proof has to fit in as well
+  RunLimit limit;                       // of one run
+  std::function<Clock::time_point()> now = [] { return Clock::now(); };
 };
 
 // A state of the tree that does not pass yet.
@@ -49,7 +52,7 @@ struct SearchResult {
   std::vector<Winner> winners;  // best first
   int checks = 0;               // runs on candidates
   int candidates = 0;           // proposed and parsed
-  int timed_out = 0;            // of the runs: ended by their limit, which says nothing about their tests
+  int timed_out = 0;            // of the runs: ended by their limits, which says nothing about their tests
   std::chrono::milliseconds longest_limit{0};
   bool out_of_time = false;
   std::vector<std::string> best_partial;  // descriptions of the changes that repaired a part
@@ -74,8 +77,10 @@ class Search {
   base::Status open_pool(Ground ground, double share, std::stop_token stop);
   Pick best_pick();
   struct Unended;
-  base::Result<bool> try_pick(const Pick& pick, RunLimit& limit, std::stop_token stop);
-  base::Result<CheckResult> run_limited(const Overlay& overlay, std::chrono::milliseconds limit, std::stop_token stop);
+  base::Result<bool> try_pick(const Pick& pick, RunLimit& limit, std::chrono::milliseconds left, std::stop_token stop);
+  base::Result<CheckResult> run_limited(const Overlay& overlay, RunBounds bounds, std::stop_token stop);
+  std::chrono::milliseconds left_for_runs(const SearchBudget& budget, const RunLimit& limit) const;
+  std::chrono::milliseconds time_for_second_tries(const SearchBudget& budget, const RunLimit& limit) const;
   int kept_for_second_tries(const RunLimit& limit) const;
   base::Status try_again(const SearchBudget& budget, const RunLimit& limit, std::stop_token stop);
   void learn(Pool& pool, const Candidate& candidate, const CheckResult& result);

@@ -14,6 +14,9 @@ namespace {
 
 // So small that the counts of all reports of a check can be added up.
 constexpr int64_t kMostCounted = 1'000'000, kMostCountedInAll = 1'000'000'000;
+// More than any limit of a run: what lies beyond makes no difference.
+constexpr double kMostCalmSeconds = 1e6;
+constexpr int64_t kMostCalmBytes = int64_t{1} << 40;
 
 int64_t as_int(const base::Json& value) {
   if (value.is_number_unsigned()) return static_cast<int64_t>(std::min<uint64_t>(value.get<uint64_t>(), INT64_MAX));
@@ -89,6 +92,10 @@ void read_trace_report(std::string_view text, const PathResolver& resolver, Cove
   if (const auto lines = report->find("lines"); lines != report->end()) read_lines(*lines, resolver, coverage);
   if (const auto failures = report->find("failures"); failures != report->end())
     read_failures(*failures, resolver, coverage);
+  if (const auto seconds = report->find("calm_seconds"); seconds != report->end() && seconds->is_number())
+    coverage.calm.seconds = std::min(coverage.calm.seconds + std::max(0., seconds->get<double>()), kMostCalmSeconds);
+  const int64_t bytes = std::clamp<int64_t>(base::json_int(*report, "calm_bytes"), 0, kMostCalmBytes);
+  coverage.calm.memory_bytes = std::min<uint64_t>(coverage.calm.memory_bytes + static_cast<uint64_t>(bytes), kMostCalmBytes);
 }
 
 void read_trace_stack(std::string_view text, const PathResolver& resolver, Coverage& coverage) {

@@ -132,10 +132,12 @@ void add_fix_command(CLI::App& app, Context& context) {
   command->add_option("--budget", options->budget, "Runs of the check on candidates")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
-  command->add_option("--timeout", options->timeout_s, "Seconds for the search")
+  command->add_option("--timeout", options->timeout_s, "Seconds for all of it, the proof as well")
       ->check(CLI::Range(1, 86400))
       ->capture_default_str();
-  command->add_option("--check-timeout", options->check_timeout_s, "Seconds for one run of the check; candidates get less, by what the runs before took")
+  command
+      ->add_option("--check-timeout", options->check_timeout_s,
+                   "Seconds for one run of the check; candidates get less, by what the runs before took")
       ->check(CLI::Range(1, 86400))
       ->capture_default_str();
   command->add_flag("--no-model", options->model.none, "Without the model: enumerators only");

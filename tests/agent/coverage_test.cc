@@ -28,8 +28,10 @@ constexpr const char* kCount =
     "        done += 1\n    return done\n\n\ndef one(n):\n    return 1 if n else 0\n";
 constexpr const char* kTests =
     "import unittest\nfrom count import count\n\n\nclass CountTest(unittest.TestCase):\n"
-    "    def test_a(self):\n        self.assertEqual(count(2), 2)\n\n    def test_b(self):\n        self.assertEqual(count(11), 11)\n\n"
-    "    def test_c(self):\n        self.assertEqual(count(1), 1)\n\n    def test_d(self):\n        self.assertEqual(count(0), 0)\n\n"
+    "    def test_a(self):\n        self.assertEqual(count(2), 2)\n\n    def test_b(self):\n        "
+    "self.assertEqual(count(11), 11)\n\n"
+    "    def test_c(self):\n        self.assertEqual(count(1), 1)\n\n    def test_d(self):\n        "
+    "self.assertEqual(count(0), 0)\n\n"
     "    def test_e(self):\n        self.assertEqual(count(-1), 0)\n";
 
 agent::Coverage trace(const test::TempDir& folder, const std::string& check, int seconds, bool hangs = true) {
@@ -45,7 +47,8 @@ const agent::TracedFailure* hang_in(const agent::Coverage& coverage, std::string
 
 }  // namespace
 
-TEST_CASE("trace_check: of five tests the one that loops is ended, its loop is known, and the tests after it are seen") {
+TEST_CASE(
+    "trace_check: of five tests the one that loops is ended, its loop is known, and the tests after it are seen") {
   if (!isolated()) return;
   const test::TempDir folder;
   folder.write("count.py", kCount);
@@ -71,18 +74,54 @@ TEST_CASE("trace_check: what the endless loop calls is told apart from the loop;
   }
   const test::TempDir folder;
   folder.write("count.py",
-               "def rest(n):\n    while n > 0:\n        try:\n            n += one(n)\n        except:\n            pass\n    return n\n\n\n"
+               "def rest(n):\n    while n > 0:\n        try:\n            n += one(n)\n        except:\n            "
+               "pass\n    return n\n\n\n"
                "def one(n):\n    return 1 if n else 0\n");
   folder.write("test_count.py",
-               "from count import rest\n\n\ndef test_one():\n    assert rest(1) == 0\n\n\ndef test_none():\n    assert rest(0) == 0\n");
+               "from count import rest\n\n\ndef test_one():\n    assert rest(1) == 0\n\n\ndef test_none():\n    assert "
+               "rest(0) == 0\n");
   const agent::Coverage found = trace(folder, "python3 -m pytest -q -p no:cacheprovider", 20);
   const agent::TracedFailure* hang = hang_in(found, "count.py");
   REQUIRE(hang != nullptr);
   CHECK(hang->test == "test_count.py::test_one");
   CHECK(hang->loop == Lines{{"count.py", 2}, {"count.py", 3}, {"count.py", 4}});
-  CHECK(std::find(hang->called.begin(), hang->called.end(), std::pair<std::string, int>{"count.py", 11}) != hang->called.end());
-  CHECK(std::find(hang->called.begin(), hang->called.end(), std::pair<std::string, int>{"count.py", 4}) == hang->called.end());
+  CHECK(std::find(hang->called.begin(), hang->called.end(), std::pair<std::string, int>{"count.py", 11}) !=
+        hang->called.end());
+  CHECK(std::find(hang->called.begin(), hang->called.end(), std::pair<std::string, int>{"count.py", 4}) ==
+        hang->called.end());
   CHECK(found.n_failed == 1);
+}
+
+TEST_CASE("trace_check: what a check did beside hanging is known: its seconds, and the memory held before") {
+  if (!isolated()) return;
+  const test::TempDir folder;
+  folder.write(
+      "count.py",
+      "def fill():\n    out = []\n    while True:\n        out.append([0] * 100)\n\n\ndef rest(n):\n    import time\n"
+      "    time.sleep(n)\n    return 0\n");
+  folder.write(
+      "test_count.py",
+      "import unittest\nfrom count import fill, rest\n\n\nclass CountTest(unittest.TestCase):\n"
+      "    def test_a(self):\n        self.assertEqual(rest(1), 0)\n\n    def test_b(self):\n        fill()\n\n"
+      "    def test_c(self):\n        self.assertEqual(rest(0), 0)\n");
+  const agent::Coverage found = trace(folder, "python3 -m unittest -q", 12);
+  REQUIRE(hang_in(found, "count.py") != nullptr);
+  CHECK(found.n_passed == 2);
+  CHECK(found.calm.seconds >= 1);
+  CHECK(found.calm.seconds < 3.5);  // the test that hangs was given four seconds
+  CHECK(found.calm.memory_bytes > 1u << 20);
+  CHECK(found.calm.memory_bytes < 200u << 20);
+}
+
+TEST_CASE("trace_check: of a script without tests that hangs what came before its loop is known") {
+  if (!isolated()) return;
+  const test::TempDir folder;
+  folder.write("count.py", kCount);
+  folder.write("check.py", "import time\nfrom count import count\ntime.sleep(1)\ncount(11)\n");
+  const agent::Coverage found = trace(folder, "python3 check.py", 8);
+  REQUIRE(hang_in(found, "count.py") != nullptr);
+  CHECK(found.calm.seconds >= 1);
+  CHECK(found.calm.seconds < 3);
 }
 
 TEST_CASE("trace_check: a script that waits for a thread that loops shows both") {
@@ -90,7 +129,8 @@ TEST_CASE("trace_check: a script that waits for a thread that loops shows both")
   const test::TempDir folder;
   folder.write("count.py", kCount);
   folder.write("check.py",
-               "import threading\nfrom count import count\nwork = threading.Thread(target=count, args=(11,))\nwork.start()\nwork.join()\n");
+               "import threading\nfrom count import count\nwork = threading.Thread(target=count, "
+               "args=(11,))\nwork.start()\nwork.join()\n");
   const agent::Coverage found = trace(folder, "python3 check.py", 6);
   const agent::TracedFailure *looping = hang_in(found, "count.py"), *waiting = hang_in(found, "check.py");
   REQUIRE(looping != nullptr);
@@ -111,15 +151,19 @@ TEST_CASE("trace_check: what never gives the interpreter back leaves its stack, 
   const agent::TracedFailure* hang = hang_in(found, "count.py");
   REQUIRE(hang != nullptr);
   CHECK(hang->frames == Lines{{"check.py", 2}, {"count.py", 2}});
+  CHECK(found.calm.seconds == 0);  // not known
 }
 
-TEST_CASE("trace_check: where the check is only slow under the tracer no test is ended, and what it ran until the end is known") {
+TEST_CASE(
+    "trace_check: where the check is only slow under the tracer no test is ended, and what it ran until the end is "
+    "known") {
   if (!isolated()) return;
   const test::TempDir folder;
   folder.write("count.py", "def wait():\n    import time\n    time.sleep(1000)\n");
-  folder.write("test_count.py",
-               "import unittest\nfrom count import wait\n\n\nclass CountTest(unittest.TestCase):\n    def test_a(self):\n"
-               "        self.assertEqual(1, 1)\n\n    def test_b(self):\n        wait()\n");
+  folder.write(
+      "test_count.py",
+      "import unittest\nfrom count import wait\n\n\nclass CountTest(unittest.TestCase):\n    def test_a(self):\n"
+      "        self.assertEqual(1, 1)\n\n    def test_b(self):\n        wait()\n");
   const agent::Coverage found = trace(folder, "python3 -m unittest -q", 4, false);
   CHECK(found.n_passed == 1);
   CHECK(found.n_failed == 0);
@@ -134,7 +178,8 @@ TEST_CASE("fix: the loop that does not end is found where the failing test names
   std::string program, test = "from count import *\n";
   for (int i = 0; i < 12; ++i) {
     const std::string name = "total_" + std::to_string(i), step = i == 7 ? "n += 1" : "n -= 1";
-    program += "def " + name + "(n):\n    done = 0\n    while n > 0:\n        " + step + "\n        done += 1\n    return done\n\n\n";
+    program += "def " + name + "(n):\n    done = 0\n    while n > 0:\n        " + step +
+               "\n        done += 1\n    return done\n\n\n";
     test += "assert " + name + "(3) == 3\n";
   }
   folder.write("count.py", program);

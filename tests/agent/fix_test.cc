@@ -113,10 +113,12 @@ TEST_CASE("fix: a check that hangs ends at its limit, also with children that le
 TEST_CASE("fix: candidates that loop for ever end long before the check's limit, and the repair behind them is found") {
   if (!isolated()) return;
   const test::TempDir folder;
-  folder.write("count.py",
-               "def steps(n):\n    done = 0\n    while n > 0:\n        n -= 1\n        done += 1\n    return done - 1\n");
+  folder.write(
+      "count.py",
+      "def steps(n):\n    done = 0\n    while n > 0:\n        n -= 1\n        done += 1\n    return done - 1\n");
   // Every change of the answer but the right one hangs.
-  folder.write("check.py", "from count import steps\ngot = steps(3)\nwhile got not in (2, 3):\n    pass\nassert got == 3, got\n");
+  folder.write("check.py",
+               "from count import steps\ngot = steps(3)\nwhile got not in (2, 3):\n    pass\nassert got == 3, got\n");
   agent::FixRequest request;
   request.root = folder.path();
   request.check = "python3 check.py";
@@ -126,6 +128,53 @@ TEST_CASE("fix: candidates that loop for ever end long before the check's limit,
   CHECK(report->status == Status::kVerified);
   CHECK(report->timed_out >= 1);
   CHECK(report->candidate_limit_seconds < 60);
+}
+
+TEST_CASE("fix: a loop that appends for ever is repaired within its runs, though most candidates fill the memory too") {
+  if (!isolated()) return;
+  const test::TempDir folder;
+  folder.write(
+      "chunk.py",
+      "def chunks(items, n):\n    out = []\n    i = 0\n    while i < len(items):\n        out.append(items[i:i + n])\n "
+      "       i += 0\n"
+      "    return out\n\n\ndef widest(rows):\n    best = 0\n    for row in rows:\n        if len(row) > best:\n"
+      "            best = len(row)\n    return best\n");
+  folder.write(
+      "test_chunk.py",
+      "import unittest\nfrom chunk import chunks, widest\n\n\nclass ChunkTest(unittest.TestCase):\n    def "
+      "test_chunks(self):\n"
+      "        self.assertEqual(chunks([1, 2, 3, 4, 5], 2), [[1, 2], [3, 4], [5]])\n\n    def test_whole(self):\n"
+      "        self.assertEqual(chunks([1, 2, 3], 3), [[1, 2, 3]])\n\n    def test_widest(self):\n        "
+      "self.assertEqual(widest([[1], [1, 2]]), 2)\n");
+  agent::FixRequest request;
+  request.root = folder.path();
+  request.check = "python3 -m unittest -q";
+  request.check_timeout = std::chrono::seconds(20);
+  const auto report = agent::fix(request, {}, {});
+  REQUIRE(report);
+  REQUIRE(report->status == Status::kVerified);
+  CHECK(report->patch.find("+        i += n") != std::string::npos);
+  CHECK(report->checks <= 40);
+  CHECK(report->candidate_limit_seconds <
+        10);  // of its hanging candidates; without the trace's knowledge it would be 15
+}
+
+TEST_CASE("fix: what passes when no time is left for its proof is named, and not offered") {
+  if (!isolated()) return;
+  const test::TempDir folder;
+  folder.write("a.py", "def wait():\n    return 1\n");
+  agent::FixRequest request;
+  request.root = folder.path();
+  request.check = "if grep -q 'return 1$' a.py; then exit 1; fi; sleep 2.4";
+  request.budget_time = std::chrono::seconds(4);
+  request.budget_checks = 1;
+  request.focus = {"a.py"};
+  const auto report = agent::fix(request, {}, {});
+  REQUIRE(report);
+  CHECK(report->status == Status::kNone);
+  CHECK(report->patch.empty());
+  if (report->timed_out > 0 || report->checks == 0) return;  // a busy machine: nothing passed
+  CHECK(report->summary.find("no time was left to prove it") != std::string::npos);
 }
 
 TEST_CASE("fix: a run that was slow rather than broken is not offered a repair") {

@@ -7,6 +7,7 @@ namespace {
 
 using agent::CheckResult;
 using agent::RunLimit;
+using std::chrono::milliseconds;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
@@ -34,7 +35,8 @@ TEST_CASE("run limit: several times the first run, at least some seconds, never 
   CHECK(RunLimit(ended(2), false, minutes(10)).patient() == seconds(60));
 }
 
-TEST_CASE("run limit: a first run that was cold counts less once others have ended, but half of the limit stays its own") {
+TEST_CASE(
+    "run limit: a first run that was cold counts less once others have ended, but half of the limit stays its own") {
   RunLimit limit(ended(9), false, minutes(5));
   CHECK(limit.now() == seconds(54));
   for (int i = 0; i < 3; ++i) limit.saw(ended(.5), false);  // these may have ended early by breaking everything
@@ -74,4 +76,49 @@ TEST_CASE("run limit: a run that filled the memory is one that would not have en
   RunLimit limit(ended(.5), false, minutes(1));
   for (int i = 0; i < 4; ++i) limit.saw(full, false);  // says nothing of how long the tests take
   CHECK(limit.now() == seconds(3));
+}
+
+TEST_CASE(
+    "run limit: what the traced run took beside hanging makes a limit of its own, longer once a candidate took "
+    "longer") {
+  RunLimit limit(hung(60, 0), false, minutes(1));
+  limit.know_hang(.1, 0);
+  CHECK(limit.now() == milliseconds(1500));
+  CHECK(limit.patient() == milliseconds(7500));
+  limit.saw(ended(1), false);
+  CHECK(limit.now() == seconds(6));
+  RunLimit slow(hung(60, 59.9), false, minutes(1));
+  slow.know_hang(4, 0);
+  CHECK(slow.now() == seconds(12));
+  RunLimit ends(ended(2), false, minutes(1));
+  ends.know_hang(.1, 0);  // it did not hang: its own time says more
+  CHECK(ends.now() == seconds(12));
+}
+
+TEST_CASE("run limit: memory is bounded only where the unchanged code filled it and what it held before is known") {
+  CheckResult full = ended(25);
+  full.out_of_memory = true;
+  RunLimit limit(full, false, minutes(1));
+  CHECK(limit.memory() == 0);
+  limit.know_hang(.2, 10u << 20);
+  CHECK(limit.memory() == 128u << 20);
+  limit.know_hang(.2, 400u << 20);
+  CHECK(limit.memory() == 1600u << 20);
+  RunLimit hangs(hung(60, 0), false, minutes(1));
+  hangs.know_hang(.2, 400u << 20);
+  CHECK(hangs.memory() == 0);
+}
+
+TEST_CASE(
+    "run limit: a proof is one run with the patch and one without; of what hangs the second has several times the "
+    "first") {
+  const RunLimit ends(ended(10), false, minutes(1));
+  CHECK(ends.proof(seconds(12)) >= seconds(22));
+  CHECK(ends.proof(seconds(12)) <= seconds(40));
+  CHECK(ends.unrepaired(seconds(12)) == minutes(1));
+  const RunLimit hangs(hung(60, 0), false, minutes(1));
+  CHECK(hangs.unrepaired(milliseconds(200)) == seconds(3));
+  CHECK(hangs.unrepaired(seconds(2)) == seconds(10));
+  CHECK(hangs.unrepaired(seconds(20)) == minutes(1));
+  CHECK(hangs.proof(seconds(2)) >= seconds(12));
 }

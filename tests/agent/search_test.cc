@@ -32,23 +32,30 @@ class FakeChecker final : public agent::Checker, public tools::FileSource {
     result.tree = text;
     result.output = check_(text);
     result.seconds = seconds_of ? seconds_of(text) : 0;
-    limits.push_back(timeout_);
-    result.timed_out = std::chrono::duration<double>(timeout_).count() < result.seconds;
-    if (result.timed_out) result.output.clear();
-    result.passed = result.output.empty() && !result.timed_out;
+    limits.push_back(bounds_.wall);
+    memory.push_back(bounds_.memory_bytes);
+    result.out_of_memory = fills && fills(text, bounds_.memory_bytes);
+    result.timed_out = !result.out_of_memory && std::chrono::duration<double>(bounds_.wall).count() < result.seconds;
+    now += std::chrono::milliseconds(
+        static_cast<int64_t>(1000 * std::min(result.seconds, std::chrono::duration<double>(bounds_.wall).count())));
+    if (result.endless()) result.output.clear();
+    result.passed = result.output.empty() && !result.endless();
     return result;
   }
   base::Status reset() override { return base::ok(); }
-  void set_timeout(std::chrono::milliseconds timeout) override { timeout_ = timeout; }
+  void set_bounds(agent::RunBounds bounds) override { bounds_ = bounds; }
 
   std::vector<std::string> runs;
-  std::vector<std::chrono::milliseconds> limits;          // of each run
-  std::function<double(const std::string&)> seconds_of;  // empty: none takes time
+  std::vector<std::chrono::milliseconds> limits;            // of each run
+  std::vector<uint64_t> memory;                             // likewise
+  std::function<bool(const std::string&, uint64_t)> fills;  // whether a text fills so much memory
+  std::chrono::steady_clock::time_point now;                // runs alone take time
+  std::function<double(const std::string&)> seconds_of;     // empty: none takes time
 
  private:
   std::string text_;
   std::function<std::string(const std::string&)> check_;
-  std::chrono::milliseconds timeout_{std::chrono::hours(1)};
+  agent::RunBounds bounds_{std::chrono::hours(1)};
 };
 
 Candidate change(size_t at, size_t n, std::string text, double score, int line = 1) {
@@ -79,11 +86,17 @@ struct Fixture {
     start.reading = agent::read_check_output(start.output, resolver);
     checker.runs.clear();
     checker.limits.clear();
-    const agent::RunLimit limit(first, false, std::chrono::seconds(60));
-    return search.run(std::move(start), {budget, std::chrono::steady_clock::now() + std::chrono::minutes(5), limit}, stop);
+    checker.memory.clear();
+    agent::RunLimit limit(first, false, std::chrono::seconds(60));
+    limit.know_hang(traced_seconds, traced_memory);
+    const auto started = checker.now;
+    return search.run(std::move(start), {budget, started, started + time, limit, [this] { return checker.now; }}, stop);
   }
 
   FakeChecker checker;
+  std::chrono::milliseconds time = std::chrono::minutes(5);
+  double traced_seconds = 0;  // of a first run that hangs: what is known of it
+  uint64_t traced_memory = 0;
   std::vector<Candidate> next;  // proposed on top of a partial repair
   std::vector<size_t> grounds;  // how many changes each ground stood on
 };
@@ -165,9 +178,11 @@ TEST_CASE("search: of two that pass, the one that takes no code away ranks first
 }
 
 TEST_CASE("search: what hangs costs a short limit, is counted apart, and is no ground for anything") {
-  Fixture f("x = 1\n", [](const std::string& text) { return text == "x = 5\n" ? "" : "FAILED test_a.py::t - got " + text; });
+  Fixture f("x = 1\n",
+            [](const std::string& text) { return text == "x = 5\n" ? "" : "FAILED test_a.py::t - got " + text; });
   f.checker.seconds_of = [](const std::string& text) { return text == "x = 2\n" || text == "x = 3\n" ? 1e9 : .1; };
-  const auto result = f.run({change(4, 1, "2", .9), change(4, 1, "3", .8), change(4, 1, "4", .7), change(4, 1, "5", .6)});
+  const auto result =
+      f.run({change(4, 1, "2", .9), change(4, 1, "3", .8), change(4, 1, "4", .7), change(4, 1, "5", .6)});
   REQUIRE(result);
   REQUIRE(result->winners.size() == 1);
   CHECK(result->checks == 4);
@@ -177,7 +192,8 @@ TEST_CASE("search: what hangs costs a short limit, is counted apart, and is no g
 }
 
 TEST_CASE("search: a slow repair that ran out of its first limit is tried again with more time, within the budget") {
-  Fixture f("x = 1\n", [](const std::string& text) { return text == "x = 2\n" ? "" : "FAILED test_a.py::t - got " + text; });
+  Fixture f("x = 1\n",
+            [](const std::string& text) { return text == "x = 2\n" ? "" : "FAILED test_a.py::t - got " + text; });
   f.checker.seconds_of = [](const std::string& text) { return text == "x = 2\n" ? 12 : .1; };
   std::vector<Candidate> many;
   for (int i = 2; i < 40; ++i) many.push_back(change(4, 1, std::to_string(i), 1.0 / i));
@@ -192,7 +208,9 @@ TEST_CASE("search: a slow repair that ran out of its first limit is tried again 
 
 TEST_CASE("search: of those that ran out of time the likeliest are tried again first") {
   Fixture f("x = 1\n", [](const std::string& text) { return "FAILED test_a.py::t - got " + text; });
-  f.checker.seconds_of = [](const std::string& text) { return text == "x = 2\n" || text == "x = 3\n" || text == "x = 4\n" ? 1e9 : 2.; };
+  f.checker.seconds_of = [](const std::string& text) {
+    return text == "x = 2\n" || text == "x = 3\n" || text == "x = 4\n" ? 1e9 : 2.;
+  };
   std::vector<Candidate> many;
   for (const int i : {9, 4, 3, 2}) many.push_back(change(4, 1, std::to_string(i), i == 9 ? 2 : 1.0 / i));
   const auto result = f.run(many, 20);
@@ -212,6 +230,70 @@ TEST_CASE("search: second tries end with the budget where all hang") {
   CHECK(result->winners.empty());
   CHECK(result->checks == 10);
   CHECK(result->timed_out == 10);
+}
+
+TEST_CASE("search: no run is given more than the time left, and what the proof of a patch needs is kept") {
+  Fixture f("x = 1\n", [](const std::string& text) { return "FAILED test_a.py::t - got " + text; });
+  f.checker.seconds_of = [](const std::string& text) { return text == "x = 1\n" ? 4 : 1e9; };
+  f.time = std::chrono::seconds(100);
+  std::vector<Candidate> many;
+  for (int i = 2; i < 40; ++i) many.push_back(change(4, 1, std::to_string(i), 1.0 / i));
+  const auto began = f.checker.now + std::chrono::seconds(4);  // of the first run
+  const auto result = f.run(many);
+  REQUIRE(result);
+  CHECK(result->winners.empty());
+  CHECK(result->out_of_time);
+  // The check with a patch and without it: eight seconds at least.
+  CHECK(f.checker.now - began <= std::chrono::seconds(92));
+  CHECK(f.checker.limits.size() >= 3);
+  CHECK(f.checker.limits.back() < f.checker.limits.front());
+}
+
+TEST_CASE("search: where the time ends before the runs the best of the unended still get their second try") {
+  Fixture f("x = 1\n",
+            [](const std::string& text) { return text == "x = 2\n" ? "" : "FAILED test_a.py::t - got " + text; });
+  f.checker.seconds_of = [](const std::string& text) { return text == "x = 2\n" ? 5 : text == "x = 1\n" ? .1 : 1e9; };
+  f.time = std::chrono::seconds(100);
+  std::vector<Candidate> many;
+  for (int i = 2; i < 60; ++i) many.push_back(change(4, 1, std::to_string(i), 1.0 / i));
+  const auto result = f.run(many, 1000);
+  REQUIRE(result);
+  REQUIRE(result->winners.size() == 1);
+  CHECK(result->winners[0].overlay.at("a.py") == "x = 2\n");
+  CHECK(f.checker.runs.back() == "x = 2\n");
+}
+
+TEST_CASE("search: with a winner found nothing is tried that would take its proof's time") {
+  Fixture f("x = 1\n",
+            [](const std::string& text) { return text == "x = 2\n" ? "" : "FAILED test_a.py::t - got " + text; });
+  f.checker.seconds_of = [](const std::string& text) { return text == "x = 2\n" ? 20. : 5.; };
+  f.time = std::chrono::seconds(60);
+  const auto began = f.checker.now + std::chrono::seconds(5);
+  const auto result = f.run({change(4, 1, "2", .9), change(4, 1, "3", .8), change(4, 1, "4", .7)});
+  REQUIRE(result);
+  REQUIRE(result->winners.size() == 1);
+  CHECK(f.checker.runs.size() == 1);
+  CHECK(f.checker.now - began == std::chrono::seconds(20));
+}
+
+TEST_CASE(
+    "search: what fills the memory as the unchanged code does is ended early, and the best of it gets all memory "
+    "again") {
+  Fixture f("x = 1\n",
+            [](const std::string& text) { return text == "x = 2\n" ? "" : "FAILED test_a.py::t - got " + text; });
+  f.traced_seconds = .2, f.traced_memory = 300u << 20;
+  // x = 2 needs two gigabytes, the others all that there is.
+  f.checker.fills = [](const std::string& text, uint64_t memory) {
+    return text == "x = 2\n" ? memory != 0 && memory < 2ull << 30 : text != "x = 5\n";
+  };
+  const auto result =
+      f.run({change(4, 1, "2", .9), change(4, 1, "3", .8), change(4, 1, "4", .7), change(4, 1, "5", .6)}, 10);
+  REQUIRE(result);
+  REQUIRE(result->winners.size() == 1);
+  CHECK(result->winners[0].overlay.at("a.py") == "x = 2\n");
+  CHECK(f.checker.memory == std::vector<uint64_t>{1200u << 20, 1200u << 20, 1200u << 20, 1200u << 20, 0});
+  CHECK(f.checker.limits.front() < std::chrono::seconds(2));
+  CHECK(result->timed_out == 3);
 }
 
 TEST_CASE("search: a stop request ends it with kCancelled") {

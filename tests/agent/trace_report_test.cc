@@ -53,6 +53,19 @@ TEST_CASE("read_trace_report: what the processes of one check ran is added up, f
   CHECK_FALSE(found.failures[0].hung);
 }
 
+TEST_CASE("read_trace_report: what the processes did beside hanging is added up, within what any limit could use") {
+  const agent::Coverage found = report({R"({"calm_seconds": 1.5, "calm_bytes": 1000})", R"({"calm_seconds": 2, "calm_bytes": 24})"});
+  CHECK(found.calm.seconds == doctest::Approx(3.5));
+  CHECK(found.calm.memory_bytes == 1024);
+  const agent::Coverage wild = report({R"({"calm_seconds": 1e308, "calm_bytes": 9223372036854775807})",
+                                       R"({"calm_seconds": 1e308, "calm_bytes": 9223372036854775807})"});
+  CHECK(wild.calm.seconds == 1e6);
+  CHECK(wild.calm.memory_bytes == uint64_t{1} << 40);
+  const agent::Coverage none = report({R"({"calm_seconds": -4, "calm_bytes": -1})", R"({"calm_seconds": "1", "calm_bytes": [1]})"});
+  CHECK(none.calm.seconds == 0);
+  CHECK(none.calm.memory_bytes == 0);
+}
+
 TEST_CASE("read_trace_report: of a test that hung the loop and what it called are known") {
   const agent::Coverage found = report({R"({"failures": [
       {"test": "a", "frames": [["/w/count.py", 4]], "hung": true, "loop": [["count.py", 4], ["count.py", 5]], "called": [["count.py", 11]]},
