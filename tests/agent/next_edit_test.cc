@@ -36,10 +36,10 @@ class Desk {
     cursor_ = begin + fresh.size();
   }
 
-  std::vector<agent::NextEdit> offers() const {
+  std::vector<agent::NextEdit> offers(double min_probability = agent::kSureNextEdit) const {
     const auto tree = tools::SyntaxTree::parse(language_, text_);
     REQUIRE(tree);
-    auto found = agent::next_edits({*tree, history_.edits(), cursor_, agent::kSureNextEdit, 200}, {});
+    auto found = agent::next_edits({*tree, history_.edits(), cursor_, min_probability, 200}, {});
     REQUIRE(found);
     return *found;
   }
@@ -208,6 +208,88 @@ TEST_CASE("next edit: edits that the text does not have, a long text and deep ne
   CHECK(agent::next_edits({*deep, {{3004, "g", "f"}}, 0, 0.5, 10}, {}));
 }
 
+TEST_CASE("next edit: text that an edit made is not made again; what lies beside it is") {
+  Desk fresh(Language::kPython, "log(1)\nlog(2)\nwarn(3)\n");
+  fresh.change("warn(3)\n", "warn(3)\nlog(4)\n").change("log", "warn");
+  CHECK(fresh.all() == "warn(1)\nwarn(2)\nwarn(3)\nlog(4)\n");
+  Desk beside(Language::kPython, "log(1)\nlog(2)\nwarn(3)\nlog[4]\nnot log(5)\n");
+  beside.change("[4]", "(4)").change("not ", "- ").change("log", "warn");
+  CHECK(beside.all() == "warn(1)\nwarn(2)\nwarn(3)\nwarn(4)\n- warn(5)\n");
+}
+
+TEST_CASE("next edit: code that is nested too deeply is left alone") {
+  const auto nested = [](size_t depth) {
+    Desk desk(Language::kPython, "log(1)\nlog(2)\nwarn(3)\nx = " + std::string(depth, '(') + "1" + std::string(depth, ')') + "\n");
+    return desk.change("log", "warn").next();
+  };
+  CHECK(nested(100) != "silent");
+  CHECK(nested(1000) == "silent");
+}
+
+TEST_CASE("next edit: a change of what another change made takes nothing back") {
+  Desk desk(Language::kPython, "get(1)\nget(2)\nload(3)\nfetch(4)\n");
+  desk.change("load", "get").change("get", "fetch");
+  CHECK(desk.all() == "fetch(1)\nfetch(2)\nget(3)\nfetch(4)\n");
+}
+
+TEST_CASE("next edit: no more offers than asked for, the surest; none where the newest edit is not in the text, or the text is long") {
+  const std::string text = "warn(1)\nlog(2)\nlog(3)\nlog(4)\nwarn(5)\n";
+  const std::vector<agent::RecentEdit> edits = {{0, "log", "warn"}};
+  const auto offered = [](const std::string& in, const std::vector<agent::RecentEdit>& of, size_t most) {
+    const auto tree = tools::SyntaxTree::parse(Language::kPython, in);
+    REQUIRE(tree);
+    const auto found = agent::next_edits({*tree, of, 0, agent::kSureNextEdit, most}, {});
+    REQUIRE(found);
+    return found->size();
+  };
+  CHECK(offered(text, edits, 10) == 3);
+  CHECK(offered(text, edits, 2) == 2);
+  CHECK(offered(text, edits, 0) == 0);
+  CHECK(offered(text, {edits[0], {1, "x", "zz"}}, 10) == 0);
+  CHECK(offered(text, {{1, "x", "zz"}, edits[0]}, 10) == 3);
+  CHECK(offered(text + "#" + std::string(agent::kMostNextEditBytes - text.size() - 1, '.'), edits, 10) == 3);
+  CHECK(offered(text + "#" + std::string(agent::kMostNextEditBytes - text.size(), '.'), edits, 10) == 0);
+}
+
+TEST_CASE("next edit: each offer says why, in few words") {
+  const auto why = [](const char* text, const std::string& old, const std::string& fresh) {
+    const auto found = Desk(Language::kPython, text).change(old, fresh).offers();
+    return found.empty() ? std::string() : found.front().why;
+  };
+  CHECK(why("log(1)\nlog(2)\nwarn(3)\n", "log", "warn") == "`log` became `warn`");
+  CHECK(why("go(a, verbose=True)\ngo(b, verbose=True)\n", ", verbose=True", "") == "`, verbose=True` was taken out");
+  CHECK(why("open(a, b)\nopen(c, d)\n", "a, b", "a, b, mode") == "`, mode` was put in");
+  CHECK(why("save(a.b)\nsave(x + 1)\n", "a.b", "str(a.b)") == "`a.b` was wrapped in `str(...)`");
+  const std::string kLong = "a_name_that_is_longer_than_forty_letters_are";
+  CHECK(why("log(1)\nlog(2)\n", "log", kLong) == "`log` became `" + kLong.substr(0, 37) + "...`");
+  CHECK(why("log(1)\nlog(2)\n", "log", kLong.substr(0, 40)) == "`log` became `" + kLong.substr(0, 40) + "`");
+}
+
+TEST_CASE("next edit: a change that does not parse where it was made is under way, though it would parse elsewhere") {
+  const std::string text = "def f(a, b): pass\nf(a, b)\nf(a, b)\n";
+  CHECK(Desk(Language::kPython, text).change("b", "17").next() == "silent");
+  CHECK(Desk(Language::kPython, "f(*x)\nf(x)\nf(x)\n").change("x", "").offers(0).empty());
+  CHECK_FALSE(Desk(Language::kPython, "f(x)\nf(x)\nf(x)\n").change("x", "").offers(0).empty());
+}
+
+TEST_CASE("next edit: places that are clearly less sure come after the others, wherever they stand") {
+  Desk desk(Language::kJavaScript, "if (a.p == null) f();\nif (b.p == null) g();\nx = y == z;\nif (c.p == null) h();\n");
+  desk.change("a.p ==", "a.p ===").change("b.p ==", "b.p ===");
+  const auto found = desk.offers(0);
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].range.begin > found[1].range.begin);
+  CHECK(found[0].probability > found[1].probability);
+}
+
+TEST_CASE("next edit: where tokens are taken out the space becomes what it became in the example, of each place's own") {
+  Desk front(Language::kPython, "go(verbose=True, a)\ngo( verbose=True, b )\n");
+  CHECK(front.change("verbose=True, ", "").all() == "go(a)\ngo( b )\n");
+  Desk back(Language::kPython, "go(a, verbose=True )\ngo(\n    b, verbose=True\n)\n");
+  CHECK(back.change(", verbose=True", "").all() == "go(a )\ngo(\n    b\n)\n");
+  Desk between(Language::kPython, "go(a,verbose=True,b)\ngo(c,verbose=True,d)\n");
+  CHECK(between.change("verbose=True,", " ").all() == "go(a, b)\ngo(c, d)\n");
+}
+
 TEST_CASE("next edit: a stop request ends it") {
   const auto tree = tools::SyntaxTree::parse(Language::kPython, "f(1)\ng(2)\ng(3)\n");
   REQUIRE(tree);
@@ -243,6 +325,22 @@ TEST_CASE("edit history: letters of one word are one edit; edits of other lines 
   CHECK(history.edits().size() == 1);
   history.changed(text, 9000, 9001, "", now);  // not of this text
   CHECK(history.edits().empty());
+}
+
+TEST_CASE("edit history: the newest edits are kept, and no more of them than are looked at") {
+  agent::EditHistory history;
+  agent::EditHistory::Time now{};
+  std::string text;
+  for (int i = 0; i < 12; ++i) text += "a\n";
+  for (size_t i = 0; i < 12; ++i) {
+    now += std::chrono::minutes(1);
+    history.changed(text, 2 * i, 2 * i + 1, "b", now);
+    text[2 * i] = 'b';
+  }
+  const auto edits = history.edits();
+  REQUIRE(edits.size() == agent::EditHistory::kMostEdits);
+  CHECK(edits.front().begin == 2 * (12 - edits.size()));
+  CHECK(edits.back().begin == 22);
 }
 
 TEST_CASE("edit history: a change inside new lines is an edit of its own; more lines at their end are not") {

@@ -151,6 +151,40 @@ TEST_CASE("syntax_ranking: a test is touched only where it cannot be read") {
             .edits.empty());
 }
 
+TEST_CASE("faults_of: a fault begins where the message says: at its column, under its marks, or where the line's code begins") {
+  const test::TempDir folder;
+  folder.write("a.c", "int f(int *g) {\n  return (g;\n}\n");
+  folder.write("b.py", "def f(x):\n    return g x\n");
+  const auto tree = tools::WorkTree::open(folder.path());
+  REQUIRE(tree);
+  const auto code = agent::CodeBase::load(*tree, "make check", {}, {});
+  REQUIRE(code);
+  const agent::PathResolver resolver(tree->root(), {"a.c", "b.py"});
+  const auto faults_in = [&](const char* output) {
+    const auto all = agent::faults_of(*code, agent::read_check_output(output, resolver));
+    REQUIRE(all.size() == 1);
+    return all[0].second;
+  };
+  const auto column = faults_in("a.c:2:12: error: expected ')' before ';' token\na.c:2:10: note: to match this '('\n");
+  REQUIRE(column.size() == 2);
+  CHECK(column[0].exact);
+  CHECK(column[0].begin == 16 + 11);
+  CHECK(column[0].end == column[0].begin);
+  CHECK(column[1].begin == 16 + 9);
+  const auto past = faults_in("a.c:2:99: error: expected ')'\n");
+  CHECK(past[0].begin == 16 + 12);
+  const auto bare = faults_in("a.c:2: error: expected ')'\n");
+  CHECK_FALSE(bare[0].exact);
+  CHECK(bare[0].begin == 16 + 2);
+  CHECK(bare[0].end == 16 + 12);
+  const auto marked = faults_in("  File \"b.py\", line 2\n    return g x\n           ^^^\nSyntaxError: invalid syntax\n");
+  CHECK(marked[0].exact);
+  CHECK(marked[0].begin == 10 + 11);
+  CHECK(marked[0].end == marked[0].begin + 2);
+  // No error above it: the note belongs to nothing.
+  CHECK(agent::faults_of(*code, agent::read_check_output("a.c:2:10: note: to match this '('\n", resolver)).empty());
+}
+
 TEST_CASE("faults_of: an error inside a macro is blamed on where the macro is used") {
   const test::TempDir folder;
   folder.write("a.h", "#define G(L) (L->g)\n");
