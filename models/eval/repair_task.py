@@ -10,8 +10,10 @@ from __future__ import annotations
 import ast
 import json
 import shutil
+import subprocess
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,11 @@ GRACE_SECONDS = 30  # beyond --timeout before graft is killed
 
 @dataclass
 class RepairTask:
-    """`broken` and `correct` map paths to texts; `correct` has only the files that differ."""
+    """`broken` and `correct` map paths to texts; `correct` has only the files that differ.
+
+    A whole project is laid out by `lay_out` instead, and `broken` is empty. What is a stranger's is `sandboxed`: its check runs
+    nowhere else.
+    """
 
     key: str
     broken: dict[str, str]
@@ -35,6 +41,13 @@ class RepairTask:
     check_seconds: int = 5
     kind: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
+    lay_out: Callable[[Path], None] | None = None
+    sandboxed: bool = False
+
+    def put(self, folder: Path) -> None:
+        if self.lay_out is not None:
+            self.lay_out(folder)
+        write_files(folder, self.broken)
 
 
 def write_files(folder: Path, files: dict[str, str]) -> None:
@@ -44,13 +57,28 @@ def write_files(folder: Path, files: dict[str, str]) -> None:
         path.write_text(text)
 
 
-def usable(task: RepairTask, scratch: Path) -> str:
+def exit_code(kit: Kit, task: RepairTask, folder: Path) -> int | None:
+    """Of the task's check; None where it did not end."""
+    seconds = 4 * task.check_seconds
+    if not task.sandboxed:
+        return run_shell(task.check, folder, seconds).code
+    command = [str(kit.graft), "sandbox", "run", "--json", "-C", str(folder), "--timeout", str(seconds), "--", "sh", "-c", task.check]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        outcome = json.loads(done.stdout)
+        return int(outcome["exit_code"]) if outcome["ending"] == "exited" else None
+    except (ValueError, KeyError, TypeError):
+        raise RuntimeError(f"graft sandbox run: {(done.stderr or done.stdout).strip()[-300:]}") from None
+
+
+def usable(task: RepairTask, kit: Kit) -> str:
     """Empty, or why this task says nothing here: its correct program fails. That the broken one fails is for graft to find out."""
-    folder = Path(tempfile.mkdtemp(prefix="usable-", dir=scratch))
-    write_files(folder, {**task.broken, **task.correct})
-    outcome = run_shell(task.check, folder, 4 * task.check_seconds)
+    folder = Path(tempfile.mkdtemp(prefix="usable-", dir=kit.scratch))
+    task.put(folder)
+    write_files(folder, task.correct)
+    code = exit_code(kit, task, folder)
     shutil.rmtree(folder, ignore_errors=True)
-    return "" if outcome.code == 0 else "the correct program fails its check here"
+    return "" if code == 0 else "the correct program fails its check here"
 
 
 def same_program(path: str, ours: str, theirs: str) -> bool:
@@ -93,7 +121,7 @@ def repair(kit: Kit, task: RepairTask, with_model: bool) -> dict[str, Any]:
 def _repair(kit: Kit, task: RepairTask, with_model: bool, folder: Path) -> dict[str, Any]:
     work = folder / "work"
     work.mkdir()
-    write_files(work, task.broken)
+    task.put(work)
     before = snapshot(work)
     result: dict[str, Any] = {"fixed": False, "restored": False, "status": "", "checks": 0, "candidates": 0, "proposer": "", "problems": []}
     start = time.monotonic()
@@ -118,27 +146,34 @@ def _repair(kit: Kit, task: RepairTask, with_model: bool, folder: Path) -> dict[
     if (result["checks"] or 0) > kit.budget:
         result["problems"].append(f"{result['checks']} checks are over the budget")
     if result["status"] == "verified" and not result["problems"]:
-        judge(task, folder, result)
+        judge(kit, task, folder, result)
     return result
 
 
-def judge(task: RepairTask, folder: Path, result: dict[str, Any]) -> None:
+def judge(kit: Kit, task: RepairTask, folder: Path, result: dict[str, Any]) -> None:
     copy = folder / "judged"
     copy.mkdir()
-    write_files(copy, task.broken)
+    task.put(copy)
+    before = snapshot(copy)
     patch = folder / "returned.patch"
     patch.write_text(result["patch"])
     wrong = apply_patch(copy, patch)
     if wrong:
         result["problems"].append(f"the patch does not apply: {wrong.splitlines()[0]}")
         return
-    texts = {str(p.relative_to(copy)): p.read_text() for p in copy.rglob("*") if p.is_file()}
-    changed = [name for name in texts if texts[name] != task.broken.get(name)] + [n for n in task.broken if n not in texts]
-    if any(name.startswith(task.protected) for name in changed if task.protected):
+    after = snapshot(copy)
+    changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    if task.protected and any(name.startswith(task.protected) for name in changed):
         result["problems"].append("the patch edits the tests")
         return
-    result["restored"] = all(same_program(name, texts.get(name, ""), text) for name, text in task.correct.items())
-    if run_shell(task.check, copy, 4 * task.check_seconds).code != 0:
+    # What else is changed equals no publication.
+    others = [name for name in changed if name not in task.correct and after.get(name) != "folder"]
+    result["restored"] = not others and all(same_program(name, _text(copy / name), text) for name, text in task.correct.items())
+    if exit_code(kit, task, copy) != 0:
         result["problems"].append("the check fails with the patch")
         return
     result["fixed"] = True
+
+
+def _text(path: Path) -> str:
+    return path.read_text(errors="replace") if path.is_file() else ""

@@ -38,7 +38,7 @@ class Repairs(Measure):
 
     def run(self, kit: Kit, item: Item) -> dict[str, Any]:
         task, way = item.thing
-        why_not = usable(task, kit.scratch)
+        why_not = usable(task, kit)
         return {"unusable": why_not} if why_not else repair(kit, task, way == "model")
 
     def figures(self, kit: Kit, results: dict[str, dict[str, Any]]) -> list[Figure]:

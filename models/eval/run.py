@@ -26,6 +26,7 @@ from measure import ROOT, Figure, Kit, Measure, Results, digest, run_items, say 
 import bits
 import compile_errors
 import completions
+import history_fixes
 import infilling
 import overlap
 import repairs
@@ -51,6 +52,8 @@ def all_measures() -> list[Measure]:
         repairs.PackFix("go", ("go",), 30),
         repairs.PackFix("rust", ("rustc",), 30),
         repairs.PackFix("java", ("javac", "java"), 30),
+        history_fixes.HistoryFixes(False),
+        history_fixes.HistoryFixes(True),
         *(compile_errors.CompileErrors(suite, 40) for suite in compile_errors.SUITES),
         written_tests.WrittenTests(),
         repeated_edits.RepeatedEdits(),

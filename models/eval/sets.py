@@ -67,6 +67,18 @@ HELD_OUT = Set(
 )
 ALL = (QUIXBUGS, INFILLING, HUMANEVALPACK, HELD_OUT)
 
+HISTORIES_GET = "git clone --mirror https://github.com/{repository} {sets}/histories/{folder}.git"
+
+
+def histories_missing(sets: Path, repositories: set[str]) -> list[str]:
+    """Empty where one of them is there: bugs of the others are left out."""
+    if any((sets / "histories" / f"{name.replace('/', '+')}.git").is_dir() for name in repositories):
+        return []
+    example = sorted(repositories)[0]
+    get = HISTORIES_GET.format(repository=example, sets=sets, folder=example.replace("/", "+"))
+    return [f"No git directory of histories.tsv is in {sets / 'histories'}. Get it: {get}, likewise the others"]
+
+
 PACK_LANGUAGES = ("python", "js", "cpp", "go", "rust", "java")
 PACK_FIELDS = ("task_id", "prompt", "declaration", "canonical_solution", "buggy_solution", "test", "entry_point")
 INFILLING_FIELDS = ("task_id", "entry_point", "prompt", "suffix", "canonical_solution", "test")

@@ -28,6 +28,8 @@ import compile_errors  # noqa: E402
 import completions  # noqa: E402
 import corruptions  # noqa: E402
 import edit_windows  # noqa: E402
+import histories  # noqa: E402
+import history_fixes  # noqa: E402
 import infilling  # noqa: E402
 import intervals  # noqa: E402
 import mutants  # noqa: E402
@@ -313,6 +315,101 @@ class Repair(Scratch):
         self.assertTrue(self.answer(status="already_passes")["unusable"])
 
 
+# As `graft fix` and `graft sandbox run`: the second runs the check in the folder itself.
+FAKE_SANDBOX = """#!{python}
+import json, pathlib, subprocess, sys
+if sys.argv[1] == "sandbox":
+    code = subprocess.run(sys.argv[sys.argv.index("--") + 1:], cwd=sys.argv[sys.argv.index("-C") + 1], capture_output=True).returncode
+    print(json.dumps({{"ending": "exited", "exit_code": code}}))
+else:
+    print(json.dumps({{"status": "verified", "checks": 1, "patch": pathlib.Path(__file__).with_name("fixed.patch").read_text()}}))
+"""
+
+
+class Histories(Scratch):
+    def setUp(self):
+        super().setUp()
+        self.tree = self.folder / "project"
+        self.git("init", "-q", "-b", "main")
+        self.broken = "def half(n):\n    return n // 3\n"
+        self.commit({"pkg/a.py": self.broken, "tests/test_a.py": "from pkg.a import half\n", "data.bin": b"\xff\0"})
+        test = "from pkg.a import half\n\n\ndef test_half():\n    assert half(8) == 4\n"
+        self.right = self.commit({"pkg/a.py": self.broken.replace("3", "2"), "tests/test_a.py": test})
+        self.commit({"pkg/a.py": "def half(n):\n    return n // 2\n\n\ndef third(n):\n    m = n\n    return m // 3\n", "tests/test_a.py": test + "\n"})  # too much
+        self.commit({"pkg/a.py": "def half(n):\n    return n // 2 + 0\n"})  # no test
+        self.commit({"pkg/a.py": "def half(n):\n    return n // 2\n", "setup.py": "x = 1\n", "tests/test_a.py": test})  # two files
+        kept = self.folder / "sets" / "histories" / "some+project.git"
+        kept.parent.mkdir(parents=True)
+        shutil.copytree(self.tree / ".git", kept)
+        self.bug = histories.Bug("some/project", self.right, "pkg/a.py", ("tests/test_a.py",), True)
+
+    def git(self, *arguments):
+        self.tree.mkdir(exist_ok=True)
+        who = ["-c", "user.name=t", "-c", "user.email=t@example.org"]
+        return subprocess.run(["git", "-C", self.tree, *who, *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+    def commit(self, files):
+        for name, text in files.items():
+            path = self.tree / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", "m")
+        return self.git("rev-parse", "HEAD")
+
+    def test_a_small_correction_with_its_tests_is_found_and_nothing_else(self):
+        found = histories.small_corrections(histories.git_folder(self.folder / "sets", "some/project"), "some/project")
+        self.assertEqual([(b.commit, b.source, b.tests) for b in found], [(self.right, "pkg/a.py", ("tests/test_a.py",))])
+
+    def test_the_broken_program_is_the_correction_s_tree_with_the_one_file_as_it_was(self):
+        out = self.folder / "out"
+        out.mkdir()
+        histories.lay_out(self.folder / "sets", self.bug, out, True)
+        self.assertEqual((out / "pkg/a.py").read_text(), self.broken)
+        self.assertIn("test_half", (out / "tests/test_a.py").read_text())
+        self.assertEqual((out / "data.bin").read_bytes(), b"\xff\0")
+        check = histories.check_of(self.folder / "sets", self.bug, False)
+        self.assertTrue(check.endswith(" tests/test_a.py") and "PYTHONPATH=. " in check, check)
+        self.assertNotIn("tests/test_a.py", histories.check_of(self.folder / "sets", self.bug, True))
+
+    def test_the_list_is_read_as_it_was_written_and_each_bug_keeps_its_half(self):
+        path = self.folder / "list.tsv"
+        histories.write_list([self.bug], path)
+        self.assertEqual(histories.read_list(path), [self.bug])
+        published = histories.read_list()
+        self.assertEqual(len({bug.key for bug in published}), len(published))
+        first = [bug for bug in published if history_fixes.is_first(bug.key)]
+        self.assertTrue(0.3 < len(first) / len(published) < 0.7)
+        self.assertTrue(history_fixes.is_first("a/b@0123456789"))
+        self.assertFalse(history_fixes.is_first("a/b@0123456781"))
+
+    def repaired(self, old, new, path="pkg/a.py"):
+        graft = self.write("graft", FAKE_SANDBOX.format(python=sys.executable))
+        graft.chmod(0o755)
+        text = self.git("show", f"{self.right}{'^' if path == 'pkg/a.py' else ''}:{path}").splitlines()
+        at = text.index(old)
+        body = "".join(("-" + line + "\n+" + new if i == at else " " + line) + "\n" for i, line in enumerate(text))
+        self.write("fixed.patch", f"diff --git a/{path} b/{path}\n--- a/{path}\n+++ b/{path}\n@@ -1,{len(text)} +1,{len(text)} @@\n{body}")
+        kit = self.kit(graft)
+        task = history_fixes.bug_task(kit, self.bug, False)
+        # The machine that runs this test may have no pytest.
+        task.check = "python3 -B -c 'import sys; sys.path.insert(0, \".\"); from tests.test_a import test_half; test_half()'"
+        self.assertEqual(repair_task.usable(task, kit), "")
+        return repair_task.repair(kit, task, False)
+
+    def test_a_repair_of_a_project_is_judged_in_the_sandbox(self):
+        result = self.repaired("    return n // 3", "    return n // 2")
+        self.assertEqual((result["fixed"], result["restored"], result["problems"]), (True, True, []))
+        result = self.repaired("    return n // 3", "    return n >> 1")
+        self.assertEqual((result["fixed"], result["restored"]), (True, False))
+        result = self.repaired("    assert half(8) == 4", "    assert True", "tests/test_a.py")
+        self.assertEqual(result["problems"], ["the patch edits the tests"])
+
+    def test_without_git_directories_it_is_said_how_to_get_them(self):
+        missing = history_fixes.HistoryFixes(False).missing(self.kit())
+        self.assertIn("git clone --mirror", missing[0])
+
+
 class SameProgram(unittest.TestCase):
     def test_texts_that_stand_for_comments_do_not_count(self):
         ours, theirs = 'def f(x):\n    """ What it does. """\n    return  x\n\n"""\nMore\n"""\n', "def f(x):\n    return x\n"
@@ -326,18 +423,18 @@ class SameProgram(unittest.TestCase):
 class Tasks(Scratch):
     def test_a_correct_program_passes_and_another_is_left_out(self):
         task = repairs.pack_task(CLAMP, "python")
-        self.assertEqual(repair_task.usable(task, self.folder), "")
+        self.assertEqual(repair_task.usable(task, self.kit()), "")
         never = repairs.pack_task({**CLAMP, "canonical_solution": CLAMP["buggy_solution"]}, "python")
-        self.assertIn("fails its check here", repair_task.usable(never, self.folder))
+        self.assertIn("fails its check here", repair_task.usable(never, self.kit()))
 
     @unittest.skipUnless(shutil.which("node"), "needs node")
     def test_javascript_fails_where_console_assert_would_print(self):
         row = {**CLAMP, "prompt": "const clamp = (x, low, high) => {\n", "canonical_solution": "  return Math.max(low, Math.min(x, high))\n}\n",
                "buggy_solution": "  return Math.max(low, x)\n}\n", "test": "console.assert(clamp(5, 0, 3) === 3)\n"}
         task = repairs.pack_task(row, "js")
-        self.assertEqual(repair_task.usable(task, self.folder), "")
+        self.assertEqual(repair_task.usable(task, self.kit()), "")
         broken = repair_task.RepairTask("b", task.broken, {}, task.check)
-        self.assertIn("fails its check here", repair_task.usable(broken, self.folder))
+        self.assertIn("fails its check here", repair_task.usable(broken, self.kit()))
 
     def test_go_tests_need_no_module_from_elsewhere(self):
         text = repairs.go_test({"test": "func TestX(t *testing.T) {\n    assert := assert.New(t)\n    assert.Equal(1, X())\n}\n"})
