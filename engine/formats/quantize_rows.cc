@@ -191,9 +191,9 @@ void iq4_nl(const float* x, uint8_t* out) {
 // Of three powers of two the one that loses least: the largest number, 6, has exponent 2.
 void mxfp4(const float* x, uint8_t* out) {
   const float far = std::fabs(furthest(x, 32));
-  const int usual = far == 0.0f ? 0 : std::ilogb(far) - 2 + 127;
+  const int usual = far == 0.0f || !std::isfinite(far) ? 0 : std::ilogb(far) - 2 + 127, first = std::clamp(usual - 1, 0, 254);
   float best = INFINITY;
-  for (int e = std::clamp(usual - 1, 0, 254); e <= std::clamp(usual + 1, 0, 254); ++e) {
+  for (int e = first; e <= std::clamp(usual + 1, 0, 254); ++e) {
     int q[32];
     float error = 0.0f;
     for (int i = 0; i < 32; ++i) {
@@ -203,7 +203,7 @@ void mxfp4(const float* x, uint8_t* out) {
       const float off = std::ldexp(static_cast<float>(kFp4Values[q[i]]) - value, e - usual);
       error += off * off;
     }
-    if (!(error < best)) continue;
+    if (e > first && !(error < best)) continue;  // the first is taken whatever its error is, be it no number
     best = error;
     out[0] = static_cast<uint8_t>(e);
     put_nibbles(out + 1, q);

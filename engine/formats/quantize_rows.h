@@ -3,7 +3,8 @@
 // speed.
 //
 // Shapes   values [n_in], n_in a whole number of the type's blocks; `out` takes n_in / block_values * block_bytes bytes
-// Bounds   values are finite; what passes f16's largest number becomes infinite in F16 and spoils a scale elsewhere
+// Bounds   values are finite; what passes f16's largest number becomes infinite in F16 and spoils a scale elsewhere.
+//          What is no number spoils its block alone, and every byte of `out` is written
 // Error    Rounding to nearest within a block. Q4_0, Q5_0, Q4_1, Q5_1 and MXFP4: the scale of several with the least sum of squared errors, which
 //          loses less than ggml's own, from the furthest value; IQ4_NL, Q3_K, Q6_K: with the squares of the values as weights. Root
 //          mean square of the error over that of normally distributed values, measured: Q8_0 0.53 %, Q6_K 1.75 %, Q5_1 3.6 %, Q5_K

@@ -5,6 +5,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
@@ -141,6 +142,50 @@ TEST_CASE("quantize_row: zeros, one large value and tiny values give finite rows
       for (float& v : values) v = 1e-38f;
       for (const float v : decoded_row(type, values)) CHECK(std::isfinite(v));
     }
+}
+
+TEST_CASE("quantize_row: values that are no numbers leave nothing of what was there before") {
+  for (const float odd : {INFINITY, -INFINITY, NAN})
+    for (const size_t n_odd : {size_t{1}, size_t{256}})
+      for (const std::string& name : quantize_types())
+        for (int t = 0; t < kDTypes; ++t) {
+          const auto type = static_cast<DType>(t);
+          if (traits(type).name != name) continue;
+          CAPTURE(name);
+          CAPTURE(odd);
+          std::vector<float> values(256, 0.5f);
+          std::fill_n(values.begin(), n_odd, odd);
+          const auto n_bytes = static_cast<size_t>(256 / traits(type).block_values * traits(type).block_bytes);
+          std::vector<std::byte> once(n_bytes, std::byte{0x00}), again(n_bytes, std::byte{0xFF});
+          quantize_row(type, values, once.data());
+          quantize_row(type, values, again.data());
+          CHECK(once == again);
+        }
+}
+
+TEST_CASE("quantize_row: small blocks take the scale that loses least, at either end of their values") {
+  // Levels -8 to 7 fit at 1, and at 1 only where the largest value lies on the upper end.
+  std::vector<float> ends(32);
+  for (size_t i = 0; i < 32; ++i) ends[i] = static_cast<float>(i % 15) - 7.0f;
+  CHECK(error_of(DType::kQ4_0, ends) < 1e-6);
+  for (float& v : ends) v = -v;
+  CHECK(error_of(DType::kQ4_0, ends) < 1e-6);
+  // One far value is cut off where that serves the many.
+  std::vector<float> far(32);
+  for (size_t i = 0; i < 32; ++i) far[i] = static_cast<float>(i % 2) - 0.5f;
+  for (const DType type : {DType::kQ4_1, DType::kQ5_1}) CHECK(error_of(type, far) < 1e-3);
+  // Powers of two and their halves: MXFP4's own values, far from 1 as well.
+  for (const float scale : {1.0f, 0x1p-60f, 0x1p60f}) {
+    std::vector<float> own;
+    for (size_t i = 0; i < 32; ++i) own.push_back(scale * std::array{0.5f, 1.0f, 1.5f, 2.0f, 3.0f, 4.0f, 6.0f, -6.0f}[i % 8]);
+    CHECK(error_of(DType::kMXFP4, own) == 0.0);
+    // 7.5 lies nearer 8, of the next exponent, than 6.
+    for (size_t i = 0; i < 32; ++i) own[i] = scale * (i % 2 == 0 ? 7.5f : -7.5f);
+    CHECK(error_of(DType::kMXFP4, own) == doctest::Approx(0.5 / 7.5));
+    // One 4 becomes 3 where that keeps all the others, of the exponent before.
+    for (size_t i = 0; i < 32; ++i) own[i] = scale * (i == 9 ? 4.0f : 0.25f);
+    CHECK(error_of(DType::kMXFP4, own) == doctest::Approx(std::sqrt(1.0 / (16.0 + 31.0 / 16.0))));
+  }
 }
 
 TEST_CASE("every family written as F32 gives its own logits again, and near ones in 16 and 8 bits") {
