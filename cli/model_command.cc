@@ -22,8 +22,8 @@ namespace {
 
 struct ModelOptions {
   std::filesystem::path model;
-  bool decode = false;   // tokenize
-  bool special = false;  // tokenize
+  bool decode = false;         // tokenize
+  bool special = false;        // tokenize
   std::filesystem::path chat;  // tokenize: a conversation in JSON
 };
 
@@ -63,49 +63,56 @@ MemoryNeed memory_need(const engine::ModelInfo& info) {
   return {info.weight_bytes + info.kv_bytes_per_token * static_cast<uint64_t>(info.n_ctx_train), available_memory()};
 }
 
-void print_json(const engine::ModelInfo& info, const engine::SpecialTokens& special) {
+void print_json(const engine::ModelFile& model) {
+  const engine::ModelInfo& info = model.info();
+  const engine::SpecialTokens& special = model.special_tokens();
   const auto id = [](const std::optional<engine::Token>& token) { return token ? base::Json(*token) : base::Json(); };
   const MemoryNeed memory = memory_need(info);
-  const base::Json report = {{"name", info.name},
-                             {"family", info.family},
-                             {"container", info.container},
-                             {"weight_types", info.weight_types},
-                             {"capabilities", info.capabilities},
-                             {"has_draft_layer", info.has_draft_layer},
-                             {"notes", info.notes},
-                             {"has_tokenizer", info.has_tokenizer},
-                             {"n_layers", info.n_layers},
-                             {"hidden_size", info.hidden_size},
-                             {"n_heads", info.n_heads},
-                             {"n_vocab", info.n_vocab},
-                             {"n_experts", info.n_experts},
-                             {"n_experts_used", info.n_experts_used},
-                             {"n_ctx_train", info.n_ctx_train},
-                             {"n_parameters", info.n_parameters},
-                             {"n_active_parameters", info.n_active_parameters},
-                             {"weight_bytes", info.weight_bytes},
-                             {"decode_bytes_per_token", info.decode_bytes_per_token},
-                             {"kv_bytes_per_token", info.kv_bytes_per_token},
-                             {"special_tokens",
-                              {{"bos", id(special.bos)},
-                               {"eos", id(special.eos)},
-                               {"fim_prefix", id(special.fim_prefix)},
-                               {"fim_suffix", id(special.fim_suffix)},
-                               {"fim_middle", id(special.fim_middle)}}},
-                             {"memory_needed_bytes", memory.needed},
-                             {"memory_available_bytes", memory.known() ? base::Json(memory.available) : base::Json()},
-                             {"fits", memory.known() ? base::Json(memory.fits()) : base::Json()}};
+  const base::Json report = {
+      {"name", info.name},
+      {"family", info.family},
+      {"container", info.container},
+      {"weight_types", info.weight_types},
+      {"capabilities", info.capabilities},
+      {"chat_format", model.chat_format() ? base::Json(model.chat_format()->name()) : base::Json()},
+      {"has_draft_layer", info.has_draft_layer},
+      {"notes", info.notes},
+      {"has_tokenizer", info.has_tokenizer},
+      {"n_layers", info.n_layers},
+      {"hidden_size", info.hidden_size},
+      {"n_heads", info.n_heads},
+      {"n_vocab", info.n_vocab},
+      {"n_experts", info.n_experts},
+      {"n_experts_used", info.n_experts_used},
+      {"n_ctx_train", info.n_ctx_train},
+      {"n_parameters", info.n_parameters},
+      {"n_active_parameters", info.n_active_parameters},
+      {"weight_bytes", info.weight_bytes},
+      {"decode_bytes_per_token", info.decode_bytes_per_token},
+      {"kv_bytes_per_token", info.kv_bytes_per_token},
+      {"special_tokens",
+       {{"bos", id(special.bos)},
+        {"eos", id(special.eos)},
+        {"fim_prefix", id(special.fim_prefix)},
+        {"fim_suffix", id(special.fim_suffix)},
+        {"fim_middle", id(special.fim_middle)}}},
+      {"memory_needed_bytes", memory.needed},
+      {"memory_available_bytes", memory.known() ? base::Json(memory.available) : base::Json()},
+      {"fits", memory.known() ? base::Json(memory.fits()) : base::Json()}};
   std::printf("%s\n", base::dump_json(report).c_str());
 }
 
-void print_table(const engine::ModelInfo& info) {
+void print_table(const engine::ModelFile& model) {
+  const engine::ModelInfo& info = model.info();
   const auto row = [](const char* name, const std::string& value) { std::printf("%-18s %s\n", name, value.c_str()); };
   row("name", info.name);
   row("family", info.family);
   row("container", info.container + ", " + joined(info.weight_types));
   row("capabilities", joined(info.capabilities));
+  row("conversations", model.chat_format() ? "as " + std::string(model.chat_format()->name()) : "none");
   for (const std::string& note : info.notes) row("note", note);
-  row("layers", base::cat(info.n_layers, info.has_draft_layer ? " and one for drafts" : "", ", hidden size ", info.hidden_size, ", ", info.n_heads, " heads"));
+  row("layers", base::cat(info.n_layers, info.has_draft_layer ? " and one for drafts" : "", ", hidden size ",
+                          info.hidden_size, ", ", info.n_heads, " heads"));
   if (info.n_experts > 0) row("experts", base::cat(info.n_experts, ", ", info.n_experts_used, " per token"));
   row("vocabulary", base::cat(info.n_vocab, " tokens", info.has_tokenizer ? "" : ", no tokenizer"));
   row("context", base::cat(info.n_ctx_train, " tokens"));
@@ -148,7 +155,8 @@ base::Result<std::vector<engine::Token>> token_ids(const std::string& json_text)
 void tokenize_chat(const engine::ModelFile& model, const std::filesystem::path& path, Context& context) {
   const engine::ChatFormat* format = model.chat_format();
   if (format == nullptr)
-    return context.fail(base::invalid("The model " + model.info().name + " was not trained on conversations that Graft knows the format of."));
+    return context.fail(base::invalid("The model " + model.info().name +
+                                      " was not trained on conversations that Graft knows the format of."));
   constexpr uint64_t kMaxConversationBytes = uint64_t{64} << 20;
   auto text = base::read_file(path, kMaxConversationBytes);
   if (!text) return context.fail(text.error());
@@ -169,7 +177,8 @@ void tokenize_chat(const engine::ModelFile& model, const std::filesystem::path& 
 
 void tokenize(const engine::ModelFile& model, const ModelOptions& options, Context& context) {
   if (!model.info().has_tokenizer)
-    return context.fail(base::invalid("The model " + model.info().name + " came without a tokenizer (tokenizer.json)."));
+    return context.fail(
+        base::invalid("The model " + model.info().name + " came without a tokenizer (tokenizer.json)."));
   if (!options.chat.empty()) return tokenize_chat(model, context.folder / options.chat, context);
   if (!options.decode) {
     std::string line = base::dump_json(base::Json(model.tokenize(read_stdin(), options.special)));
@@ -240,13 +249,14 @@ void add_model_command(CLI::App& app, Context& context) {
     };
   };
   add("info", "Family, shapes, sizes, capabilities, and whether it fits here",
-      with_model([&context](const engine::ModelFile& model) {
-        context.json ? print_json(model.info(), model.special_tokens()) : print_table(model.info());
-      }));
+      with_model(
+          [&context](const engine::ModelFile& model) { context.json ? print_json(model) : print_table(model); }));
   CLI::App* tokens = add("tokenize", "Text on stdin to a JSON array of token ids",
                          with_model([options, &context](const auto& model) { tokenize(model, *options, context); }));
   tokens->add_flag("--decode", options->decode, "The way back: a JSON array of ids on stdin to text");
-  tokens->add_option("--chat", options->chat, "A conversation in a JSON file to the ids of its prompt; with --json also its pieces")
+  tokens
+      ->add_option("--chat", options->chat,
+                   "A conversation in a JSON file to the ids of its prompt; with --json also its pieces")
       ->excludes("--decode");
   tokens->add_flag("--special", options->special, "Special tokens written in the text count as such");
   add("verify", "Check the structure and read every weight",

@@ -48,7 +48,9 @@ struct Tool {
 
 struct ChatOptions {
   bool thinking = true;  // where the family can do without
-  std::string effort;    // gpt-oss: "low", "medium", "high"; DeepSeek V4: "high", "max"; empty: the family's default
+  // gpt-oss: "low", "medium", "high"; DeepSeek V4: "high", "max"; V4.1: "low", "high", "xhigh", "max" or a number from 1
+  // to 100 in digits; empty: the family's default.
+  std::string effort;
   std::string today;     // "2026-05-01", for families whose prompt names the day; empty: left out or the template's own
   bool generation_prompt = true;  // end with the header of the model's next answer
   bool keep_reasoning = false;    // write the reasoning of earlier turns where the family's rule drops it

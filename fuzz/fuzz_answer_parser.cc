@@ -51,8 +51,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string_view answer(reinterpret_cast<const char*>(data) + 1, size - 1);
   const auto conversation = engine::conversation_from_json(answer);
-  for (const char* name : {"qwen2.5", "qwen3", "qwen3_coder", "deepseek_v2", "deepseek_r1", "deepseek_v3.1",
-                           "deepseek_v3.2", "llama3.1", "mistral_v3", "mistral_v11", "gpt_oss", "deepseek_v4"}) {
+  for (const char* name :
+       {"qwen2.5", "qwen3", "qwen3_coder", "deepseek_v2", "deepseek_r1", "deepseek_v3.1", "deepseek_v3.2", "llama3.1",
+        "mistral_v3", "mistral_v11", "gpt_oss", "deepseek_v4", "deepseek_v4.1"}) {
     const auto format = engine::chat_format_named(name, no_id);
     if (!format) std::abort();
     if (read(*format, answer, answer.size() + 1) != read(*format, answer, 1 + data[0] % 16)) std::abort();

@@ -12,8 +12,9 @@ namespace engine {
 std::unique_ptr<AnswerMachine> tagged_json_machine(AnswerStart start);
 // The same markers: calls as <function=NAME> with <parameter=KEY> tags. Qwen3-Coder.
 std::unique_ptr<AnswerMachine> tagged_xml_machine(AnswerStart start);
-// <think>, </think>, DSML: DeepSeek V3.2 and V4.
+// <think>, </think>, DSML: DeepSeek V3.2 and V4; V4.1, whose tags have a space behind the token.
 std::unique_ptr<AnswerMachine> dsml_machine(AnswerStart start);
+std::unique_ptr<AnswerMachine> spaced_dsml_machine(AnswerStart start);
 // <think>, </think>, calls begin, calls end, call begin, call end, separator. V3 and R1, with type and code fence;
 // V3.1.
 std::unique_ptr<AnswerMachine> deepseek_fenced_machine(AnswerStart start);

@@ -11,9 +11,10 @@
 namespace engine {
 namespace {
 
-const std::array<const PromptFamily*, 16> kFamilies = {
-    &kQwen25,     &kQwen3,   &kQwen3Coder, &kDeepseekV2, &kDeepseekV3, &kDeepseekR1, &kDeepseekV31, &kDeepseekV32,
-    &kDeepseekV4, &kLlama30, &kLlama31,    &kMistralV3,  &kMistralV7,  &kMistralV11, &kMistralV13,  &kGptOss};
+const std::array<const PromptFamily*, 17> kFamilies = {
+    &kQwen25,      &kQwen3,       &kQwen3Coder, &kDeepseekV2,  &kDeepseekV3, &kDeepseekR1,
+    &kDeepseekV31, &kDeepseekV32, &kDeepseekV4, &kDeepseekV41, &kLlama30,    &kLlama31,
+    &kMistralV3,   &kMistralV7,   &kMistralV11, &kMistralV13,  &kGptOss};
 
 using IdOf = std::function<std::optional<int32_t>(std::string_view)>;
 
@@ -23,9 +24,13 @@ const PromptFamily* find_family(std::string_view architecture, std::string_view 
   const auto has = [&](std::string_view token) { return id_of(token).has_value(); };
   const auto says = [&](std::string_view text) { return words.find(text) != std::string_view::npos; };
   if (has("<|start|>") && has("<|channel|>") && has("<|message|>")) return &kGptOss;
-  if (architecture == "deepseek_v41" || architecture == "deepseek41") return nullptr;  // V3.2's tokens in another order: not written yet
+  // Without its markers V4.1 would read their spellings as text: better no format than that.
+  if (architecture == "deepseek_v41" || architecture == "deepseek41")
+    return has("<｜System｜>") && has("<｜User｜>") && has("<｜Assistant｜>") && has("｜DSML｜") ? &kDeepseekV41
+                                                                                                 : nullptr;
   if (architecture == "deepseek_v4" || architecture == "deepseek4") return &kDeepseekV4;
-  if (architecture == "deepseek_v32" || architecture == "deepseek32" || (has("｜DSML｜") && has("<｜User｜>"))) return &kDeepseekV32;
+  if (architecture == "deepseek_v32" || architecture == "deepseek32" || (has("｜DSML｜") && has("<｜User｜>")))
+    return &kDeepseekV32;
   if (has("<｜User｜>") && has("<｜Assistant｜>")) {
     if (!has("<think>")) return &kDeepseekV3;
     if (says("<｜tool▁call▁begin｜>") && !says("```json")) return &kDeepseekV31;

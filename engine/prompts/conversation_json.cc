@@ -125,7 +125,10 @@ base::Result<Conversation> conversation_from_json(std::string_view text) {
   if (base::Status s = flag(json, "thinking", c.options.thinking); !s) return std::move(s).error();
   if (base::Status s = flag(json, "generation_prompt", c.options.generation_prompt); !s) return std::move(s).error();
   if (base::Status s = flag(json, "keep_reasoning", c.options.keep_reasoning); !s) return std::move(s).error();
-  if (base::Status s = put(c.options.effort, text_of(json, "effort", "conversation")); !s) return std::move(s).error();
+  if (json.contains("effort") && json["effort"].is_number_integer())
+    c.options.effort = json["effort"].dump();
+  else if (base::Status s = put(c.options.effort, text_of(json, "effort", "conversation")); !s)
+    return std::move(s).error();
   if (base::Status s = put(c.options.today, text_of(json, "today", "conversation")); !s) return std::move(s).error();
   return c;
 }

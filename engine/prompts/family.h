@@ -91,7 +91,7 @@ struct PromptFamily {
 };
 
 extern const PromptFamily kQwen25, kQwen3, kQwen3Coder, kDeepseekV2, kDeepseekV3, kDeepseekR1, kDeepseekV31,
-    kDeepseekV32, kDeepseekV4, kLlama30, kLlama31, kMistralV3, kMistralV7, kMistralV11, kMistralV13, kGptOss;
+    kDeepseekV32, kDeepseekV4, kDeepseekV41, kLlama30, kLlama31, kMistralV3, kMistralV7, kMistralV11, kMistralV13, kGptOss;
 
 // {"type": "function", "function": {...}} and the inner object, as json.dumps writes them.
 std::string tool_json(const Tool& tool);

@@ -161,11 +161,14 @@ class TaggedXml final : public TagCalls {
   std::string body_;
 };
 
-// In the body the DSML token is the byte FF, which no text holds.
+// In the body the DSML token is the byte FF, which no text holds. Tags with another family's spacing are read too: the
+// models were trained after one another, and what they mean is plain.
 class Dsml final : public TagCalls {
  public:
-  explicit Dsml(AnswerStart start)
-      : TagCalls(std::move(start), {.think_newlines = false, .newlines_before_call = 2, .hold_bracket = true}) {}
+  // `spaced`: the words of tags have a space before them.
+  Dsml(AnswerStart start, bool spaced)
+      : TagCalls(std::move(start), {.think_newlines = false, .newlines_before_call = 2, .hold_bracket = true}),
+        spaced_(spaced) {}
   void on_text(std::string_view text) override {
     if (!in_block_) return say(text);
     std::string clean(text);
@@ -190,7 +193,7 @@ class Dsml final : public TagCalls {
   void on_end() override {
     if (too_long_)
       refuse(std::string(kTooLong));
-    else if (in_block_ && body_.find("<\xFFinvoke") != std::string::npos)
+    else if (in_block_ && find_tag(body_, kCall))
       read_call(body_, true);
     else if (in_block_ && !base::trim(body_).empty() && n_read_ == 0)
       refuse_call("", "ends before it has begun");
@@ -198,26 +201,53 @@ class Dsml final : public TagCalls {
   }
 
  private:
+  static constexpr std::string_view kCall = "<\xFFinvoke", kCallEnd = "</\xFFinvoke>", kArgument = "<\xFFparameter",
+                                    kArgumentEnd = "</\xFFparameter>";
+  struct Tag {
+    size_t begin, end;
+    bool foreign;  // spaced as this family does not
+  };
+  static size_t length(std::string_view text, std::string_view tag, bool spaced) {
+    const size_t word = tag.find('\xFF') + 1;
+    if (!text.starts_with(tag.substr(0, word))) return 0;
+    text.remove_prefix(word);
+    if (spaced && !text.starts_with(' ')) return 0;
+    if (spaced) text.remove_prefix(1);
+    return text.starts_with(tag.substr(word)) ? tag.size() + (spaced ? 1 : 0) : 0;
+  }
+  std::optional<Tag> tag_at(std::string_view text, std::string_view tag, size_t at) const {
+    for (const bool foreign : {false, true})
+      if (const size_t n = length(text.substr(at), tag, spaced_ != foreign)) return Tag{at, at + n, foreign};
+    return std::nullopt;
+  }
+  // The first `tag` of `text`, which is spelled without the space.
+  std::optional<Tag> find_tag(std::string_view text, std::string_view tag) const {
+    for (size_t at = 0; (at = text.find(tag.substr(0, tag.find('\xFF') + 1), at)) != kNone; ++at)
+      if (auto found = tag_at(text, tag, at)) return found;
+    return std::nullopt;
+  }
+
   void push(std::string_view text) {
     if (too_long_ || !append(body_, text)) {
       too_long_ = true;
       return;
     }
-    constexpr std::string_view kCallEnd = "</\xFFinvoke>";
-    for (size_t end; (end = body_.find(kCallEnd)) != std::string::npos;) {
-      const std::string call = body_.substr(0, end);
-      body_.erase(0, end + kCallEnd.size());
-      read_call(call, false);
+    while (const auto end = find_tag(body_, kCallEnd)) {
+      const std::string call = body_.substr(0, end->begin);
+      body_.erase(0, end->end);
+      read_call(call, end->foreign);
       ++n_read_;
     }
     for (const std::string_view block_end : {"</\xFF"
                                              "function_calls>",
                                              "</\xFF"
-                                             "tool_calls>"}) {
-      const size_t end = body_.find(block_end);
-      if (end == std::string::npos) continue;
-      const std::string after = body_.substr(end + block_end.size());
-      if (body_.substr(0, end).find("<\xFFinvoke") != std::string::npos) read_call(body_.substr(0, end), true);
+                                             "tool_calls>",
+                                             "</\xFF"
+                                             "calls>"}) {
+      const auto end = find_tag(body_, block_end);
+      if (!end) continue;
+      const std::string after = body_.substr(end->end), rest = body_.substr(0, end->begin);
+      if (find_tag(rest, kCall)) read_call(rest, true);
       body_.clear();
       in_block_ = false;
       n_read_ = 0;
@@ -234,37 +264,40 @@ class Dsml final : public TagCalls {
     return tag.substr(0, tag.find('"'));
   }
 
-  void read_call(std::string_view text, bool cut) {
-    constexpr std::string_view kCall = "<\xFFinvoke", kParameter = "<\xFFparameter", kEnd = "</\xFFparameter>";
-    const size_t begin = text.find(kCall);
-    if (begin == kNone) return refuse_call("", "has an end without a beginning");
-    text.remove_prefix(begin + kCall.size());
+  // `mended`: it is damaged, or the tag behind it.
+  void read_call(std::string_view text, bool mended) {
+    const auto begin = find_tag(text, kCall);
+    if (!begin) return refuse_call("", "has an end without a beginning");
+    mended |= begin->foreign;
+    text.remove_prefix(begin->end);
     const size_t head_end = text.find('>');
     if (head_end == kNone) return refuse_call("", "ends within its name");
     const std::string name(attribute(text.substr(0, head_end), "name"));
     text.remove_prefix(head_end + 1);
     Arguments arguments;
-    bool mended = cut;
     for (text = base::trim(text); !text.empty(); text = base::trim(text)) {
-      if (!text.starts_with(kParameter)) return refuse_call(name, "has text outside its arguments");
+      const auto open = tag_at(text, kArgument, 0);
+      if (!open) return refuse_call(name, "has text outside its arguments");
+      mended |= open->foreign;
       const size_t tag_end = text.find('>');
       if (tag_end == kNone) return refuse_call(name, "ends within an argument's name");
-      const std::string_view tag = text.substr(kParameter.size(), tag_end - kParameter.size());
+      const std::string_view tag = text.substr(open->end, tag_end - open->end);
       const std::string key(attribute(tag, "name"));
       const std::string_view is_text = attribute(tag, "string");
       if (key.empty()) return refuse_call(name, "has an argument without a name");
       text.remove_prefix(tag_end + 1);
       // A value whose own end tag is missing ends where the next argument begins.
-      const size_t end = text.find(kEnd), next = text.find(kParameter);
-      if (end == kNone && next == kNone) return refuse_call(name, "ends inside the argument " + key);
-      if (next < end) {
+      const auto end = find_tag(text, kArgumentEnd), next = find_tag(text, kArgument);
+      if (!end && !next) return refuse_call(name, "ends inside the argument " + key);
+      if (!end || (next && next->begin < end->begin)) {
         mended = true;
-        if (!add(arguments, name, key, base::trim(text.substr(0, next)), is_text)) return;
-        text.remove_prefix(next);
+        if (!add(arguments, name, key, base::trim(text.substr(0, next->begin)), is_text)) return;
+        text.remove_prefix(next->begin);
         continue;
       }
-      if (!add(arguments, name, key, text.substr(0, end), is_text)) return;
-      text.remove_prefix(end + kEnd.size());
+      mended |= end->foreign;
+      if (!add(arguments, name, key, text.substr(0, end->begin), is_text)) return;
+      text.remove_prefix(end->end);
     }
     call_ends(name, "", arguments.json(), mended);
   }
@@ -291,6 +324,7 @@ class Dsml final : public TagCalls {
     return false;
   }
 
+  const bool spaced_;
   bool in_block_ = false, too_long_ = false;
   int n_read_ = 0;
   std::string body_;
@@ -302,7 +336,10 @@ std::unique_ptr<AnswerMachine> tagged_xml_machine(AnswerStart start) {
   return std::make_unique<TaggedXml>(std::move(start));
 }
 std::unique_ptr<AnswerMachine> dsml_machine(AnswerStart start) {
-  return std::make_unique<Dsml>(std::move(start));
+  return std::make_unique<Dsml>(std::move(start), false);
+}
+std::unique_ptr<AnswerMachine> spaced_dsml_machine(AnswerStart start) {
+  return std::make_unique<Dsml>(std::move(start), true);
 }
 
 }  // namespace engine

@@ -43,6 +43,10 @@ const std::vector<std::string> kSpecial = {"<think>",
                                            "<｜tool▁output▁begin｜>",
                                            "<｜tool▁output▁end｜>",
                                            "｜DSML｜",
+                                           "<｜System｜>",
+                                           "<｜latest_reminder｜>",
+                                           "<｜deepseek_image｜>",
+                                           "<｜image｜>",
                                            "<|python_tag|>",
                                            "<|begin_of_text|>",
                                            "<|start_header_id|>",
@@ -125,10 +129,10 @@ engine::ChatFormat format_of(std::string_view name) {
   return *format;
 }
 
-const std::vector<std::string> kFamilies = {"qwen2.5",     "qwen3",       "qwen3_coder",   "deepseek_v2",
-                                            "deepseek_v3", "deepseek_r1", "deepseek_v3.1", "deepseek_v3.2",
-                                            "deepseek_v4", "llama3",      "llama3.1",      "mistral_v3",
-                                            "mistral_v7",  "mistral_v11", "mistral_v13",   "gpt_oss"};
+const std::vector<std::string> kFamilies = {
+    "qwen2.5",       "qwen3",         "qwen3_coder", "deepseek_v2",   "deepseek_v3", "deepseek_r1",
+    "deepseek_v3.1", "deepseek_v3.2", "deepseek_v4", "deepseek_v4.1", "llama3",      "llama3.1",
+    "mistral_v3",    "mistral_v7",    "mistral_v11", "mistral_v13",   "gpt_oss"};
 
 // Neighbouring parts of one kind as one; the arguments' preview is left out.
 std::vector<AnswerEvent> joined(const std::vector<AnswerEvent>& events) {
@@ -195,12 +199,14 @@ const std::vector<engine::Tool> kTools = {
 
 }  // namespace
 
-TEST_CASE("prompts: every family's prompt is that of its published template, and text makes no special token") {
-  auto text =
-      base::read_file(std::filesystem::path(GRAFT_SOURCE_DIR) / "tests/data/engine/prompts/golden.json", 1 << 24);
+namespace {
+
+// The cases of a golden file: text, special tokens in order, and that text of others makes none.
+void check_golden(const char* file, size_t at_least) {
+  auto text = base::read_file(std::filesystem::path(GRAFT_SOURCE_DIR) / "tests/data/engine/prompts" / file, 1 << 24);
   REQUIRE(text);
   const auto json = nlohmann::ordered_json::parse(*text);
-  REQUIRE(json["cases"].size() > 200);
+  REQUIRE(json["cases"].size() > at_least);
   for (const auto& c : json["cases"]) {
     nlohmann::ordered_json source = c["options"];
     source["messages"] = json["conversations"][c["name"].get<std::string>()];
@@ -210,6 +216,7 @@ TEST_CASE("prompts: every family's prompt is that of its published template, and
     CAPTURE(c["family"].get<std::string>());
     CAPTURE(c["name"].get<std::string>());
     CAPTURE(conversation->options.thinking);
+    CAPTURE(conversation->options.effort);
     const engine::ChatFormat format = format_of(c["family"].get<std::string>());
     const auto pieces = format.render(conversation->messages, conversation->tools, conversation->options);
     CHECK_MESSAGE(pieces, (pieces ? "" : pieces.error().message));
@@ -219,6 +226,11 @@ TEST_CASE("prompts: every family's prompt is that of its published template, and
     std::string back;
     for (const PromptPiece& piece : *pieces)
       if (piece.token) wanted.push_back(*piece.token);
+    if (c.contains("special")) {
+      std::vector<std::string> spelled;
+      for (const int32_t id : wanted) spelled.push_back(bytes_of(id));
+      CHECK(spelled == c["special"].get<std::vector<std::string>>());
+    }
     for (const int32_t id : format.tokens(*pieces, HostileTokenizer{markers_of(format.name())})) {
       if (id < kFirstByte) special.push_back(id);
       back += bytes_of(id);
@@ -228,13 +240,27 @@ TEST_CASE("prompts: every family's prompt is that of its published template, and
   }
 }
 
+}  // namespace
+
+TEST_CASE("prompts: every family's prompt is that of its published template, and text makes no special token") {
+  check_golden("golden.json", 200);
+}
+
+TEST_CASE("prompts: DeepSeek V4.1's prompt is that of its makers' library, system words and efforts included") {
+  check_golden("v41.json", 60);
+}
+
 namespace {
+
+bool dsml(std::string_view family) {
+  return family == "deepseek_v3.2" || family.starts_with("deepseek_v4");
+}
 
 // The words between a question and the answer that a format's history has, and that a prompt would end with.
 std::string header_of(std::string_view family) {
   if (family.starts_with("qwen")) return "<|im_start|>assistant";
   if (family == "deepseek_v2") return "Assistant: ";
-  if (family.starts_with("deepseek_v3.2") || family == "deepseek_v4") return "";
+  if (dsml(family)) return "";
   if (family.starts_with("deepseek")) return "<｜Assistant｜>";
   if (family.starts_with("llama")) return "<|start_header_id|>assistant<|end_header_id|>\n\n";
   return family == "gpt_oss" ? "<|start|>assistant" : "";
@@ -307,7 +333,7 @@ TEST_CASE("prompts: an answer as rendered is read back as it was, whole, byte by
       text.erase(0, header.size());
       if (family.starts_with("qwen") && text.starts_with('\n')) text.erase(0, 1);
       CAPTURE(text);
-      if (family == "deepseek_v3.2" || family == "deepseek_v4") {  // the question's end opens the thought
+      if (dsml(family)) {  // the question's end opens the thought
         options.first = 0;
         options.generation_prompt = true;
         before = format.render(std::span(conversation).first(1), {}, options);
@@ -394,6 +420,37 @@ TEST_CASE("prompts: damaged calls are repaired where there is one way to read th
        "string=\"false\">five</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜tool_calls>",
        "bad(The call of edit has an argument, n, that is not valid JSON: byte 0: a JSON value is needed. Write the "
        "call again.) end() "},
+      {"deepseek_v4.1",
+       "On it.\n\n<｜DSML｜ calls>\n<｜DSML｜ invoke name=\"edit\">\n<｜DSML｜ parameter name=\"path\" "
+       "string=\"true\">a "
+       "b</｜DSML｜ parameter>\n<｜DSML｜ parameter name=\"n\" string=\"false\">5</｜DSML｜ parameter>\n</｜DSML｜ "
+       "invoke>\n<｜DSML｜ invoke name=\"look\">\n\n</｜DSML｜ invoke>\n</｜DSML｜ calls>",
+       "content(On it.) begin(edit) arguments({\"path\": \"a b\", \"n\": 5}) call(edit{\"path\": \"a b\", \"n\": 5}) "
+       "begin(look) arguments({}) call(look{}) end() "},
+      {"deepseek_v4.1",  // V4's tags
+       "<｜DSML｜tool_calls>\n<｜DSML｜invoke name=\"edit\">\n<｜DSML｜parameter name=\"path\" "
+       "string=\"true\">a</｜DSML｜parameter>\n</｜DSML｜invoke>\n</｜DSML｜tool_calls>",
+       "begin(edit) arguments({\"path\": \"a\"}) call(edit{\"path\": \"a\"} repaired) end() "},
+      {"deepseek_v4.1",  // one argument's end without its space, the next one's end missing
+       "<｜DSML｜ calls>\n<｜DSML｜ invoke name=\"edit\">\n<｜DSML｜ parameter name=\"path\" "
+       "string=\"true\">a</｜DSML｜parameter>\n<｜DSML｜ parameter name=\"list\" string=\"false\">[1]\n<｜DSML｜ "
+       "parameter "
+       "name=\"n\" string=\"false\">2</｜DSML｜ parameter>",
+       "begin(edit) arguments({\"path\": \"a\", \"list\": [1], \"n\": 2}) call(edit{\"path\": \"a\", \"list\": [1], "
+       "\"n\": 2} repaired) end() "},
+      {"deepseek_v4.1",
+       "<｜DSML｜ calls>\n<｜DSML｜ invoke name=\"edit\">\n<｜DSML｜ parameter name=\"path\" string=\"true\">a",
+       "bad(The call of edit ends inside the argument path. Write the call again.) end() "},
+      {"deepseek_v4.1",
+       "<｜DSML｜ calls>\n<｜DSML｜ invoke name=\"edit\">\n<｜DSML｜ parameter name=\"n\" string=\"false\">1</｜DSML｜ "
+       "parameter>\n<｜DSML｜ parameter name=\"n\" string=\"false\">2</｜DSML｜ parameter>\n</｜DSML｜ "
+       "invoke>\n</｜DSML｜ calls>",
+       "bad(The call of edit has the argument n twice. Write the call again.) end() "},
+      {"deepseek_v4.1", "<｜DSML｜ calls>\n",
+       "bad(The call of a tool ends before it has begun. Write the call again.) end() "},
+      {"deepseek_v4",  // V4.1's tags
+       "<｜DSML｜ calls>\n<｜DSML｜ invoke name=\"look\">\n</｜DSML｜ invoke>\n</｜DSML｜ calls>",
+       "begin(look) arguments({}) call(look{} repaired) end() "},
       // DeepSeek's tokens
       {"deepseek_v3.1", "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>look<｜tool▁sep｜>{\"where\": 1",
        "begin(look) arguments({\"where\": 1) call(look{\"where\": 1} repaired) end() "},
@@ -434,6 +491,77 @@ TEST_CASE("prompts: damaged calls are repaired where there is one way to read th
     CHECK(shown(whole.events) == std::string(c.wanted));
     CHECK(shown(feed_text(format, c.answer, kTools, [] { return size_t{1}; }).events) == std::string(c.wanted));
   }
+}
+
+TEST_CASE("prompts: DeepSeek V4.1's answer, hand-written from its description, is read alike in every split") {
+  const engine::ChatFormat format = format_of("deepseek_v4.1");
+  const std::vector<PromptPiece> prompt = {{id_of("<think>"), "<think>"}};
+  const std::string answer =
+      "Both < files.</think>I look & <b>.\n\n<｜DSML｜ calls>\n<｜DSML｜ invoke name=\"look\">\n<｜DSML｜ parameter "
+      "name=\"where\" string=\"true\">\n x <y> \n</｜DSML｜ parameter>\n</｜DSML｜ invoke>\n</｜DSML｜ "
+      "calls><｜end▁of▁sentence｜>";
+  const std::string wanted =
+      "reasoning(Both < files.) content(I look & <b>.) begin(look) arguments({\"where\": \"\\n x <y> \\n\"}) "
+      "call(look{\"where\": \"\\n x <y> \\n\"}) end() ";
+  for (size_t a = 0; a <= answer.size(); ++a)
+    for (size_t b = a; b <= answer.size(); b += 7) {
+      std::vector<size_t> parts = {a, b - a, answer.size()};
+      size_t next = 0;
+      const auto cut = [&] {
+        while (next + 1 < parts.size() && parts[next] == 0) ++next;
+        return parts[std::min(next++, parts.size() - 1)];
+      };
+      REQUIRE(shown(feed_text(format, answer, kTools, cut, prompt).events) == wanted);
+    }
+}
+
+TEST_CASE("prompts: DeepSeek V4.1 keeps what was thought since the last question or word of the system") {
+  const std::vector<Message> talk = {{Role::kUser, "a", "", {}, ""},
+                                     {Role::kAssistant, "b", "one", {}, ""},
+                                     {Role::kSystem, "s", "", {}, ""},
+                                     {Role::kAssistant, "c", "two", {}, ""}};
+  engine::ChatOptions options;
+  options.generation_prompt = false;
+  const std::string front =
+      "<｜begin▁of▁sentence｜><｜System｜>Reasoning Effort: 75 (range 1-100, the higher the value, the more thorough "
+      "the "
+      "reasoning)\n\n<｜User｜>a<｜Assistant｜>";
+  const auto text = [&] { return text_of(*format_of("deepseek_v4.1").render(talk, {}, options)); };
+  const std::string end = "<｜System｜>s<｜Assistant｜><think>two</think>c<｜end▁of▁sentence｜>";
+  CHECK(text() == front + "</think>b<｜end▁of▁sentence｜>" + end);
+  options.keep_reasoning = true;
+  CHECK(text() == front + "<think>one</think>b<｜end▁of▁sentence｜>" + end);
+  options.thinking = false;
+  CHECK(text() ==
+        "<｜begin▁of▁sentence｜><｜User｜>a<｜Assistant｜></think>b<｜end▁of▁sentence｜><｜System｜>s<｜Assistant｜></"
+        "think>c<｜end▁of▁"
+        "sentence｜>");
+}
+
+TEST_CASE("prompts: DeepSeek V4.1's effort is a level or a number, and anything else is refused") {
+  const auto front = [](std::string_view json) {
+    const auto conversation = engine::conversation_from_json(json);
+    REQUIRE(conversation);
+    const auto pieces = format_of("deepseek_v4.1").render(conversation->messages, {}, conversation->options);
+    return pieces ? text_of(*pieces) : pieces.error().message;
+  };
+  const auto with = [&](std::string_view options) {
+    return front(base::cat("{\"messages\": [{\"role\": \"user\", \"content\": \"q\"}], ", options, "}"));
+  };
+  const auto line = [](std::string_view number) {
+    return base::cat("<｜begin▁of▁sentence｜><｜System｜>Reasoning Effort: ", number,
+                     " (range 1-100, the higher the value, the more thorough the "
+                     "reasoning)\n\n<｜User｜>q<｜Assistant｜><think>");
+  };
+  CHECK(with("\"effort\": 37") == line("37"));
+  CHECK(with("\"effort\": \"37\"") == line("37"));
+  CHECK(with("\"effort\": 1") == line("1"));
+  CHECK(with("\"effort\": 100") == line("100"));
+  CHECK(with("\"effort\": null") == line("75"));
+  CHECK(with("\"effort\": 37, \"thinking\": false") == "<｜begin▁of▁sentence｜><｜User｜>q<｜Assistant｜></think>");
+  for (const char* bad : {"0", "101", "-5", "\"99999999999999999999\"", "\"medium\"", "\"5x\"", "\" 5\"", "\"+5\""})
+    CHECK(with(base::cat("\"effort\": ", bad)).find("numbers from 1 to 100") != std::string::npos);
+  CHECK_FALSE(engine::conversation_from_json("{\"messages\": [], \"effort\": 1.5}"));
 }
 
 TEST_CASE("prompts: a marker spelled by the model in plain tokens calls no tool") {
@@ -517,8 +645,11 @@ TEST_CASE("prompts: the family is found from the architecture, the vocabulary an
   CHECK(found("deepseek_v4", r1, "") == "deepseek_v4");
   const std::vector<std::string> dsml = {"<｜User｜>", "<｜Assistant｜>", "<think>", "｜DSML｜"};
   CHECK(found("", dsml, "") == "deepseek_v3.2");
-  CHECK(found("deepseek_v41", dsml, "") == "none");  // its own format, which is not V3.2's
-  CHECK(found("deepseek41", dsml, "") == "none");
+  CHECK(found("deepseek_v41", dsml, "") == "none");  // V3.2's vocabulary lacks a marker of its format
+  const std::vector<std::string> v41 = {"<｜User｜>", "<｜Assistant｜>", "<think>", "｜DSML｜", "<｜System｜>"};
+  CHECK(found("deepseek_v41", v41, "") == "deepseek_v4.1");
+  CHECK(found("deepseek41", v41, "") == "deepseek_v4.1");
+  CHECK(found("deepseek_v4", v41, "") == "deepseek_v4");
   CHECK(found("deepseek_v2", {"<｜begin▁of▁sentence｜>"}, "{{ 'Assistant:' }}") == "deepseek_v2");
   CHECK(found("deepseek_v2", {"<｜begin▁of▁sentence｜>"}, "") == "none");
   CHECK(found("llama", {"<|start_header_id|>", "<|eot_id|>"}, "") == "llama3");

@@ -25,7 +25,8 @@ constexpr const char* kNotes[] = {
     "program",
     "uncertain in the description: where config.json says how weights are quantised; the folded ids of tokens that the "
     "tokenizer lacks; whether the newest entry's block counts among the candidates",
-    "text alone: images are not read"};
+    "prompts and answers are those of its makers' library; no released tokenizer was tried; text alone: images are not "
+    "read"};
 
 std::vector<const TensorView*> attention_matrices(const DeepseekV4Layer& l) {
   return {&l.q_a,
@@ -97,13 +98,15 @@ class DeepseekV4Family : public Family {
            {&spark->join, &spark->join_norm, &spark->norm, &spark->markov_from, &spark->markov_to, &spark->confidence,
             &spark->head_connection.mix, &spark->head_connection.base, &spark->head_connection.scale})
         sizes.always(*view);
-      for (const DeepseekV4Layer& stage : spark->stages) count_layer(stage, config_.draft_layer().n_experts_used, sizes);
+      for (const DeepseekV4Layer& stage : spark->stages)
+        count_layer(stage, config_.draft_layer().n_experts_used, sizes);
     }
     sizes.report(info);
   }
 
   std::unique_ptr<Model> make_reference() const override { return make_deepseek_v4_reference(config_, weights_); }
-  std::unique_ptr<Model> make_fast(const FastKernels& kernels, ThreadPool& pool, const PanelPlan& panels, CacheType) const override {
+  std::unique_ptr<Model> make_fast(const FastKernels& kernels, ThreadPool& pool, const PanelPlan& panels,
+                                   CacheType) const override {
     return make_deepseek_v4_fast(config_, weights_, kernels, pool, panels);
   }
   uint64_t packed_bytes() const override {
