@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "agent/first_tests.h"
 #include "base/strings.h"
 #include "sandbox/sandbox.h"
 
@@ -42,10 +43,18 @@ class CheckRunner final : public Checker {
     // Compiled modules are told apart by whole seconds of time and by size, which two candidates may share; and a check
     // whose hashes are random could differ between two runs of one tree.
     policy.environment = {{"PYTHONDONTWRITEBYTECODE", "1"}, {"PYTHONHASHSEED", "0"}};
+    std::string check = check_;
+    if (!first_.empty()) {
+      const std::string folder = (tree_.root() / kFirstFolder).string();
+      policy.environment["PYTHONPATH"] = folder;
+      policy.environment["PYTEST_PLUGINS"] = "graft_first_pytest";
+      policy.environment["GRAFT_FIRST"] = first_;
+      check = with_python_path(std::move(check), folder);
+    }
     using Clock = std::chrono::steady_clock;
     const Clock::time_point started = Clock::now();
     Clock::time_point last_output = started;
-    auto outcome = workspace_->run(sandbox::shell_command(check_), policy, stop,
+    auto outcome = workspace_->run(sandbox::shell_command(std::move(check)), policy, stop,
                                    [&](std::string_view) { last_output = Clock::now(); });
     if (!outcome) return std::move(outcome).error().in("run the check");
     if (outcome->ending == sandbox::Ending::kCancelled) return base::cancelled();
@@ -61,8 +70,20 @@ class CheckRunner final : public Checker {
     return result;
   }
 
+  base::Result<bool> put_first(const std::vector<std::string>& tests) override {
+    // One that names its own plugins keeps them.
+    if (!runs_pytest(check_) || check_.find("PYTEST_PLUGINS") != std::string::npos) return false;
+    std::string value = first_tests_value(tests);
+    if (value.empty()) return false;
+    const std::filesystem::path file = std::filesystem::path(kFirstFolder) / "graft_first_pytest.py";
+    if (base::Status written = workspace_->write_file(file, kFirstModule); !written) return std::move(written).error();
+    first_ = std::move(value);
+    return true;
+  }
+
   base::Status reset() override {
     shown_.clear();
+    first_.clear();
     return workspace_->reset();
   }
 
@@ -92,6 +113,7 @@ class CheckRunner final : public Checker {
   const tools::WorkTree& tree_;
   const std::string check_;
   RunBounds bounds_;
+  std::string first_;  // tests that run before the others; empty: as the check has them
   std::unique_ptr<sandbox::Workspace> workspace_;
   std::unique_ptr<tools::CandidateTrees> trees_;
   Overlay shown_;  // what the workspace holds beyond the work tree

@@ -12,6 +12,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "tools/work_tree.h"
@@ -48,6 +49,9 @@ class Checker {
   virtual base::Result<std::string> tree_of(const Overlay& overlay) = 0;
   // Runs the check on the state, also if it has run on it before.
   virtual base::Result<CheckResult> run(const Overlay& overlay, std::stop_token stop) = 0;
+  // From now until reset() these tests, which failed before, run first, and end a run in which they still fail. False: the
+  // check's test tool cannot be told.
+  virtual base::Result<bool> put_first(const std::vector<std::string>&) { return false; }
   // Forgets what earlier runs built or left behind.
   virtual base::Status reset() = 0;
   virtual void set_bounds(RunBounds bounds) = 0;

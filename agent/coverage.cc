@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "agent/coverage_tracer.h"
+#include "agent/first_tests.h"
 #include "agent/hang_tracer.h"
 #include "agent/trace_report.h"
 #include "base/log.h"
@@ -16,17 +17,6 @@ namespace {
 constexpr uint64_t kMaxTraceBytes = 64u << 20, kMaxStackBytes = 1u << 20;
 // Of the time of a traced run: then the tracer writes what it knows and ends its process, before the sandbox does.
 constexpr double kWatchedShare = .85;
-
-// A check that sets PYTHONPATH itself keeps its folders; ours comes in front.
-std::string with_python_path(std::string check, const std::string& folder) {
-  constexpr std::string_view kName = "PYTHONPATH=";
-  for (size_t at = check.find(kName); at != std::string::npos; at = check.find(kName, at)) {
-    at += kName.size();
-    if (at < check.size() && (check[at] == '"' || check[at] == '\'')) ++at;
-    check.insert(at, folder + ":");
-  }
-  return check;
-}
 
 }  // namespace
 
@@ -40,7 +30,8 @@ double Coverage::ochiai(const std::string& path, int line) const {
 }
 
 Coverage trace_check(const std::filesystem::path& root, const std::string& check, std::chrono::milliseconds timeout,
-                     bool hangs, const PathResolver& resolver, std::stop_token stop) {
+                     bool hangs, const PathResolver& resolver, std::stop_token stop,
+                     const std::vector<std::string>& first) {
   Coverage coverage;
   auto workspace = sandbox::Workspace::create(root);
   if (!workspace) return coverage;
@@ -59,6 +50,7 @@ Coverage trace_check(const std::filesystem::path& root, const std::string& check
   const std::chrono::duration<double> until =
       std::chrono::steady_clock::now().time_since_epoch() + kWatchedShare * timeout;
   policy.environment["GRAFT_TRACE_UNTIL"] = std::to_string(until.count());
+  policy.environment["GRAFT_FIRST"] = first_tests_value(first);
   policy.environment["GRAFT_TRACE_HUNG"] = hangs ? "1" : "";
   auto outcome = (*workspace)->run(sandbox::shell_command(with_python_path(check, folder)), policy, stop);
   if (!outcome || outcome->ending == sandbox::Ending::kCancelled) return coverage;

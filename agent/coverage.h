@@ -54,6 +54,7 @@ struct Coverage {
 // Empty where no Python process of the check could be traced. `hangs`: the check did not end, so tests that take too
 // long of `timeout` are ended; without it they have all of it, and what is known at its end is returned.
 Coverage trace_check(const std::filesystem::path& root, const std::string& check, std::chrono::milliseconds timeout,
-                     bool hangs, const PathResolver& resolver, std::stop_token stop);
+                     bool hangs, const PathResolver& resolver, std::stop_token stop,
+                     const std::vector<std::string>& first = {});
 
 }  // namespace agent

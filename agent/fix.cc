@@ -27,6 +27,8 @@ constexpr size_t kTailBytes = 2000;
 // Of a check that ran out of its time: the repaired one needs less than this part of it, or a busy machine could be the
 // whole difference.
 constexpr double kClearlyFaster = .5;
+constexpr double kSlowCheck = 1.5;  // seconds from which on the order of tests matters
+constexpr double kWorthIt = .7;     // of the whole check's time: what the failing tests alone may take
 constexpr int kTraceShare = 3;                 // of the time that is left, the most for a traced run
 constexpr milliseconds kShortestTrace{1'000};  // hardly an interpreter starts in less
 
@@ -70,6 +72,7 @@ class FixRun {
   base::Result<SearchResult> search(const tools::WorkTree& tree, CheckResult first);
   void localise_by_traces(const tools::WorkTree& tree, const CheckResult& first, const PathResolver& resolver,
                           CheckReading& reading, Coverage& coverage);
+  base::Status fail_early(CheckReading& reading, CheckResult& first, const PathResolver& resolver);
   base::Result<bool> confirm(Winner& winner);
   void no_time_for_proof(const std::string& change);
   base::Status minimise(const tools::WorkTree& tree, Winner& winner);
@@ -122,6 +125,7 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
   const bool unreadable = reading.build_failed && reading.symptoms.contains(Symptom::kSyntax);
   if (python_runs && !unreadable) localise_by_traces(tree, first, resolver, reading, coverage);
 
+  if (base::Status early = fail_early(reading, first, resolver); !early) return std::move(early).error();
   std::unique_ptr<ModelJudge> judge;
   if (request_.model != nullptr) {
     auto opened = ModelJudge::open(request_.model);
@@ -149,12 +153,35 @@ void FixRun::localise_by_traces(const tools::WorkTree& tree, const CheckResult& 
   const milliseconds given = std::min(wanted, left() / kTraceShare);
   if (given < kShortestTrace) return;
   tell("localising", first.endless() ? "tracing where the tests hang" : "tracing which lines the failing tests run");
-  coverage = trace_check(tree.root(), request_.check, given, first.endless(), resolver, stop_);
+  // What hangs would take the time of all that comes after it.
+  const std::vector<std::string> in_front = first.endless() ? std::vector<std::string>() : reading.failing;
+  coverage = trace_check(tree.root(), request_.check, given, first.endless(), resolver, stop_, in_front);
   for (const TracedFailure& failure : coverage.failures) read_symptoms(failure.message, reading.symptoms);
   if (!first.endless()) return;
   limit_->know_hang(coverage.calm.seconds, coverage.calm.memory_bytes);
   // The tracer has ended the tests that hang, so that this run has told of them and of those after them.
   if (!coverage.output.empty()) reading.failing = read_check_output(coverage.output, resolver).failing;
+}
+
+// Of a check that takes long the tests that fail go first. What the candidates' runs are compared with is then the unchanged code
+// under the same order.
+base::Status FixRun::fail_early(CheckReading& reading, CheckResult& first, const PathResolver& resolver) {
+  if (first.endless() || first.seconds < kSlowCheck || first.seconds > std::chrono::duration<double>(left() / kTraceShare).count())
+    return base::ok();
+  auto told = checker_->put_first(reading.failing);
+  if (!told) return std::move(told).error();
+  if (!*told) return base::ok();
+  tell("localising", "running the failing tests first");
+  auto again = checker_->run({}, stop_);
+  if (!again) return std::move(again).error();
+  CheckReading early = read_check_output(again->output, resolver);
+  const bool same = !again->passed && !again->endless() && !early.failing.empty() &&
+                    std::includes(reading.failing.begin(), reading.failing.end(), early.failing.begin(), early.failing.end());
+  if (!same || again->seconds > kWorthIt * first.seconds) return checker_->reset();
+  early.symptoms.insert(reading.symptoms.begin(), reading.symptoms.end());
+  reading = std::move(early);
+  first.output = std::move(again->output);
+  return base::ok();
 }
 
 void FixRun::no_time_for_proof(const std::string& change) {

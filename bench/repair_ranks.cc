@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// repair_ranks FOLDER OUTPUT PATH CORRECT: where among the candidates of a failing program its known repair stands.
+// repair_ranks FOLDER OUTPUT PATH CORRECT [CHECK]: where among the candidates of a failing program its known repair stands.
 //
 // FOLDER is the broken program, OUTPUT a file with what its check wrote, PATH the file to be repaired, relative, CORRECT its
 // repaired text. Prints one line: the rank among the mutations before any run (0: not there), how many there are, the kind.
-// Nothing is run, so that a hundred programs take seconds; traces of Python programs are not seen.
+// Without CHECK nothing is run, so that a hundred programs take seconds, and traces of Python programs are not seen; with it
+// the check runs once under the tracer, in the sandbox.
 #include <cstdio>
 
 #include "agent/check_output.h"
@@ -14,6 +15,7 @@
 namespace {
 
 constexpr uint64_t kMaxBytes = 16u << 20;
+constexpr std::chrono::seconds kTraceTime{30};
 
 // Without what the layout alone decides.
 std::string bare(const std::string& text) {
@@ -31,7 +33,7 @@ int fail(const base::Error& error) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 5) return std::fprintf(stderr, "usage: repair_ranks FOLDER OUTPUT PATH CORRECT\n"), 2;
+  if (argc != 5 && argc != 6) return std::fprintf(stderr, "usage: repair_ranks FOLDER OUTPUT PATH CORRECT [CHECK]\n"), 2;
   auto tree = tools::WorkTree::open(argv[1]);
   if (!tree) return fail(tree.error());
   const auto output = base::read_file(argv[2], kMaxBytes), correct = base::read_file(argv[4], kMaxBytes);
@@ -43,9 +45,13 @@ int main(int argc, char** argv) {
   for (const tools::FileEntry& entry : *listed) paths.push_back(entry.path);
   const agent::PathResolver resolver(tree->root(), paths);
   agent::Ground ground{{}, {}, agent::read_check_output(*output, resolver), *output};
-  auto code = agent::CodeBase::load(*tree, "", {}, {});
+  auto code = agent::CodeBase::load(*tree, argc == 6 ? argv[5] : "", {}, {});
   if (!code) return fail(code.error());
-  const agent::Coverage coverage;
+  agent::Coverage coverage;
+  if (argc == 6) {
+    coverage = agent::trace_check(tree->root(), argv[5], kTraceTime, false, resolver, {}, ground.reading.failing);
+    for (const agent::TracedFailure& failure : coverage.failures) agent::read_symptoms(failure.message, ground.reading.symptoms);
+  }
   const std::vector<std::string> changed;
   agent::FixRequest request;
   const auto proposals = agent::propose({*code, coverage, changed, request, nullptr}, ground, {});

@@ -221,3 +221,32 @@ TEST_CASE("fix: an empty check and a folder that is not there are errors with a 
   REQUIRE_FALSE(report);
   CHECK(report.error().message.find("check is empty") != std::string::npos);
 }
+
+TEST_CASE("fix: of a slow suite the tests that failed run first, candidates are refused by them alone, and a broken other test refuses too") {
+  if (!isolated()) return;
+  if (std::system("python3 -m pytest --version >/dev/null 2>&1") != 0) {
+    MESSAGE("skipped: no pytest");
+    return;
+  }
+  const test::TempDir folder;
+  folder.write("shelf.py", "def has_room(things, size):\n    return len(things) <= size\n\n\ndef is_full(things, size):\n    return len(things) >= size\n");
+  // Each run that comes to the slow test leaves a line beside the tree's files.
+  folder.write("test_shelf.py",
+               "import time\nfrom shelf import has_room, is_full\n\n\ndef test_slow():\n    time.sleep(3)\n    open('slow_runs', 'a').write('x')\n"
+               "    assert is_full([1], 1)\n\n\ndef test_room():\n    assert has_room([1], 2)\n    assert not has_room([1], 1)\n    assert not has_room([1, 2], 1)\n");
+  agent::FixRequest request;
+  request.root = folder.path();
+  request.check = "python3 -m pytest -q -p no:cacheprovider; code=$?; wc -c < slow_runs; exit $code";
+  request.budget_time = std::chrono::minutes(5);
+  const auto report = agent::fix(request, {}, {});
+  REQUIRE(report);
+  REQUIRE(report->status == Status::kVerified);
+  CHECK(report->patch.find("+    return len(things) < size") != std::string::npos);
+  // In the view that all candidates share the slow test ran for the first run and for those that pass, not for the others.
+  REQUIRE(report->evidence.size() >= 4);
+  CHECK(report->evidence[0].output_tail.find("\n1\n") != std::string::npos);
+  CHECK(report->evidence[1].output_tail.find("\n2\n") != std::string::npos);
+  CHECK(report->checks > 1);
+  // The proof has the check as it is.
+  CHECK(report->evidence[3].output_tail.find("still fail") == std::string::npos);
+}
