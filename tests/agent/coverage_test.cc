@@ -124,6 +124,37 @@ TEST_CASE("trace_check: of a script without tests that hangs what came before it
   CHECK(found.calm.seconds < 3);
 }
 
+TEST_CASE("trace_check: a loop that takes every Exception is left as well, and the tests after it are seen") {
+  if (!isolated()) return;
+  const test::TempDir folder;
+  folder.write("count.py",
+               "def rest(n):\n    while n > 0:\n        try:\n            while n > 0:\n                n += 1\n"
+               "        except Exception:\n            pass\n    return n\n");
+  folder.write("test_count.py",
+               "import unittest\nfrom count import rest\n\n\nclass RestTest(unittest.TestCase):\n    def test_a(self):\n"
+               "        self.assertEqual(rest(1), 0)\n\n    def test_b(self):\n        self.assertEqual(rest(0), 0)\n");
+  const agent::Coverage found = trace(folder, "python3 -m unittest -q", 12);
+  CHECK(found.n_failed == 1);
+  CHECK(found.n_passed == 1);
+  CHECK(hang_in(found, "count.py") != nullptr);
+}
+
+TEST_CASE("trace_check: a child process that hangs shows its loop, and counts none of its parent's tests again") {
+  if (!isolated()) return;
+  const test::TempDir folder;
+  folder.write("count.py", kCount);
+  folder.write("test_count.py",
+               "import multiprocessing, unittest\nfrom count import count\n\n\nclass CountTest(unittest.TestCase):\n"
+               "    def test_a(self):\n        self.assertEqual(count(2), 2)\n\n    def test_b(self):\n"
+               "        child = multiprocessing.get_context(\"fork\").Process(target=count, args=(11,))\n"
+               "        child.start()\n        child.join()\n        self.assertEqual(child.exitcode, 0)\n");
+  const agent::Coverage found = trace(folder, "python3 -m unittest -q", 12);
+  CHECK(found.n_passed == 1);
+  const agent::TracedFailure* hang = hang_in(found, "count.py");
+  REQUIRE(hang != nullptr);
+  CHECK(hang->loop == Lines{{"count.py", 3}, {"count.py", 4}, {"count.py", 5}});
+}
+
 TEST_CASE("trace_check: a script that waits for a thread that loops shows both") {
   if (!isolated()) return;
   const test::TempDir folder;
