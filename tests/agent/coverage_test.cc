@@ -139,6 +139,21 @@ TEST_CASE("trace_check: a loop that takes every Exception is left as well, and t
   CHECK(hang_in(found, "count.py") != nullptr);
 }
 
+TEST_CASE("trace_check: a test that nothing ends has failed") {
+  if (!isolated()) return;
+  const test::TempDir folder;
+  folder.write("count.py",
+               "def rest(n):\n    while True:\n        try:\n            while n > 0:\n                n += 1\n"
+               "        except BaseException:\n            pass\n");
+  folder.write("test_count.py",
+               "import unittest\nfrom count import rest\n\n\nclass RestTest(unittest.TestCase):\n    def test_a(self):\n"
+               "        rest(1)\n");
+  const agent::Coverage found = trace(folder, "python3 -m unittest -q", 5);
+  CHECK(found.n_failed == 1);
+  CHECK(found.n_passed == 0);
+  CHECK(hang_in(found, "count.py") != nullptr);
+}
+
 TEST_CASE("trace_check: a child process that hangs shows its loop, and counts none of its parent's tests again") {
   if (!isolated()) return;
   const test::TempDir folder;
