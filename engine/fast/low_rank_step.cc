@@ -37,6 +37,7 @@ void LowRankStep::begin(const ForwardRequest& request) {
 void LowRankStep::project(Private& own, const PackedMatrix& w, const Activations& x, int64_t n_rows,
                           const int32_t* token) const {
   own.key = w.key;
+  own.input = x.values;
   own.pass = pass_;
   own.rows.clear();
   own.places.clear();
@@ -66,7 +67,7 @@ void LowRankStep::project(Private& own, const PackedMatrix& w, const Activations
 void LowRankStep::add(int worker, const PackedMatrix& w, int64_t first_panel, int64_t last_panel, const Activations& x,
                       int64_t n_rows, const int32_t* token, float* y, int64_t y_stride) {
   Private& own = private_[static_cast<size_t>(worker)];
-  if (own.key != w.key || own.pass != pass_) project(own, w, x, n_rows, token);
+  if (own.key != w.key || own.input != x.values || own.pass != pass_) project(own, w, x, n_rows, token);
   const auto multiply = kernels_.matmul[static_cast<size_t>(PanelForm::kF32)];
   for (const Segment& s : own.segments)
     for (int64_t p = first_panel; p < last_panel; p += kTilePanels) {

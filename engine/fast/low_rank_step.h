@@ -27,7 +27,8 @@ class LowRankStep {
   bool any() const { return !adapters_.empty(); }
 
   // y [n_rows, y_stride] holds panels [first_panel, last_panel) of the product of `w` with rows of `x`. Row i is of
-  // token token[i]; null: of x.row_ids[i], or of token i. In one pass a matrix is always multiplied with the same rows.
+  // token token[i]; null: of x.row_ids[i], or of token i. In one pass a matrix is multiplied with the same rows of one
+  // `x`, or with rows that lie elsewhere.
   void add(int worker, const PackedMatrix& w, int64_t first_panel, int64_t last_panel, const Activations& x,
            int64_t n_rows, const int32_t* token, float* y, int64_t y_stride);
 
@@ -38,6 +39,7 @@ class LowRankStep {
   };
   struct Private {
     const void* key = nullptr;  // of the matrix that `low` and what follows belong to
+    const float* input = nullptr;  // x.values
     int64_t pass = 0;
     ActivationBuffer low;               // [max_rows, rank]: A x
     Buffer<float> tile;                 // [max_rows, kTilePanels * kPanelRows]

@@ -116,8 +116,9 @@ void DeepseekV4Fast::store_index_key(const Worker& worker, const Layer& layer, i
   if (is_quantized(layer.index_k.type)) latents_.quantize(kernels(), t, 0, latents_.stride());
   Own& own = own_[static_cast<size_t>(worker.index)];
   own.index_key.resize(static_cast<size_t>(layer.index_k.n_panels() * kPanelRows));
+  const auto token = static_cast<int32_t>(t);
   multiply(worker, layer.index_k, 0, layer.index_k.n_panels(), latents_.from(t), 1, own.index_key.data(),
-           static_cast<int64_t>(own.index_key.size()));
+           static_cast<int64_t>(own.index_key.size()), &token);
   float* key = place.cache(t).index_entries(l).entry(place.position(t) / config_.ratio(l));
   kernels().rms_norm(own.index_key.data(), layer.index_k_norm.data(), width, config_.rms_eps, key);
   rope_interleaved(turns, entry_rope_.n_pairs(), key + width - config_.rope_dim);
