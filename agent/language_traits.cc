@@ -65,6 +65,7 @@ LanguageTraits cpp(bool is_c) {
   t.members = {"field_expression"};
   t.integers = {"number_literal"};
   t.strings = {"string_literal"};
+  t.characters = {"char_literal"};
   t.parameters = {"parameter_list"};
   t.imports = {"preproc_include", "using_declaration"};
   t.null_word = is_c ? "NULL" : "nullptr";
@@ -99,6 +100,7 @@ LanguageTraits java() {
   t.subscripts = {"array_access"};
   t.integers = {"decimal_integer_literal"};
   t.strings = {"string_literal"};
+  t.characters = {"character_literal"};
   t.parameters = {"formal_parameters"};
   t.imports = {"import_declaration"};
   return t;
@@ -118,6 +120,7 @@ LanguageTraits go() {
   t.subscripts = {"index_expression"};
   t.integers = {"int_literal"};
   t.strings = {"interpreted_string_literal"};
+  t.characters = {"rune_literal"};
   t.parameters = {"parameter_list"};
   t.imports = {"import_declaration"};
   t.null_word = "nil";
@@ -139,6 +142,7 @@ LanguageTraits rust() {
   t.subscripts = {"index_expression"};
   t.integers = {"integer_literal"};
   t.strings = {"string_literal"};
+  t.characters = {"char_literal"};
   t.parameters = {"parameters"};
   t.imports = {"use_declaration"};
   t.null_word = "None";

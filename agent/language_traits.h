@@ -20,6 +20,7 @@ struct LanguageTraits {
   Words members;           // receiver and member: a.b, a->b, a::b
   Words subscripts;
   Words integers, strings;
+  Words characters;  // a type of its own; empty where a character is a short string
   Words parameters;  // parameter lists
   Words imports;     // import, include, use
   // Words and marks.

@@ -25,6 +25,19 @@ std::string type_of(MutationContext& c, int node) {
   return literal ? std::string(c.nodes[node].type) : "";
 }
 
+// `receiver.name(list)`, in the grammar of whatever language; -1 where the call is none of a method.
+struct MethodCall {
+  int receiver = -1, list = -1;
+};
+MethodCall method_call(const MutationContext& c, int node) {
+  const int list = c.nodes.child_of_field(node, "arguments");
+  if (c.nodes[node].type == "method_invocation") return {c.nodes.child_of_field(node, "object"), list};
+  const int callee = c.nodes.child_of_field(node, "function");
+  if (callee < 0 || list < 0 || !is_one_of(c.nodes[callee].type, c.traits.members)) return {};
+  const std::vector<int> parts = c.nodes.named_children(callee);
+  return parts.size() < 2 ? MethodCall() : MethodCall{parts[0], list};
+}
+
 void change_arguments(MutationContext& c, int node) {
   if (!is_one_of(c.nodes[node].type, c.traits.calls)) return;
   const int list = c.nodes.child_of_field(node, "arguments");
@@ -44,14 +57,11 @@ void change_arguments(MutationContext& c, int node) {
     }
   if (args.size() == 1 && (c.nodes[args[0]].type == "identifier" || is_one_of(c.nodes[args[0]].type, c.traits.subscripts))) {
     // `a.find(b)` for `b.find(a)`.
-    const int callee = c.nodes.child_of_field(node, "function");
-    const std::vector<int> parts = callee < 0 ? std::vector<int>{} : c.nodes.named_children(callee);
-    if (callee >= 0 && is_one_of(c.nodes[callee].type, c.traits.members) && parts.size() == 2 && c.nodes[parts[0]].type == "identifier") {
-      const std::string_view receiver = c.nodes.text(parts[0]);
-      const std::string_view between = c.nodes.text({c.nodes[parts[0]].range.end, c.nodes[args[0]].range.begin});
-      if (receiver != "self" && receiver != "this")
-        c.replace({c.nodes[parts[0]].range.begin, c.nodes[args[0]].range.end}, base::cat(c.nodes.text(args[0]), between, receiver),
-                  MutationKind::kArguments, .25);
+    const int receiver = method_call(c, node).receiver;
+    if (receiver >= 0 && c.nodes[receiver].type == "identifier" && c.nodes.text(receiver) != "self" && c.nodes.text(receiver) != "this") {
+      const tools::Range front = c.nodes[receiver].range, back = c.nodes[args[0]].range;
+      c.replace({front.begin, back.end}, base::cat(c.nodes.text(back), c.nodes.text({front.end, back.begin}), c.nodes.text(front)),
+                MutationKind::kArguments, .25);
     }
   }
   if (args.size() < 2) return;
@@ -156,15 +166,12 @@ void unwrap_call(MutationContext& c, int node) {
 // `x.f(a)` to `x`: one step of a chain too many, or the result of a method that works in place and gives nothing back.
 void drop_method(MutationContext& c, int node) {
   if (!is_one_of(c.nodes[node].type, c.traits.calls)) return;
-  const int parent = c.nodes.parent(node), callee = c.nodes.child_of_field(node, "function"),
-            list = c.nodes.child_of_field(node, "arguments");
-  if (parent < 0 || callee < 0 || list < 0 || !is_one_of(c.nodes[callee].type, c.traits.members)) return;
-  if (c.nodes[parent].type == "expression_statement" || c.nodes.named_children(list).empty()) return;
-  const std::vector<int> parts = c.nodes.named_children(callee);
-  if (parts.size() < 2) return;
-  const std::string receiver(c.nodes.text(parts[0])), text(c.nodes.text(node));
-  const bool chained = is_one_of(c.nodes[parts[0]].type, c.traits.calls);
-  c.replace(node, receiver, kCall, chained ? .3 : .1);
+  const int parent = c.nodes.parent(node);
+  const MethodCall call = method_call(c, node);
+  if (parent < 0 || call.receiver < 0 || call.list < 0) return;
+  if (c.nodes[parent].type == "expression_statement" || c.nodes.named_children(call.list).empty()) return;
+  const bool chained = is_one_of(c.nodes[call.receiver].type, c.traits.calls);
+  c.replace(node, std::string(c.nodes.text(call.receiver)), kCall, chained ? .3 : .1);
 }
 
 // Python's methods that change their object answer None: `return xs.sort()`.

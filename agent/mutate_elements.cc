@@ -21,15 +21,38 @@ bool is_literal(const MutationContext& c, int node) {
 
 bool has_own_order(std::string_view type) {
   static const Words kTypes = {"list",  "tuple",         "expression_list",  "pattern_list",     "tuple_pattern",
-                               "array", "array_pattern", "initializer_list", "array_expression", "tuple_expression"};
+                               "array", "array_pattern", "initializer_list", "array_expression", "tuple_expression",
+                               "literal_value", "array_initializer"};
   return is_one_of(type, kTypes);
+}
+
+// The elements of Rust's `vec![a, b]`, which the grammar leaves as marks.
+std::vector<tools::Range> macro_elements(const MutationContext& c, int node) {
+  std::vector<tools::Range> elements;
+  const int parent = c.nodes.parent(node);
+  if (c.nodes[node].type != "token_tree" || parent < 0 || !c.nodes.text(parent).starts_with("vec!")) return elements;
+  const std::vector<int>& marks = c.nodes.children(node);
+  for (size_t i = 1; i + 1 < marks.size(); ++i) {
+    const tools::Range mark = c.nodes[marks[i]].range;
+    const std::string_view text = c.nodes.text(mark);
+    if (text == ";") return {};  // `vec![value; count]`
+    if (elements.empty() || c.nodes.text(marks[i - 1]) == ",") elements.push_back(mark);
+    if (text != ",") elements.back().end = mark.end;
+  }
+  return elements;
 }
 
 void exchange_elements(MutationContext& c, int node) {
   const std::string_view type = c.nodes[node].type;
+  const std::vector<tools::Range> of_macro = macro_elements(c, node);
+  if (of_macro.size() == 2)
+    c.replace({of_macro[0].begin, of_macro[1].end},
+              base::cat(c.nodes.text(of_macro[1]), c.nodes.text({of_macro[0].end, of_macro[1].begin}), c.nodes.text(of_macro[0])),
+              MutationKind::kArguments, .8);
   std::vector<int> elements;
   if (has_own_order(type)) {
     elements = c.nodes.named_children(node);
+    if (!elements.empty() && c.nodes[elements[0]].type == "keyed_element") return;  // their names say which is which
   } else if (c.python() && is_one_of(type, c.traits.subscripts)) {  // x[i, j]
     for (const int child : c.nodes.named_children(node))
       if (c.nodes[child].field == "subscript") elements.push_back(child);
@@ -97,8 +120,8 @@ Chain chain_of(const MutationContext& c, int node) {
     const std::string_view sign = c.nodes.text(mark);
     if (sign == "+" || sign == "-") return 1;
     if (sign == "*" || sign == "/" || sign == "//" || sign == "%") return 2;
-    if (sign == c.traits.and_word) return 3;
-    if (sign == c.traits.or_word) return 4;
+    if (c.is_and(sign)) return 3;
+    if (c.is_or(sign)) return 4;
     return 0;
   };
   Chain chain;
@@ -127,8 +150,8 @@ void change_chain(MutationContext& c, int node) {
     c.replace(node, std::string(c.nodes.text({begin, c.nodes[chain.operands[kept - 1]].range.end})),
               MutationKind::kArithmetic, .2);
   const std::string_view mark = c.nodes.text(chain.marks[0]);
-  if (mark != c.traits.and_word && mark != c.traits.or_word) return;
-  const std::string_view other = mark == c.traits.and_word ? c.traits.or_word : c.traits.and_word;
+  if (!c.is_and(mark) && !c.is_or(mark)) return;
+  const std::string_view other = c.other_join(mark);
   std::string text;
   size_t at = c.nodes[node].range.begin;
   for (const int each : chain.marks) {

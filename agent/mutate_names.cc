@@ -54,7 +54,7 @@ void other_variable(MutationContext& c, int node) {
 }
 
 // Members that stand in for one another in many libraries.
-constexpr std::array<std::array<std::string_view, 2>, 58> kSiblings = {{
+constexpr std::array<std::array<std::string_view, 2>, 76> kSiblings = {{
     {"append", "extend"},
     {"append", "insert"},
     {"append", "appendleft"},
@@ -113,7 +113,47 @@ constexpr std::array<std::array<std::string_view, 2>, 58> kSiblings = {{
     {"is_ok", "is_err"},
     {"iter", "into_iter"},
     {"HasPrefix", "HasSuffix"},
+    {"Floor", "Ceil"},
+    {"Floor", "Round"},
+    {"Ceil", "Round"},
+    {"Min", "Max"},
+    {"ToLower", "ToUpper"},
+    {"IsLower", "IsUpper"},
+    {"Index", "LastIndex"},
+    {"TrimLeft", "TrimRight"},
+    {"isLowerCase", "isUpperCase"},
+    {"islower", "isupper"},
+    {"tolower", "toupper"},
+    {"is_positive", "is_negative"},
+    {"is_lowercase", "is_uppercase"},
+    {"to_lowercase", "to_uppercase"},
+    {"to_ascii_lowercase", "to_ascii_uppercase"},
+    {"starts_with", "ends_with"},
+    {"trim_start", "trim_end"},
+    {"first", "last"},
 }};
+
+// Ends of a scale, by whatever name they are reached.
+constexpr std::array<std::array<std::string_view, 2>, 9> kEnds = {{
+    {"MAX", "MIN"},
+    {"MAX_VALUE", "MIN_VALUE"},
+    {"INT_MAX", "INT_MIN"},
+    {"LONG_MAX", "LONG_MIN"},
+    {"LLONG_MAX", "LLONG_MIN"},
+    {"MaxInt", "MinInt"},
+    {"MaxInt64", "MinInt64"},
+    {"MAX_SAFE_INTEGER", "MIN_SAFE_INTEGER"},
+    {"POSITIVE_INFINITY", "NEGATIVE_INFINITY"},
+}};
+
+void other_end(MutationContext& c, int node) {
+  if (!c.nodes.children(node).empty()) return;
+  const std::string_view name = c.nodes.text(node);
+  for (const auto& ends : kEnds)
+    for (const int side : {0, 1})
+      if (name == ends[static_cast<size_t>(side)])
+        c.replace(node, std::string(ends[static_cast<size_t>(1 - side)]), MutationKind::kOpposite, 1);
+}
 
 bool is_callee(const MutationContext& c, int member) {
   const int parent = c.nodes.parent(member);
@@ -198,6 +238,7 @@ void mutate_name(MutationContext& c, int node) {
   other_variable(c, node);
   other_member(c, node);
   other_function(c, node);
+  other_end(c, node);
 }
 
 }  // namespace agent

@@ -98,8 +98,7 @@ void swap_marks(MutationContext& c, int node) {
     }
     c.replace(node, std::string(swap.to), swap.kind, weight);
   }
-  if (mark == c.traits.and_word) c.replace(node, std::string(c.traits.or_word), MutationKind::kBoolean, 1);
-  if (mark == c.traits.or_word) c.replace(node, std::string(c.traits.and_word), MutationKind::kBoolean, 1);
+  if (c.is_and(mark) || c.is_or(mark)) c.replace(node, std::string(c.other_join(mark)), MutationKind::kBoolean, 1);
 }
 
 // `a and b` to `a`, to `b`; `a - b` to `b - a`; `a + b * c` to `(a + b) * c` and back.
@@ -110,7 +109,7 @@ void change_operands(MutationContext& c, int node) {
   if (mark_node < 0) return;
   const std::string_view mark = c.nodes[mark_node].type;
   const std::string a(c.nodes.text(left)), b(c.nodes.text(right));
-  if (mark == c.traits.and_word || mark == c.traits.or_word) {
+  if (c.is_and(mark) || c.is_or(mark)) {
     c.replace(node, a, MutationKind::kCondition, .4);
     c.replace(node, b, MutationKind::kCondition, .4);
     for (int side : {left, right}) {

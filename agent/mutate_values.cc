@@ -195,6 +195,43 @@ std::vector<std::string> quoted_in_documentation(const MutationContext& c, int f
   return quoted;
 }
 
+using Options = std::vector<std::pair<std::string, double>>;  // texts and their weights
+
+// Of a bracket alone in its quotes: its other half, and those of the other kinds.
+void other_brackets(std::string_view text, Options& options) {
+  static constexpr std::string_view kOpen = "([{<", kClose = ")]}>";
+  if (text.size() != 3) return;
+  for (size_t i = 0; i < kOpen.size(); ++i) {
+    const bool open = text[1] == kOpen[i], close = text[1] == kClose[i];
+    if (!open && !close) continue;
+    for (size_t other = 0; other < kOpen.size(); ++other)
+      options.emplace_back(base::cat(text[0], other == i ? (open ? kClose[i] : kOpen[i]) : (open ? kOpen : kClose)[other], text[2]),
+                           other == i ? .25 : .1);
+  }
+}
+
+// The same text at several places of the function was written by the same hand.
+void everywhere(MutationContext& c, int node, const Options& options) {
+  const std::string_view text = c.nodes.text(node);
+  const int function = c.function_of(node);
+  if (function < 0) return;
+  std::vector<int> places;
+  for (int i = function; i < c.nodes.size() && c.nodes[i].range.begin < c.nodes[function].range.end; ++i)
+    if (c.nodes[i].type == c.nodes[node].type && c.nodes.text(i) == text && !c.is_documentation(c.nodes.parent(i))) places.push_back(i);
+  if (places.size() < 2 || places.size() > 6 || places.front() != node) return;
+  const tools::Range all{c.nodes[places.front()].range.begin, c.nodes[places.back()].range.end};
+  for (const auto& [other, weight] : options) {
+    std::string changed;
+    size_t at = all.begin;
+    for (const int place : places) {
+      changed.append(c.nodes.text({at, c.nodes[place].range.begin})).append(other);
+      at = c.nodes[place].range.end;
+    }
+    c.replace(all, std::move(changed), MutationKind::kString, .7 * weight,
+              base::cat(code(text), " becomes ", code(other), " at ", places.size(), " places"));
+  }
+}
+
 // Another string of the file: a wrong key, a wrong unit.
 void change_string(MutationContext& c, int node) {
   const std::string_view text = c.nodes.text(node);
@@ -205,7 +242,7 @@ void change_string(MutationContext& c, int node) {
   const bool is_key = is_one_of(above, c.traits.subscripts) || above == "pair" || c.is_comparison(parent) ||
                       is_one_of(above, c.traits.arguments);
   std::set<std::string> seen = {std::string(text)};
-  std::vector<std::pair<std::string, double>> options;
+  Options options;
   int n_other = 0;
   for (int i = 0; i < c.nodes.size() && n_other < 6; ++i) {
     if (!is_one_of(c.nodes[i].type, c.traits.strings)) continue;
@@ -218,16 +255,7 @@ void change_string(MutationContext& c, int node) {
     ++n_other;
     options.emplace_back(other, (is_key ? .25 : .1) * (.4 + near));
   }
-  // The other bracket, and the next kind.
-  static constexpr std::string_view kOpen = "([{<", kClose = ")]}>";
-  if (text.size() == 3)
-    for (size_t i = 0; i < kOpen.size(); ++i) {
-      const bool open = text[1] == kOpen[i], close = text[1] == kClose[i];
-      if (!open && !close) continue;
-      for (size_t other = 0; other < kOpen.size(); ++other)
-        options.emplace_back(base::cat(text[0], other == i ? (open ? kClose[i] : kOpen[i]) : (open ? kOpen : kClose)[other], text[2]),
-                             other == i ? .25 : .1);
-    }
+  other_brackets(text, options);
   const bool plain = text[0] == text.back();  // no prefix, no second quote
   const size_t inside = text.size() - 2;
   const std::string quote(1, text[0]);
@@ -256,23 +284,27 @@ void change_string(MutationContext& c, int node) {
       options.emplace_back(base::cat(quote, quoted, quote), .1 * (.4 + name_similarity(text.substr(1, inside), quoted)));
     }
   for (const auto& [other, weight] : options) c.replace(node, other, MutationKind::kString, weight);
-  // The same text at several places of the function was written by the same hand.
-  if (function < 0) return;
-  std::vector<int> places;
-  for (int i = function; i < c.nodes.size() && c.nodes[i].range.begin < c.nodes[function].range.end; ++i)
-    if (is_one_of(c.nodes[i].type, c.traits.strings) && c.nodes.text(i) == text && !c.is_documentation(c.nodes.parent(i))) places.push_back(i);
-  if (places.size() < 2 || places.size() > 6 || places.front() != node) return;
-  const tools::Range all{c.nodes[places.front()].range.begin, c.nodes[places.back()].range.end};
-  for (const auto& [other, weight] : options) {
-    std::string changed;
-    size_t at = all.begin;
-    for (const int place : places) {
-      changed.append(c.nodes.text({at, c.nodes[place].range.begin})).append(other);
-      at = c.nodes[place].range.end;
-    }
-    c.replace(all, std::move(changed), MutationKind::kString, .7 * weight,
-              base::cat(code(text), " becomes ", code(other), " at ", places.size(), " places"));
+  everywhere(c, node, options);
+}
+
+// Another character of the file, another bracket, the other digit of two, the other case.
+void change_character(MutationContext& c, int node) {
+  const std::string_view text = c.nodes.text(node);
+  std::set<std::string> seen = {std::string(text)};
+  Options options;
+  for (int i = 0; i < c.nodes.size() && options.size() < 6; ++i)
+    if (c.nodes[i].type == c.nodes[node].type && seen.emplace(c.nodes.text(i)).second) options.emplace_back(c.nodes.text(i), .2);
+  other_brackets(text, options);
+  if (text.size() == 3) {
+    const char inside = text[1];
+    const auto offer = [&](char other, double weight) { options.emplace_back(base::cat(text[0], other, text[2]), weight); };
+    if (inside == '0' || inside == '1') offer(inside == '0' ? '1' : '0', .3);
+    if ((inside >= 'a' && inside <= 'z') || (inside >= 'A' && inside <= 'Z')) offer(static_cast<char>(inside ^ 0x20), .1);
+    if (inside == ',') offer(' ', .2);
+    if (inside == ' ') offer(',', .1);
   }
+  for (const auto& [other, weight] : options) c.replace(node, other, MutationKind::kString, weight);
+  everywhere(c, node, options);
 }
 
 // Missing and extra bounds: `x[:n]`, `x[1:]`, `range(n)`.
@@ -325,6 +357,7 @@ void mutate_value(MutationContext& c, int node) {
       type == "decimal_floating_point_literal")
     change_fraction(c, node);
   if (is_one_of(type, c.traits.strings)) change_string(c, node);
+  if (is_one_of(type, c.traits.characters)) change_character(c, node);
   if (type == "slice") change_slice(c, node);
   flip_all(c, node);
   change_word(c, node);

@@ -49,6 +49,14 @@ class MutationContext {
   // In (0, 1]: what its type and its uses in the function say (number_evidence.cc).
   double number_likelihood(int node);
   bool is_comparison(int node) const;
+  // C++ has words for its marks as well.
+  bool is_and(std::string_view mark) const { return mark == traits.and_word || (c_family() && mark == "and"); }
+  bool is_or(std::string_view mark) const { return mark == traits.or_word || (c_family() && mark == "or"); }
+  // The mark of the other kind, as the language or the word beside it spells it.
+  std::string_view other_join(std::string_view mark) const {
+    if (mark == "and" || mark == "or") return mark == "and" ? "or" : "and";
+    return mark == traits.and_word ? traits.or_word : traits.and_word;
+  }
   std::string one_indent() const;  // the file's step of indentation
   const std::vector<tools::Symbol>& symbols();
 
@@ -75,6 +83,7 @@ void mutate_statement(MutationContext& context, int node);  // mutate_statements
 void mutate_guard(MutationContext& context, int node);      // mutate_guards.cc
 void mutate_insertion(MutationContext& context, int node);  // mutate_insertions.cc
 void mutate_state(MutationContext& context, int node);      // mutate_state.cc
+void mutate_twins(MutationContext& context, int node);      // mutate_twins.cc
 
 std::string code(std::string_view text);  // `text`, shortened, for a description
 // 0: nothing in common; 1: equal. Longest shared front and back, and edit distance.

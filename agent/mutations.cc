@@ -84,6 +84,7 @@ std::vector<Mutation> enumerate_mutations(const tools::SyntaxTree& tree, tools::
     mutate_ingredient(context, i);
     mutate_script(context, i);
     mutate_statement(context, i);
+    mutate_twins(context, i);
     if (options.insertions) {
       mutate_guard(context, i);
       mutate_insertion(context, i);

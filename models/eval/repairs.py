@@ -206,9 +206,10 @@ def _rust(row: dict[str, Any], program: str) -> tuple[dict[str, str], str, str, 
 def _java(row: dict[str, Any], program: str) -> tuple[dict[str, str], str, str, int]:
     imports = "import java.util.*;\nimport java.lang.*;\n"
     main = "\n".join(line for line in row["test"].splitlines() if not line.startswith("import "))
-    check = "javac -nowarn -d classes Solution.java Main.java && java -cp classes Main"
+    # Where a Java project has its tests: a Main.java beside the program could as well be the program.
+    check = "javac -nowarn -d classes Solution.java test/Main.java && java -cp classes Main"
     extra = "".join(line + "\n" for line in row["prompt"].splitlines() if line.startswith("import ") and line + "\n" not in imports)
-    return {"Solution.java": program, "Main.java": imports + extra + main}, "Solution.java", check, 30
+    return {"Solution.java": program, "test/Main.java": imports + extra + main}, "Solution.java", check, 30
 
 
 LAYOUTS = {"python": _python, "js": _js, "cpp": _cpp, "go": _go, "rust": _rust, "java": _java}
