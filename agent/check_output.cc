@@ -95,8 +95,17 @@ bool has(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
 }
 
-PlaceKind kind_of(std::string_view rest) {
+// Go's compiler has no word for an error: what it says of one stands bare behind the place.
+bool is_go_error(std::string_view tail) {
+  static constexpr std::array<std::string_view, 10> kWords = {
+      "imported and not used", "declared and not used", "declared but not used", "undefined: ",  " undefined (type ",
+      "cannot use ",           "assignment mismatch: ", "no new variables on left side", "syntax error: ", "missing return"};
+  return std::any_of(kWords.begin(), kWords.end(), [&](std::string_view words) { return has(tail, words); });
+}
+
+PlaceKind kind_of(std::string_view rest, std::string_view path) {
   const std::string_view tail = base::trim(rest);
+  if (path.ends_with(".go") && is_go_error(tail)) return PlaceKind::kError;
   if (has(tail, "CHECK") || has(tail, "REQUIRE") || has(tail, "FAILED:") || tail == "Failure" || has(tail, "Assert"))
     return PlaceKind::kAssertion;
   if (tail.starts_with("error") || tail.starts_with("fatal error") || has(tail, ": error") || has(tail, "ERROR:") ||
@@ -292,7 +301,7 @@ CheckReading read_check_output(std::string_view output, const PathResolver& reso
                 PlaceKind::kFrame,
                 std::string(base::trim(std::string_view(line).substr(found->end))),
                 0};
-    place.kind = python ? PlaceKind::kFrame : kind_of(place.message);
+    place.kind = python ? PlaceKind::kFrame : kind_of(place.message, place.path);
     if (base::trim(line).starts_with("--> ") && !rust_error.empty()) {
       place.kind = PlaceKind::kError;
       place.message = std::exchange(rust_error, {});

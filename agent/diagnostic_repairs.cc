@@ -38,6 +38,11 @@ bool is_cpp(const CodeFile& file) {
   return language == tools::Language::kC || language == tools::Language::kCpp || language == tools::Language::kCuda;
 }
 
+bool is_compiled(const CodeFile& file) {
+  const tools::Language language = file.tree.language();
+  return language == tools::Language::kGo || language == tools::Language::kRust || language == tools::Language::kJava;
+}
+
 bool is_import(std::string_view line) {
   return line.starts_with("#include") || line.starts_with("import ") || line.starts_with("from ");
 }
@@ -165,6 +170,8 @@ std::vector<Candidate> diagnostic_repairs(const CodeBase& code, const CheckReadi
     const size_t before = sink.found.size();
     if (is_cpp(*complaint.file))
       repair_cpp(complaint, reading, sink);
+    else if (is_compiled(*complaint.file))
+      repair_compiled(complaint, sink);
     else
       repair_script(complaint, reading, sink);
     for (size_t i = before; i < sink.found.size(); ++i) sink.found[i].score *= order;

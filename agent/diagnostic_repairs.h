@@ -35,6 +35,7 @@ struct Complaint {
 void repair_cpp(const Complaint& complaint, const CheckReading& reading, RepairSink& sink);  // repair_cpp.cc
 void repair_script(const Complaint& complaint, const CheckReading& reading,
                    RepairSink& sink);  // repair_script.cc: Python, JavaScript
+void repair_compiled(const Complaint& complaint, RepairSink& sink);  // repair_compiled.cc: Go, Rust, Java
 void repair_syntax(const CheckReading& reading, RepairSink& sink, std::stop_token stop);  // repair_syntax.cc
 
 // The text in quotes of any kind after `words` in the message; empty where it does not stand there.

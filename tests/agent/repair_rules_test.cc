@@ -322,3 +322,62 @@ TEST_CASE("near_names: short names may differ by one letter, longer ones by two"
   CHECK(agent::near_names(*project.code, file, "abcd", 5) == std::vector<std::string>{"abcy"});
   CHECK(agent::near_names(*project.code, file, "abcdefgh", 5) == std::vector<std::string>{"abcdefxy"});
 }
+
+TEST_CASE("repairs of Go's compile errors: imports too many and too few") {
+  const std::string head = "package a\n\nimport (\n\t\"fmt\"\n\t\"strings\"\n)\n\n";
+  CHECK(score({{"a.go", head + "func f() { fmt.Println() }\n"}}, "# a\n./a.go:5:2: imported and not used: \"strings\"\n",
+              "package a\n\nimport (\n\t\"fmt\"\n)\n\nfunc f() { fmt.Println() }\n") > .9);
+  CHECK(score({{"a.go", head + "func f() { fmt.Println() }\n"}}, "./a.go:5:2: \"strings\" imported and not used\n",
+              "package a\n\nimport (\n\t\"fmt\"\n)\n\nfunc f() { fmt.Println() }\n") > .9);
+  const std::string body = "func f(xs []int) { sort.Ints(xs) }\n";
+  CHECK(score({{"a.go", "package a\n\nimport (\n\t\"fmt\"\n\t\"strings\"\n)\n\n" + body}}, "./a.go:8:20: undefined: sort\n",
+              "package a\n\nimport (\n\t\"fmt\"\n\t\"sort\"\n\t\"strings\"\n)\n\n" + body) > .9);
+  CHECK(score({{"a.go", "package a\n\nimport \"fmt\"\n\n" + body}}, "./a.go:5:20: undefined: sort\n",
+              "package a\n\nimport \"sort\"\nimport \"fmt\"\n\n" + body) > .9);
+  CHECK(score({{"a.go", "package a\n\n" + body}}, "./a.go:3:20: undefined: sort\n", "package a\n\nimport \"sort\"\n\n" + body) > .9);
+  // A name that is no package, though one is called so.
+  CHECK(score({{"a.go", "package a\n\nfunc f() int { return sort }\n"}}, "./a.go:3:23: undefined: sort\n",
+              "package a\n\nimport \"sort\"\n\nfunc f() int { return sort }\n") == 0);
+}
+
+TEST_CASE("repairs of Go's compile errors: names that nobody reads, names in another case, misspelt ones") {
+  CHECK(score({{"a.go", "package a\n\nfunc f() {\n\tx := g()\n}\n"}}, "./a.go:4:2: x declared but not used\n",
+              "package a\n\nfunc f() {\n\t_ = g()\n}\n") > .7);
+  CHECK(score({{"a.go", "package a\n\nfunc f() int {\n\tx, err := g()\n\treturn x\n}\n"}}, "./a.go:4:5: declared and not used: err\n",
+              "package a\n\nfunc f() int {\n\tx, _ := g()\n\treturn x\n}\n") > .7);
+  CHECK(score({{"a.go", "package a\n\nfunc f(t T) int { return t.total }\n"}},
+              "./a.go:3:28: t.total undefined (type T has no field or method total, but does have Total)\n",
+              "package a\n\nfunc f(t T) int { return t.Total }\n") > .9);
+  CHECK(score({{"a.go", "package a\n\nfunc f(length int) int { return lenght }\n"}}, "./a.go:3:33: undefined: lenght\n",
+              "package a\n\nfunc f(length int) int { return length }\n") > .5);
+}
+
+TEST_CASE("repairs of Rust's compile errors: a type's home, a lost mut, a misspelt name") {
+  const std::string map = "fn f() -> usize {\n    let m: HashMap<i32, i32> = Default::default();\n    m.len()\n}\n";
+  CHECK(score({{"a.rs", "// A map.\n" + map}}, "error[E0412]: cannot find type `HashMap` in this scope\n --> a.rs:3:12\n  |\n",
+              "use std::collections::HashMap;\n// A map.\n" + map) > .9);
+  CHECK(score({{"a.rs", "//! A map.\n" + map}}, "error[E0433]: failed to resolve: use of undeclared type `HashMap`\n --> a.rs:3:12\n  |\n",
+              "//! A map.\nuse std::collections::HashMap;\n" + map) > .9);
+  CHECK(score({{"a.rs", "fn f() -> i32 {\n    let n = 1;\n    n += 1;\n    n\n}\n"}},
+              "error[E0384]: cannot assign twice to immutable variable `n`\n --> a.rs:3:5\n  |\n",
+              "fn f() -> i32 {\n    let mut n = 1;\n    n += 1;\n    n\n}\n") > .9);
+  CHECK(score({{"a.rs", "fn f(v: Vec<i32>) -> Vec<i32> {\n    v.push(1);\n    v\n}\n"}},
+              "error[E0596]: cannot borrow `v` as mutable, as it is not declared as mutable\n --> a.rs:2:5\n  |\n",
+              "fn f(mut v: Vec<i32>) -> Vec<i32> {\n    v.push(1);\n    v\n}\n") > .9);
+  CHECK(score({{"a.rs", "fn f(length: i32) -> i32 {\n    lenght + 1\n}\n"}},
+              "error[E0425]: cannot find value `lenght` in this scope\n --> a.rs:2:5\n  |\n",
+              "fn f(length: i32) -> i32 {\n    length + 1\n}\n") > .5);
+}
+
+TEST_CASE("repairs of Java's compile errors: a class's package, a misspelt name") {
+  const std::string use = "class A {\n  int f(List<Integer> xs) { return xs.size(); }\n}\n";
+  const std::string said = "A.java:2: error: cannot find symbol\n  int f(List<Integer> xs)\n        ^\n  symbol:   class List\n  location: class A\n";
+  CHECK(score({{"A.java", use}}, said, "import java.util.List;\n\n" + use) > .9);
+  CHECK(score({{"A.java", "package p;\n" + use}}, "A.java:3: error: cannot find symbol\n", "package p;\n\nimport java.util.List;\n" + use) > .9);
+  CHECK(score({{"A.java", "import java.util.Map;\n" + use}}, "A.java:3: error: cannot find symbol\n",
+              "import java.util.List;\nimport java.util.Map;\n" + use) > .9);
+  CHECK(score({{"A.java", "import java.util.*;\n" + use}}, "A.java:3: error: cannot find symbol\n",
+              "import java.util.List;\nimport java.util.*;\n" + use) == 0);
+  CHECK(score({{"A.java", "class A {\n  int f(int length) { return lenght; }\n}\n"}}, "A.java:2: error: cannot find symbol\n",
+              "class A {\n  int f(int length) { return length; }\n}\n") > .4);
+}
