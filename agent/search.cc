@@ -38,6 +38,21 @@ bool is_partial(const CheckReading& before, const CheckReading& after) {
          std::includes(before.failing.begin(), before.failing.end(), after.failing.begin(), after.failing.end());
 }
 
+// Compilers work in phases: what a repair of the last message of one brings up is the first of the next. Only of repairs that answer a
+// message: any other damage changes what a compiler says, too.
+bool is_next_message(const Candidate& candidate, const CheckReading& before, const CheckReading& after) {
+  if (!candidate.proposer.starts_with("diagnostic") || !before.build_failed || !after.build_failed) return false;
+  const auto errors = [](const CheckReading& reading) {
+    std::set<std::string> messages;
+    for (const Place& place : reading.places)
+      if (place.kind == PlaceKind::kError) messages.insert(place.message);
+    return messages;
+  };
+  const std::set<std::string> old = errors(before), now = errors(after);
+  return !now.empty() && now.size() <= old.size() &&
+         std::none_of(now.begin(), now.end(), [&](const std::string& message) { return old.contains(message); });
+}
+
 }  // namespace
 
 struct Search::Pool {
@@ -225,7 +240,7 @@ base::Result<bool> Search::try_pick(const Pick& pick, RunLimit& limit, milliseco
   CheckReading reading = read_check_output(result->output, resolver_);
   limit.saw(*result, reading.build_failed);
   const CheckReading& before = pool.ground.reading;
-  if (!is_partial(before, reading) || applied.size() >= kMaxApplied || pools_.size() >= kMaxGrounds) return true;
+  if ((!is_partial(before, reading) && !is_next_message(candidate, before, reading)) || applied.size() >= kMaxApplied || pools_.size() >= kMaxGrounds) return true;
   result_.best_partial.clear();
   for (const Candidate& part : applied)
     result_.best_partial.push_back(base::cat(part.path, ":", part.line, " ", part.description));

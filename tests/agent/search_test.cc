@@ -166,6 +166,32 @@ TEST_CASE("search: a repair of one failing test is the ground for the next") {
   CHECK(f.grounds == std::vector<size_t>{0, 1});
 }
 
+TEST_CASE("search: a compiler that goes on to its next message after a repair of the first is one to follow") {
+  const auto compiler = [](const std::string& text) -> std::string {
+    if (text.find("a = 1") != std::string::npos) return "error[E1]: no `a`\n --> a.py:1:1\n";
+    if (text.find("a = 2") != std::string::npos && text.find("b = 1") != std::string::npos) return "error[E2]: no `b`\n --> a.py:2:1\n";
+    if (text.find("a = 3") != std::string::npos) return "error[E1]: no `a`\n --> a.py:1:1\n";
+    return text == "a = 2\nb = 2\n" ? "" : "error[E9]: no\n --> a.py:1:1\n";
+  };
+  const auto by_message = [](Candidate candidate) {
+    candidate.proposer = "diagnostic: misspelt name";
+    return candidate;
+  };
+  Fixture f("a = 1\nb = 1\n", compiler);
+  f.next = {by_message(change(10, 1, "2", 1, 2))};
+  const auto result = f.run({by_message(change(4, 1, "2", 1, 1))});
+  REQUIRE(result);
+  REQUIRE(result->winners.size() == 1);
+  CHECK(f.grounds == std::vector<size_t>{0, 1});
+  // Any damage changes what a compiler says: without a message behind it that is no progress, nor is the same message again.
+  Fixture mutated("a = 1\nb = 1\n", compiler);
+  REQUIRE(mutated.run({change(4, 1, "2", 1, 1)}));
+  CHECK(mutated.grounds == std::vector<size_t>{0});
+  Fixture same("a = 1\nb = 1\n", compiler);
+  REQUIRE(same.run({by_message(change(4, 1, "3", 1, 1))}));
+  CHECK(same.grounds == std::vector<size_t>{0});
+}
+
 TEST_CASE("search: of two that pass, the one that takes no code away ranks first") {
   Fixture f("x = 1\ny = 1\n",
             [](const std::string& text) { return text == "x = 1\ny = 1\n" ? "FAILED test_a.py::t - no" : ""; });
