@@ -9,6 +9,12 @@
 #include "base/strings.h"
 
 namespace agent {
+
+std::string_view line_text(const CodeFile& file, int line) {
+  const tools::Range range = file.line_range(line);
+  return std::string_view(file.text()).substr(range.begin, range.end - range.begin);
+}
+
 namespace {
 
 struct Quote {
@@ -45,11 +51,6 @@ bool is_compiled(const CodeFile& file) {
 
 bool is_import(std::string_view line) {
   return line.starts_with("#include") || line.starts_with("import ") || line.starts_with("from ");
-}
-
-std::string_view line_text(const CodeFile& file, int line) {
-  const tools::Range range = file.line_range(line);
-  return std::string_view(file.text()).substr(range.begin, range.end - range.begin);
 }
 
 }  // namespace

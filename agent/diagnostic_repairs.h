@@ -38,6 +38,9 @@ void repair_script(const Complaint& complaint, const CheckReading& reading,
 void repair_compiled(const Complaint& complaint, RepairSink& sink);  // repair_compiled.cc: Go, Rust, Java
 void repair_syntax(const CheckReading& reading, RepairSink& sink, std::stop_token stop);  // repair_syntax.cc
 
+inline bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+// A line of the file, without its end mark; 1-based.
+std::string_view line_text(const CodeFile& file, int line);
 // The text in quotes of any kind after `words` in the message; empty where it does not stand there.
 std::string quoted_after(std::string_view message, std::string_view words);
 // All quoted texts of the message, in order.

@@ -15,13 +15,6 @@
 namespace agent {
 namespace {
 
-bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
-
-std::string_view line_text(const CodeFile& file, int line) {
-  const tools::Range range = file.line_range(line);
-  return std::string_view(file.text()).substr(range.begin, range.end - range.begin);
-}
-
 bool is_name(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
 
 std::string_view leading_name(std::string_view text) {

@@ -11,10 +11,6 @@
 namespace agent {
 namespace {
 
-bool has(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
-
 size_t offset_of(const Complaint& c) {
   const tools::Range range = c.file->line_range(c.line);
   return std::min(range.end, range.begin + static_cast<size_t>(std::max(0, c.column - 1)));

@@ -10,17 +10,8 @@
 namespace agent {
 namespace {
 
-bool has(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
-
 bool is_python(const CodeFile& file) {
   return file.tree.language() == tools::Language::kPython;
-}
-
-std::string_view line_text(const CodeFile& file, int line) {
-  const tools::Range range = file.line_range(line);
-  return std::string_view(file.text()).substr(range.begin, range.end - range.begin);
 }
 
 std::string indent_of(std::string_view line) {

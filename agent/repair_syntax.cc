@@ -18,10 +18,6 @@ constexpr size_t kOffered = 60;
 // mean anything to the compiler.
 constexpr double kSyntaxShare = 1.2, kMeaningShare = .3;
 
-bool has(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
-}
-
 bool speaks_of_syntax(std::string_view message) {
   constexpr std::array<std::string_view, 14> kWords = {
       "expected", "Unexpected",   "unexpected", "SyntaxError",  "IndentationError", "TabError", "stray",
