@@ -35,7 +35,6 @@ std::vector<tools::Range> macro_elements(const MutationContext& c, int node) {
   for (size_t i = 1; i + 1 < marks.size(); ++i) {
     const tools::Range mark = c.nodes[marks[i]].range;
     const std::string_view text = c.nodes.text(mark);
-    if (text == ";") return {};  // `vec![value; count]`
     if (elements.empty() || c.nodes.text(marks[i - 1]) == ",") elements.push_back(mark);
     if (text != ",") elements.back().end = mark.end;
   }

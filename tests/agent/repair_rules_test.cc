@@ -345,6 +345,9 @@ TEST_CASE("repairs of Go's compile errors: names that nobody reads, names in ano
               "package a\n\nfunc f() {\n\t_ = g()\n}\n") > .7);
   CHECK(score({{"a.go", "package a\n\nfunc f() int {\n\tx, err := g()\n\treturn x\n}\n"}}, "./a.go:4:5: declared and not used: err\n",
               "package a\n\nfunc f() int {\n\tx, _ := g()\n\treturn x\n}\n") > .7);
+  // What the line reads is not what it declares.
+  const Project reads(Files{{"a.go", "package a\n\nfunc f() {\n\ty := z\n}\n"}});
+  for (const agent::Candidate& candidate : reads.repairs("./a.go:4:7: declared and not used: z\n")) CHECK(candidate.proposer != "diagnostic: unread name");
   CHECK(score({{"a.go", "package a\n\nfunc f(t T) int { return t.total }\n"}},
               "./a.go:3:28: t.total undefined (type T has no field or method total, but does have Total)\n",
               "package a\n\nfunc f(t T) int { return t.Total }\n") > .9);

@@ -187,6 +187,11 @@ TEST_CASE("search: a compiler that goes on to its next message after a repair of
   Fixture mutated("a = 1\nb = 1\n", compiler);
   REQUIRE(mutated.run({change(4, 1, "2", 1, 1)}));
   CHECK(mutated.grounds == std::vector<size_t>{0});
+  Fixture worse("a = 1\nb = 1\n", [](const std::string& text) -> std::string {
+    return text.find("a = 1") != std::string::npos ? "error[E1]: no `a`\n --> a.py:1:1\n" : "error[E2]: b\n --> a.py:2:1\nerror[E3]: c\n --> a.py:2:1\n";
+  });
+  REQUIRE(worse.run({by_message(change(4, 1, "2", 1, 1))}));
+  CHECK(worse.grounds == std::vector<size_t>{0});
   Fixture same("a = 1\nb = 1\n", compiler);
   REQUIRE(same.run({by_message(change(4, 1, "3", 1, 1))}));
   CHECK(same.grounds == std::vector<size_t>{0});
