@@ -84,6 +84,15 @@ TEST_CASE("read_check_output: the innermost frame is the last of Python's and th
   CHECK(asan.places.front().frames_below == 0);
 }
 
+TEST_CASE("read_check_output: Go's compiler says no word such as error, and nobody else speaks like it") {
+  const agent::PathResolver resolver("/p", {"a.go", "a.js"});
+  const auto kind = [&](std::string_view line) { return agent::read_check_output(line, resolver).places.at(0).kind; };
+  CHECK(kind("./a.go:3:5: undefined: x\n") == PlaceKind::kError);
+  CHECK(kind("./a.go:3:5: imported and not used: \"fmt\"\n") == PlaceKind::kError);
+  CHECK(kind("    a.go:3: got 1\n") == PlaceKind::kFrame);
+  CHECK(kind("a.js:3:5: undefined: x\n") == PlaceKind::kFrame);
+}
+
 TEST_CASE("read_check_output: two runs that differ in times and addresses have one fingerprint") {
   const auto fingerprint = [](std::string_view text) { return agent::read_check_output(text, project()).fingerprint; };
   CHECK(fingerprint("1 failed in 0.12s\n") == fingerprint("1 failed in 1.53s\n"));

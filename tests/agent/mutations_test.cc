@@ -81,6 +81,7 @@ TEST_CASE("mutations: what says nothing, or was done already, is not offered") {
       {"a.py", "def f(n):\n    if n < 0:\n        return 2\n", "def f(n):\n    if n < 0 or not n:\n        return 2\n"},
       // Many places that read alike are a table, and named fields have no order.
       {"a.go", "package a\nfunc f() {\n\tp(1)\n\tp(2)\n\tp(3)\n\tp(4)\n}\n", "package a\nfunc f() {\n\tp(3)\n\tp(2)\n\tp(1)\n\tp(4)\n}\n"},
+      {"a.js", "function f() {\n  p('a');\n  q('b');\n}\n", "function f() {\n  p('b');\n  q('a');\n}\n"},
       {"a.go", "package a\nfunc f(x, y int) P { return P{a: x, b: y} }\n", "package a\nfunc f(x, y int) P { return P{b: y, a: x} }\n"},
       {"a.rs", "fn f(a: i32, n: usize) -> Vec<i32> { vec![a; n] }\n", "fn f(a: i32, n: usize) -> Vec<i32> { vec![n; a] }\n"},
       {"a.py", "def f(a):\n    return g(a and b)\n", "def f(a):\n    return g(a && b)\n"},
