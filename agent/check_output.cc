@@ -97,8 +97,8 @@ bool has(std::string_view text, std::string_view part) {
 
 // Go's compiler has no word for an error: what it says of one stands bare behind the place.
 bool is_go_error(std::string_view tail) {
-  static constexpr std::array<std::string_view, 10> kWords = {
-      "imported and not used", "declared and not used", "declared but not used", "undefined: ",  " undefined (type ",
+  static constexpr std::array<std::string_view, 11> kWords = {
+      "imported and not used", "imported as ", "declared and not used", "declared but not used", "undefined: ",  " undefined (type ",
       "cannot use ",           "assignment mismatch: ", "no new variables on left side", "syntax error: ", "missing return"};
   return std::any_of(kWords.begin(), kWords.end(), [&](std::string_view words) { return has(tail, words); });
 }

@@ -40,7 +40,7 @@ constexpr std::array kGoPackages = {
     "sync/atomic",  "testing",       "text/tabwriter", "time",           "unicode",  "unicode/utf8"};
 
 void unused_import(const Complaint& c, RepairSink& sink) {
-  if (!has(c.message, "imported and not used")) return;
+  if (!has(c.message, "imported ") || !has(c.message, "and not used")) return;  // "imported as y and not used"
   const std::string_view line = base::trim(line_text(*c.file, c.line));
   if (!line.starts_with("import") && line.find('"') == std::string_view::npos) return;
   if (has(line, "(")) return;  // a block on one line
@@ -105,6 +105,9 @@ void unread_in_go(const Complaint& c, RepairSink& sink) {
   const tools::Range range = c.file->line_range(c.line);
   const std::string_view line = line_text(*c.file, c.line);
   const size_t mark = line.find(":=");
+  if (const size_t var = line.find("var "); var != std::string_view::npos && mark == std::string_view::npos)
+    for (const size_t at : occurrences(*c.file, c.line, name))
+      if (at == range.begin + var + 4) sink.offer(*c.file, {at, at + name.size(), "_"}, "unread name", .8, base::cat("`", name, "` is not kept"));
   for (const size_t at : occurrences(*c.file, c.line, name)) {
     if (mark == std::string_view::npos || at > range.begin + mark) continue;
     const std::string_view left = line.substr(0, mark);

@@ -329,6 +329,8 @@ TEST_CASE("repairs of Go's compile errors: imports too many and too few") {
               "package a\n\nimport (\n\t\"fmt\"\n)\n\nfunc f() { fmt.Println() }\n") > .9);
   CHECK(score({{"a.go", head + "func f() { fmt.Println() }\n"}}, "./a.go:5:2: \"strings\" imported and not used\n",
               "package a\n\nimport (\n\t\"fmt\"\n)\n\nfunc f() { fmt.Println() }\n") > .9);
+  CHECK(score({{"a.go", "package a\n\nimport s \"strings\"\n\nfunc f() {}\n"}}, "./a.go:3:8: \"strings\" imported as s and not used\n",
+              "package a\n\n\nfunc f() {}\n") > .9);
   const std::string body = "func f(xs []int) { sort.Ints(xs) }\n";
   CHECK(score({{"a.go", "package a\n\nimport (\n\t\"fmt\"\n\t\"strings\"\n)\n\n" + body}}, "./a.go:8:20: undefined: sort\n",
               "package a\n\nimport (\n\t\"fmt\"\n\t\"sort\"\n\t\"strings\"\n)\n\n" + body) > .9);
@@ -345,6 +347,8 @@ TEST_CASE("repairs of Go's compile errors: names that nobody reads, names in ano
               "package a\n\nfunc f() {\n\t_ = g()\n}\n") > .7);
   CHECK(score({{"a.go", "package a\n\nfunc f() int {\n\tx, err := g()\n\treturn x\n}\n"}}, "./a.go:4:5: declared and not used: err\n",
               "package a\n\nfunc f() int {\n\tx, _ := g()\n\treturn x\n}\n") > .7);
+  CHECK(score({{"a.go", "package a\n\nfunc f() {\n\tvar n int = g()\n}\n"}}, "./a.go:4:6: declared and not used: n\n",
+              "package a\n\nfunc f() {\n\tvar _ int = g()\n}\n") > .7);
   // What the line reads is not what it declares.
   const Project reads(Files{{"a.go", "package a\n\nfunc f() {\n\ty := z\n}\n"}});
   for (const agent::Candidate& candidate : reads.repairs("./a.go:4:7: declared and not used: z\n")) CHECK(candidate.proposer != "diagnostic: unread name");
