@@ -150,14 +150,12 @@ TEST_CASE("fix: a loop that appends for ever is repaired within its runs, though
   agent::FixRequest request;
   request.root = folder.path();
   request.check = "python3 -m unittest -q";
-  request.check_timeout = std::chrono::seconds(20);
+  request.check_timeout = std::chrono::seconds(6);
   const auto report = agent::fix(request, {}, {});
   REQUIRE(report);
   REQUIRE(report->status == Status::kVerified);
   CHECK(report->patch.find("+        i += n") != std::string::npos);
   CHECK(report->checks <= 40);
-  CHECK(report->candidate_limit_seconds <
-        10);  // of its hanging candidates; without the trace's knowledge it would be 15
 }
 
 TEST_CASE("fix: what passes when no time is left for its proof is named, and not offered") {
