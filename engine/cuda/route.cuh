@@ -128,7 +128,7 @@ __device__ __noinline__ inline void route_token(const RouterSettings& settings, 
   float scale = settings.scale;
   if (settings.scoring == Scoring::kSoftmaxOfChosen)
     scale /= sum;
-  else if (settings.normalize && k > 1)
+  else if (settings.normalize)
     scale /= sum + 1e-20f;
   for (int i = lane; i < k; i += 32) weights[i] *= scale;
 }

@@ -61,7 +61,7 @@ void finish(const RouterSettings& settings, float* weights) {
   if (settings.scoring == Scoring::kSoftmaxOfChosen) softmax_cpu_reference(weights, k);
   float sum = 0.0f;
   for (int i = 0; i < k; ++i) sum += weights[i];
-  const float scale = settings.scale / (settings.normalize && k > 1 ? sum + 1e-20f : 1.0f);
+  const float scale = settings.scale / (settings.normalize ? sum + 1e-20f : 1.0f);
   for (int i = 0; i < k; ++i) weights[i] *= scale;
 }
 

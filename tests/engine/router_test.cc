@@ -50,6 +50,19 @@ TEST_CASE("moe_router: weights are the softmax over all experts, scaled, and nor
   CHECK(route(config, logits).weights[0] == doctest::Approx(4.0 * 5 / 7));
 }
 
+TEST_CASE("moe_router: the weight of a single expert is normalised as those of several are") {
+  RouterSettings config = experts(3, 1);
+  config.normalize = true;
+  config.scale = 2.5f;
+  CHECK(route(config, {1.0f, -2.0f, 0.5f}).weights[0] == doctest::Approx(2.5));
+  const int32_t id = 2;
+  float weight = 0.0f;
+  std::vector<float> scratch(6);
+  const std::vector<float> logits = {1.0f, -2.0f, 0.5f};
+  moe_weights(config, logits.data(), scratch.data(), &id, &weight);
+  CHECK(weight == doctest::Approx(2.5));
+}
+
 TEST_CASE("moe_router: sigmoid scores are independent of each other") {
   RouterSettings config = experts(3, 1);
   config.scoring = Scoring::kSigmoid;
