@@ -141,13 +141,13 @@ void LatentPass::add_attention(int l) {
     up.n = 1;
     up.w[0] = layer.q_b, up.y[0] = q_.data();
     up.x = q_low_.data();
-    up.norm = {layer.q_a_norm, shape_.rms_eps};
+    up.norm = {layer.q_a_norm, config_.latent_eps};
     add(OpKind::kProject, up, layer.q_b.bytes(layer.q_b.n_out));
   }
   LatentQueryOp query;
   query.q = q_.data();
   query.kv = kv_.data();
-  query.norm = {layer.kv_a_norm, shape_.rms_eps};
+  query.norm = {layer.kv_a_norm, config_.latent_eps};
   query.k_absorb = layer.k_absorb;
   query.turns = turns_.data();
   query.scale = scale_;
@@ -194,7 +194,7 @@ void LatentPass::chunk_attention(int l, const Chunk& chunk) {
     product(layer.q, normed(), chunk.n, Store::kF32, q_.data());
   } else {
     product(layer.q_a, normed(), chunk.n, Store::kF32, q_low_.data());
-    norm_rows(q_low_.data(), config_.q_lora_rank, chunk.n, config_.q_lora_rank, {layer.q_a_norm, shape_.rms_eps},
+    norm_rows(q_low_.data(), config_.q_lora_rank, chunk.n, config_.q_lora_rank, {layer.q_a_norm, config_.latent_eps},
               exact_, q_low_normed_.data(), nullptr, stream_);
     product(layer.q_b, q_low_normed_.data(), chunk.n, Store::kF32, q_.data());
   }
@@ -202,7 +202,7 @@ void LatentPass::chunk_attention(int l, const Chunk& chunk) {
   LatentStore store;
   store.q = q_.data();
   store.kv = kv_.data();
-  store.norm = {layer.kv_a_norm, shape_.rms_eps};
+  store.norm = {layer.kv_a_norm, config_.latent_eps};
   store.turns = turns_.data();
   store.n = chunk.n;
   store.n_heads = config_.n_heads;

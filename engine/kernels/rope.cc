@@ -28,13 +28,15 @@ RopeTable::RopeTable(int n_dims, float theta, const YarnScaling& yarn) {
     if (yarn.truncate) low = std::floor(low), high = std::ceil(high);
     low = std::max(low, 0.0);
     high = std::min(high, static_cast<double>(n_dims - 1));
+    if (low == high)
+      high += 0.001;  // ends in the wrong order, of a short context, stay so: as the programs that trained with it
     amplitude_ = static_cast<float>(mscale(yarn, static_cast<double>(yarn.mscale)) /
                                     mscale(yarn, static_cast<double>(yarn.mscale_all_dim)));
   }
   for (int i = 0; i < n_dims / 2; ++i) {
     double frequency = std::pow(base, -2.0 * i / n_dims);
     if (factor > 1.0) {  // slow pairs are stretched by the factor, fast ones left alone
-      const double stretch = std::clamp((i - low) / std::max(high - low, 0.001), 0.0, 1.0);
+      const double stretch = std::clamp((i - low) / (high - low), 0.0, 1.0);
       frequency = frequency / factor * stretch + frequency * (1.0 - stretch);
     }
     frequencies_.push_back(frequency);

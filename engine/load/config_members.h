@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/load/config_members.h: reads the members of one JSON object of config.json; remembers the first fault and goes on
-// with harmless values. A null counts as missing: Python writes None so.
+// engine/load/config_members.h: reads the members of one JSON object of config.json; remembers the first fault and goes
+// on with harmless values. A null counts as missing, since Python writes None so, but where is_null() tells them apart.
 //
 // Owns     Nothing: the object must outlive it.
-// Errors   kCorrupt naming the key: missing without a fallback, of another type, or out of range. kInvalidArgument through
+// Errors   kCorrupt naming the key: missing without a fallback, of another type, or out of range. kInvalidArgument
+// through
 //          refuse().
 #pragma once
 #include <nlohmann/json.hpp>
@@ -50,6 +51,10 @@ class ConfigMembers {
   }
 
   bool has(const char* key) { return find(key, true) != nullptr; }
+  bool is_null(const char* key) const {
+    const auto found = object_.find(key);
+    return found != object_.end() && found->is_null();
+  }
 
   void fail(const char* key, std::string_view problem, base::ErrorCode code = base::ErrorCode::kCorrupt) {
     if (!error_) error_ = base::Error{code, base::cat(where_, ": \"", key, "\" ", problem)};

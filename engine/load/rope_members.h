@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/load/rope_members.h: the rotary part of config.json, in both of its spellings: rope_parameters {rope_theta, rope_type,
-// ...}, or rope_theta beside rope_scaling {type, ...}.
+// engine/load/rope_members.h: the rotary part of config.json, in both of its spellings: rope_parameters {rope_theta,
+// rope_type,
+// ...}, or rope_theta beside rope_scaling {type, ...}, which goes first where a file has both.
 //
-// Source   Hugging Face transformers, modeling_rope_utils: "default", "yarn", "llama3"
+// Source   Hugging Face transformers, modeling_rope_utils: "default", "linear", "yarn", "llama3"
 #pragma once
 #include <nlohmann/json_fwd.hpp>
 
@@ -15,6 +16,7 @@ struct RopeMembers {
   float theta = 10000.0f;
   YarnScaling yarn;
   Llama3Scaling llama3;
+  float linear_factor = 1.0f;
 };
 
 // Faults go into `m`. `n_ctx_train` stands in for a missing original context.

@@ -70,8 +70,8 @@ std::vector<float> in_pieces(Model& model, const TinyModel& tiny, const std::vec
 TEST_CASE("cuda: every family's logits in f32, in one piece, in uneven pieces, token by token, and after going back") {
   Accelerator* device = gpu();
   if (!device) return;
-  for (const char* name : {"deepseek_v3", "llama", "llama_biased", "mistral", "qwen2", "qwen3", "qwen3_moe",
-                           "qwen3_moe_sparse", "gpt_oss"}) {
+  for (const char* name : {"deepseek_v2", "deepseek_v3", "llama", "llama_biased", "llama_linear", "mistral", "qwen2",
+                           "qwen3", "qwen3_moe", "qwen3_moe_one", "qwen3_moe_sparse", "gpt_oss"}) {
     CAPTURE(std::string(name));
     const TinyModel tiny = read_model(name);
     const auto model = on_gpu(tiny.family->make_accelerated(*device, in_f32()));

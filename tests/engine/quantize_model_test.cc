@@ -12,6 +12,7 @@
 #include <fstream>
 
 #include "engine/families/deepseek_v4/write_gguf.h"
+#include "engine/families/grouped/write_gguf.h"
 #include "engine/formats/dequantize.h"
 #include "engine/formats/quant_blocks.h"
 #include "engine/formats/quantize_rows.h"
@@ -251,11 +252,12 @@ TEST_CASE("every family written as F32 gives its own logits again, and near ones
     const char* name;
     bool same_order;  // else sums run in another order: rows of heads were moved
   };
-  for (const Case& c : {Case{"deepseek_v3", false}, Case{"deepseek_v3_fp8", false}, Case{"deepseek_v32", false}, Case{"deepseek_v4", true},
-                        Case{"deepseek_v4_renamed", true}, Case{"deepseek_v41", true},
-                        Case{"deepseek_v41_fp8", true}, Case{"llama", false}, Case{"llama_biased", false},
-                        Case{"mistral", false}, Case{"qwen3", true}, Case{"qwen3_fp8", true},
-                        Case{"qwen3_moe_sparse", true}, Case{"gpt_oss_limit_7", true}, Case{"gpt_oss_mxfp4", true}}) {
+  for (const Case& c :
+       {Case{"deepseek_v3", false}, Case{"deepseek_v3_fp8", false}, Case{"deepseek_v32", false},
+        Case{"deepseek_v4", true}, Case{"deepseek_v4_renamed", true}, Case{"deepseek_v41", true},
+        Case{"deepseek_v41_fp8", true}, Case{"llama", false}, Case{"llama_biased", false}, Case{"llama_linear", false},
+        Case{"mistral", false}, Case{"qwen3", true}, Case{"qwen3_fp8", true}, Case{"qwen3_moe_sparse", true},
+        Case{"gpt_oss_limit_7", true}, Case{"gpt_oss_mxfp4", true}}) {
     CAPTURE(std::string(c.name));
     const TinyModel tiny = read_model(c.name);
     const std::vector<float> want = reference_logits(*tiny.family, tiny);
@@ -382,11 +384,24 @@ TEST_CASE("to_gguf: what GGUF cannot say is refused") {
   v4.sparse_ratio = 8;
   CHECK(refusal().find("8 tokens") != std::string::npos);
   for (const auto& [name, part] : {std::pair{"qwen2", "window"}, std::pair{"qwen3_moe", "experts"},
-                                   std::pair{"gpt_oss", "limit"}}) {
+                                   std::pair{"gpt_oss", "limit"}, std::pair{"deepseek_v2", "epsilon"}}) {
     const auto content = read_model(name).family->to_gguf();
     REQUIRE(!content);
     CHECK_MESSAGE(content.error().message.find(part) != std::string::npos, content.error().message);
   }
+  // YaRN's ends in whole pairs or not, and its amplitude, are what each program takes them for.
+  GroupedConfig yarn;
+  yarn.family = "qwen3";
+  const auto amplitude_refusal = [&] {
+    const auto content = grouped_to_gguf(yarn, {});
+    return content ? std::string() : content.error().message;
+  };
+  yarn.yarn.factor = 4.0f;
+  CHECK(amplitude_refusal() == "");
+  yarn.yarn.mscale = 0.5f;
+  CHECK(amplitude_refusal().find("YaRN") != std::string::npos);
+  yarn.yarn.mscale = 1.0f, yarn.yarn.truncate = false;
+  CHECK(amplitude_refusal().find("YaRN") != std::string::npos);
 }
 
 TEST_CASE("quantize_model: tokenizer and special tokens come along, types are chosen and counted") {

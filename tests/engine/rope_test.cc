@@ -34,6 +34,19 @@ TEST_CASE("rope: YaRN leaves pairs below 10 alone and stretches pairs from 23 on
   }
 }
 
+TEST_CASE("rope: YaRN's ramp keeps ends in the wrong order, and gives ends at one place a little width") {
+  // The slow end lies at pair -0.6: all pairs are behind the ramp's far side, where nothing is stretched.
+  YarnScaling inverted;
+  inverted.factor = 4.0f, inverted.original_context = 8, inverted.beta_slow = 2.0f, inverted.truncate = false;
+  const RopeTable plain(16, 500.0f, YarnScaling()), scaled(16, 500.0f, inverted);
+  for (size_t i = 0; i < 8; ++i) CHECK(scaled.frequencies()[i] == doctest::Approx(plain.frequencies()[i]));
+  // Rounded up, the slow end comes to lie on the fast one at pair 0, and every pair behind it is stretched.
+  inverted.truncate = true;
+  const RopeTable rounded(16, 500.0f, inverted);
+  for (size_t i = 0; i < 8; ++i)
+    CHECK(plain.frequencies()[i] / rounded.frequencies()[i] == doctest::Approx(i == 0 ? 1.0 : 4.0));
+}
+
 TEST_CASE("rope: the attention scale of the released models") {
   CHECK(yarn_attention_scale(released()) == doctest::Approx(1.2608037774));
   YarnScaling full = released();

@@ -67,7 +67,7 @@ base::Status check_config(const DeepseekV2Config& c) {
       {"YaRN factor", c.yarn.factor, 0.999999f, 1e6f},
       {"YaRN beta_fast", c.yarn.beta_fast, 0.0f, 1e6f},
       {"YaRN beta_slow", c.yarn.beta_slow, 0.0f, 1e6f},
-      {"YaRN mscale", c.yarn.mscale, -1e-6f, 1e3f},
+      {"YaRN mscale", c.yarn.mscale, -1e3f, 1e3f},
       {"YaRN mscale_all_dim", c.yarn.mscale_all_dim, -1e-6f, 1e3f},
   });
   if (!sizes) return sizes;

@@ -32,6 +32,8 @@ struct DeepseekV2Config {
   bool selection_bias = false;       // MoE layers have one
   int index_heads = 0, index_head_dim = 0, index_topk = 0;  // V3.2; index_topk 0: every token sees all before it
   float rms_eps = 1e-6f;
+  float latent_eps =
+      1e-6f;  // of the norms of low-rank queries and latents: transformers has one number for all models there
   float rope_theta = 10000.0f;
   YarnScaling yarn;
 

@@ -62,7 +62,7 @@ void DeepseekV2Fast::project_low_rank(const Worker& worker, const PackedLayer& l
   worker.barrier();
   const bool quantized = is_quantized(layer.q_b.type);
   const auto norm_row = [&](int64_t t, ActivationBuffer& to) {
-    kernels().rms_norm(q_low_.row(t), layer.q_a_norm.data(), config_.q_lora_rank, config_.rms_eps, to.row(t));
+    kernels().rms_norm(q_low_.row(t), layer.q_a_norm.data(), config_.q_lora_rank, config_.latent_eps, to.row(t));
     if (quantized) to.quantize(kernels(), t, 0, config_.q_lora_rank);
   };
   Activations low;
@@ -84,7 +84,7 @@ void DeepseekV2Fast::project_low_rank(const Worker& worker, const PackedLayer& l
 void DeepseekV2Fast::store_latent(const PackedLayer& layer, int64_t t, const Place& place) {
   const int64_t c = config_.kv_lora_rank;
   float* row = kv_.data() + t * (c + config_.qk_rope_dim);
-  kernels().rms_norm(row, layer.kv_a_norm.data(), c, config_.rms_eps, row);
+  kernels().rms_norm(row, layer.kv_a_norm.data(), c, config_.latent_eps, row);
   rope_interleaved(turns_.data() + t * rope_.n_pairs(), rope_.n_pairs(), row + c);
   place.cache(t).store(place.layer, place.position(t), 0, row, c + config_.qk_rope_dim);
 }

@@ -28,6 +28,13 @@ Generation generation(ConfigMembers& m) {
   return Generation::kV2;
 }
 
+// What transformers takes for a key that is not there.
+struct Usual {
+  int n_dense_layers, n_shared_experts, n_groups, n_groups_used;
+  float expert_weight_scale;
+};
+constexpr Usual kUsualV2 = {0, 2, 1, 1, 1.0f}, kUsualV3 = {3, 1, 8, 4, 2.5f};
+
 // What the model would need and Graft does not compute.
 void refuse_unsupported(ConfigMembers& m, const Json& config) {
   if (!m.truth("rope_interleave", true)) m.refuse("rope_interleave", "is false, which is not supported");
@@ -40,8 +47,8 @@ void refuse_unsupported(ConfigMembers& m, const Json& config) {
 }
 
 // The leading dense layers, by their number or by a list of all layers' kinds.
-int dense_layers(ConfigMembers& m, const Json& config, int n_layers) {
-  if (!m.has("mlp_layer_types")) return std::min(m.integer("first_k_dense_replace", 0), n_layers);
+int dense_layers(ConfigMembers& m, const Json& config, int n_layers, int usual) {
+  if (!m.has("mlp_layer_types")) return std::min(m.integer("first_k_dense_replace", usual), n_layers);
   const Json& kinds = config["mlp_layer_types"];
   if (!kinds.is_array() || kinds.size() != static_cast<size_t>(std::max(0, n_layers)))
     return m.fail("mlp_layer_types", "must be a list of one kind for each layer"), 0;
@@ -58,15 +65,16 @@ int dense_layers(ConfigMembers& m, const Json& config, int n_layers) {
 
 void read_router(ConfigMembers& m, const Json& config, bool v2, DeepseekV2Config& c) {
   c.n_experts = m.integer("n_routed_experts", 0);
-  c.n_dense_layers = c.n_experts == 0 ? c.n_layers : dense_layers(m, config, c.n_layers);
+  const Usual& usual = v2 ? kUsualV2 : kUsualV3;
+  c.n_dense_layers = c.n_experts == 0 ? c.n_layers : dense_layers(m, config, c.n_layers, usual.n_dense_layers);
   if (c.n_experts == 0) return;
   c.n_experts_used = m.integer("num_experts_per_tok");
-  c.n_shared_experts = m.integer("n_shared_experts", 0);
+  c.n_shared_experts = m.is_null("n_shared_experts") ? 0 : m.integer("n_shared_experts", usual.n_shared_experts);
   c.expert_intermediate = m.integer("moe_intermediate_size");
   c.normalize_expert_weights = m.truth("norm_topk_prob", !v2);
-  c.expert_weight_scale = m.real("routed_scaling_factor", 1.0f);
-  c.n_groups = m.integer("n_group", 1);
-  c.n_groups_used = m.integer("topk_group", 1);
+  c.expert_weight_scale = m.real("routed_scaling_factor", usual.expert_weight_scale);
+  c.n_groups = m.integer("n_group", usual.n_groups);
+  c.n_groups_used = m.integer("topk_group", usual.n_groups_used);
   const std::string scoring = m.text("scoring_func", v2 ? "softmax" : "sigmoid");
   if (scoring == "sigmoid")
     c.scoring = Scoring::kSigmoid;
@@ -115,7 +123,8 @@ base::Result<DeepseekV2Description> deepseek_v2_from_json(const Json& config_jso
   c.dense_intermediate = c.n_dense_layers > 0 ? m.integer("intermediate_size") : m.integer("intermediate_size", 0);
 
   const RopeMembers rope = read_rope(m, config_json, c.n_ctx_train, 10000.0f);
-  if (rope.llama3.factor != 1.0f) m.refuse("rope_parameters", "asks for \"llama3\", which no model of this family has");
+  if (rope.llama3.factor != 1.0f || rope.linear_factor != 1.0f)
+    m.refuse("rope_parameters", "asks for \"llama3\" or \"linear\", which no model of this family has");
   c.rope_theta = rope.theta;
   c.yarn = rope.yarn;
   if (m.error()) return *m.error();

@@ -93,18 +93,16 @@ class Reference : public Model {
   int64_t cache_width() const { return latent_width() + config_.index_width(); }  // [c | k_rope | index key]
 
   Values matmul(const TensorView& w, const Values& x) const { return plain::matmul(w, x, adapter_); }
-  Values norm(const Values& x, const TensorView& gain, int64_t stride = 0) const {
-    return plain::rms_norm(x, gain, config_.rms_eps, stride);
-  }
+  Values norm(const Values& x, const TensorView& gain) const { return plain::rms_norm(x, gain, config_.rms_eps); }
 
   Values attention(const DeepseekV2Layer& layer, int l, const Values& x, const ForwardRequest& request) const {
     BlockCache& cache = static_cast<BlockCache&>(*request.cache);
     const int64_t n = static_cast<int64_t>(request.tokens.size()), heads = config_.n_heads, c = config_.kv_lora_rank;
     const int64_t nope = config_.qk_nope_dim, rope = config_.qk_rope_dim, dv = config_.v_head_dim, dk = nope + rope;
-    const Values q_low = layer.q ? Values() : norm(matmul(layer.q_a, x), layer.q_a_norm);
+    const Values q_low = layer.q ? Values() : plain::rms_norm(matmul(layer.q_a, x), layer.q_a_norm, config_.latent_eps);
     Values q = layer.q ? matmul(layer.q, x) : matmul(layer.q_b, q_low);
     Values kv = matmul(layer.kv_a, x);
-    const Values latents = norm(kv, layer.kv_a_norm, c + rope);
+    const Values latents = plain::rms_norm(kv, layer.kv_a_norm, config_.latent_eps, c + rope);
     std::vector<RopeTable::Turn> turns(at(rope_.n_pairs()));
     for (int64_t t = 0; t < n; ++t) {
       rope_.angles(request.position + t, turns.data());

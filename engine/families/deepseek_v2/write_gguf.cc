@@ -118,6 +118,8 @@ void add_draft(const DeepseekV2Config& c, const DeepseekV2Draft& draft, GgufCont
 base::Result<GgufContent> deepseek_v2_to_gguf(const DeepseekV2Config& c, const DeepseekV2Weights& w) {
   if (c.yarn.factor != 1.0f && c.yarn.mscale != c.yarn.mscale_all_dim)
     return base::invalid("GGUF cannot say that the model's mscale differs from its mscale_all_dim");
+  if (c.latent_eps != c.rms_eps)
+    return base::invalid("GGUF cannot say that the norms of latents have another epsilon than the others");
   GgufContent out;
   out.architecture = c.index_topk != 0 ? "deepseek32" : "deepseek2";
   put_config(c, w.draft.has_value(), out);

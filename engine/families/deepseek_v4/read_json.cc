@@ -131,8 +131,8 @@ void read_rotation(ConfigMembers& m, const Json& config, DeepseekV4Config& c) {
   const auto read = [&](const Json& part) {
     ConfigMembers members(part, "config.json");
     const RopeMembers rope = read_rope(members, part, c.n_ctx_train, 0.0f);
-    if (rope.llama3.factor != 1.0f)
-      members.refuse("rope_parameters", "asks for \"llama3\", which no model of this family has");
+    if (rope.llama3.factor != 1.0f || rope.linear_factor != 1.0f)
+      members.refuse("rope_parameters", "asks for \"llama3\" or \"linear\", which no model of this family has");
     if (members.error()) m.take(*members.error());
     return rope;
   };

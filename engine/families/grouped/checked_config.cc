@@ -40,6 +40,7 @@ base::Status check_config(const GroupedConfig& c) {
       {"YaRN beta_slow", c.yarn.beta_slow, 0.0f, 1e6f},
       {"YaRN mscale", c.yarn.mscale, -1e3f, 1e3f},
       {"YaRN mscale_all_dim", c.yarn.mscale_all_dim, -1e-6f, 1e3f},
+      {"linear rope scaling factor", c.rope_slowdown, 0.999999f, 1e6f},
       {"rope scaling factor", c.llama3.factor, 0.999999f, 1e6f},
       {"rope scaling's low_freq_factor", c.llama3.low_frequency_factor, 0.0f, 1e6f},
       {"rope scaling's high_freq_factor", c.llama3.high_frequency_factor, c.llama3.low_frequency_factor, 1e6f},

@@ -68,6 +68,10 @@ class GroupedFamily : public Family {
 RopeTable rope_table(const GroupedConfig& config, const TensorView& factors) {
   RopeTable table = config.llama3.factor != 1.0f ? RopeTable(config.head_dim, config.rope_theta, config.llama3)
                                                  : RopeTable(config.head_dim, config.rope_theta, config.yarn);
+  if (config.rope_slowdown != 1.0f) {
+    const std::vector<float> same(static_cast<size_t>(table.n_pairs()), config.rope_slowdown);
+    table.slow_down(same.data());
+  }
   if (factors) {
     std::vector<float> values(static_cast<size_t>(factors.n_in()));
     dequantize_row(factors, 0, values);

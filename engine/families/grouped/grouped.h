@@ -39,6 +39,7 @@ struct GroupedConfig {
   float rope_theta = 10000.0f;
   YarnScaling yarn;
   Llama3Scaling llama3;
+  float rope_slowdown = 1.0f;  // "linear" scaling: every pair turns that many times slower
 
   RouterSettings router() const {
     return {n_experts, n_experts_used, scoring, ExpertSelection::kGreedy, 1, 1, normalize_expert_weights, 1.0f};

@@ -21,8 +21,13 @@ void read_rope(GgufKeys& k, GroupedConfig& c) {
     k.fail("rope.dimension_count", "differs from the head dimension, which is not supported", base::ErrorCode::kInvalidArgument);
   const std::string type = k.text("rope.scaling.type", "none");
   if (type == "none") return;
+  if (type == "linear") {
+    c.rope_slowdown = k.real("rope.scaling.factor");
+    return;
+  }
   if (type != "yarn")
-    return k.fail("rope.scaling.type", base::cat("is \"", shown_name(type), "\"; Graft computes \"yarn\" and \"none\""),
+    return k.fail("rope.scaling.type",
+                  base::cat("is \"", shown_name(type), "\"; Graft computes \"yarn\", \"linear\" and \"none\""),
                   base::ErrorCode::kInvalidArgument);
   c.yarn.factor = k.real("rope.scaling.factor");
   c.yarn.original_context = k.integer("rope.scaling.original_context_length", c.n_ctx_train);

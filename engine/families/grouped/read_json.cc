@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // config.json of Hugging Face transformers to GroupedConfig.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
@@ -21,30 +22,58 @@ void refuse_unsupported(ConfigMembers& m, const Json& config) {
   check_quantization(m, config);
 }
 
-// Which layers see a window only: as listed, else by the family's older keys.
+// What transformers takes for a key that is not there; 0: it follows from others.
+struct Usual {
+  int head_dim, n_kv_heads, window;
+  float rope_theta;
+};
+Usual usual(const std::string& family) {
+  if (family == "mistral") return {0, 8, 4096, 10000.0f};
+  if (family == "qwen2") return {0, 32, 4096, 10000.0f};
+  if (family == "qwen3") return {128, 32, 4096, 10000.0f};
+  if (family == "qwen3_moe") return {0, 4, 4096, 10000.0f};
+  if (family == "gpt_oss") return {64, 8, 128, 150000.0f};
+  return {0, 0, 0, 10000.0f};
+}
+
+// layer_types, where given: true for a layer that sees a window.
+std::vector<bool> listed_windows(ConfigMembers& m, const Json& config, size_t n) {
+  std::vector<bool> sliding;
+  if (!m.has("layer_types")) return sliding;
+  const Json& kinds = config["layer_types"];
+  if (!kinds.is_array() || kinds.size() != n)
+    return m.fail("layer_types", "must be a list of one kind for each layer"), sliding;
+  for (const Json& kind : kinds) {
+    if (kind != "sliding_attention" && kind != "full_attention")
+      m.refuse("layer_types", base::cat("names ", base::dump_json(kind)));
+    sliding.push_back(kind == "sliding_attention");
+  }
+  return sliding;
+}
+
+// Which layers see a window only: all or none, or as listed, else by the family's older keys.
 void read_windows(ConfigMembers& m, const Json& config, GroupedConfig& c) {
   const auto n = static_cast<size_t>(std::clamp(c.n_layers, 0, 1 << 16));
-  c.window.assign(n, 0);
-  const bool qwen = c.family.starts_with("qwen");
-  if (qwen && !m.truth("use_sliding_window", false)) return;
-  const int window = m.integer("sliding_window", 0);
-  if (m.has("layer_types")) {
-    const Json& kinds = config["layer_types"];
-    if (!kinds.is_array() || kinds.size() != n) return m.fail("layer_types", "must be a list of one kind for each layer");
-    for (size_t l = 0; l < n; ++l) {
-      if (kinds[l] == "sliding_attention")
-        c.window[l] = window;
-      else if (kinds[l] != "full_attention")
-        m.refuse("layer_types", base::cat("names ", base::dump_json(kinds[l])));
-    }
-    if (window < 1 && std::find(kinds.begin(), kinds.end(), "sliding_attention") != kinds.end())
-      m.fail("sliding_window", "is missing for the layers that have one");
+  const bool qwen = c.family.starts_with("qwen"), none = c.family == "llama" ||
+                                                         (qwen && !m.truth("use_sliding_window", false)) ||
+                                                         m.is_null("sliding_window");
+  const int window = none ? 0 : m.integer("sliding_window", usual(c.family).window);
+  if (!none && window < 1) m.fail("sliding_window", "must be at least 1");
+  const std::vector<bool> listed = listed_windows(m, config, n);
+  if (c.family == "llama" || c.family == "mistral" || c.family == "qwen3_moe") {
+    c.window.assign(n, window);
+    if (std::find(listed.begin(), listed.end(), window == 0) != listed.end())
+      m.refuse("layer_types", "asks for other windows than models of this type have, which is not supported");
     return;
   }
-  for (size_t l = 0; l < n; ++l)
-    if (c.family == "mistral" || (c.family == "gpt_oss" && l % 2 == 0) ||
-        (qwen && static_cast<int>(l) >= m.integer("max_window_layers", c.n_layers)))
-      c.window[l] = window;
+  c.window.assign(n, 0);
+  for (size_t l = 0; l < n; ++l) {
+    const bool sliding = !listed.empty() ? listed[l]
+                         : qwen          ? window > 0 && static_cast<int>(l) >= m.integer("max_window_layers", 28)
+                                         : l % 2 == 0;
+    if (sliding && window < 1) m.fail("sliding_window", "is missing for the layers that have one");
+    if (sliding) c.window[l] = window;
+  }
 }
 
 void read_experts(ConfigMembers& m, const Json& config, GroupedConfig& c) {
@@ -89,9 +118,13 @@ base::Result<GroupedDescription> grouped_from_json(const Json& config_json) {
   c.n_layers = m.integer("num_hidden_layers");
   c.hidden_size = m.integer("hidden_size");
   c.n_heads = m.integer("num_attention_heads");
-  c.n_kv_heads = m.integer("num_key_value_heads", c.n_heads);
+  const Usual given = usual(c.family);
+  const bool all_keys = given.n_kv_heads == 0 || m.is_null("num_key_value_heads");
+  c.n_kv_heads = m.integer("num_key_value_heads", all_keys ? c.n_heads : given.n_kv_heads);
   if (m.error()) return *m.error();
-  c.head_dim = m.integer("head_dim", c.n_heads > 0 ? c.hidden_size / c.n_heads : 0);
+  c.head_dim = m.integer("head_dim", given.head_dim != 0 && !m.is_null("head_dim") ? given.head_dim
+                                     : c.n_heads > 0                               ? c.hidden_size / c.n_heads
+                                                                                   : 0);
   c.n_vocab = m.integer("vocab_size");
   c.n_ctx_train = m.integer("max_position_embeddings");
   c.rms_eps = m.real("rms_norm_eps");
@@ -103,10 +136,13 @@ base::Result<GroupedDescription> grouped_from_json(const Json& config_json) {
   c.output_bias = bias && c.family != "qwen2";
   read_windows(m, config_json, c);
   read_experts(m, config_json, c);
-  const RopeMembers rope = read_rope(m, config_json, c.n_ctx_train, 10000.0f);
+  const RopeMembers rope = read_rope(m, config_json, c.n_ctx_train, given.rope_theta);
   c.rope_theta = rope.theta;
   c.yarn = rope.yarn;
   c.llama3 = rope.llama3;
+  c.rope_slowdown = rope.linear_factor;
+  if (c.family == "gpt_oss" && !m.has("rope_parameters") && !m.has("rope_scaling"))
+    c.yarn.factor = 32.0f, c.yarn.original_context = 4096, c.yarn.truncate = false;
   if (m.error()) return *m.error();
   if (base::Status checked = check_config(c); !checked) return std::move(checked).error().in("config.json");
   return description;

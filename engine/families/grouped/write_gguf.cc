@@ -21,6 +21,9 @@ base::Status check_sayable(const GroupedConfig& c) {
       return cannot(base::cat("layer ", l, " sees a window of ", c.window[l], " tokens"));
     if (c.sparse[l] != (c.n_experts > 0)) return cannot("some layers have experts and others have none");
   }
+  const bool usual_amplitude = c.yarn.mscale == 1.0f && c.yarn.mscale_all_dim == 0.0f;
+  if (c.yarn.factor != 1.0f && (!usual_amplitude || c.yarn.truncate == oss))
+    return cannot("YaRN has another amplitude than its factor gives, or other ends than the family's");
   if (oss && (c.gate.limit != 7.0f || c.gate.alpha != 1.702f))
     return cannot("the gate of gpt-oss has another limit than 7");
   if (!oss && c.n_experts > 0 && !c.normalize_expert_weights)
@@ -44,6 +47,10 @@ void put_config(const GroupedConfig& c, GgufContent& out) {
   out.put(".rope.freq_base", c.rope_theta);
   out.put(".vocab_size", n(c.n_vocab));
   put_yarn(c.yarn, out);
+  if (c.rope_slowdown != 1.0f) {
+    out.put(".rope.scaling.type", std::string("linear"));
+    out.put(".rope.scaling.factor", c.rope_slowdown);
+  }
   if (c.n_experts == 0) return;
   out.put(".expert_count", n(c.n_experts));
   out.put(".expert_used_count", n(c.n_experts_used));

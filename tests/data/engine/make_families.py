@@ -60,6 +60,10 @@ def deepseek_v4(layers, n_hash, scaled=True, **more):
         rope_parameters=dict(main=dict(PLAIN, partial_rotary_factor=0.25), compress=compress)), **more})
 
 CASES = {
+    # An epsilon that shows: the norms of latents have one of their own.
+    "deepseek_v2": lambda: transformers.DeepseekV2Config(
+        **{**MLA, "num_hidden_layers": 2, "norm_topk_prob": False, "rms_norm_eps": 0.02, "num_experts_per_tok": 2}, topk_method="group_limited_greedy",
+        rope_parameters=yarn(mscale=0.707, mscale_all_dim=0.707)),
     "deepseek_v3": lambda: transformers.DeepseekV3Config(**MLA, rope_parameters=yarn(mscale=1.0, mscale_all_dim=1.0)),
     # 16 index heads: with few, keys that no head likes tie at 0, and torch's order among them is its own.
     "deepseek_v32": lambda: transformers.DeepseekV32Config(**MLA, rope_parameters=yarn(mscale=1.0, mscale_all_dim=1.0),
@@ -68,6 +72,8 @@ CASES = {
         rope_type="llama3", rope_theta=500.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
         original_max_position_embeddings=64)),
     "llama_biased": lambda: transformers.LlamaConfig(**GROUPED, attention_bias=True, rope_parameters=PLAIN),
+    "llama_linear": lambda: transformers.LlamaConfig(**{**GROUPED, "num_hidden_layers": 2, "tie_word_embeddings": True}, rope_parameters=dict(
+        rope_type="linear", rope_theta=10000.0, factor=4.0)),
     "mistral": lambda: transformers.MistralConfig(**GROUPED, sliding_window=9, rope_parameters=PLAIN),
     "qwen2": lambda: transformers.Qwen2Config(**GROUPED, use_sliding_window=True, sliding_window=7, max_window_layers=1,
                                               rope_parameters=PLAIN),
@@ -77,6 +83,10 @@ CASES = {
     "qwen3_moe_sparse": lambda: transformers.Qwen3MoeConfig(**{**GROUPED, "num_hidden_layers": 2}, num_experts=6,
                                                             num_experts_per_tok=2, moe_intermediate_size=24,
                                                             norm_topk_prob=True, rope_parameters=PLAIN),
+    # One expert for each token, whose weight is normalised too; every layer has a window.
+    "qwen3_moe_one": lambda: transformers.Qwen3MoeConfig(
+        **{**GROUPED, "num_hidden_layers": 2}, num_experts=4, num_experts_per_tok=1, moe_intermediate_size=24, norm_topk_prob=True,
+        use_sliding_window=True, sliding_window=9, rope_parameters=PLAIN),
     "gpt_oss": lambda: transformers.GptOssConfig(**{**GROUPED, "intermediate_size": 24}, num_local_experts=6,
                                                  num_experts_per_tok=2, sliding_window=8, swiglu_limit=0.7,
                                                  rope_parameters=yarn(truncate=False)),
@@ -91,7 +101,7 @@ CASES = {
 LENGTHS = {"deepseek_v4": 75, "deepseek_v4_renamed": 70}  # beyond several windows of each kind
 
 
-def build(config, seed):
+def build(config, seed, stored=torch.bfloat16):
     config._attn_implementation = config._experts_implementation = "eager"
     torch.manual_seed(seed)
     model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
@@ -116,7 +126,7 @@ def build(config, seed):
             values = values / p.shape[1] ** 0.5
         else:
             values = values / p.shape[-1] ** 0.5
-        p.data.copy_(values.to(torch.bfloat16).float())  # what the file can hold
+        p.data.copy_(values.to(stored).float())  # what the file can hold
     return model
 
 
