@@ -68,7 +68,7 @@ base::Result<Accelerator*> open_cuda();
 
 // What the module exports under the name below. The number changes with every change of the classes that cross the
 // border.
-inline constexpr int kCudaModuleVersion = 3;
+inline constexpr int kCudaModuleVersion = 4;
 inline constexpr const char* kCudaModuleEntry = "graft_cuda_module";
 using CudaModuleEntry = base::Result<Accelerator*> (*)(int version);
 

@@ -7,7 +7,8 @@ namespace engine {
 
 void FeedForwardViews::count(int n_experts_used, WeightSizes& sizes) const {
   for (const TensorView* view :
-       {&norm, &gate, &up, &down, &router, &router_bias, &selection_bias, &shared_gate, &shared_up, &shared_down})
+       {&norm, &gate, &up, &down, &gate_bias, &up_bias, &down_bias, &router, &router_bias, &selection_bias, &shared_gate,
+        &shared_up, &shared_down})
     sizes.always(*view);
   for (const auto* views : {&expert_gate, &expert_up, &expert_down, &expert_gate_bias, &expert_up_bias, &expert_down_bias})
     sizes.experts(*views, n_experts_used);

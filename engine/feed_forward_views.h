@@ -15,6 +15,7 @@ namespace engine {
 struct FeedForwardViews {
   TensorView norm;                                                // [D]
   TensorView gate, up, down;                                      // dense: [I, D], [I, D], [D, I]
+  TensorView gate_bias, up_bias, down_bias;                       // dense: [I], [I], [D]; may be empty
   TensorView router;                                              // mixture: [E, D]
   TensorView router_bias;                                         // [E], added to the router's logits; may be empty
   TensorView selection_bias;                                      // [E], steers the choice alone; may be empty

@@ -75,7 +75,7 @@ Values gated(const GateForm& form, const TensorView& gate, const TensorView& gat
 
 Values feed_forward(const FeedForwardViews& w, const RouterSettings& router, const GateForm& form, const Values& x,
                     std::span<const int32_t> tokens, const AdapterWeights* adapter) {
-  if (!w.router) return gated(form, w.gate, {}, w.up, {}, w.down, {}, x, adapter);
+  if (!w.router) return gated(form, w.gate, w.gate_bias, w.up, w.up_bias, w.down, w.down_bias, x, adapter);
   const int64_t d = w.router.n_in(), n_experts = router.n_experts, k = router.n_experts_used;
   Values y = w.shared_gate ? gated(form, w.shared_gate, {}, w.shared_up, {}, w.shared_down, {}, x, adapter) : Values(x.size());
   Values logits = matmul(w.router, x, adapter), bias(at(w.selection_bias ? n_experts : 0)), scratch(at(2 * n_experts)), chosen(at(k));

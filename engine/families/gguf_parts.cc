@@ -23,6 +23,9 @@ void add_feed_forward(const FeedForwardViews& ff, const std::string& prefix, Ggu
   out.add(p + "gate.weight", {ff.gate}, false);
   out.add(p + "up.weight", {ff.up}, false);
   out.add(p + "down.weight", {ff.down}, false);
+  out.add_exact(p + "gate.bias", {ff.gate_bias}, false);
+  out.add_exact(p + "up.bias", {ff.up_bias}, false);
+  out.add_exact(p + "down.bias", {ff.down_bias}, false);
   out.add_exact(p + "gate_inp.weight", {ff.router}, false);
   out.add_exact(p + "gate_inp.bias", {ff.router_bias}, false);
   out.add_exact(prefix + "exp_probs_b.bias", {ff.selection_bias}, false);

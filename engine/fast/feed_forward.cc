@@ -12,6 +12,8 @@ const float* bias_of(const std::vector<std::vector<float>>& biases, size_t exper
   return biases.empty() ? nullptr : biases[expert].data();
 }
 
+const float* data_or_null(const std::vector<float>& bias) { return bias.empty() ? nullptr : bias.data(); }
+
 }  // namespace
 
 void FeedForwardWeights::list(std::vector<PackedMatrix*>& all) {
@@ -31,6 +33,9 @@ FeedForwardWeights packed_feed_forward(const FeedForwardViews& from, PanelStore&
   to.gate = store.matrix(from.gate);
   to.up = store.matrix(from.up);
   to.down = store.matrix(from.down);
+  to.gate_bias = decoded(from.gate_bias);
+  to.up_bias = decoded(from.up_bias);
+  to.down_bias = decoded(from.down_bias);
   to.router = store.matrix(from.router);
   to.router_bias = decoded(from.router_bias);
   to.selection_bias = decoded(from.selection_bias);
@@ -103,13 +108,15 @@ void FeedForward::dense(const Worker& worker, const FeedForwardWeights& layer, b
   const bool quantized = is_quantized(layer.gate.type) || is_quantized(layer.up.type);
   const Activations x = pass_.normed_hidden(worker, layer.norm, 0, pass_.n_tokens(), quantized);
   const auto [first, last] = worker.split(layer.gate.n_panels());
-  gate_up(worker, {layer.gate, layer.up}, x, pass_.n_tokens(), first, last, middle_, 0);
+  const GateUp w = {layer.gate, layer.up, data_or_null(layer.gate_bias), data_or_null(layer.up_bias)};
+  gate_up(worker, w, x, pass_.n_tokens(), first, last, middle_, 0);
   worker.barrier();
   const Activations middle =
       pass_.rounded(worker, middle_, pass_.n_tokens(), layer.down.n_in, is_quantized(layer.down.type), mine(worker).middle, 0);
   const auto [first_out, last_out] = worker.split(layer.down.n_panels());
   if (!keep) pass_.clear_hidden(first_out, last_out);
-  pass_.add_product(worker, layer.down, first_out, last_out, middle, pass_.n_tokens(), nullptr, nullptr);
+  pass_.add_product(worker, layer.down, first_out, last_out, middle, pass_.n_tokens(), nullptr, nullptr,
+                    data_or_null(layer.down_bias));
   worker.barrier();
 }
 

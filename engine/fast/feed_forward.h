@@ -18,6 +18,7 @@ namespace engine {
 struct FeedForwardWeights {
   std::vector<float> norm;                        // [D]
   PackedMatrix gate, up, down;                    // dense: [I, D], [I, D], [D, I]
+  std::vector<float> gate_bias, up_bias, down_bias;  // [I], [I], [D] or empty
   PackedMatrix router;                            // mixture: [E, D]
   std::vector<float> router_bias, selection_bias; // [E] or empty
   std::vector<int32_t> experts_of;                // [V, experts used]: chosen by the token's id; or empty

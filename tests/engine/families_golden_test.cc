@@ -19,7 +19,7 @@ TEST_CASE("families: logits, greedy text, chunks and rewinding are exact in ever
   ThreadPool pool(2);
   for (const char* name :
        {"deepseek_v2", "deepseek_v3", "deepseek_v32", "deepseek_v4", "deepseek_v4_renamed", "deepseek_v41", "llama",
-        "llama_biased", "llama_linear", "mistral", "qwen2", "qwen3", "qwen3_moe", "qwen3_moe_one", "qwen3_moe_sparse",
+        "llama_biased", "llama_linear", "llama_mlp_biased", "mistral", "qwen2", "qwen3", "qwen3_moe", "qwen3_moe_one", "qwen3_moe_sparse",
         "gpt_oss", "deepseek_v3_fp8", "qwen3_fp8", "qwen3_moe_fp8"}) {
     CAPTURE(std::string(name));
     const TinyModel tiny = read_model(name);

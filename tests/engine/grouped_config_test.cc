@@ -44,7 +44,7 @@ TEST_CASE("grouped configuration: each missing, mistyped or impossible value is 
   check_mentions(error_with("llama", "/num_key_value_heads", 4), "share");
   check_mentions(error_with("llama", "/head_dim", 7), "even");
   check_mentions(error_with("llama", "/hidden_act", "gelu"), "gelu");
-  check_mentions(error_with("llama", "/mlp_bias", true), "mlp_bias");
+  check_mentions(error_with("qwen3", "/mlp_bias", true), "mlp_bias");
   check_mentions(error_with("llama", "/rope_parameters/rope_type", "dynamic"), "dynamic");
   check_mentions(error_with("llama", "/rope_parameters/high_freq_factor", 0.5), "high_freq_factor");
   check_mentions(
@@ -79,6 +79,8 @@ TEST_CASE("grouped configuration: windows, experts and biases are read as each f
   CHECK(read("qwen2").qkv_bias);
   CHECK_FALSE(read("qwen2").output_bias);
   CHECK(read("llama_biased").output_bias);
+  CHECK(read("llama_mlp_biased").dense_biases);
+  CHECK_FALSE(read("llama_biased").dense_biases);
   CHECK(read("gpt_oss").sinks);
 }
 

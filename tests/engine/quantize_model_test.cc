@@ -255,7 +255,7 @@ TEST_CASE("every family written as F32 gives its own logits again, and near ones
   for (const Case& c :
        {Case{"deepseek_v3", false}, Case{"deepseek_v3_fp8", false}, Case{"deepseek_v32", false},
         Case{"deepseek_v4", true}, Case{"deepseek_v4_renamed", true}, Case{"deepseek_v41", true},
-        Case{"deepseek_v41_fp8", true}, Case{"llama", false}, Case{"llama_biased", false}, Case{"llama_linear", false},
+        Case{"deepseek_v41_fp8", true}, Case{"llama", false}, Case{"llama_biased", false}, Case{"llama_linear", false}, Case{"llama_mlp_biased", false},
         Case{"mistral", false}, Case{"qwen3", true}, Case{"qwen3_fp8", true}, Case{"qwen3_moe_sparse", true},
         Case{"gpt_oss_limit_7", true}, Case{"gpt_oss_mxfp4", true}}) {
     CAPTURE(std::string(c.name));

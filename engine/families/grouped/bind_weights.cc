@@ -55,6 +55,10 @@ void bind_common(TensorBinder& b, const GroupedConfig& c, const Names& n, bool s
   layer.ff.gate = b.matrix(n.gate + ".weight", {c.dense_intermediate, d});
   layer.ff.up = b.matrix(n.up + ".weight", {c.dense_intermediate, d});
   layer.ff.down = b.matrix(n.down + ".weight", {d, c.dense_intermediate});
+  if (!c.dense_biases) return;
+  layer.ff.gate_bias = b.norm(n.gate + ".bias", c.dense_intermediate);
+  layer.ff.up_bias = b.norm(n.up + ".bias", c.dense_intermediate);
+  layer.ff.down_bias = b.norm(n.down + ".bias", d);
 }
 
 void bind_ends(TensorBinder& b, const GroupedDescription& model, const std::string& embedding, const std::string& norm,

@@ -55,6 +55,7 @@ class GroupedFamily : public Family {
   std::vector<LinearModule> linear_modules() const override { return grouped_linear_modules(config_, weights_); }
   base::Result<GgufContent> to_gguf() const override { return grouped_to_gguf(config_, weights_); }
   base::Result<std::unique_ptr<Model>> make_accelerated(Accelerator& accelerator, const UploadOptions& options) const override {
+    if (config_.dense_biases) return base::invalid("biases of dense feed-forwards are not computed on the GPU");
     return accelerator.make_grouped(config_, weights_, options);
   }
 

@@ -33,6 +33,7 @@ struct GroupedConfig {
   bool normalize_expert_weights = false;
   GateForm gate;
   bool qkv_bias = false, output_bias = false, qk_norm = false, sinks = false, expert_biases = false;
+  bool dense_biases = false;  // of the dense feed-forwards
   std::vector<int> window;  // [n_layers]: positions a token sees, itself included; 0: all
   bool interleaved_rope = false;
   float rms_eps = 1e-6f;

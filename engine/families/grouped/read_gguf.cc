@@ -79,6 +79,7 @@ base::Result<GroupedDescription> grouped_from_gguf(const GgufFile& gguf) {
   const auto has = [&](const char* name) { return gguf.tensors.contains(name); };
   c.qkv_bias = has("blk.0.attn_q.bias");
   c.output_bias = has("blk.0.attn_output.bias");
+  c.dense_biases = has("blk.0.ffn_gate.bias");
   c.qk_norm = has("blk.0.attn_q_norm.weight");
   c.sinks = c.family == "gpt_oss";
   c.interleaved_rope = c.family == "llama";

@@ -18,7 +18,8 @@ using base::Json;
 void refuse_unsupported(ConfigMembers& m, const Json& config) {
   if (const std::string act = m.text("hidden_act", "silu"); act != "silu")
     m.refuse("hidden_act", base::cat("is \"", act, "\"; only \"silu\" is supported"));
-  if (m.truth("mlp_bias", false)) m.refuse("mlp_bias", "is true; biases there are not supported");
+  if (m.truth("mlp_bias", false) && m.text("model_type", "") != "llama")
+    m.refuse("mlp_bias", "is true; biases there are supported in \"llama\" alone");
   check_quantization(m, config);
 }
 
@@ -134,6 +135,7 @@ base::Result<GroupedDescription> grouped_from_json(const Json& config_json) {
   const bool bias = m.truth("attention_bias", c.sinks);
   c.qkv_bias = bias || c.family == "qwen2";
   c.output_bias = bias && c.family != "qwen2";
+  c.dense_biases = m.truth("mlp_bias", false);
   read_windows(m, config_json, c);
   read_experts(m, config_json, c);
   const RopeMembers rope = read_rope(m, config_json, c.n_ctx_train, given.rope_theta);

@@ -74,6 +74,9 @@ CASES = {
     "llama_biased": lambda: transformers.LlamaConfig(**GROUPED, attention_bias=True, rope_parameters=PLAIN),
     "llama_linear": lambda: transformers.LlamaConfig(**{**GROUPED, "num_hidden_layers": 2, "tie_word_embeddings": True}, rope_parameters=dict(
         rope_type="linear", rope_theta=10000.0, factor=4.0)),
+    # As the Granite code models have them.
+    "llama_mlp_biased": lambda: transformers.LlamaConfig(**{**GROUPED, "num_hidden_layers": 2, "tie_word_embeddings": True},
+                                                         attention_bias=True, mlp_bias=True, rope_parameters=PLAIN),
     "mistral": lambda: transformers.MistralConfig(**GROUPED, sliding_window=9, rope_parameters=PLAIN),
     "qwen2": lambda: transformers.Qwen2Config(**GROUPED, use_sliding_window=True, sliding_window=7, max_window_layers=1,
                                               rope_parameters=PLAIN),
