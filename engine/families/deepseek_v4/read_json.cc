@@ -148,6 +148,8 @@ void read_rotation(ConfigMembers& m, const Json& config, DeepseekV4Config& c) {
   if (stated && scaled["rope_parameters"]["attention_factor"] != 1.0)
     m.refuse("attention_factor", "is not 1, which no model of this family has");
   c.yarn.mscale = c.yarn.mscale_all_dim = 0.0f;
+  // transformers does not look there for it; DeepSeek's own code always rounds.
+  if (!c.yarn.truncate) m.refuse("truncate", "is false, which no model of this family has");
 }
 
 // What V4 and V4.1 have alike, but for kinds of layers.
