@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "engine/families/deepseek_v2/write_gguf.h"
 #include "engine/families/deepseek_v4/write_gguf.h"
 #include "engine/families/grouped/write_gguf.h"
 #include "engine/formats/dequantize.h"
@@ -389,6 +390,17 @@ TEST_CASE("to_gguf: what GGUF cannot say is refused") {
     REQUIRE(!content);
     CHECK_MESSAGE(content.error().message.find(part) != std::string::npos, content.error().message);
   }
+  // Groups that the model does not look at are not written; what they are scored by is not said.
+  DeepseekV2Config groups;
+  groups.n_experts = 8, groups.n_experts_used = 2, groups.n_groups = 4, groups.n_groups_used = 1;
+  const auto written = deepseek_v2_to_gguf(groups, {});
+  REQUIRE(written);
+  CHECK(std::none_of(written->metadata.begin(), written->metadata.end(),
+                     [](const auto& entry) { return entry.first.find("expert_group") != std::string::npos; }));
+  groups.selection = ExpertSelection::kGroupLimitedGreedy;
+  CHECK(deepseek_v2_to_gguf(groups, {}));
+  groups.scoring = Scoring::kSigmoid;
+  CHECK_FALSE(deepseek_v2_to_gguf(groups, {}));
   // YaRN's ends in whole pairs or not, and its amplitude, are what each program takes them for.
   GroupedConfig yarn;
   yarn.family = "qwen3";

@@ -44,7 +44,7 @@ void put_config(const DeepseekV2Config& c, bool drafts, GgufContent& out) {
   out.put(".expert_weights_scale", c.expert_weight_scale);
   out.put(".expert_weights_norm", c.normalize_expert_weights);
   out.put(".expert_gating_func", c.scoring == Scoring::kSigmoid ? uint32_t{2} : uint32_t{1});
-  if (c.n_groups > 1) {
+  if (c.selection != ExpertSelection::kGreedy && c.n_groups > 1) {
     out.put(".expert_group_count", n(c.n_groups));
     out.put(".expert_group_used_count", n(c.n_groups_used));
   }
@@ -120,6 +120,10 @@ base::Result<GgufContent> deepseek_v2_to_gguf(const DeepseekV2Config& c, const D
     return base::invalid("GGUF cannot say that the model's mscale differs from its mscale_all_dim");
   if (c.latent_eps != c.rms_eps)
     return base::invalid("GGUF cannot say that the norms of latents have another epsilon than the others");
+  // How groups are scored has no key: it follows from the gate.
+  const auto usual = c.scoring == Scoring::kSigmoid ? ExpertSelection::kGroupLimitedTopTwo : ExpertSelection::kGroupLimitedGreedy;
+  if (c.n_experts > 0 && c.n_groups > 1 && c.selection != ExpertSelection::kGreedy && c.selection != usual)
+    return base::invalid("GGUF cannot say how the model scores its groups of experts");
   GgufContent out;
   out.architecture = c.index_topk != 0 ? "deepseek32" : "deepseek2";
   put_config(c, w.draft.has_value(), out);
