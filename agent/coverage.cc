@@ -72,6 +72,7 @@ Coverage trace_check(const std::filesystem::path& root, const std::string& check
   const auto seen = [](const TracedFailure& failure) { return failure.hung; };
   if (stacks || std::none_of(coverage.failures.begin(), coverage.failures.end(), seen)) coverage.calm = {};
   coverage.output = std::move(outcome->output);
+  coverage.has_tests = coverage.n_failed + coverage.n_passed > 0;
   // A script without a test tool: the run itself is the one failing test.
   if (coverage.n_failed == 0 && coverage.n_passed == 0 && coverage.failures.empty()) {
     coverage.n_failed = 1;

@@ -27,10 +27,11 @@ constexpr size_t kTailBytes = 2000;
 // Of a check that ran out of its time: the repaired one needs less than this part of it, or a busy machine could be the
 // whole difference.
 constexpr double kClearlyFaster = .5;
-constexpr double kSlowCheck = 1.5;  // seconds from which on the order of tests matters
-constexpr double kWorthIt = .7;     // of the whole check's time: what the failing tests alone may take
+constexpr double kSlowCheck = 1.5;             // seconds from which on the order of tests matters
+constexpr double kWorthIt = .7;                // of the whole check's time: what the failing tests alone may take
 constexpr int kTraceShare = 3;                 // of the time that is left, the most for a traced run
 constexpr milliseconds kShortestTrace{1'000};  // hardly an interpreter starts in less
+constexpr size_t kShownAlternatives = 3;       // a person reads them
 
 std::string tail_of(const std::string& output) {
   if (output.size() <= kTailBytes) return base::to_valid_utf8(output);
@@ -71,12 +72,14 @@ class FixRun {
   }
   base::Result<SearchResult> search(const tools::WorkTree& tree, CheckResult first);
   void localise_by_traces(const tools::WorkTree& tree, const CheckResult& first, const PathResolver& resolver,
-                          CheckReading& reading, Coverage& coverage);
+                          CheckReading& reading);
   base::Status fail_early(CheckReading& reading, CheckResult& first, const PathResolver& resolver);
   base::Result<bool> confirm(Winner& winner);
   void no_time_for_proof(const std::string& change);
   base::Status minimise(const tools::WorkTree& tree, Winner& winner);
-  base::Status accept(const tools::WorkTree& tree, const Winner& winner, size_t n_others);
+  base::Status accept(const tools::WorkTree& tree, const std::vector<Winner>& winners, size_t chosen);
+  void add_alternatives(const tools::WorkTree& tree, tools::CandidateTrees& trees, const std::vector<Winner>& winners,
+                        size_t chosen);
   void say_what_was_tried(const SearchResult& found);
 
   const FixRequest& request_;
@@ -90,6 +93,8 @@ class FixRun {
   bool hung_ = false;      // the unchanged code ran out of the user's limit, or of memory
   bool unproven_ = false;  // something passed, and there was no time for its proof
   std::optional<RunLimit> limit_;
+  Coverage coverage_;                     // of the work tree; empty where nothing was traced
+  std::set<std::string> refuted_;         // trees that passed once, and then did not
   std::vector<std::string> unconfirmed_;  // what passed once, and why it is not offered
 };
 
@@ -118,12 +123,11 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
 
   hung_ = first.endless();
   limit_.emplace(first, reading.build_failed, allowed_);
-  Coverage coverage;
   const bool python_runs =
       has_python && (request_.check.find("py") != std::string::npos || first.output.find(".py") != std::string::npos);
   // Where a file cannot be read no line of it has run.
   const bool unreadable = reading.build_failed && reading.symptoms.contains(Symptom::kSyntax);
-  if (python_runs && !unreadable) localise_by_traces(tree, first, resolver, reading, coverage);
+  if (python_runs && !unreadable) localise_by_traces(tree, first, resolver, reading);
 
   if (base::Status early = fail_early(reading, first, resolver); !early) return std::move(early).error();
   std::unique_ptr<ModelJudge> judge;
@@ -132,7 +136,7 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
     if (!opened) return std::move(opened).error();
     judge = std::move(*opened);
   }
-  const ProposeContext context{*code, coverage, changed, request_, judge.get(), deadline_};
+  const ProposeContext context{*code, coverage_, changed, request_, judge.get(), deadline_};
   const auto propose_here = [&](const Ground& ground, std::stop_token stop) -> base::Result<std::vector<Candidate>> {
     auto proposals = propose(context, ground, stop);
     if (!proposals) return std::move(proposals).error();
@@ -147,7 +151,7 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
 }
 
 void FixRun::localise_by_traces(const tools::WorkTree& tree, const CheckResult& first, const PathResolver& resolver,
-                                CheckReading& reading, Coverage& coverage) {
+                                CheckReading& reading) {
   const double usual = first.endless() ? first.last_output_seconds : first.seconds;
   const milliseconds wanted = std::min(allowed_, milliseconds(static_cast<int64_t>(usual * 10'000) + 10'000));
   const milliseconds given = std::min(wanted, left() / kTraceShare);
@@ -155,18 +159,19 @@ void FixRun::localise_by_traces(const tools::WorkTree& tree, const CheckResult& 
   tell("localising", first.endless() ? "tracing where the tests hang" : "tracing which lines the failing tests run");
   // What hangs would take the time of all that comes after it.
   const std::vector<std::string> in_front = first.endless() ? std::vector<std::string>() : reading.failing;
-  coverage = trace_check(tree.root(), request_.check, given, first.endless(), resolver, stop_, in_front);
-  for (const TracedFailure& failure : coverage.failures) read_symptoms(failure.message, reading.symptoms);
+  coverage_ = trace_check(tree.root(), request_.check, given, first.endless(), resolver, stop_, in_front);
+  for (const TracedFailure& failure : coverage_.failures) read_symptoms(failure.message, reading.symptoms);
   if (!first.endless()) return;
-  limit_->know_hang(coverage.calm.seconds, coverage.calm.memory_bytes);
+  limit_->know_hang(coverage_.calm.seconds, coverage_.calm.memory_bytes);
   // The tracer has ended the tests that hang, so that this run has told of them and of those after them.
-  if (!coverage.output.empty()) reading.failing = read_check_output(coverage.output, resolver).failing;
+  if (!coverage_.output.empty()) reading.failing = read_check_output(coverage_.output, resolver).failing;
 }
 
-// Of a check that takes long the tests that fail go first. What the candidates' runs are compared with is then the unchanged code
-// under the same order.
+// Of a check that takes long the tests that fail go first. What the candidates' runs are compared with is then the
+// unchanged code under the same order.
 base::Status FixRun::fail_early(CheckReading& reading, CheckResult& first, const PathResolver& resolver) {
-  if (first.endless() || first.seconds < kSlowCheck || first.seconds > std::chrono::duration<double>(left() / kTraceShare).count())
+  if (first.endless() || first.seconds < kSlowCheck ||
+      first.seconds > std::chrono::duration<double>(left() / kTraceShare).count())
     return base::ok();
   auto told = checker_->put_first(reading.failing);
   if (!told) return std::move(told).error();
@@ -175,8 +180,9 @@ base::Status FixRun::fail_early(CheckReading& reading, CheckResult& first, const
   auto again = checker_->run({}, stop_);
   if (!again) return std::move(again).error();
   CheckReading early = read_check_output(again->output, resolver);
-  const bool same = !again->passed && !again->endless() && !early.failing.empty() &&
-                    std::includes(reading.failing.begin(), reading.failing.end(), early.failing.begin(), early.failing.end());
+  const bool same =
+      !again->passed && !again->endless() && !early.failing.empty() &&
+      std::includes(reading.failing.begin(), reading.failing.end(), early.failing.begin(), early.failing.end());
   if (!same || again->seconds > kWorthIt * first.seconds) return checker_->reset();
   early.symptoms.insert(reading.symptoms.begin(), reading.symptoms.end());
   reading = std::move(early);
@@ -279,7 +285,41 @@ base::Status FixRun::minimise(const tools::WorkTree& tree, Winner& winner) {
   return base::ok();
 }
 
-base::Status FixRun::accept(const tools::WorkTree& tree, const Winner& winner, size_t n_others) {
+std::string changes_of(const Winner& winner) {
+  std::string changes;
+  for (const Candidate& part : winner.applied)
+    changes += base::cat(changes.empty() ? "" : "; ", part.path, ":", part.line, ": ", part.description);
+  return changes;
+}
+
+std::string proposers_of(const Winner& winner) {
+  std::set<std::string> seen;
+  std::string proposers;
+  for (const Candidate& part : winner.applied)
+    if (seen.insert(part.proposer).second) proposers += (proposers.empty() ? "" : ", ") + part.proposer;
+  return proposers;
+}
+
+// What cannot be read or written down is left out: it is an aside.
+void FixRun::add_alternatives(const tools::WorkTree& tree, tools::CandidateTrees& trees,
+                              const std::vector<Winner>& winners, size_t chosen) {
+  std::set<std::string> told = refuted_;
+  told.insert(winners[chosen].result.tree);
+  for (const Winner& winner : winners) {
+    if (!told.insert(winner.result.tree).second) continue;
+    ++report_.also_passed;
+    if (report_.alternatives.size() >= kShownAlternatives) continue;
+    const auto edit = edit_of(tree, winner.overlay);
+    const auto id = edit ? trees.add(*edit) : edit.error();
+    auto patch = id ? trees.patch(*id) : id.error();
+    if (!patch) continue;
+    report_.alternatives.push_back(
+        {std::move(*patch), proposers_of(winner), changes_of(winner), evidence_of(coverage_, tree, *edit)});
+  }
+}
+
+base::Status FixRun::accept(const tools::WorkTree& tree, const std::vector<Winner>& winners, size_t chosen) {
+  const Winner& winner = winners[chosen];
   auto edit = edit_of(tree, winner.overlay);
   if (!edit) return std::move(edit).error();
   auto trees = tools::CandidateTrees::create(tree);
@@ -289,17 +329,12 @@ base::Status FixRun::accept(const tools::WorkTree& tree, const Winner& winner, s
   auto patch = (*trees)->patch(*id);
   if (!patch) return std::move(patch).error();
   report_.status = FixReport::Status::kVerified;
+  report_.lines = evidence_of(coverage_, tree, *edit);
   report_.edit = std::move(*edit);
   report_.patch = std::move(*patch);
-  report_.also_passed = static_cast<int>(n_others);
-  std::set<std::string> proposers;
-  std::string changes;
-  for (const Candidate& part : winner.applied) {
-    if (proposers.insert(part.proposer).second)
-      report_.proposer += (report_.proposer.empty() ? "" : ", ") + part.proposer;
-    changes += base::cat(changes.empty() ? "" : "; ", part.path, ":", part.line, ": ", part.description);
-  }
-  report_.summary = base::cat(changes, ". The check failed without it and passes with it.");
+  report_.proposer = proposers_of(winner);
+  report_.summary = base::cat(changes_of(winner), ". The check failed without it and passes with it.");
+  add_alternatives(tree, **trees, winners, chosen);
   return base::ok();
 }
 
@@ -340,6 +375,7 @@ base::Result<FixReport> FixRun::run() {
   auto found = search(*tree, std::move(*first));
   if (!found) return std::move(found).error();
   report_.checks = found->checks;
+  report_.others_tried = found->others_tried;
   report_.candidates = found->candidates;
   report_.timed_out = found->timed_out;
   report_.candidate_limit_seconds = std::chrono::duration<double>(found->longest_limit).count();
@@ -349,9 +385,11 @@ base::Result<FixReport> FixRun::run() {
     auto confirmed = confirm(winner);
     if (!confirmed) return std::move(confirmed).error();
     if (unproven_) break;
-    if (!*confirmed) continue;
-    if (base::Status accepted = accept(*tree, winner, found->winners.size() - 1); !accepted)
-      return std::move(accepted).error();
+    if (!*confirmed) {
+      refuted_.insert(winner.result.tree);
+      continue;
+    }
+    if (base::Status accepted = accept(*tree, found->winners, i); !accepted) return std::move(accepted).error();
     break;
   }
   if (report_.status != FixReport::Status::kVerified) say_what_was_tried(*found);

@@ -2,9 +2,10 @@
 // agent/fix.h: the search driver's front door: repair a work tree until a check passes.
 //
 // Promise  A patch is offered only with its evidence: the check was seen to fail without it and to pass with it, in the
-//          sandbox, both with the user's whole limit (what hung for that limit once need not do so again to its end). Where
-//          the failure is a run that did not end, the repaired one ends in half of that limit at most: a slow run is no
-//          bug. The work tree is never touched here.
+//          sandbox, both with the user's whole limit (what hung for that limit once need not do so again to its end).
+//          Where the failure is a run that did not end, the repaired one ends in half of that limit at most: a slow run
+//          is no bug. The work tree is never touched here.
+// Others   Other changes that passed too are told with their patches and what was checked of them; they are not proven.
 // Time     No run gets more than what is left of `budget_time`. Where a change passes and no time is left to prove it,
 //          it is named among what was tried, and not offered.
 // Threads  fix() runs on the caller's thread and calls `progress` there; cancel through the stop token.
@@ -19,6 +20,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/patch_evidence.h"
 #include "base/result.h"
 #include "engine/engine.h"
 #include "tools/edit.h"
@@ -50,6 +52,14 @@ struct CheckRun {
   std::string output_tail;
 };
 
+// Another change with which the check passed, once and in the search's copy: nothing more was done to prove it.
+struct Alternative {
+  std::string patch;  // git format
+  std::string proposer;
+  std::string summary;  // "a.py:7: `and` becomes `or`"
+  PatchEvidence lines;
+};
+
 struct FixReport {
   enum class Status { kVerified, kNone, kAlreadyPasses } status = Status::kNone;
   tools::Edit edit;      // of kVerified
@@ -63,7 +73,11 @@ struct FixReport {
   int timed_out = 0;                   // of them: ended by a candidate's limit of time or memory, not by their tests
   double candidate_limit_seconds = 0;  // the longest that a candidate was given; 0 where none ran
   double seconds = 0;
-  int also_passed = 0;  // other candidates that passed and ranked lower
+  // Of kVerified, how much the check says about the patch (evidence_words.h).
+  PatchEvidence lines;
+  int others_tried = 0;                   // other changes whose runs ended, after the first that passed
+  int also_passed = 0;                    // of these: passed as well
+  std::vector<Alternative> alternatives;  // the best of those
 };
 
 base::Result<FixReport> fix(const FixRequest& request, const std::function<void(const FixProgress&)>& progress,

@@ -16,9 +16,12 @@ constexpr size_t kMaxGrounds = 5;     // states that further changes start from
 constexpr size_t kMaxApplied = 3;     // changes on top of one another
 constexpr double kPartialShare = .7;  // a state that repaired a part, against the first one
 constexpr double kBuildsShare = 20;   // a state that builds again: nothing else is worth a run before it
-constexpr int kExtraChecks = 3, kExtraChecksRisky = 8;  // after the first pass, for a better repair
-constexpr double kExtraFloor = .15;                     // of the winner's score
-constexpr int kSecondTries = 2;  // of candidates that ran out of a short limit: few are slow, most loop for ever
+// After the first pass others are tried: as long again as all has taken until then, or a few runs where those take
+// longer, within these limits.
+constexpr int kLookRuns = 30, kFewRuns = 6;
+constexpr milliseconds kShortestLook{2'000}, kLongestLook{30'000};
+constexpr double kNamedFloor = .15;  // of a repair's score that answers a message: others are hardly worth a run
+constexpr int kSecondTries = 2;      // of candidates that ran out of a short limit: few are slow, most loop for ever
 // Of the whole time: the most that is kept for a proof that may never be needed, and for second tries.
 constexpr int kProofPart = 3, kSecondTriesPart = 8;
 
@@ -38,8 +41,8 @@ bool is_partial(const CheckReading& before, const CheckReading& after) {
          std::includes(before.failing.begin(), before.failing.end(), after.failing.begin(), after.failing.end());
 }
 
-// Compilers work in phases: what a repair of the last message of one brings up is the first of the next. Only of repairs that answer a
-// message: any other damage changes what a compiler says, too.
+// Compilers work in phases: what a repair of the last message of one brings up is the first of the next. Only of
+// repairs that answer a message: any other damage changes what a compiler says, too.
 bool is_next_message(const Candidate& candidate, const CheckReading& before, const CheckReading& after) {
   if (!candidate.proposer.starts_with("diagnostic") || !before.build_failed || !after.build_failed) return false;
   const auto errors = [](const CheckReading& reading) {
@@ -192,6 +195,14 @@ milliseconds Search::left_for_runs(const SearchBudget& budget, const RunLimit& l
   return std::chrono::duration_cast<milliseconds>(budget.deadline - budget.now()) - proof;
 }
 
+// Asked for at the moment of the first pass.
+milliseconds Search::time_to_look(const SearchBudget& budget, const RunLimit& limit) const {
+  const double passed = result_.winners.front().result.seconds;
+  const milliseconds few(static_cast<int64_t>(1000 * kFewRuns * passed));
+  const auto so_far = std::chrono::duration_cast<milliseconds>(budget.now() - budget.started);
+  return std::min({std::max({few, so_far, kShortestLook}), kLongestLook, left_for_runs(budget, limit)});
+}
+
 milliseconds Search::time_for_second_tries(const SearchBudget& budget, const RunLimit& limit) const {
   const auto whole = std::chrono::duration_cast<milliseconds>(budget.deadline - budget.started);
   return std::min(kept_for_second_tries(limit) * limit.patient(), whole / kSecondTriesPart);
@@ -220,8 +231,9 @@ base::Result<bool> Search::try_pick(const Pick& pick, RunLimit& limit, milliseco
   if (!tree) return std::move(tree).error();
   if (!tried_trees_.insert(*tree).second) return false;
   if (progress_)
-    progress_(base::cat(candidate.path, ":", candidate.line, " ", candidate.description), result_.checks,
-              result_.candidates);
+    progress_(base::cat(result_.winners.empty() ? "" : "one passes, looking for others: ", candidate.path, ":",
+                        candidate.line, " ", candidate.description),
+              result_.checks, result_.candidates);
   RunBounds bounds = limit.next();
   bounds.wall = std::min(bounds.wall, left);
   auto result = run_limited(overlay, bounds, stop);
@@ -240,7 +252,9 @@ base::Result<bool> Search::try_pick(const Pick& pick, RunLimit& limit, milliseco
   CheckReading reading = read_check_output(result->output, resolver_);
   limit.saw(*result, reading.build_failed);
   const CheckReading& before = pool.ground.reading;
-  if ((!is_partial(before, reading) && !is_next_message(candidate, before, reading)) || applied.size() >= kMaxApplied || pools_.size() >= kMaxGrounds) return true;
+  if ((!is_partial(before, reading) && !is_next_message(candidate, before, reading)) || applied.size() >= kMaxApplied ||
+      pools_.size() >= kMaxGrounds)
+    return true;
   result_.best_partial.clear();
   for (const Candidate& part : applied)
     result_.best_partial.push_back(base::cat(part.path, ":", part.line, " ", part.description));
@@ -302,24 +316,29 @@ base::Result<SearchResult> Search::run(Ground start, const SearchBudget& budget,
   RunLimit limit = budget.limit;
   int last_check = budget.checks;
   double floor = 0;
+  SearchBudget::Clock::time_point look_until;
+  milliseconds passing{0};  // what a run that passes takes
   while (result_.checks < last_check - kept_for_second_tries(limit)) {
     if (stop.stop_requested()) return base::cancelled();
-    const milliseconds left = left_for_runs(budget, limit) - time_for_second_tries(budget, limit);
-    if (left < limit.least()) {
-      result_.out_of_time = true;
+    milliseconds left = left_for_runs(budget, limit) - time_for_second_tries(budget, limit);
+    const bool looking = !result_.winners.empty();
+    if (looking) left = std::min(left, std::chrono::duration_cast<milliseconds>(look_until - budget.now()));
+    if (left < (looking ? passing : limit.least())) {
+      result_.out_of_time = !looking;
       break;
     }
     const Pick pick = best_pick();
     if (pick.pool == nullptr || pick.value <= floor) break;
-    const bool had_winner = !result_.winners.empty();
+    const int ended = result_.checks - result_.timed_out;
     auto ran = try_pick(pick, limit, left, stop);
     if (!ran) return std::move(ran).error();
-    if (had_winner || result_.winners.empty()) continue;
+    if (looking) result_.others_tried += result_.checks - result_.timed_out - ended;
+    if (looking || result_.winners.empty()) continue;
+    last_check = std::min(budget.checks, result_.checks + kLookRuns);
     const Winner& first = result_.winners.front();
-    const bool risky =
-        std::any_of(first.applied.begin(), first.applied.end(), [](const Candidate& c) { return c.removes_code; });
-    last_check = std::min(budget.checks, result_.checks + (risky ? kExtraChecksRisky : kExtraChecks));
-    floor = kExtraFloor * first.score;
+    if (first.applied.back().proposer.starts_with("diagnostic")) floor = kNamedFloor * first.score;
+    look_until = budget.now() + time_to_look(budget, limit);
+    passing = milliseconds(static_cast<int64_t>(1000 * first.result.seconds) + 1);
   }
   if (result_.winners.empty())
     if (base::Status again = try_again(budget, limit, stop); !again) return std::move(again).error();

@@ -3,9 +3,11 @@
 //
 // Learns   Each run tells something: a change that leaves the output as it was lies on a line that does not matter; one
 //          that only changes the failure says little; one that repairs a part becomes the ground for further changes.
-// Time     Each run gets the short limit that the runs so far suggest, and never more than what is left when the proof of a
-//          patch has its part. Of the candidates that ran out of time or memory, the best are tried again with more of
-//          both at the end of the budget, where none has passed.
+// Others   After the first pass it looks whether other changes pass as well, best first, within a bound of its own
+//          (search.cc): they show how much the check says, and one of them may be the better repair.
+// Time     Each run gets the short limit that the runs so far suggest, and never more than what is left when the proof
+//          of a patch has its part. Of the candidates that ran out of time or memory, the best are tried again with
+//          more of both at the end of the budget, where none has passed.
 // Threads  The caller's.
 #pragma once
 #include <chrono>
@@ -52,6 +54,7 @@ struct SearchResult {
   std::vector<Winner> winners;  // best first
   int checks = 0;               // runs on candidates
   int candidates = 0;           // proposed and parsed
+  int others_tried = 0;         // of them: ended, after the first that passed
   int timed_out = 0;            // of the runs: ended by their limits, which says nothing about their tests
   std::chrono::milliseconds longest_limit{0};
   bool out_of_time = false;
@@ -80,6 +83,7 @@ class Search {
   base::Result<bool> try_pick(const Pick& pick, RunLimit& limit, std::chrono::milliseconds left, std::stop_token stop);
   base::Result<CheckResult> run_limited(const Overlay& overlay, RunBounds bounds, std::stop_token stop);
   std::chrono::milliseconds left_for_runs(const SearchBudget& budget, const RunLimit& limit) const;
+  std::chrono::milliseconds time_to_look(const SearchBudget& budget, const RunLimit& limit) const;
   std::chrono::milliseconds time_for_second_tries(const SearchBudget& budget, const RunLimit& limit) const;
   int kept_for_second_tries(const RunLimit& limit) const;
   base::Status try_again(const SearchBudget& budget, const RunLimit& limit, std::stop_token stop);

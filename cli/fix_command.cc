@@ -5,6 +5,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "agent/evidence_words.h"
 #include "agent/fix.h"
 #include "base/json.h"
 #include "base/strings.h"
@@ -17,6 +18,8 @@
 
 namespace cli {
 namespace {
+
+constexpr size_t kColumn = 15;  // where the second column begins
 
 struct FixOptions {
   std::string check;
@@ -44,18 +47,42 @@ base::Json as_json(const agent::FixReport& report) {
   for (const agent::CheckRun& run : report.evidence)
     runs.push_back(
         {{"tree", run.tree}, {"ending", run.ending}, {"seconds", run.seconds}, {"output_tail", run.output_tail}});
-  return {{"status", status_name(report.status)},
-          {"patch", report.patch},
-          {"proposer", report.proposer},
-          {"summary", report.summary},
-          {"evidence", {{"runs", std::move(runs)}}},
-          {"tried", report.tried},
-          {"also_passed", report.also_passed},
-          {"candidates", report.candidates},
-          {"checks", report.checks},
-          {"timed_out", report.timed_out},
-          {"candidate_limit_seconds", report.candidate_limit_seconds},
-          {"seconds", report.seconds}};
+  base::Json object = {{"status", status_name(report.status)},
+                       {"patch", report.patch},
+                       {"proposer", report.proposer},
+                       {"summary", report.summary},
+                       {"evidence", {{"runs", std::move(runs)}}},
+                       {"tried", report.tried},
+                       {"also_passed", report.also_passed},
+                       {"candidates", report.candidates},
+                       {"checks", report.checks},
+                       {"timed_out", report.timed_out},
+                       {"candidate_limit_seconds", report.candidate_limit_seconds},
+                       {"seconds", report.seconds}};
+  if (report.status == agent::FixReport::Status::kVerified) agent::add_evidence(object, report);
+  return object;
+}
+
+void explain_evidence(const agent::FixReport& report, bool colours) {
+  const agent::Strength strength = agent::strength_of(report);
+  const char* colour = !colours                             ? ""
+                       : strength == agent::Strength::kGood ? "\x1b[32m"
+                       : strength == agent::Strength::kWeak ? "\x1b[33m"
+                                                            : "";
+  std::fprintf(stderr, "  %-12s %s%s%s: %s\n", "evidence", colour, std::string(agent::strength_name(strength)).c_str(),
+               *colour ? "\x1b[0m" : "", agent::evidence_words(report).c_str());
+}
+
+void explain_alternatives(const agent::FixReport& report, bool colours) {
+  for (const agent::Alternative& one : report.alternatives) {
+    std::fprintf(stderr, "  %-12s %s\n", "also passes", printable(one.summary).c_str());
+    std::fputs(short_diff(one.patch, std::string(kColumn, ' '), colours).c_str(), stderr);
+  }
+  if (report.alternatives.empty()) return;
+  const int more = report.also_passed - static_cast<int>(report.alternatives.size());
+  std::fprintf(stderr, "  %-12s %s%s\n", "", report.alternatives.size() > 1 ? "each " : "",
+               std::string(agent::kAlternativeChecked).c_str());
+  if (more > 0) std::fprintf(stderr, "  %-12s and %d more\n", "", more);
 }
 
 void explain(const agent::FixReport& report) {
@@ -63,15 +90,16 @@ void explain(const agent::FixReport& report) {
   const bool good = report.status != agent::FixReport::Status::kNone;
   const char* mark = !colours ? "" : good ? "\x1b[32m" : "\x1b[33m";
   std::fprintf(stderr, "%s%s%s\n", mark, report.summary.c_str(), colours ? "\x1b[0m" : "");
-  if (report.status == agent::FixReport::Status::kVerified)
+  if (report.status == agent::FixReport::Status::kVerified) {
+    explain_evidence(report, colours);
     std::fprintf(stderr, "  proposed by  %s\n", report.proposer.c_str());
+  }
   for (const agent::CheckRun& run : report.evidence)
     std::fprintf(stderr, "  %-12s %s in %.1f s\n", run.tree == "base" ? "unchanged" : run.tree.substr(0, 10).c_str(),
                  run.ending.c_str(), run.seconds);
   if (report.status == agent::FixReport::Status::kNone)
     for (const std::string& line : report.tried) std::fprintf(stderr, "  %s\n", line.c_str());
-  if (report.also_passed > 0)
-    std::fprintf(stderr, "  %d other change(s) passed as well and ranked lower\n", report.also_passed);
+  explain_alternatives(report, colours);
   std::string unended;
   if (report.timed_out > 0) unended = base::cat(" (", report.timed_out, " ran out of time)");
   std::fprintf(stderr, "  %d candidates, %d runs of the check%s, %.1f s\n", report.candidates, report.checks,

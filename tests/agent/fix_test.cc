@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "agent/check_runner.h"
+#include "agent/evidence_words.h"
 #include "sandbox/sandbox.h"
 #include "tests/support/temp_dir.h"
 
@@ -256,6 +257,35 @@ TEST_CASE("check runner: tests put in front refuse a state alone; what passes ha
   told = (*checker)->put_first({"test_room (shelf.Test)"});  // no name of pytest's
   REQUIRE(told);
   CHECK_FALSE(*told);
+}
+
+TEST_CASE("fix: a patch comes with how many tests run its line, and with the other changes that pass, which are not proven") {
+  if (!isolated()) return;
+  if (std::system("python3 -m pytest --version >/dev/null 2>&1") != 0) {
+    MESSAGE("skipped: no pytest");
+    return;
+  }
+  const test::TempDir folder;
+  // Of the two comparisons either may be the strict one.
+  folder.write("shelf.py",
+               "def has_room(things, size):\n    if len(things) <= size:\n        return len(things) <= size\n    return False\n");
+  folder.write("test_shelf.py",
+               "from shelf import has_room\n\n\ndef test_room():\n    assert not has_room([1], 1)\n\n\n"
+               "def test_free():\n    assert has_room([], 2)\n\n\ndef test_none():\n    assert not has_room([1], 0)\n");
+  const agent::FixReport report = repair(folder, "python3 -m pytest -q -p no:cacheprovider");
+  REQUIRE(report.status == Status::kVerified);
+  CHECK(report.lines.known);
+  CHECK(report.lines.failed == 1);
+  CHECK(report.lines.passed >= 1);
+  CHECK(report.others_tried >= report.also_passed);
+  REQUIRE(report.also_passed >= 1);
+  CHECK(report.alternatives.size() <= 3);
+  CHECK(report.alternatives.size() >= 1);
+  for (const agent::Alternative& one : report.alternatives) {
+    CHECK(one.patch != report.patch);
+    CHECK(one.lines.failed == 1);
+  }
+  CHECK(agent::strength_of(report) == agent::Strength::kWeak);
 }
 
 TEST_CASE("fix: a slow suite is repaired, and a candidate that breaks another test than those that failed is refused") {

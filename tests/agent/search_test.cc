@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <map>
 
 namespace {
@@ -147,7 +148,8 @@ TEST_CASE("search: lines whose changes have no effect are left for others") {
   const auto result = f.run(all);
   REQUIRE(result);
   REQUIRE(result->winners.size() == 1);
-  CHECK(result->checks < 13);  // in order of the scores alone it would be the last of 16
+  const auto passed = std::find(f.checker.runs.begin(), f.checker.runs.end(), "a = 1\nb = 9\n");
+  CHECK(passed - f.checker.runs.begin() < 12);  // in order of the scores alone it would be the last of 16
 }
 
 TEST_CASE("search: a repair of one failing test is the ground for the next") {
@@ -206,6 +208,57 @@ TEST_CASE("search: of two that pass, the one that takes no code away ranks first
   REQUIRE(result);
   REQUIRE(result->winners.size() == 2);
   CHECK_FALSE(result->winners[0].applied[0].removes_code);
+}
+
+TEST_CASE("search: after a pass others are run as long again, and those that pass too are kept, best first") {
+  // Everything from 5 on passes. Runs take two seconds, and the seventh is the first that passes: as many fit behind it
+  // as have been run before, but one, as the last would only just fit.
+  Fixture f("x = 1\n", [](const std::string& text) {
+    return text < "x = 5" ? "FAILED test_a.py::t - got " + text : std::string();
+  });
+  f.checker.seconds_of = [](const std::string&) { return 2.; };
+  std::vector<Candidate> many;
+  for (const char* value : {"2", "3", "4", "20", "30", "40", "5", "41", "6", "7", "42", "43", "44", "8", "9"})
+    many.push_back(change(4, 1, value, 1.0 / static_cast<double>(many.size() + 1)));
+  const auto result = f.run(many);
+  REQUIRE(result);
+  CHECK(f.checker.runs.size() == 13);
+  CHECK(result->others_tried == 6);
+  REQUIRE(result->winners.size() == 3);
+  CHECK(result->winners[0].applied[0].description == "to 5");
+  CHECK(result->winners[1].applied[0].description == "to 6");
+  CHECK_FALSE(result->out_of_time);
+}
+
+TEST_CASE("search: the look for others ends with the user's runs, and what hangs in it is no run that ended") {
+  const auto check = [](const std::string& text) {
+    return text == "x = 2\n" || text == "x = 3\n" ? std::string() : "FAILED test_a.py::t - got " + text;
+  };
+  std::vector<Candidate> many;
+  for (int i = 2; i < 40; ++i) many.push_back(change(4, 1, std::to_string(i), 1.0 / i));
+  Fixture few("x = 1\n", check);
+  auto result = few.run(many, 4);
+  REQUIRE(result);
+  CHECK(result->checks == 4);
+  CHECK(result->others_tried == 3);
+  CHECK(result->winners.size() == 2);
+  Fixture hangs("x = 1\n", check);
+  hangs.checker.seconds_of = [](const std::string& text) { return text == "x = 1\n" || text == "x = 2\n" ? .5 : 1e9; };
+  const auto began = hangs.checker.now;
+  result = hangs.run(many);
+  REQUIRE(result);
+  CHECK(result->winners.size() == 1);
+  CHECK(result->others_tried == 0);
+  CHECK(hangs.checker.now - began <= std::chrono::milliseconds(4100));  // the first run, the pass, six times its time
+}
+
+TEST_CASE("search: beside a message that names the fault nothing far less likely is run") {
+  Fixture f("x = 1\n", [](const std::string& text) { return text == "x = 1\n" ? "FAILED test_a.py::t - no" : ""; });
+  Candidate named = change(4, 1, "2", 1);
+  named.proposer = "diagnostic: misspelt name";
+  const auto result = f.run({named, change(4, 1, "3", .5), change(4, 1, "4", .01)});
+  REQUIRE(result);
+  CHECK(f.checker.runs == std::vector<std::string>{"x = 2\n", "x = 3\n"});
 }
 
 TEST_CASE("search: what hangs costs a short limit, is counted apart, and is no ground for anything") {

@@ -34,3 +34,15 @@ TEST_CASE("coloured_patch: nothing, and a last line without its line feed") {
   CHECK(cli::coloured_patch("").empty());
   CHECK(cli::coloured_patch("@@ -1 +1 @@\n+a") == "\x1b[36m@@ -1 +1 @@\x1b[0m\n\x1b[32m+a\x1b[0m");
 }
+
+TEST_CASE("short_diff: the changed lines alone, behind an indent; many are cut short and counted") {
+  const std::string patch = "diff --git a/a b/a\n--- a/a\n+++ b/a\n@@ -1,3 +1,3 @@\n a\n-b\x1b[2J\n+\tc\n d\n";
+  CHECK(cli::short_diff(patch, "  ", false) == "  -b^[[2J\n  +\tc\n");
+  CHECK(cli::short_diff(patch, "  ", true) == "  \x1b[31m-b^[[2J\x1b[0m\n  \x1b[32m+\tc\x1b[0m\n");
+  std::string many = "@@ -1 +1,10 @@\n";
+  for (int i = 0; i < 10; ++i) many += "+x\n";
+  CHECK(cli::short_diff(many, " ", false).ends_with(" +x\n ... 2 more lines\n"));
+  CHECK(cli::short_diff("", " ", false).empty());
+}
+
+TEST_CASE("printable: one line stays one line") { CHECK(cli::printable("a\nb\tc\x1b") == "a^Jb^Ic^["); }

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// agent/evidence_words.h: how much the check says about a verified patch, for a person and for programs.
+//
+// Verified means that the check failed without the patch and passes with it. Whether the check looks at what the patch
+// changes is another question; these words answer it as far as it is known.
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "agent/fix.h"
+#include "base/json.h"
+
+namespace agent {
+
+// kWeak: another change passes as well, or one test alone runs the changed lines, or none that failed does. kGood:
+// several tests run them, and of several other changes that were run none passes. kFair: neither, or not known.
+enum class Strength { kWeak, kFair, kGood };
+Strength strength_of(const FixReport& report);
+std::string_view strength_name(Strength strength);  // "weak", "fair", "good"
+
+// "3 tests run the changed line, 1 of them failed before; 2 of 9 other changes pass as well: read them"
+std::string evidence_words(const FixReport& report);
+
+// Of an alternative: what was checked, and what not.
+inline constexpr std::string_view kAlternativeChecked = "passed the check once, was not run again: not proven";
+
+// Adds "strength", "words", "tests", "others_tried", "also_passed" and "alternatives" to a verified report's object.
+void add_evidence(base::Json& object, const FixReport& report);
+
+}  // namespace agent

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// agent/patch_evidence.h: which of the check's tests run the lines that a patch changes.
+//
+// A check that passes says something about a patch only where its tests run those lines.
+// Note     Of Python alone, and of lines that run in tests: what a module does while it loads belongs to none.
+#pragma once
+
+namespace tools {
+struct Edit;
+class FileSource;
+}  // namespace tools
+
+namespace agent {
+
+struct Coverage;
+
+struct PatchEvidence {
+  bool known = false;  // a tracer saw tests run the changed lines
+  int failed = 0;      // tests that run a changed line and failed before the patch; of several lines, of the one that
+  int passed = 0;      // most run. Those that passed before
+  int tests() const { return failed + passed; }
+};
+
+// `before` is of the work tree as it is, whose files `base` reads.
+PatchEvidence evidence_of(const Coverage& before, const tools::FileSource& base, const tools::Edit& edit);
+
+}  // namespace agent

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/patch_evidence.h"
+
+#include <doctest/doctest.h>
+
+#include "agent/coverage.h"
+#include "agent/evidence_words.h"
+#include "tools/edit.h"
+
+namespace {
+
+class OneFile final : public tools::FileSource {
+ public:
+  base::Result<std::string> read(std::string_view path) const override {
+    if (path != "a.py") return base::Error{base::ErrorCode::kNotFound, "no such file"};
+    return std::string("def f(a):\n    b = (a +\n         1)\n    return b\n");
+  }
+};
+
+// Of `a.py` alone; the offsets of its lines are 0, 10, 23, 35 and 48.
+tools::Edit edit(std::vector<tools::Replacement> replacements) {
+  tools::Edit whole;
+  whole.files.resize(1);
+  whole.files[0].path = "a.py";
+  whole.files[0].replacements = std::move(replacements);
+  return whole;
+}
+
+agent::Coverage traced() {
+  agent::Coverage coverage;
+  coverage.has_tests = true;
+  coverage.n_failed = 2;
+  coverage.n_passed = 3;
+  coverage.lines["a.py"] = {{1, {0, 0, true}}, {2, {2, 3, false}}, {4, {1, 0, false}}};
+  return coverage;
+}
+
+}  // namespace
+
+TEST_CASE("evidence_of: of the changed lines the one counts that most tests run") {
+  const OneFile files;
+  const agent::PatchEvidence last = evidence_of(traced(), files, edit({{35, 48, "    return b + 1\n"}}));
+  CHECK(last.known);
+  CHECK(last.failed == 1);
+  CHECK(last.passed == 0);
+  const agent::PatchEvidence both =
+      evidence_of(traced(), files, edit({{10, 23, "    b = (a -\n"}, {35, 48, "    return 1\n"}}));
+  CHECK(both.failed == 2);
+  CHECK(both.passed == 3);
+}
+
+TEST_CASE("evidence_of: a line inside a longer statement stands for it; new lines for the one they are put before") {
+  const OneFile files;
+  CHECK(evidence_of(traced(), files, edit({{23, 35, "         2)\n"}})).tests() == 5);
+  CHECK(evidence_of(traced(), files, edit({{35, 35, "    b += 1\n"}})).tests() == 1);
+}
+
+TEST_CASE("evidence_of: what loads with a module, a file without traces and a script without tests say nothing") {
+  const OneFile files;
+  CHECK_FALSE(evidence_of(traced(), files, edit({{0, 10, "def f(b):\n"}})).known);
+  agent::Coverage other = traced();
+  other.lines["b.py"] = std::move(other.lines["a.py"]);
+  other.lines.erase("a.py");
+  CHECK_FALSE(evidence_of(other, files, edit({{35, 48, "    return 1\n"}})).known);
+  agent::Coverage script = traced();
+  script.has_tests = false;
+  CHECK_FALSE(evidence_of(script, files, edit({{35, 48, "    return 1\n"}})).known);
+}
+
+TEST_CASE("evidence words: weak where others pass or one test alone runs the lines, good where neither") {
+  agent::FixReport report;
+  report.lines = {true, 1, 2};
+  report.others_tried = 9;
+  CHECK(agent::strength_of(report) == agent::Strength::kGood);
+  CHECK(agent::evidence_words(report) ==
+        "3 tests run the changed lines, 1 of them failed before; the 9 other changes that were run after it fail");
+  report.also_passed = 2;
+  CHECK(agent::strength_of(report) == agent::Strength::kWeak);
+  CHECK(agent::evidence_words(report) ==
+        "3 tests run the changed lines, 1 of them failed before; 2 of 9 other changes pass as well: read them");
+  report = {};
+  CHECK(agent::strength_of(report) == agent::Strength::kFair);
+  CHECK(agent::evidence_words(report) ==
+        "which tests run the changed lines is not known; no other change was run after it");
+  report.lines = {true, 1, 0};
+  report.others_tried = 9;
+  CHECK(agent::strength_of(report) == agent::Strength::kWeak);
+  CHECK(agent::evidence_words(report).starts_with("1 test runs the changed lines, it failed before; "));
+  report.lines = {true, 0, 3};
+  CHECK(agent::strength_of(report) == agent::Strength::kWeak);
+  CHECK(agent::evidence_words(report).starts_with("3 tests run the changed lines, all passed before; "));
+}
