@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "agent/evidence_words.h"
 #include "base/json.h"
 #include "base/line_index.h"
 #include "base/strings.h"
@@ -43,7 +44,11 @@ base::Result<std::vector<Change>> changes_of(const FixReport& report, const tool
 }
 
 std::string message_of(const FixReport& report, const std::string& check) {
-  return base::cat("`", check, "` fails; this change makes it pass. ", report.summary);
+  std::string message = base::cat("`", check, "` fails; this change makes it pass. ", report.summary,
+                                  " Evidence: ", strength_name(strength_of(report)), ": ", evidence_words(report), ".");
+  for (const Alternative& one : report.alternatives)
+    message += base::cat(" Also passes: ", one.summary, " (", kAlternativeChecked, ").");
+  return message;
 }
 
 std::string sarif(const FixReport& report, const std::vector<Change>& changes, const std::string& check,
@@ -63,6 +68,8 @@ std::string sarif(const FixReport& report, const std::vector<Change>& changes, c
             {{"artifactLocation", {{"uri", change.path}}}, {"replacements", Json::array({std::move(replacement)})}});
     }
     const Change& first = changes.front();
+    Json evidence = Json::object();
+    add_evidence(evidence, report);
     results.push_back(
         {{"ruleId", "verified-fix"},
          {"level", "error"},
@@ -72,7 +79,8 @@ std::string sarif(const FixReport& report, const std::vector<Change>& changes, c
                          {{"artifactLocation", {{"uri", first.path}}},
                           {"region", {{"startLine", first.begin_line}, {"endLine", line_before(first)}}}}}}})},
          {"fixes", Json::array({{{"description", {{"text", report.summary}}},
-                                 {"artifactChanges", std::move(artifact_changes)}}})}});
+                                 {"artifactChanges", std::move(artifact_changes)}}})},
+         {"properties", {{"graft", std::move(evidence)}}}});
   }
   const Json driver = {
       {"name", "graft"},

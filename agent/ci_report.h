@@ -5,6 +5,8 @@
 // line
 //          has none but ASCII before them: replacements cover whole lines, so every column is 1.
 // Errors   kInvalidArgument where a file is not as the edit's base hash says.
+// Note     The message of every form but the patch says how strong the evidence is, and which other changes pass; the
+//          fix is the proven one alone. SARIF has all of it as properties too.
 // Source   SARIF 2.1.0 (OASIS), 3.55 "fix object"; reviewdog Diagnostic Format (rdjsonl); GitHub workflow commands;
 // GitLab
 //          code quality report.

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "agent/ci_report.h"
+#include "agent/evidence_words.h"
 #include "agent/fix.h"
 #include "cli/commands.h"
 #include "cli/default_model.h"
@@ -45,6 +46,9 @@ void run(const CiOptions& options, Context& context) {
   if (!text) return context.fail(text.error());
   std::fputs(text->c_str(), stdout);
   std::fprintf(stderr, "%s\n", report->summary.c_str());
+  if (report->status == agent::FixReport::Status::kVerified)
+    std::fprintf(stderr, "Evidence: %s: %s\n", std::string(agent::strength_name(agent::strength_of(*report))).c_str(),
+                 agent::evidence_words(*report).c_str());
   context.exit_code = report->status == agent::FixReport::Status::kNone ? 1 : 0;
 }
 

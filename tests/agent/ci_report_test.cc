@@ -71,6 +71,29 @@ TEST_CASE("ci_report: every other form names file and lines, one record a change
   CHECK((*gitlab)[0]["fingerprint"] != (*gitlab)[1]["fingerprint"]);
 }
 
+TEST_CASE("ci_report: every form but the patch says how strong the evidence is; what is not proven is no fix") {
+  const OneFile files;
+  agent::FixReport report = repaired(files);
+  report.lines = {true, 1, 2};
+  report.others_tried = 9;
+  report.also_passed = 1;
+  report.alternatives = {{"diff --git ...", "mutation: boolean", "src/a.py:1: `and` becomes `or`", {}}};
+  for (const char* name : {"sarif", "rdjsonl", "github", "gitlab"}) {
+    CAPTURE(name);
+    const std::string text = *agent::ci_report(*agent::ci_format_of(name), report, files, "make check", "1.0");
+    CHECK(text.find("Evidence: weak: 3 tests run the changed lines, 1 of them failed before; 1 of 9 other changes passes as well") !=
+          std::string::npos);
+    CHECK(text.find("Also passes: src/a.py:1: `and` becomes `or` (passed the check once, was not run again: not proven)") !=
+          std::string::npos);
+  }
+  const auto sarif = base::parse_json(*agent::ci_report(agent::CiFormat::kSarif, report, files, "make check", "1.0"));
+  REQUIRE(sarif);
+  const base::Json& result = (*sarif)["runs"][0]["results"][0];
+  CHECK(result["fixes"].size() == 1);
+  CHECK(result["properties"]["graft"]["strength"] == "weak");
+  CHECK(result["properties"]["graft"]["alternatives"][0]["patch"] == "diff --git ...");
+}
+
 TEST_CASE("ci_report: without a repair the report is empty and still valid; a changed file is refused") {
   OneFile files;
   const auto sarif = agent::ci_report(agent::CiFormat::kSarif, {}, files, "make check", "1.0");
