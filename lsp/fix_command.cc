@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "agent/evidence_words.h"
 #include "base/strings.h"
 #include "lsp/uri.h"
 
@@ -64,6 +65,7 @@ Json write_report(const agent::FixReport& report) {
   if (report.status != agent::FixReport::Status::kVerified) return result;
   result["proposer"] = report.proposer;
   result["patch"] = report.patch;
+  agent::add_evidence(result, report);
   return result;
 }
 
@@ -215,7 +217,9 @@ void FixCommand::deliver(const std::shared_ptr<Task>& task, const base::Result<a
     task->reply.result(result);
     return end(task, report->summary);
   }
-  const EditLabel label{"Fix with Graft", base::cat(report->summary, " Proposed by ", report->proposer, "."),
+  const EditLabel label{"Fix with Graft",
+                        base::cat(report->summary, " Evidence: ", agent::strength_name(agent::strength_of(*report)),
+                                  ": ", agent::evidence_words(*report), ". Proposed by ", report->proposer, "."),
                         task->result == FixResult::kApply};
   auto edit = files ? workspace_edit(*files, documents_, client_.capabilities, label) : files.error();
   if (!edit) {

@@ -70,6 +70,9 @@ struct Project {
     report.proposer = "mutation: comparison";
     report.patch = "diff --git ...";
     report.evidence = {{"base", "exit 1", 0.5, "boom"}, {"4b82", "exit 0", 0.4, ""}};
+    report.others_tried = 4;
+    report.also_passed = 1;
+    report.alternatives = {{"diff --git b", "mutation: boolean", "src/a.py:1: another", {true, 1, 0}}};
     report.edit.files = {file_edit(tools::FileAction::kModify, "src/a.py", text, {{at, at + from.size(), to}})};
   }
   Json fix(Json argument = Json::object()) {
@@ -93,6 +96,13 @@ TEST_CASE("graft.fix: the check comes from the settings, the result carries edit
   CHECK(result["patch"] == "diff --git ...");
   CHECK(result["evidence"].size() == 2);
   CHECK(result["evidence"][0]["ending"] == "exit 1");
+  CHECK(result["strength"] == "weak");
+  CHECK(result["words"] == "which tests run the changed lines is not known; 1 of 4 other changes passes as well: read them");
+  CHECK(result["tests"].is_null());
+  CHECK(result["others_tried"] == 4);
+  REQUIRE(result["alternatives"].size() == 1);
+  CHECK(result["alternatives"][0]["patch"] == "diff --git b");
+  CHECK(result["alternatives"][0]["tests"] == Json{{"failed_before", 1}, {"passed_before", 0}});
   const Json& change = result["edit"]["documentChanges"][0];
   CHECK(change["textDocument"] == Json{{"uri", project.uri()}, {"version", 1}});
   CHECK(change["edits"][0]["newText"] == ">=");
@@ -128,6 +138,7 @@ TEST_CASE(
   REQUIRE(asked.size() == 1);
   const Json& edit = asked[0]["params"]["edit"];
   CHECK(edit["changeAnnotations"]["graft"]["needsConfirmation"] == true);
+  CHECK(edit["changeAnnotations"]["graft"]["description"].get<std::string>().find("Evidence: weak: ") != std::string::npos);
   CHECK(edit["documentChanges"][0]["textDocument"]["version"].is_null());  // not open in the editor
   CHECK(edit["documentChanges"][0]["edits"][0]["annotationId"] == "graft");
   project.server->send({{"id", asked[0]["id"]}, {"result", {{"applied", false}, {"failureReason", "no"}}}});

@@ -26,6 +26,14 @@ export interface CheckRun {
   readonly output_tail?: string;
 }
 
+/** Another change with which the check passed too: not proven, so without an edit. */
+export interface Alternative {
+  readonly summary: string;
+  readonly patch: string;
+  /** What was checked of it, and what not. */
+  readonly checked: string;
+}
+
 export interface FixResult {
   readonly status: 'verified' | 'none' | 'already_passes';
   readonly summary: string;
@@ -35,6 +43,10 @@ export interface FixResult {
   /** Why a verified repair comes without an edit. */
   readonly held_back?: string;
   readonly evidence: readonly CheckRun[];
+  /** Of a verified repair: how much the check says about it, in one word and in a sentence. */
+  readonly strength?: 'weak' | 'fair' | 'good';
+  readonly words?: string;
+  readonly alternatives?: readonly Alternative[];
   readonly checks: number;
   readonly seconds: number;
 }

@@ -24,11 +24,16 @@ interface Review {
 
 function describe(result: FixResult): string[] {
   const lines = [result.summary];
+  if (result.words !== undefined) lines.push(`evidence: ${result.strength ?? 'fair'}: ${result.words}`);
   if (result.proposer !== undefined) lines.push(`proposed by ${result.proposer}`);
   for (const run of result.evidence) {
     lines.push(`check on ${run.tree === 'base' ? 'your files' : 'the patched files'}: ${run.ending} (${run.seconds.toFixed(1)} s)`);
   }
   return lines;
+}
+
+function describeAlternatives(result: FixResult): string[] {
+  return (result.alternatives ?? []).flatMap((other) => [`also passes: ${other.summary} (${other.checked})`, other.patch]);
 }
 
 export class ReviewPanel implements vscode.Disposable, vscode.TextDocumentContentProvider {
@@ -64,13 +69,14 @@ export class ReviewPanel implements vscode.Disposable, vscode.TextDocumentConten
     const review: Review = { result, files, edit: await converter.asWorkspaceEdit(withoutConfirmation(result.edit)) };
     this.current = review;
     await vscode.commands.executeCommand('setContext', 'graft.reviewing', true);
-    for (const line of [...describe(result), result.patch ?? '']) client.output.appendLine(line);
+    for (const line of [...describe(result), result.patch ?? '', ...describeAlternatives(result)]) client.output.appendLine(line);
     for (const file of files) {
       const title = `Graft: ${vscode.workspace.asRelativePath(file.uri)} (verified)`;
       await vscode.commands.executeCommand('vscode.diff', file.uri, file.uri.with({ scheme }), title, { preview: false });
     }
     const effort = `${result.checks} ${result.checks === 1 ? 'run' : 'runs'} of the check, ${result.seconds.toFixed(0)} s`;
-    const answer = vscode.window.showInformationMessage(`Graft: ${result.summary} (${effort})`, 'Apply', 'Reject', 'Evidence');
+    const strength = result.words === undefined ? '' : ` Evidence: ${result.strength ?? 'fair'}: ${result.words}.`;
+    const answer = vscode.window.showInformationMessage(`Graft: ${result.summary}${strength} (${effort})`, 'Apply', 'Reject', 'Evidence');
     void answer.then(async (choice) => {
       if (this.current !== review) return; // decided in the editor's title, or followed by another review
       if (choice === 'Apply') await this.accept();

@@ -318,6 +318,7 @@ test(':Graft fix finds a verified patch, the review applies it, undo takes it ba
   local review = table.concat(lua('return vim.api.nvim_buf_get_lines(0, 0, -1, false)'), '\n')
   assert(review:find('\n-        if amount >= self', 1, true), 'the patch is not in the review:\n' .. review)
   assert(review:find('# check on the patched files: ', 1, true), 'no evidence in the review:\n' .. review)
+  assert(review:find('\n# evidence: %a+: '), 'nothing says how strong the evidence is:\n' .. review)
   equal(lua("return require('graft.fix').last_result.status"), 'verified', 'status')
   assert(lua([[return vim.fn.getline('.'):find('^[-+] ') and vim.fn.line('.') <= vim.fn.line('w$')]]), 'the change is not in view')
   type_keys('a')

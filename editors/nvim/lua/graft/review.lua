@@ -5,6 +5,7 @@ local M = {}
 --- Lines that say what was run and how it ended: one for your files, one for the patched ones.
 local function evidence_lines(result)
   local lines = { '# ' .. (result.summary or 'Verified fix') }
+  if result.words then lines[#lines + 1] = ('# evidence: %s: %s'):format(result.strength or 'fair', result.words) end
   local endings, order = {}, {}
   for _, run in ipairs(result.evidence or {}) do
     if type(run) == 'table' then
@@ -21,6 +22,22 @@ local function evidence_lines(result)
   return lines
 end
 
+--- Lines below the patch: other changes with which the check passed too, as comments, so that nothing takes them for the patch.
+local function alternative_lines(result)
+  local lines = {}
+  for _, other in ipairs(result.alternatives or {}) do
+    if type(other) == 'table' then
+      lines[#lines + 1] = ('# also passes: %s (%s)'):format(tostring(other.summary), tostring(other.checked))
+      local in_hunk = false
+      for _, line in ipairs(vim.split(tostring(other.patch or ''), '\n', { plain = true })) do
+        in_hunk = (in_hunk or vim.startswith(line, '@@')) and not vim.startswith(line, 'diff --git ')
+        if in_hunk and line:find('^[-+]') then lines[#lines + 1] = '#   ' .. line end
+      end
+    end
+  end
+  return lines
+end
+
 --- Opens the review of `result` (the server's answer to graft.fix; its `edit` is a WorkspaceEdit).
 function M.open(result, server)
   vim.cmd('botright new')
@@ -29,6 +46,10 @@ function M.open(result, server)
   pcall(vim.api.nvim_buf_set_name, bufnr, 'graft://review')
   local lines = evidence_lines(result)
   vim.list_extend(lines, vim.split(result.patch or '', '\n', { plain = true }))
+  if lines[#lines] == '' then lines[#lines] = nil end
+  for _, line in ipairs(alternative_lines(result)) do
+    lines[#lines + 1] = line:gsub('\n', ' ')
+  end
   vim.api.nvim_buf_set_lines(bufnr, 0, -1, false, lines)
   vim.bo[bufnr].filetype, vim.bo[bufnr].modifiable = 'diff', false
   vim.wo.winbar = ' Graft: verified fix    %#Keyword#a%* apply   %#Keyword#q%* reject'
