@@ -10,13 +10,18 @@
 
 namespace {
 
-// The message for a rotation of the layers with entries, or nothing.
-std::string error_with(const base::Json& compress) {
+base::Json renamed() {
   std::ifstream in(std::string(GRAFT_SOURCE_DIR) + "/tests/data/engine/families/deepseek_v4_renamed/config.json");
   auto config = base::parse_json(std::string(std::istreambuf_iterator<char>(in), {}));
   REQUIRE(config);
-  (*config)["rope_parameters"]["compress"] = compress;
-  const auto read = engine::deepseek_v4_from_json(*base::parse_json(base::dump_json(*config)));
+  return *config;
+}
+
+// The message for a rotation of the layers with entries, or nothing.
+std::string error_with(const base::Json& compress) {
+  base::Json config = renamed();
+  config["rope_parameters"]["compress"] = compress;
+  const auto read = engine::deepseek_v4_from_json(*base::parse_json(base::dump_json(config)));
   return read ? std::string() : read.error().message;
 }
 
@@ -35,4 +40,14 @@ TEST_CASE("DeepSeek-V4's configuration: a rotation that programs take for differ
   CHECK(error_with(yarn).find("attention_factor") != std::string::npos);
   CHECK(error_with({{"rope_type", "linear"}, {"rope_theta", 160000.0}, {"factor", 2.0}}).find("linear") !=
         std::string::npos);
+}
+
+TEST_CASE("DeepSeek-V4's configuration: the original context is the rotation's own, not one beside it") {
+  base::Json config = renamed();
+  config.erase("rope_parameters");
+  config["rope_scaling"] = {{"type", "yarn"}, {"factor", 4.0}, {"original_max_position_embeddings", 64}};
+  config["original_max_position_embeddings"] = 32;
+  const auto read = engine::deepseek_v4_from_json(*base::parse_json(base::dump_json(config)));
+  REQUIRE_MESSAGE(read, read.error().message);
+  CHECK(read->yarn.original_context == 64);
 }

@@ -254,7 +254,7 @@ TEST_CASE("every family written as F32 gives its own logits again, and near ones
     bool same_order;  // else sums run in another order: rows of heads were moved
   };
   for (const Case& c :
-       {Case{"deepseek_v3", false}, Case{"deepseek_v3_fp8", false}, Case{"deepseek_v32", false},
+       {Case{"deepseek_v2", false}, Case{"deepseek_v3", false}, Case{"deepseek_v3_fp8", false}, Case{"deepseek_v32", false},
         Case{"deepseek_v4", true}, Case{"deepseek_v4_renamed", true}, Case{"deepseek_v41", true},
         Case{"deepseek_v41_fp8", true}, Case{"llama", false}, Case{"llama_biased", false}, Case{"llama_linear", false}, Case{"llama_mlp_biased", false},
         Case{"mistral", false}, Case{"qwen3", true}, Case{"qwen3_fp8", true}, Case{"qwen3_moe_sparse", true},
@@ -385,7 +385,7 @@ TEST_CASE("to_gguf: what GGUF cannot say is refused") {
   v4.sparse_ratio = 8;
   CHECK(refusal().find("8 tokens") != std::string::npos);
   for (const auto& [name, part] : {std::pair{"qwen2", "window"}, std::pair{"qwen3_moe", "experts"},
-                                   std::pair{"gpt_oss", "limit"}, std::pair{"deepseek_v2", "epsilon"}}) {
+                                   std::pair{"gpt_oss", "limit"}}) {
     const auto content = read_model(name).family->to_gguf();
     REQUIRE(!content);
     CHECK_MESSAGE(content.error().message.find(part) != std::string::npos, content.error().message);
@@ -401,6 +401,11 @@ TEST_CASE("to_gguf: what GGUF cannot say is refused") {
   CHECK(deepseek_v2_to_gguf(groups, {}));
   groups.scoring = Scoring::kSigmoid;
   CHECK_FALSE(deepseek_v2_to_gguf(groups, {}));
+  DeepseekV2Config ramp;
+  ramp.yarn.factor = 4.0f, ramp.yarn.mscale = ramp.yarn.mscale_all_dim = 1.0f;
+  CHECK(deepseek_v2_to_gguf(ramp, {}));
+  ramp.yarn.truncate = false;
+  CHECK_FALSE(deepseek_v2_to_gguf(ramp, {}));
   // YaRN's ends in whole pairs or not, and its amplitude, are what each program takes them for.
   GroupedConfig yarn;
   yarn.family = "qwen3";

@@ -62,6 +62,7 @@ base::Status check_config(const DeepseekV2Config& c) {
 
   sizes = check_floats({
       {"RMS norm epsilon", c.rms_eps, 0.0f, 1.0f},
+      {"epsilon of the latents' norms", c.latent_eps, 0.0f, 1.0f},
       {"rope base", c.rope_theta, 1.0f, 1e12f},
       {"expert weight scale", c.expert_weight_scale, 0.0f, 1e6f},
       {"YaRN factor", c.yarn.factor, 0.999999f, 1e6f},

@@ -16,6 +16,9 @@
 
 namespace engine {
 
+// Graft's own key behind "ARCHITECTURE": other programs have one epsilon for all norms and read past it.
+inline constexpr const char* kLatentEpsKey = ".attention.latent_layer_norm_rms_epsilon";
+
 struct DeepseekV2Description {
   DeepseekV2Config config;
   bool tied_head = false;  // config.json says so; in GGUF the missing tensor says it

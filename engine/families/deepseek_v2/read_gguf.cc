@@ -20,7 +20,8 @@ void read_attention(GgufKeys& k, DeepseekV2Config& c) {
   const bool absorbed = k.has("attention.key_length_mla");
   c.qk_nope_dim = k.integer(absorbed ? "attention.key_length_mla" : "attention.key_length") - c.qk_rope_dim;
   c.v_head_dim = k.integer(absorbed ? "attention.value_length_mla" : "attention.value_length");
-  c.rms_eps = c.latent_eps = k.real("attention.layer_norm_rms_epsilon");  // one key for all
+  c.rms_eps = k.real("attention.layer_norm_rms_epsilon");
+  c.latent_eps = k.real(kLatentEpsKey + 1, c.rms_eps);
 }
 
 // V3.2's. A file of its architecture without them would be computed as V3, so they must be there.

@@ -2,6 +2,7 @@
 #include "engine/families/deepseek_v2/write_gguf.h"
 
 #include "base/strings.h"
+#include "engine/families/deepseek_v2/read_config.h"
 #include "engine/families/gguf_parts.h"
 #include "engine/formats/dequantize.h"
 
@@ -20,6 +21,7 @@ void put_config(const DeepseekV2Config& c, bool drafts, GgufContent& out) {
   out.put(".attention.head_count", n(c.n_heads));
   out.put(".attention.head_count_kv", uint32_t{1});
   out.put(".attention.layer_norm_rms_epsilon", c.rms_eps);
+  if (c.latent_eps != c.rms_eps) out.put(kLatentEpsKey, c.latent_eps);
   if (c.q_lora_rank != 0) out.put(".attention.q_lora_rank", n(c.q_lora_rank));
   out.put(".attention.kv_lora_rank", n(c.kv_lora_rank));
   out.put(".attention.key_length", n(c.kv_lora_rank + c.qk_rope_dim));
@@ -118,8 +120,8 @@ void add_draft(const DeepseekV2Config& c, const DeepseekV2Draft& draft, GgufCont
 base::Result<GgufContent> deepseek_v2_to_gguf(const DeepseekV2Config& c, const DeepseekV2Weights& w) {
   if (c.yarn.factor != 1.0f && c.yarn.mscale != c.yarn.mscale_all_dim)
     return base::invalid("GGUF cannot say that the model's mscale differs from its mscale_all_dim");
-  if (c.latent_eps != c.rms_eps)
-    return base::invalid("GGUF cannot say that the norms of latents have another epsilon than the others");
+  if (c.yarn.factor != 1.0f && !c.yarn.truncate)
+    return base::invalid("GGUF cannot say that YaRN's ramp ends between pairs");
   // How groups are scored has no key: it follows from the gate.
   const auto usual = c.scoring == Scoring::kSigmoid ? ExpertSelection::kGroupLimitedTopTwo : ExpertSelection::kGroupLimitedGreedy;
   if (c.n_experts > 0 && c.n_groups > 1 && c.selection != ExpertSelection::kGreedy && c.selection != usual)

@@ -125,6 +125,7 @@ void read_rotation(ConfigMembers& m, const Json& config, DeepseekV4Config& c) {
     scaled = {{"rope_parameters", both["compress"]}};
   } else {
     scaled["rope_theta"] = config.value("compress_rope_theta", Json());
+    scaled.erase("original_max_position_embeddings");  // beside the object it says nothing here
     for (const char* key : {"rope_parameters", "rope_scaling"})
       if (scaled.contains(key) && scaled[key].is_object()) scaled[key].erase("rope_theta");
   }

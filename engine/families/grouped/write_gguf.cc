@@ -21,7 +21,7 @@ base::Status check_sayable(const GroupedConfig& c) {
       return cannot(base::cat("layer ", l, " sees a window of ", c.window[l], " tokens"));
     if (c.sparse[l] != (c.n_experts > 0)) return cannot("some layers have experts and others have none");
   }
-  const bool usual_amplitude = c.yarn.mscale == 1.0f && c.yarn.mscale_all_dim == 0.0f;
+  const bool usual_amplitude = std::fabs(c.yarn.mscale - 1.0f) < 1e-4f && c.yarn.mscale_all_dim == 0.0f;
   if (c.yarn.factor != 1.0f && (!usual_amplitude || c.yarn.truncate == oss))
     return cannot("YaRN has another amplitude than its factor gives, or other ends than the family's");
   if (oss && (c.gate.limit != 7.0f || c.gate.alpha != 1.702f))
