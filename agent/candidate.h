@@ -20,7 +20,10 @@ struct Candidate {
   std::optional<MutationKind> kind;  // of mutations
   double score = 0;                  // before the model
   double model_gain = 0;             // what the model adds to the score's logarithm
-  bool removes_code = false;         // takes lines or conditions away: a weaker repair where another passes
+  // Turns a whole condition round or drops it, on a line that passing tests run too, as far as is known: where another
+  // passes they do not look at it.
+  bool turns_condition = false;
+  bool removes_code = false;  // takes lines or conditions away: a weaker repair where another passes
 };
 
 // The text after the replacements; they must be sorted and in range.

@@ -18,6 +18,14 @@ constexpr double kModelShare =
 constexpr std::chrono::seconds kModelTime{20};
 constexpr double kDiagnosticWeight = 1;  // of a certain repair, against all mutations together
 
+// That no passing test runs a line speaks for it, as far as traces of tests tell.
+bool only_failing_tests_run(const Coverage& coverage, const Candidate& candidate) {
+  const auto file = coverage.lines.find(candidate.path);
+  if (!coverage.has_tests || file == coverage.lines.end()) return false;
+  const auto line = file->second.find(candidate.line);
+  return line != file->second.end() && line->second.failed > 0 && line->second.passed == 0;
+}
+
 // Lines moved by what was applied already no longer fit the traces: those of changed files are dropped.
 Coverage coverage_of(const Coverage& coverage, const Ground& ground) {
   Coverage kept = coverage;
@@ -38,6 +46,8 @@ base::Result<Proposals> propose(const ProposeContext& context, const Ground& gro
   proposals.evidence = suspects.evidence;
   proposals.candidates = rank_mutations(context.code, suspects, ground.reading.symptoms, kMaxCandidates);
   if (stop.stop_requested()) return base::cancelled();
+  for (Candidate& candidate : proposals.candidates)
+    candidate.turns_condition = candidate.turns_condition && !only_failing_tests_run(coverage, candidate);
   // Mutations share one unit of probability between them; a message that names the fault outweighs them all.
   double all = 0;
   for (const Candidate& candidate : proposals.candidates) all += candidate.score;

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <string_view>
+#include <utility>
 
 #include "agent/language_traits.h"
 
@@ -16,8 +18,9 @@ struct Share {
 };
 
 // The families follow the bug types of HumanEvalPack's 164 repair tasks (arXiv:2308.07124: value 44, missing logic 33,
-// excess logic 31, operator 25, variable 23, function 8), divided inside a family by judgement, then moved half way to how often each
-// kind held the repair among half of the Python tasks (the half that docs/evaluation.md does not report).
+// excess logic 31, operator 25, variable 23, function 8), divided inside a family by judgement, then moved half way to
+// how often each kind held the repair among half of the Python tasks (the half that docs/evaluation.md does not
+// report).
 constexpr std::array kShares = {
     Share{MutationKind::kOffByOne, .13},   Share{MutationKind::kConstant, .064},
     Share{MutationKind::kString, .05},     Share{MutationKind::kReturn, .04},
@@ -31,7 +34,7 @@ constexpr std::array kShares = {
     Share{MutationKind::kAssignment, .03}, Share{MutationKind::kNegation, .04},
     Share{MutationKind::kVariable, .09},   Share{MutationKind::kArguments, .06},  // variable
     Share{MutationKind::kMember, .03},     Share{MutationKind::kCall, .065},
-    Share{MutationKind::kOpposite, .072},                                         // function
+    Share{MutationKind::kOpposite, .072},  // function
     Share{MutationKind::kType, .02},
 };
 
@@ -131,7 +134,41 @@ constexpr double kWidensHang = .25;
 bool widens(const CodeFile& file, const Mutation& mutation) {
   const tools::Replacement& change = mutation.replacement;
   const std::string_view before = std::string_view(file.text()).substr(change.begin, change.end - change.begin);
-  return mutation.kind == MutationKind::kComparison && ((before == "<" && change.text == "<=") || (before == ">" && change.text == ">="));
+  return mutation.kind == MutationKind::kComparison &&
+         ((before == "<" && change.text == "<=") || (before == ">" && change.text == ">="));
+}
+
+// `a < b` to `a >= b` or `a > b`, `and` to `or`, a `not` more or less, a part of a condition or all of it away: nearly
+// every run of it now goes the other way, or may.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 8> kOpposites = {{{"==", "!="},
+                                                                                      {"===", "!=="},
+                                                                                      {"<", ">="},
+                                                                                      {">", "<="},
+                                                                                      {"<", ">"},
+                                                                                      {"<=", ">="},
+                                                                                      {"is", "is not"},
+                                                                                      {"in", "not in"}}};
+
+bool turns(const CodeFile& file, const Mutation& mutation) {
+  const tools::Replacement& change = mutation.replacement;
+  const std::string_view before = std::string_view(file.text()).substr(change.begin, change.end - change.begin);
+  const std::string_view after = change.text;
+  switch (mutation.kind) {
+    case MutationKind::kBoolean:
+      return true;
+    case MutationKind::kComparison:
+      return std::any_of(kOpposites.begin(), kOpposites.end(), [&](const auto& pair) {
+        return (before == pair.first && after == pair.second) || (before == pair.second && after == pair.first);
+      });
+    case MutationKind::kNegation: {
+      const auto negated = [](std::string_view text) { return text.starts_with("not ") || text.starts_with("!"); };
+      return negated(before) || negated(after);
+    }
+    case MutationKind::kCondition:
+      return after.size() < before.size();
+    default:
+      return false;
+  }
 }
 
 bool removes(const Mutation& mutation) {
@@ -178,6 +215,7 @@ std::vector<Candidate> rank_mutations(const CodeBase& code, const Suspects& susp
       candidate.kind = mutation.kind;
       candidate.proposer = "mutation: " + std::string(mutation_kind_name(mutation.kind));
       candidate.removes_code = removes(mutation);
+      candidate.turns_condition = turns(*file, mutation);
       candidate.description = std::move(mutation.description);
       candidate.score = suspicion * mutation.weight;
       if (hangs && widens(*file, mutation)) candidate.score *= kWidensHang;
@@ -197,7 +235,9 @@ std::vector<Candidate> rank_mutations(const CodeBase& code, const Suspects& susp
   return candidates;
 }
 
-double total_score(const Candidate& candidate) { return candidate.score * std::exp(candidate.model_gain); }
+double total_score(const Candidate& candidate) {
+  return candidate.score * std::exp(candidate.model_gain);
+}
 
 std::string apply(const std::string& text, const std::vector<tools::Replacement>& replacements) {
   std::string out;

@@ -20,6 +20,7 @@ constexpr double kBuildsShare = 20;   // a state that builds again: nothing else
 // longer, within these limits.
 constexpr int kLookRuns = 30, kFewRuns = 6;
 constexpr milliseconds kShortestLook{2'000}, kLongestLook{30'000};
+constexpr double kRemovesShare = .3, kTurnsShare = .1;  // of a score, among those that pass
 constexpr double kNamedFloor = .15;  // of a repair's score that answers a message: others are hardly worth a run
 constexpr int kSecondTries = 2;      // of candidates that ran out of a short limit: few are slow, most loop for ever
 // Of the whole time: the most that is kept for a proof that may never be needed, and for second tries.
@@ -266,11 +267,15 @@ base::Result<bool> Search::try_pick(const Pick& pick, RunLimit& limit, milliseco
   return true;
 }
 
+// Of those that pass, the narrower change comes before one of like score that turns a whole condition round: what
+// passes with a condition as well as with its opposite does not look at it.
 void Search::rank_winners() {
   auto worth = [](const Winner& winner) {
     double value = winner.score;
-    for (const Candidate& part : winner.applied)
-      if (part.removes_code) value *= .3;
+    for (const Candidate& part : winner.applied) {
+      if (part.removes_code) value *= kRemovesShare;
+      if (part.turns_condition) value *= kTurnsShare;
+    }
     return value / static_cast<double>(winner.applied.size());
   };
   std::stable_sort(result_.winners.begin(), result_.winners.end(),

@@ -69,8 +69,11 @@ void explain_evidence(const agent::FixReport& report, bool colours) {
                        : strength == agent::Strength::kGood ? "\x1b[32m"
                        : strength == agent::Strength::kWeak ? "\x1b[33m"
                                                             : "";
+  const std::string words = agent::evidence_words(report);
+  const size_t second = words.find("; ");  // a line for the tests, one for the other changes
   std::fprintf(stderr, "  %-12s %s%s%s: %s\n", "evidence", colour, std::string(agent::strength_name(strength)).c_str(),
-               *colour ? "\x1b[0m" : "", agent::evidence_words(report).c_str());
+               *colour ? "\x1b[0m" : "", words.substr(0, second).c_str());
+  if (second != std::string::npos) std::fprintf(stderr, "  %-12s %s\n", "", words.substr(second + 2).c_str());
 }
 
 void explain_alternatives(const agent::FixReport& report, bool colours) {

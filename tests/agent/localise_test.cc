@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "agent/file_roles.h"
+#include "agent/proposals.h"
 #include "agent/ranking.h"
 #include "tests/support/temp_dir.h"
 #include "tools/work_tree.h"
@@ -99,6 +100,44 @@ TEST_CASE("rank_mutations: the kind that the symptoms speak for comes first") {
   CHECK(share(agent::MutationKind::kGuard, {agent::Symptom::kDivisionByZero}) >
         2 * share(agent::MutationKind::kGuard, {}));
   CHECK(agent::symptom_factor(agent::MutationKind::kAwait, {agent::Symptom::kCoroutine}) > 10);
+}
+
+TEST_CASE("propose: what turns a whole condition round is told apart, unless only failing tests run its line") {
+  test::TempDir folder;
+  folder.write("room.py",
+               "def room(a, b, free):\n    if a < b and free:\n        return a is b\n    return not free\n");
+  const auto tree = tools::WorkTree::open(folder.path());
+  REQUIRE(tree);
+  auto code = agent::CodeBase::load(*tree, "pytest", {}, {});
+  REQUIRE(code);
+  const agent::PathResolver resolver(tree->root(), {"room.py"});
+  agent::Coverage coverage;
+  const auto turned = [&](std::string_view description) {
+    agent::Ground ground;
+    ground.reading = agent::read_check_output("room.py:2: AssertionError\n", resolver);
+    const agent::FixRequest request;
+    const auto found = agent::propose({*code, coverage, {}, request, nullptr}, ground, {});
+    REQUIRE(found);
+    for (const agent::Candidate& candidate : found->candidates)
+      if (candidate.description == description) return candidate.turns_condition;
+    FAIL("not proposed: " << description);
+    return false;
+  };
+  for (const char* round : {"`<` becomes `>`", "`<` becomes `>=`", "`and` becomes `or`", "`a < b and free` becomes `free`",
+                            "`is` becomes `is not`", "`not free` becomes `free`"}) {
+    CAPTURE(round);
+    CHECK(turned(round));
+  }
+  for (const char* narrow : {"`<` becomes `<=`", "`b` becomes `b - 1`"}) {
+    CAPTURE(narrow);
+    CHECK_FALSE(turned(narrow));
+  }
+  coverage.has_tests = true;
+  coverage.n_failed = 1;
+  coverage.n_passed = 1;
+  coverage.lines["room.py"] = {{2, {1, 0, false}}, {3, {1, 1, false}}};
+  CHECK_FALSE(turned("`<` becomes `>`"));
+  CHECK(turned("`is` becomes `is not`"));
 }
 
 TEST_CASE("file roles: tests, other people's code and judges are never edited") {

@@ -210,6 +210,21 @@ TEST_CASE("search: of two that pass, the one that takes no code away ranks first
   CHECK_FALSE(result->winners[0].applied[0].removes_code);
 }
 
+TEST_CASE("search: of two that pass, a narrower change of like score ranks before one that turns a condition round") {
+  const auto first_of = [](double narrow_score) {
+    Fixture f("x = 1\ny = 1\n",
+              [](const std::string& text) { return text == "x = 1\ny = 1\n" ? "FAILED test_a.py::t - no" : ""; });
+    Candidate turned = change(4, 1, "3", 1, 1);
+    turned.turns_condition = true;
+    const auto result = f.run({turned, change(10, 1, "2", narrow_score, 2)});
+    REQUIRE(result);
+    REQUIRE(result->winners.size() == 2);
+    return result->winners[0].applied[0].description;
+  };
+  CHECK(first_of(.3) == "to 2");
+  CHECK(first_of(.02) == "to 3");  // far less likely than the other
+}
+
 TEST_CASE("search: after a pass others are run as long again, and those that pass too are kept, best first") {
   // Everything from 5 on passes. Runs take two seconds, and the seventh is the first that passes: as many fit behind it
   // as have been run before, but one, as the last would only just fit.
@@ -387,4 +402,17 @@ TEST_CASE("search: a stop request ends it with kCancelled") {
   const auto result = f.run({change(4, 1, "2", 1)}, 60, source.get_token());
   REQUIRE_FALSE(result);
   CHECK(result.error().code == base::ErrorCode::kCancelled);
+}
+
+TEST_CASE("search: a stop request while others are looked for ends it as well, after no further run") {
+  std::stop_source source;
+  Fixture f("x = 1\n", [&](const std::string& text) {
+    if (text != "x = 2\n") return "FAILED test_a.py::t - got " + text;
+    source.request_stop();
+    return std::string();
+  });
+  const auto result = f.run({change(4, 1, "2", 1), change(4, 1, "3", .9)}, 60, source.get_token());
+  REQUIRE_FALSE(result);
+  CHECK(result.error().code == base::ErrorCode::kCancelled);
+  CHECK(f.checker.runs.size() == 1);
 }
