@@ -22,10 +22,11 @@ class ModelJudge {
   // kInvalidArgument where the model cannot fill in the middle.
   static base::Result<std::unique_ptr<ModelJudge>> open(std::shared_ptr<const engine::Engine> model);
 
-  // How much this model's opinion counts, in (0, 1]: log-probabilities are worth that much of their face value.
-  double trust() const { return trust_; }
+  // What part of the tries the lines that it writes itself are worth, against all mutations together.
+  double written_share() const;
 
-  // Sets model_gain of the first `n` candidates, until the deadline.
+  // Sets model_gain of the first `n` candidates, until the deadline: within kMostGain of nothing, 0 where it says nothing.
+  static constexpr double kMostGain = 1.6;
   base::Status rate(const CodeBase& code, std::vector<Candidate>& candidates, size_t n,
                     std::chrono::steady_clock::time_point deadline, std::stop_token stop);
 
@@ -36,13 +37,12 @@ class ModelJudge {
                                                    std::stop_token stop);
 
  private:
-  ModelJudge(std::shared_ptr<const engine::Engine> model, std::unique_ptr<engine::Session> session, double trust)
-      : model_(std::move(model)), session_(std::move(session)), trust_(trust) {}
+  ModelJudge(std::shared_ptr<const engine::Engine> model, std::unique_ptr<engine::Session> session)
+      : model_(std::move(model)), session_(std::move(session)) {}
   base::Result<std::vector<engine::Token>> prompt(const CodeFile& file, size_t prefix_end, size_t suffix_begin) const;
 
   std::shared_ptr<const engine::Engine> model_;
   std::unique_ptr<engine::Session> session_;
-  const double trust_;
 };
 
 }  // namespace agent

@@ -12,9 +12,7 @@ namespace agent {
 namespace {
 
 constexpr size_t kMaxCandidates = 3000;
-constexpr size_t kRated = 160;  // candidates that the model reads: far more than any budget tries
-constexpr double kModelShare =
-    .6;  // of the model's own lines, against all mutations together, for a model fully trusted
+constexpr size_t kRated = 240;  // candidates that the model reads, of the best: more than any budget tries
 constexpr std::chrono::seconds kModelTime{20};
 constexpr double kDiagnosticWeight = 1;  // of a certain repair, against all mutations together
 
@@ -64,7 +62,7 @@ base::Result<Proposals> propose(const ProposeContext& context, const Ground& gro
   const auto deadline = std::min(context.deadline, std::chrono::steady_clock::now() + kModelTime);
   if (!ground.reading.build_failed) {
     auto written =
-        context.model->write_lines(context.code, suspects, kModelShare * context.model->trust() * all, deadline, stop);
+        context.model->write_lines(context.code, suspects, context.model->written_share() * all, deadline, stop);
     if (!written) return std::move(written).error();
     for (Candidate& candidate : *written) proposals.candidates.push_back(std::move(candidate));
     sort_by([](const Candidate& candidate) { return candidate.score; });
