@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// repair_ranks FOLDER OUTPUT PATH CORRECT [CHECK]: where among the candidates of a failing program its known repair stands.
+// repair_ranks [--model FILE] FOLDER OUTPUT PATH CORRECT [CHECK]: where among the candidates of a failing program its known repair stands.
 //
 // FOLDER is the broken program, OUTPUT a file with what its check wrote, PATH the file to be repaired, relative, CORRECT its
-// repaired text. Prints one line: the rank among the mutations before any run (0: not there), how many there are, the kind.
+// repaired text. Prints a line: the rank among the candidates before any run (0: not there), how many there are, the kind; with a
+// model a second line, of the order that it has a say in.
 // Without CHECK nothing is run, so that a hundred programs take seconds, and traces of Python programs are not seen; with it
 // the check runs once under the tracer, in the sandbox.
 #include <cstdio>
+#include <memory>
+#include <string_view>
+#include <vector>
 
 #include "agent/check_output.h"
 #include "agent/code_base.h"
+#include "agent/model_judge.h"
 #include "agent/proposals.h"
 #include "base/file.h"
 
@@ -30,13 +35,35 @@ int fail(const base::Error& error) {
   return 1;
 }
 
+// Prints where `wanted`, bare, stands.
+void print_rank(const agent::CodeFile* file, const std::vector<agent::Candidate>& candidates, const std::string& wanted) {
+  int rank = 0;
+  for (const agent::Candidate& candidate : candidates) {
+    ++rank;
+    if (file == nullptr || candidate.path != file->path || bare(agent::apply(file->text(), candidate.replacements)) != wanted) continue;
+    std::printf("%d\t%zu\t%s\t%s\n", rank, candidates.size(), candidate.proposer.c_str(), candidate.description.c_str());
+    return;
+  }
+  std::printf("0\t%zu\t\t\n", candidates.size());
+}
+
+base::Result<std::unique_ptr<agent::ModelJudge>> judge_of(const char* path) {
+  auto model = engine::Engine::load(path, {});
+  if (!model) return std::move(model).error();
+  return agent::ModelJudge::open(std::move(*model));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 5 && argc != 6) return std::fprintf(stderr, "usage: repair_ranks FOLDER OUTPUT PATH CORRECT [CHECK]\n"), 2;
-  auto tree = tools::WorkTree::open(argv[1]);
+  const bool asks = argc > 2 && std::string_view(argv[1]) == "--model";
+  const std::vector<const char*> words(argv + (asks ? 3 : 1), argv + argc);
+  if (words.size() != 4 && words.size() != 5)
+    return std::fprintf(stderr, "usage: repair_ranks [--model FILE] FOLDER OUTPUT PATH CORRECT [CHECK]\n"), 2;
+  const std::string check = words.size() == 5 ? words[4] : "";
+  auto tree = tools::WorkTree::open(words[0]);
   if (!tree) return fail(tree.error());
-  const auto output = base::read_file(argv[2], kMaxBytes), correct = base::read_file(argv[4], kMaxBytes);
+  const auto output = base::read_file(words[1], kMaxBytes), correct = base::read_file(words[3], kMaxBytes);
   if (!output) return fail(output.error());
   if (!correct) return fail(correct.error());
   auto listed = tree->list({});
@@ -45,26 +72,27 @@ int main(int argc, char** argv) {
   for (const tools::FileEntry& entry : *listed) paths.push_back(entry.path);
   const agent::PathResolver resolver(tree->root(), paths);
   agent::Ground ground{{}, {}, agent::read_check_output(*output, resolver), *output};
-  auto code = agent::CodeBase::load(*tree, argc == 6 ? argv[5] : "", {}, {});
+  auto code = agent::CodeBase::load(*tree, check, {}, {});
   if (!code) return fail(code.error());
   agent::Coverage coverage;
-  if (argc == 6) {
-    coverage = agent::trace_check(tree->root(), argv[5], kTraceTime, false, resolver, {}, ground.reading.failing);
+  if (!check.empty()) {
+    coverage = agent::trace_check(tree->root(), check, kTraceTime, false, resolver, {}, ground.reading.failing);
     for (const agent::TracedFailure& failure : coverage.failures) agent::read_symptoms(failure.message, ground.reading.symptoms);
   }
-  const std::vector<std::string> changed;
-  agent::FixRequest request;
-  const auto proposals = agent::propose({*code, coverage, changed, request, nullptr}, ground, {});
-  if (!proposals) return fail(proposals.error());
-  const std::string wanted = bare(*correct), path = argv[3];
-  const agent::CodeFile* file = code->file(path);
-  int rank = 0;
-  for (const agent::Candidate& candidate : proposals->candidates) {
-    ++rank;
-    if (file == nullptr || candidate.path != path || bare(agent::apply(file->text(), candidate.replacements)) != wanted) continue;
-    std::printf("%d\t%zu\t%s\t%s\n", rank, proposals->candidates.size(), candidate.proposer.c_str(), candidate.description.c_str());
-    return 0;
+  std::unique_ptr<agent::ModelJudge> judge;
+  std::vector<agent::ModelJudge*> asked{nullptr};
+  if (asks) {
+    auto opened = judge_of(argv[2]);
+    if (!opened) return fail(opened.error());
+    judge = std::move(*opened);
+    asked.push_back(judge.get());
   }
-  std::printf("0\t%zu\t\t\n", proposals->candidates.size());
+  const std::vector<std::string> changed;
+  const agent::FixRequest request;
+  for (agent::ModelJudge* const model : asked) {
+    const auto proposals = agent::propose({*code, coverage, changed, request, model}, ground, {});
+    if (!proposals) return fail(proposals.error());
+    print_rank(code->file(words[2]), proposals->candidates, bare(*correct));
+  }
   return 0;
 }

@@ -29,6 +29,7 @@ import completions
 import history_fixes
 import infilling
 import overlap
+import ranks
 import repairs
 import repeated_edits
 import sets
@@ -38,13 +39,7 @@ import written_tests
 
 
 def all_measures() -> list[Measure]:
-    return [
-        bits.Bits(),
-        bits.Quantised(),
-        trainer.TrainerLogits(),
-        completions.RestOfLine(),
-        completions.RestOfLineAround(),
-        infilling.Infilling(),
+    fixes = [
         repairs.QuixBugs(),
         repairs.PackFix("python", ("python3",), 164),
         repairs.PackFix("js", ("node",), 30),
@@ -52,6 +47,16 @@ def all_measures() -> list[Measure]:
         repairs.PackFix("go", ("go",), 30),
         repairs.PackFix("rust", ("rustc",), 30),
         repairs.PackFix("java", ("javac", "java"), 30),
+    ]
+    return [
+        bits.Bits(),
+        bits.Quantised(),
+        trainer.TrainerLogits(),
+        completions.RestOfLine(),
+        completions.RestOfLineAround(),
+        infilling.Infilling(),
+        *fixes,
+        *(ranks.Ranks(each) for each in fixes),
         history_fixes.HistoryFixes(False),
         history_fixes.HistoryFixes(True),
         *(compile_errors.CompileErrors(suite, 40) for suite in compile_errors.SUITES),
