@@ -71,6 +71,7 @@ Coverage trace_check(const std::filesystem::path& root, const std::string& check
   // Of a process that never gave its interpreter back nothing is known; nor of one that hangs unseen.
   const auto seen = [](const TracedFailure& failure) { return failure.hung; };
   if (stacks || std::none_of(coverage.failures.begin(), coverage.failures.end(), seen)) coverage.calm = {};
+  coverage.cut |= stacks || outcome->ending == sandbox::Ending::kTimedOut;
   coverage.output = std::move(outcome->output);
   coverage.has_tests = coverage.n_failed + coverage.n_passed > 0;
   // A script without a test tool: the run itself is the one failing test.

@@ -42,6 +42,7 @@ struct Calm {
 struct Coverage {
   int n_failed = 0, n_passed = 0;
   bool has_tests = false;  // false: the run itself is the one failing test, as far as was seen
+  bool cut = false;        // its time ended before the check did: not all tests were seen
   std::map<std::string, std::map<int, LineCount>> lines;
   std::vector<TracedFailure> failures;
   Calm calm;

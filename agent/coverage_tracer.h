@@ -15,6 +15,7 @@ out = os.environ.get("GRAFT_TRACE_OUT", "")
 current = [""]
 serial = [0]
 window = [None]
+cut = [False]  # ended before the check did
 # When a line ran that had not run before, and what the watch makes of it (graft_trace_hang.py).
 news = [0.0]
 calm = [lambda: (0, 0)]
@@ -104,7 +105,7 @@ def write():
     known = list(outcomes.values())
     seconds, memory = calm[0]()
     report = {"failed": known.count(False), "passed": known.count(True), "lines": lines, "failures": failures[:50],
-              "calm_seconds": seconds, "calm_bytes": memory}
+              "calm_seconds": seconds, "calm_bytes": memory, "cut": cut[0]}
     path = os.path.join(out, "trace-%d.json" % os.getpid())
     try:
         with open(path + ".new", "w") as file:

@@ -13,7 +13,8 @@ constexpr int kSeveralTests = 2, kSeveralOthers = 5;
 std::string tests_words(const PatchEvidence& lines) {
   if (!lines.known) return "which tests run the changed lines is not known";
   const int n = lines.tests();
-  std::string words = base::cat(n, n == 1 ? " test runs" : " tests run", " the changed lines, ");
+  std::string words =
+      base::cat(lines.at_least ? "at least " : "", n, n == 1 ? " test runs" : " tests run", " the changed lines, ");
   if (lines.passed == 0) return words += n == 1 ? "it failed before" : "all failed before";
   if (lines.failed == 0) return words += n == 1 ? "it passed before" : "all passed before";
   return words += base::cat(lines.failed, " of them failed before");
@@ -33,9 +34,10 @@ std::string others_words(const FixReport& report) {
 
 Strength strength_of(const FixReport& report) {
   const PatchEvidence& lines = report.lines;
-  if (report.also_passed > 0 || (lines.known && (lines.failed == 0 || lines.tests() < kSeveralTests)))
+  if (report.also_passed > 0 ||
+      (lines.known && !lines.at_least && (lines.failed == 0 || lines.tests() < kSeveralTests)))
     return Strength::kWeak;
-  return lines.known && report.others_tried >= kSeveralOthers ? Strength::kGood : Strength::kFair;
+  return lines.known && lines.failed > 0 && report.others_tried >= kSeveralOthers ? Strength::kGood : Strength::kFair;
 }
 
 std::string_view strength_name(Strength strength) {
@@ -57,7 +59,7 @@ std::string evidence_words(const FixReport& report) {
 void add_evidence(base::Json& object, const FixReport& report) {
   const auto tests = [](const PatchEvidence& lines) -> base::Json {
     if (!lines.known) return nullptr;
-    return {{"failed_before", lines.failed}, {"passed_before", lines.passed}};
+    return {{"failed_before", lines.failed}, {"passed_before", lines.passed}, {"at_least", lines.at_least}};
   };
   base::Json alternatives = base::Json::array();
   for (const Alternative& one : report.alternatives)

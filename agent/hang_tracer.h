@@ -122,6 +122,7 @@ def _watch():
         if now >= _until:
             if _interrupts and ended < 1:
                 _record(trace.current[0])
+            trace.cut[0] = True
             trace.write()
             os._exit(70)
         if not _interrupts:

@@ -31,7 +31,7 @@ PatchEvidence evidence_of(const Coverage& before, const tools::FileSource& base,
       const auto look = [&](int line) {
         const auto count = counts->second.find(line);
         if (count == counts->second.end() || count->second.failed + count->second.passed <= most.tests()) return;
-        most = {true, count->second.failed, count->second.passed};
+        most = {true, count->second.failed, count->second.passed, before.cut};
       };
       for (int line = begin; line < end; ++line) look(line);
       for (int back = 1; !most.known && back <= kStatementLines; ++back) look(begin - back);

@@ -89,6 +89,7 @@ void read_trace_report(std::string_view text, const PathResolver& resolver, Cove
   if (!report || !report->is_object()) return;
   add_count(coverage.n_failed, base::json_int(*report, "failed"));
   add_count(coverage.n_passed, base::json_int(*report, "passed"));
+  coverage.cut |= base::json_bool(*report, "cut");
   if (const auto lines = report->find("lines"); lines != report->end()) read_lines(*lines, resolver, coverage);
   if (const auto failures = report->find("failures"); failures != report->end())
     read_failures(*failures, resolver, coverage);

@@ -56,6 +56,7 @@ TEST_CASE(
   const agent::Coverage found = trace(folder, "python3 -m unittest -q", 20);
   CHECK(found.n_failed == 1);
   CHECK(found.n_passed == 4);
+  CHECK_FALSE(found.cut);
   const agent::TracedFailure* hang = hang_in(found, "count.py");
   REQUIRE(hang != nullptr);
   CHECK(hang->test.find("test_b") != std::string::npos);
@@ -214,6 +215,7 @@ TEST_CASE(
   CHECK(found.n_passed == 1);
   CHECK(found.n_failed == 0);
   CHECK(found.failures.empty());
+  CHECK(found.cut);
   CHECK(found.lines.contains("count.py"));
 }
 

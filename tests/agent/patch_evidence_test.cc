@@ -62,6 +62,9 @@ TEST_CASE("evidence_of: what loads with a module, a file without traces and a sc
   other.lines["b.py"] = std::move(other.lines["a.py"]);
   other.lines.erase("a.py");
   CHECK_FALSE(evidence_of(other, files, edit({{35, 48, "    return 1\n"}})).known);
+  agent::Coverage cut = traced();
+  cut.cut = true;
+  CHECK(evidence_of(cut, files, edit({{35, 48, "    return 1\n"}})).at_least);
   agent::Coverage script = traced();
   script.has_tests = false;
   CHECK_FALSE(evidence_of(script, files, edit({{35, 48, "    return 1\n"}})).known);
@@ -89,4 +92,7 @@ TEST_CASE("evidence words: weak where others pass or one test alone runs the lin
   report.lines = {true, 0, 3};
   CHECK(agent::strength_of(report) == agent::Strength::kWeak);
   CHECK(agent::evidence_words(report).starts_with("3 tests run the changed lines, all passed before; "));
+  report.lines.at_least = true;  // the failing one may not have been seen
+  CHECK(agent::strength_of(report) == agent::Strength::kFair);
+  CHECK(agent::evidence_words(report).starts_with("at least 3 tests run"));
 }

@@ -66,6 +66,11 @@ TEST_CASE("read_trace_report: what the processes did beside hanging is added up,
   CHECK(none.calm.memory_bytes == 0);
 }
 
+TEST_CASE("read_trace_report: where one process was cut short not all tests were seen") {
+  CHECK_FALSE(report({R"({"failed": 1, "cut": false})", R"({"failed": 1})"}).cut);
+  CHECK(report({R"({"failed": 1, "cut": true})", R"({"failed": 1, "cut": false})"}).cut);
+}
+
 TEST_CASE("read_trace_report: of a test that hung the loop and what it called are known") {
   const agent::Coverage found = report({R"({"failures": [
       {"test": "a", "frames": [["/w/count.py", 4]], "hung": true, "loop": [["count.py", 4], ["count.py", 5]], "called": [["count.py", 11]]},

@@ -102,7 +102,7 @@ TEST_CASE("graft.fix: the check comes from the settings, the result carries edit
   CHECK(result["others_tried"] == 4);
   REQUIRE(result["alternatives"].size() == 1);
   CHECK(result["alternatives"][0]["patch"] == "diff --git b");
-  CHECK(result["alternatives"][0]["tests"] == Json{{"failed_before", 1}, {"passed_before", 0}});
+  CHECK(result["alternatives"][0]["tests"] == Json{{"failed_before", 1}, {"passed_before", 0}, {"at_least", false}});
   const Json& change = result["edit"]["documentChanges"][0];
   CHECK(change["textDocument"] == Json{{"uri", project.uri()}, {"version", 1}});
   CHECK(change["edits"][0]["newText"] == ">=");
