@@ -8,6 +8,7 @@
 #include <set>
 
 #include "agent/check_output.h"
+#include "agent/check_problem.h"
 #include "agent/check_runner.h"
 #include "agent/code_base.h"
 #include "agent/coverage.h"
@@ -110,6 +111,7 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
   const PathResolver resolver(tree.root(), std::move(paths));
   tell("localising", "reading the check's output");
   CheckReading reading = read_check_output(first.output, resolver);
+  if (auto problem = check_problem(first, reading)) return base::invalid(std::move(*problem));
   if (first.endless()) reading.symptoms.insert(Symptom::kTimeout);
   const std::vector<std::string> changed = tree.changed_files();
 
@@ -343,7 +345,6 @@ void FixRun::say_what_was_tried(const SearchResult& found) {
   if (flaky_) tried.push_back("the check passed once on the unchanged work tree: it does not fail every time");
   for (const std::string& part : found.best_partial) tried.push_back(base::cat("repairs a part: ", part));
   tried.insert(tried.end(), unconfirmed_.begin(), unconfirmed_.end());
-  tried.push_back(base::cat(found.candidates, " candidates, ", found.checks, " runs of the check"));
   if (found.timed_out > 0)
     tried.push_back(base::cat(found.timed_out, " of the runs ran out of time or memory, with at most ",
                               seconds_text(report_.candidate_limit_seconds), " each: their tests said nothing"));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `graft fix --check CMD`: a patch on stdout, proven in the sandbox, or an honest no.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -19,7 +20,8 @@
 namespace cli {
 namespace {
 
-constexpr size_t kColumn = 15;  // where the second column begins
+constexpr size_t kColumn = 15;    // where the second column begins
+constexpr size_t kSaidLines = 8;  // of a check's output, the last ones
 
 struct FixOptions {
   std::string check;
@@ -88,6 +90,16 @@ void explain_alternatives(const agent::FixReport& report, bool colours) {
   if (more > 0) std::fprintf(stderr, "  %-12s and %d more\n", "", more);
 }
 
+// What a person would look at first: how the check's output ends.
+void explain_failure(const agent::CheckRun& run) {
+  std::vector<std::string_view> lines;
+  for (const std::string_view line : base::split_lines(run.output_tail))
+    if (!base::trim(line).empty()) lines.push_back(line);
+  const char* label = "it says";
+  for (size_t i = lines.size() - std::min(lines.size(), kSaidLines); i < lines.size(); ++i, label = "")
+    std::fprintf(stderr, "  %-12s %s\n", label, printable(lines[i]).c_str());
+}
+
 void explain(const agent::FixReport& report) {
   const bool colours = colours_on_stderr();
   const bool good = report.status != agent::FixReport::Status::kNone;
@@ -100,8 +112,10 @@ void explain(const agent::FixReport& report) {
   for (const agent::CheckRun& run : report.evidence)
     std::fprintf(stderr, "  %-12s %s in %.1f s\n", run.tree == "base" ? "unchanged" : run.tree.substr(0, 10).c_str(),
                  run.ending.c_str(), run.seconds);
-  if (report.status == agent::FixReport::Status::kNone)
+  if (report.status == agent::FixReport::Status::kNone) {
+    if (!report.evidence.empty()) explain_failure(report.evidence.front());
     for (const std::string& line : report.tried) std::fprintf(stderr, "  %s\n", line.c_str());
+  }
   explain_alternatives(report, colours);
   std::string unended;
   if (report.timed_out > 0) unended = base::cat(" (", report.timed_out, " ran out of time)");

@@ -56,7 +56,7 @@ def all_measures() -> list[Measure]:
         completions.RestOfLineAround(),
         infilling.Infilling(),
         *fixes,
-        *(ranks.Ranks(each) for each in fixes),
+        *(ranks.Ranks(each) for each in fixes if isinstance(each, repairs.PackFix)),  # QuixBugs corrects comments as well
         history_fixes.HistoryFixes(False),
         history_fixes.HistoryFixes(True),
         *(compile_errors.CompileErrors(suite, 40) for suite in compile_errors.SUITES),

@@ -223,6 +223,26 @@ TEST_CASE("fix: an empty check and a folder that is not there are errors with a 
 }
 
 // A check that takes no time of its own: what has run tells itself in the output.
+TEST_CASE("fix: a check that cannot run is said to, and costs no candidate's run") {
+  if (!isolated()) return;
+  const test::TempDir folder;
+  folder.write("a.py", "def f(x):\n    return x < 1\n");
+  agent::FixRequest request;
+  request.root = folder.path();
+  const std::pair<const char*, const char*> checks[] = {{"no-such-command --all", "no-such-command: not found"},
+                                                        {"make no-such-target", "'no-such-target'"},
+                                                        {"python3 no_such_test.py", "no_such_test.py'"}};
+  for (const auto& [check, said] : checks) {
+    request.check = check;
+    std::vector<std::string> phases;
+    const auto report = agent::fix(request, [&](const agent::FixProgress& now) { phases.push_back(now.phase); }, {});
+    REQUIRE_FALSE(report);
+    CHECK(report.error().code == base::ErrorCode::kInvalidArgument);
+    CHECK(report.error().message.find(said) != std::string::npos);
+    CHECK(std::find(phases.begin(), phases.end(), "trying") == phases.end());
+  }
+}
+
 TEST_CASE("check runner: tests put in front refuse a state alone; what passes has run all; a reset forgets them") {
   if (!isolated()) return;
   if (std::system("python3 -m pytest --version >/dev/null 2>&1") != 0) {
@@ -231,12 +251,14 @@ TEST_CASE("check runner: tests put in front refuse a state alone; what passes ha
   }
   const test::TempDir folder;
   folder.write("shelf.py", "def has_room(things, size):\n    return len(things) <= size\n");
-  folder.write("test_shelf.py",
-               "from shelf import has_room\n\n\ndef test_other():\n    print('other has run')\n    assert has_room([], 1)\n\n\n"
-               "def test_room():\n    print('room has run')\n    assert not has_room([1], 1)\n");
+  folder.write(
+      "test_shelf.py",
+      "from shelf import has_room\n\n\ndef test_other():\n    print('other has run')\n    assert has_room([], 1)\n\n\n"
+      "def test_room():\n    print('room has run')\n    assert not has_room([1], 1)\n");
   const auto tree = tools::WorkTree::open(folder.path());
   REQUIRE(tree);
-  auto checker = agent::open_check_runner(*tree, "PYTHONPATH=. python3 -m pytest -q -s -p no:cacheprovider", std::chrono::minutes(1));
+  auto checker = agent::open_check_runner(*tree, "PYTHONPATH=. python3 -m pytest -q -s -p no:cacheprovider",
+                                          std::chrono::minutes(1));
   REQUIRE(checker);
   const auto has_run = [&](const agent::Overlay& overlay, const char* test) {
     auto result = (*checker)->run(overlay, {});
@@ -259,7 +281,8 @@ TEST_CASE("check runner: tests put in front refuse a state alone; what passes ha
   CHECK_FALSE(*told);
 }
 
-TEST_CASE("fix: a patch comes with how many tests run its line, and with the other changes that pass, which are not proven") {
+TEST_CASE(
+    "fix: a patch comes with how many tests run its line, and with the other changes that pass, which are not proven") {
   if (!isolated()) return;
   if (std::system("python3 -m pytest --version >/dev/null 2>&1") != 0) {
     MESSAGE("skipped: no pytest");
@@ -268,7 +291,8 @@ TEST_CASE("fix: a patch comes with how many tests run its line, and with the oth
   const test::TempDir folder;
   // Of the two comparisons either may be the strict one.
   folder.write("shelf.py",
-               "def has_room(things, size):\n    if len(things) <= size:\n        return len(things) <= size\n    return False\n");
+               "def has_room(things, size):\n    if len(things) <= size:\n        return len(things) <= size\n    "
+               "return False\n");
   folder.write("test_shelf.py",
                "from shelf import has_room\n\n\ndef test_room():\n    assert not has_room([1], 1)\n\n\n"
                "def test_free():\n    assert has_room([], 2)\n\n\ndef test_none():\n    assert not has_room([1], 0)\n");
@@ -297,7 +321,8 @@ TEST_CASE("fix: a slow suite is repaired, and a candidate that breaks another te
   const test::TempDir folder;
   folder.write("shelf.py", "def has_room(things, size):\n    return len(things) <= size\n");
   folder.write("test_shelf.py",
-               "import time\nfrom shelf import has_room\n\n\ndef test_slow():\n    time.sleep(3)\n    assert has_room([1], 2)\n\n\n"
+               "import time\nfrom shelf import has_room\n\n\ndef test_slow():\n    time.sleep(3)\n    assert "
+               "has_room([1], 2)\n\n\n"
                "def test_room():\n    assert not has_room([1], 1)\n    assert not has_room([1, 2], 1)\n");
   agent::FixRequest request;
   request.root = folder.path();

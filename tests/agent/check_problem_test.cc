@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/check_problem.h"
+
+#include <doctest/doctest.h>
+
+namespace {
+
+std::optional<std::string> problem(const std::string& ending, const std::string& output) {
+  const agent::PathResolver resolver("/work", {"src/a.py", "tests/test_a.py", "a.c", "run.sh"});
+  agent::CheckResult first;
+  first.ending = ending;
+  first.output = output;
+  return agent::check_problem(first, agent::read_check_output(output, resolver));
+}
+
+}  // namespace
+
+TEST_CASE("check problem: a command, script, target or file that is not there is no mistake of the code") {
+  const std::pair<const char*, const char*> said[] = {
+      {"exit 127", "sh: 1: nosuchcmd: not found\n"},
+      {"exit 127", "bash: line 1: nosuchcmd: command not found\n"},
+      {"exit 126", "sh: 1: ./run.sh: Permission denied\n"},
+      {"exit 2", "make: *** No rule to make target 'test'.  Stop.\n"},
+      {"exit 2", "make: *** No targets specified and no makefile found.  Stop.\n"},
+      {"exit 1",
+       "npm error Missing script: \"nothing\"\nnpm error\nnpm error To see a list of scripts, run:\nnpm error   npm "
+       "run\n"},
+      {"exit 1", "npm ERR! missing script: nothing\n"},
+      {"exit 101", "error: could not find `Cargo.toml` in `/work` or any parent directory\n"},
+      {"exit 1", "pattern ./...: directory prefix . does not contain main module or its selected dependencies\n"},
+      {"exit 2", "/usr/bin/python3: can't open file '/work/nosuch.py': [Errno 2] No such file or directory\n"},
+      {"exit 1", "/usr/bin/python3: No module named pytest\n"},
+      {"exit 4", "\nno tests ran in 0.01s\nERROR: file or directory not found: nosuch.py\n\n"},
+      {"exit 5", "\n3 deselected in 0.01s\n"},
+      {"exit 1", "No test files found, exiting with code 1\n\nfilter: nosuch\ninclude: **/*.test.ts\n"},
+      {"exit 1",
+       "npm error code EAI_AGAIN\nnpm error request to https://example.org/x failed, reason: getaddrinfo EAI_AGAIN "
+       "example.org\n"},
+  };
+  for (const auto& [ending, output] : said) {
+    CAPTURE(output);
+    const auto found = problem(ending, output);
+    REQUIRE(found);
+    CHECK(found->find(ending) != std::string::npos);
+  }
+  CHECK(problem("exit 127", "sh: 1: nosuchcmd: not found\n")->ends_with("said: sh: 1: nosuchcmd: not found"));
+}
+
+TEST_CASE("check problem: what failed in the code is never taken for one") {
+  CHECK_FALSE(problem("exit 1", "AssertionError: 3 != 4\n"));
+  CHECK_FALSE(problem("exit 1", ""));
+  // A line of the work tree, a failing test.
+  CHECK_FALSE(problem("exit 127", "/work/run.sh:3: pyhton3: command not found\n"));
+  CHECK_FALSE(problem("exit 1", "FAILED tests/test_a.py::test_get - OSError: Temporary failure in name resolution\n"));
+  CHECK_FALSE(problem("exit 1",
+                      "Traceback (most recent call last):\n  File \"/work/src/a.py\", line 1, in <module>\n    import "
+                      "nosuch\nModuleNotFoundError: No module named 'nosuch'\n"));
+  // The words belong to another ending, or to a header that a source asks for.
+  CHECK_FALSE(problem("exit 1", "user 7: not found\n"));
+  CHECK_FALSE(problem("exit 1", "no tests ran in 0.01s\n"));
+  CHECK_FALSE(problem("exit 2", "make: *** No rule to make target 'b.h', needed by 'a.o'.  Stop.\n"));
+}
+
+TEST_CASE("check problem: a check that passes or does not end has none") {
+  const std::string said = "make: *** No rule to make target 'test'.  Stop.\n";
+  agent::CheckResult first;
+  first.ending = "exit 0";
+  first.output = said;
+  first.passed = true;
+  CHECK_FALSE(agent::check_problem(first, {}));
+  first.passed = false;
+  first.timed_out = true;
+  CHECK_FALSE(agent::check_problem(first, {}));
+}
