@@ -101,7 +101,8 @@ bool TeamChoice::alone() {
 }
 
 void TeamChoice::took(double seconds, int64_t n_tokens) {
-  if (!alone_) team_step_ = seconds;
+  // The best of late: a step during which others had the cores is no long one.
+  if (!alone_) team_step_ = std::min(kForgets * team_step_, seconds);
   seconds /= static_cast<double>(n_tokens);
   if (!counts_) return;
   // The first step of each kind meets cold caches and does not count; the next few count alike.

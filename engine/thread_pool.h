@@ -79,7 +79,8 @@ class TeamChoice {
  private:
   static constexpr double kLongStep = 0.02;  // seconds
   static constexpr int kProbeEvery = 64;  // steps; a probe costs two steps of the slower kind, so at most a few percent
-  double team_step_ = 0.0;                // seconds of the last step of the team
+  static constexpr double kForgets = 1.1;
+  double team_step_ = kLongStep;          // seconds of a step of the team, the best of late
   double seconds_[2] = {0.0, 0.0};        // moving averages per token: team, alone
   int samples_[2] = {0, 0};
   int step_ = 0, probe_left_ = 0;

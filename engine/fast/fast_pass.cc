@@ -40,7 +40,7 @@ bool FastPass::forward(const ForwardRequest& request) {
   stopped_ = false;
   low_rank_.begin(request);
   begin(request);
-  TeamChoice& choice = choice_[n_ == 1 ? 0 : n_ <= 16 ? 1 : 2];
+  TeamChoice& choice = choice_[n_ == 1 ? 0 : n_ <= 16 ? 1 : n_ <= 96 ? 2 : 3];
   const auto start = std::chrono::steady_clock::now();
   auto pass = [&](const Worker& worker) {
     embed(worker, request);

@@ -123,7 +123,7 @@ class FastPass : public Model {
   PackedMatrix head_;
 
   LowRankStep low_rank_;
-  TeamChoice choice_[3];  // for one token, a few, many: seconds per token
+  TeamChoice choice_[4];  // for one token, a few, a line or two, many: seconds per token
   TeamChoice draft_choice_;
   int64_t n_ = 0;
   std::atomic<bool> stopped_ = false;
