@@ -15,6 +15,9 @@ std::string tests_words(const PatchEvidence& lines) {
   const int n = lines.tests();
   std::string words =
       base::cat(lines.at_least ? "at least " : "", n, n == 1 ? " test runs" : " tests run", " the changed lines, ");
+  if (lines.passed > 0 && lines.turns_condition)
+    return words += base::cat(lines.failed, " of them failed before; ", lines.passed,
+                              lines.passed == 1 ? " passes" : " pass", " with the condition either way");
   if (lines.passed == 0) return words += n == 1 ? "it failed before" : "all failed before";
   if (lines.failed == 0) return words += n == 1 ? "it passed before" : "all passed before";
   return words += base::cat(lines.failed, " of them failed before");
@@ -34,22 +37,23 @@ std::string others_words(const FixReport& report) {
 
 Strength strength_of(const FixReport& report) {
   const PatchEvidence& lines = report.lines;
-  if (report.also_passed > 0 ||
+  if (report.also_passed > 0 || (lines.known && lines.passed > 0 && lines.turns_condition) ||
       (lines.known && !lines.at_least && (lines.failed == 0 || lines.tests() < kSeveralTests)))
     return Strength::kWeak;
-  return lines.known && lines.failed > 0 && report.others_tried >= kSeveralOthers ? Strength::kGood : Strength::kFair;
+  return lines.known && lines.failed > 0 && report.others_tried >= kSeveralOthers ? Strength::kFair
+                                                                                  : Strength::kUnclear;
 }
 
 std::string_view strength_name(Strength strength) {
   switch (strength) {
     case Strength::kWeak:
       return "weak";
+    case Strength::kUnclear:
+      return "unclear";
     case Strength::kFair:
-      return "fair";
-    case Strength::kGood:
       break;
   }
-  return "good";
+  return "fair";
 }
 
 std::string evidence_words(const FixReport& report) {
@@ -71,6 +75,7 @@ void add_evidence(base::Json& object, const FixReport& report) {
   object["strength"] = strength_name(strength_of(report));
   object["words"] = evidence_words(report);
   object["tests"] = tests(report.lines);
+  object["turns_condition"] = report.lines.turns_condition;
   object["others_tried"] = report.others_tried;
   object["also_passed"] = report.also_passed;
   object["alternatives"] = std::move(alternatives);

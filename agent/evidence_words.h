@@ -12,11 +12,13 @@
 
 namespace agent {
 
-// kWeak: another change passes as well, or one test alone runs the changed lines, or none that failed does. kGood:
-// several tests run them, and of several other changes that were run none passes. kFair: neither, or not known.
-enum class Strength { kWeak, kFair, kGood };
+// kWeak: another change passes as well; or one test alone runs the changed lines, or none that failed does; or the
+// patch turns a condition round, and tests pass with it either way. kFair: several tests run them, and of several other
+// changes that were run none passes. kUnclear: neither, or not known. None says "good": on real projects most of
+// the fair ones are wrong as well (docs/evaluation.md).
+enum class Strength { kWeak, kUnclear, kFair };
 Strength strength_of(const FixReport& report);
-std::string_view strength_name(Strength strength);  // "weak", "fair", "good"
+std::string_view strength_name(Strength strength);  // "weak", "unclear", "fair"
 
 // "3 tests run the changed line, 1 of them failed before; 2 of 9 other changes pass as well: read them"
 std::string evidence_words(const FixReport& report);
@@ -24,7 +26,8 @@ std::string evidence_words(const FixReport& report);
 // Of an alternative: what was checked, and what not.
 inline constexpr std::string_view kAlternativeChecked = "passed the check once, was not run again: not proven";
 
-// Adds "strength", "words", "tests", "others_tried", "also_passed" and "alternatives" to a verified report's object.
+// Adds "strength", "words", "tests", "turns_condition", "others_tried", "also_passed" and "alternatives" to a verified
+// report's object.
 void add_evidence(base::Json& object, const FixReport& report);
 
 }  // namespace agent

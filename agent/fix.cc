@@ -79,6 +79,7 @@ class FixRun {
   void no_time_for_proof(const std::string& change);
   base::Status minimise(const tools::WorkTree& tree, Winner& winner);
   base::Status accept(const tools::WorkTree& tree, const std::vector<Winner>& winners, size_t chosen);
+  PatchEvidence lines_of(const Winner& winner, const tools::WorkTree& tree, const tools::Edit& edit) const;
   void add_alternatives(const tools::WorkTree& tree, tools::CandidateTrees& trees, const std::vector<Winner>& winners,
                         size_t chosen);
   void say_what_was_tried(const SearchResult& found);
@@ -302,6 +303,13 @@ std::string proposers_of(const Winner& winner) {
   return proposers;
 }
 
+PatchEvidence FixRun::lines_of(const Winner& winner, const tools::WorkTree& tree, const tools::Edit& edit) const {
+  PatchEvidence lines = evidence_of(coverage_, tree, edit);
+  lines.turns_condition = std::any_of(winner.applied.begin(), winner.applied.end(),
+                                      [](const Candidate& part) { return part.turns_condition; });
+  return lines;
+}
+
 // What cannot be read or written down is left out: it is an aside.
 void FixRun::add_alternatives(const tools::WorkTree& tree, tools::CandidateTrees& trees,
                               const std::vector<Winner>& winners, size_t chosen) {
@@ -316,7 +324,7 @@ void FixRun::add_alternatives(const tools::WorkTree& tree, tools::CandidateTrees
     auto patch = id ? trees.patch(*id) : id.error();
     if (!patch) continue;
     report_.alternatives.push_back(
-        {std::move(*patch), proposers_of(winner), changes_of(winner), evidence_of(coverage_, tree, *edit)});
+        {std::move(*patch), proposers_of(winner), changes_of(winner), lines_of(winner, tree, *edit)});
   }
 }
 
@@ -331,7 +339,7 @@ base::Status FixRun::accept(const tools::WorkTree& tree, const std::vector<Winne
   auto patch = (*trees)->patch(*id);
   if (!patch) return std::move(patch).error();
   report_.status = FixReport::Status::kVerified;
-  report_.lines = evidence_of(coverage_, tree, *edit);
+  report_.lines = lines_of(winner, tree, *edit);
   report_.edit = std::move(*edit);
   report_.patch = std::move(*patch);
   report_.proposer = proposers_of(winner);

@@ -18,7 +18,8 @@ struct PatchEvidence {
   bool known = false;  // a tracer saw tests run the changed lines
   int failed = 0;      // tests that run a changed line and failed before the patch; of several lines, of the one that
   int passed = 0;      // most run. Those that passed before
-  bool at_least = false;  // not all tests were seen: there may be more
+  bool at_least = false;         // not all tests were seen: there may be more
+  bool turns_condition = false;  // the patch turns a whole condition round, or drops it (candidate.h)
   int tests() const { return failed + passed; }
 };
 

@@ -68,14 +68,18 @@ base::Json as_json(const agent::FixReport& report) {
 void explain_evidence(const agent::FixReport& report, bool colours) {
   const agent::Strength strength = agent::strength_of(report);
   const char* colour = !colours                             ? ""
-                       : strength == agent::Strength::kGood ? "\x1b[32m"
+                       : strength == agent::Strength::kFair ? "\x1b[32m"
                        : strength == agent::Strength::kWeak ? "\x1b[33m"
                                                             : "";
-  const std::string words = agent::evidence_words(report);
-  const size_t second = words.find("; ");  // a line for the tests, one for the other changes
-  std::fprintf(stderr, "  %-12s %s%s%s: %s\n", "evidence", colour, std::string(agent::strength_name(strength)).c_str(),
-               *colour ? "\x1b[0m" : "", words.substr(0, second).c_str());
-  if (second != std::string::npos) std::fprintf(stderr, "  %-12s %s\n", "", words.substr(second + 2).c_str());
+  std::string words = agent::evidence_words(report);
+  std::fprintf(stderr, "  %-12s %s%s%s: ", "evidence", colour, std::string(agent::strength_name(strength)).c_str(),
+               *colour ? "\x1b[0m" : "");
+  // A line for the tests, one for the other changes.
+  for (size_t end = words.find("; "); end != std::string::npos; end = words.find("; ")) {
+    std::fprintf(stderr, "%s\n  %-12s ", words.substr(0, end).c_str(), "");
+    words.erase(0, end + 2);
+  }
+  std::fprintf(stderr, "%s\n", words.c_str());
 }
 
 void explain_alternatives(const agent::FixReport& report, bool colours) {

@@ -305,6 +305,7 @@ TEST_CASE(
   REQUIRE(report.also_passed >= 1);
   CHECK(report.alternatives.size() <= 3);
   CHECK(report.alternatives.size() >= 1);
+  CHECK_FALSE(report.lines.turns_condition);
   for (const agent::Alternative& one : report.alternatives) {
     CHECK(one.patch != report.patch);
     CHECK(one.lines.failed == 1);

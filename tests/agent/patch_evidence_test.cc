@@ -70,19 +70,24 @@ TEST_CASE("evidence_of: what loads with a module, a file without traces and a sc
   CHECK_FALSE(evidence_of(script, files, edit({{35, 48, "    return 1\n"}})).known);
 }
 
-TEST_CASE("evidence words: weak where others pass or one test alone runs the lines, good where neither") {
+TEST_CASE("evidence words: weak where others pass, one test alone runs the lines, or a condition may be either way") {
   agent::FixReport report;
   report.lines = {true, 1, 2};
   report.others_tried = 9;
-  CHECK(agent::strength_of(report) == agent::Strength::kGood);
+  CHECK(agent::strength_of(report) == agent::Strength::kFair);
   CHECK(agent::evidence_words(report) ==
         "3 tests run the changed lines, 1 of them failed before; the 9 other changes that were run after it fail");
   report.also_passed = 2;
   CHECK(agent::strength_of(report) == agent::Strength::kWeak);
   CHECK(agent::evidence_words(report) ==
         "3 tests run the changed lines, 1 of them failed before; 2 of 9 other changes pass as well: read them");
+  report.also_passed = 0;
+  report.lines.turns_condition = true;
+  CHECK(agent::strength_of(report) == agent::Strength::kWeak);
+  CHECK(agent::evidence_words(report).starts_with(
+      "3 tests run the changed lines, 1 of them failed before; 2 pass with the condition either way; "));
   report = {};
-  CHECK(agent::strength_of(report) == agent::Strength::kFair);
+  CHECK(agent::strength_of(report) == agent::Strength::kUnclear);
   CHECK(agent::evidence_words(report) ==
         "which tests run the changed lines is not known; no other change was run after it");
   report.lines = {true, 1, 0};
@@ -93,6 +98,6 @@ TEST_CASE("evidence words: weak where others pass or one test alone runs the lin
   CHECK(agent::strength_of(report) == agent::Strength::kWeak);
   CHECK(agent::evidence_words(report).starts_with("3 tests run the changed lines, all passed before; "));
   report.lines.at_least = true;  // the failing one may not have been seen
-  CHECK(agent::strength_of(report) == agent::Strength::kFair);
+  CHECK(agent::strength_of(report) == agent::Strength::kUnclear);
   CHECK(agent::evidence_words(report).starts_with("at least 3 tests run"));
 }

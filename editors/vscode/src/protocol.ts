@@ -44,7 +44,7 @@ export interface FixResult {
   readonly held_back?: string;
   readonly evidence: readonly CheckRun[];
   /** Of a verified repair: how much the check says about it, in one word and in a sentence. */
-  readonly strength?: 'weak' | 'fair' | 'good';
+  readonly strength?: 'weak' | 'unclear' | 'fair';
   readonly words?: string;
   readonly alternatives?: readonly Alternative[];
   readonly checks: number;

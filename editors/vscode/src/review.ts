@@ -24,7 +24,7 @@ interface Review {
 
 function describe(result: FixResult): string[] {
   const lines = [result.summary];
-  if (result.words !== undefined) lines.push(`evidence: ${result.strength ?? 'fair'}: ${result.words}`);
+  if (result.words !== undefined) lines.push(`evidence: ${result.strength ?? 'unclear'}: ${result.words}`);
   if (result.proposer !== undefined) lines.push(`proposed by ${result.proposer}`);
   for (const run of result.evidence) {
     lines.push(`check on ${run.tree === 'base' ? 'your files' : 'the patched files'}: ${run.ending} (${run.seconds.toFixed(1)} s)`);
@@ -75,7 +75,7 @@ export class ReviewPanel implements vscode.Disposable, vscode.TextDocumentConten
       await vscode.commands.executeCommand('vscode.diff', file.uri, file.uri.with({ scheme }), title, { preview: false });
     }
     const effort = `${result.checks} ${result.checks === 1 ? 'run' : 'runs'} of the check, ${result.seconds.toFixed(0)} s`;
-    const strength = result.words === undefined ? '' : ` Evidence: ${result.strength ?? 'fair'}: ${result.words}.`;
+    const strength = result.words === undefined ? '' : ` Evidence: ${result.strength ?? 'unclear'}: ${result.words}.`;
     const answer = vscode.window.showInformationMessage(`Graft: ${result.summary}${strength} (${effort})`, 'Apply', 'Reject', 'Evidence');
     void answer.then(async (choice) => {
       if (this.current !== review) return; // decided in the editor's title, or followed by another review

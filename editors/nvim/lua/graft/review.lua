@@ -5,7 +5,7 @@ local M = {}
 --- Lines that say what was run and how it ended: one for your files, one for the patched ones.
 local function evidence_lines(result)
   local lines = { '# ' .. (result.summary or 'Verified fix') }
-  if result.words then lines[#lines + 1] = ('# evidence: %s: %s'):format(result.strength or 'fair', result.words) end
+  if result.words then lines[#lines + 1] = ('# evidence: %s: %s'):format(result.strength or 'unclear', result.words) end
   local endings, order = {}, {}
   for _, run in ipairs(result.evidence or {}) do
     if type(run) == 'table' then
