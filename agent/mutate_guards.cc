@@ -247,6 +247,42 @@ void guard_statement(MutationContext& c, int node) {
   }
 }
 
+// An answer that nobody heeds: `account.take(n);` to `if (!account.take(n)) return false;` in a function that gives up
+// with false elsewhere, or, by what it returns, to the next way up for the error in Go and Rust.
+void heed_answer(MutationContext& c, int node) {
+  using tools::Language;
+  static const Words kSilent = {
+      "append", "extend", "insert",  "sort",    "reverse", "print",  "log",   "warn",         "error",     "info",
+      "debug",  "clear",  "update",  "write",   "printf",  "push",   "add",   "emplace_back", "push_back", "assert",
+      "reset",  "swap",   "forEach", "println", "free",    "delete", "close", "join"};  // give nothing worth a test
+  const Language language = c.nodes.tree().language();
+  if (c.nodes[node].type != "expression_statement") return;
+  const std::vector<int> parts = c.nodes.named_children(node);
+  if (parts.size() != 1 || !is_one_of(c.nodes[parts[0]].type, c.traits.calls)) return;
+  const int callee =
+      c.nodes.child_of_field(parts[0], c.nodes.child_of_field(parts[0], "function") < 0 ? "name" : "function");
+  const std::string_view called = callee < 0 ? "" : c.nodes.text(callee);
+  if (is_one_of(called.substr(called.find_last_of(".>:") + 1), kSilent)) return;
+  const std::string call(c.nodes.text(parts[0])), indent(c.nodes.indent_at(c.nodes[node].range.begin));
+  const int function = c.function_of(node);
+  const int result = c.nodes.child_of_field(function, language == Language::kGo ? "result" : "return_type");
+  const std::string_view type = result < 0 ? "" : c.nodes.text(result);
+  if (language == Language::kGo && type == "error")
+    c.replace(node, one_line_if(c, base::cat("err := ", call, "; err != nil"), "return err", indent), kGuard, .6);
+  if (language == Language::kRust && (type.starts_with("Result") || type.starts_with("Option")))
+    c.replace(parts[0], call + "?", kGuard, .6);
+  for (int i = function; i < c.nodes.size() && c.nodes[i].range.begin < c.nodes[function].range.end; ++i) {
+    const std::string_view text = c.nodes.text(i);
+    const bool gives_up = text.starts_with("return") &&
+                          (c.nodes[i].type == "return_statement" || c.nodes[i].type == "return_expression") &&
+                          has_word(text, c.traits.false_word) && text.size() < 16;
+    if (!gives_up || c.function_of(i) != function) continue;
+    const std::string negated = c.python() ? "not " + call : "!" + call;
+    c.replace(node, one_line_if(c, negated, base::cat("return ", c.traits.false_word), indent), kGuard, .6);
+    return;
+  }
+}
+
 // `a / b` where b may be nothing: `a / b if b else 0`.
 void guard_division(MutationContext& c, int node) {
   if (!is_one_of(c.nodes[node].type, c.traits.binaries)) return;
@@ -311,7 +347,8 @@ void strengthen_condition(MutationContext& c, int node) {
   }
   const int function = c.function_of(node);
   if (function < 0) return;
-  // A way out that is to be taken where there is nothing as well: `if x.next is None` to `if x is None or x.next is None`.
+  // A way out that is to be taken where there is nothing as well: `if x.next is None` to `if x is None or x.next is
+  // None`.
   const int consequence = c.nodes.child_of_field(node, "consequence");
   const std::vector<int> inside = consequence < 0 ? std::vector<int>{} : c.statements_of(consequence);
   static const Words kExits = {"return_statement", "raise_statement", "break_statement", "continue_statement"};
@@ -319,11 +356,13 @@ void strengthen_condition(MutationContext& c, int node) {
     const FunctionNames& names = c.names_of(function);
     auto widen = [&](std::string extra, bool first, double weight) {
       if (text.find(extra) != std::string::npos || !seen.insert(extra).second) return;
-      c.replace(condition, first ? base::cat(extra, " or ", text) : base::cat(text, " or ", extra), MutationKind::kCondition, weight);
+      c.replace(condition, first ? base::cat(extra, " or ", text) : base::cat(text, " or ", extra),
+                MutationKind::kCondition, weight);
     };
     for (int i = condition; i < c.nodes.size() && c.nodes[i].range.begin < c.nodes[condition].range.end; ++i)
       if (is_one_of(c.nodes[i].type, c.traits.members) || is_one_of(c.nodes[i].type, c.traits.subscripts))
-        if (const std::vector<int> parts = c.nodes.named_children(i); parts.size() > 1 && c.nodes[parts[0]].type == "identifier") {
+        if (const std::vector<int> parts = c.nodes.named_children(i);
+            parts.size() > 1 && c.nodes[parts[0]].type == "identifier") {
           const std::string receiver(c.nodes.text(parts[0]));
           if (receiver != "self") widen(receiver + " is None", true, .5);
         }
@@ -343,6 +382,7 @@ void mutate_guard(MutationContext& c, int node) {
   if (is_one_of(c.nodes[node].type, c.traits.functions)) guard_parameters(c, node);
   if (c.function_of(node) < 0) return;
   guard_statement(c, node);
+  heed_answer(c, node);
   guard_division(c, node);
   strengthen_condition(c, node);
 }

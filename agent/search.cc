@@ -26,6 +26,8 @@ constexpr int kSecondTries = 2;      // of candidates that ran out of a short li
 // Of the whole time: the most that is kept for a proof that may never be needed, and for second tries.
 constexpr int kProofPart = 3, kSecondTriesPart = 8;
 
+constexpr double kBuildsAtFirst = 3;
+
 // What a run says about the line that was changed, and about its function.
 struct Lesson {
   double line, function;
@@ -146,10 +148,17 @@ Search::Pick Search::best_pick() {
   for (const auto& pool : pools_)
     for (size_t i = 0; i < pool->candidates.size(); ++i) {
       if (pool->done[i]) continue;
-      const double value = pool->value(i);
+      const double value = pool->value(i) * builds_likely(pool->candidates[i]);
       if (best.pool == nullptr || value > best.value) best = {pool.get(), i, value};
     }
   return best;
+}
+
+// The share of runs that build among those of its kind, as if kBuildsAtFirst had been seen to.
+double Search::builds_likely(const Candidate& candidate) const {
+  if (!candidate.kind) return 1;
+  const Builds& builds = builds_[static_cast<size_t>(*candidate.kind)];
+  return (kBuildsAtFirst + builds.built) / (kBuildsAtFirst + builds.tried);
 }
 
 void Search::learn(Pool& pool, const Candidate& candidate, const CheckResult& result) {
@@ -168,6 +177,11 @@ void Search::learn(Pool& pool, const Candidate& candidate, const CheckResult& re
     lesson = kDoesNotBuild;
   else if (after.failing.size() > before.failing.size())
     lesson = kMoreFailures;
+  if (candidate.kind && !before.build_failed && !result.endless()) {
+    Builds& builds = builds_[static_cast<size_t>(*candidate.kind)];
+    ++builds.tried;
+    if (!after.build_failed) ++builds.built;
+  }
   auto scale = [](auto& table, const auto& key, double factor) {
     auto& value = table.try_emplace(key, 1.0).first->second;
     value = std::clamp(value * factor, .02, 6.0);

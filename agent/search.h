@@ -3,6 +3,7 @@
 //
 // Learns   Each run tells something: a change that leaves the output as it was lies on a line that does not matter; one
 //          that only changes the failure says little; one that repairs a part becomes the ground for further changes.
+//          Kinds of edits that the compiler refuses here more often than not come later.
 // Others   After the first pass it looks whether other changes pass as well, best first, within a bound of its own
 //          (search.cc): they show how much the check says, and one of them may be the better repair.
 // Time     Each run gets the short limit that the runs so far suggest, and never more than what is left when the proof
@@ -10,6 +11,7 @@
 //          more of both at the end of the budget, where none has passed.
 // Threads  The caller's.
 #pragma once
+#include <array>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -88,6 +90,7 @@ class Search {
   int kept_for_second_tries(const RunLimit& limit) const;
   base::Status try_again(const SearchBudget& budget, const RunLimit& limit, std::stop_token stop);
   void learn(Pool& pool, const Candidate& candidate, const CheckResult& result);
+  double builds_likely(const Candidate& candidate) const;
   void rank_winners();
 
   Checker& checker_;
@@ -98,6 +101,10 @@ class Search {
   std::vector<std::unique_ptr<Pool>> pools_;
   std::set<std::string> tried_trees_;
   std::vector<Unended> unended_;
+  struct Builds {
+    int tried = 0, built = 0;
+  };
+  std::array<Builds, kMutationKinds> builds_;  // by kind: runs on code that built before
   SearchResult result_;
 };
 

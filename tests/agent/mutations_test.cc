@@ -84,6 +84,10 @@ TEST_CASE("mutations: what says nothing, or was done already, is not offered") {
       {"a.js", "function f() {\n  p('a');\n  q('b');\n}\n", "function f() {\n  p('b');\n  q('a');\n}\n"},
       {"a.go", "package a\nfunc f(x, y int) P { return P{a: x, b: y} }\n", "package a\nfunc f(x, y int) P { return P{b: y, a: x} }\n"},
       {"a.rs", "fn f(a: i32, n: usize) -> Vec<i32> { vec![a; n] }\n", "fn f(a: i32, n: usize) -> Vec<i32> { vec![n; a] }\n"},
+      // What gives nothing back says nothing, and a function that never gives up has no way to.
+      {"a.py", "def f(a, n):\n    if n:\n        return False\n    a.append(n)\n    return True\n",
+       "def f(a, n):\n    if n:\n        return False\n    if not a.append(n):\n        return False\n    return True\n"},
+      {"a.cc", "bool f(A& a, int n) {\n  a.take(n);\n  return n > 1;\n}\n", "bool f(A& a, int n) {\n  if (!a.take(n)) return false;\n  return n > 1;\n}\n"},
       {"a.py", "def f(a):\n    return g(a and b)\n", "def f(a):\n    return g(a && b)\n"},
   };
   for (const Unwanted& each : unwanted) {

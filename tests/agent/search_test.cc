@@ -152,6 +152,27 @@ TEST_CASE("search: lines whose changes have no effect are left for others") {
   CHECK(passed - f.checker.runs.begin() < 12);  // in order of the scores alone it would be the last of 16
 }
 
+TEST_CASE("search: a kind of edit that the compiler keeps refusing leaves its turn to others") {
+  Fixture f("a = 1\nb = 1\n", [](const std::string& text) -> std::string {
+    if (text.find("a = 1") == std::string::npos) return "a.py:1:5: error: no such name\n";
+    return text == "a = 1\nb = 9\n" ? "" : "FAILED test_a.py::test_b - got " + text;
+  });
+  std::vector<Candidate> all;
+  for (int i = 2; i < 22; ++i) {
+    all.push_back(change(4, 1, std::to_string(i), 1.0 - .001 * i, 1));
+    all.back().kind = agent::MutationKind::kVariable;
+  }
+  for (int i = 5; i < 10; ++i) {
+    all.push_back(change(10, 1, std::to_string(i), .5 - .001 * i, 2));
+    all.back().kind = agent::MutationKind::kComparison;
+  }
+  const auto result = f.run(all);
+  REQUIRE(result);
+  REQUIRE(result->winners.size() == 1);
+  const auto passed = std::find(f.checker.runs.begin(), f.checker.runs.end(), "a = 1\nb = 9\n");
+  CHECK(passed - f.checker.runs.begin() < 10);  // without it line 1 alone takes fourteen runs
+}
+
 TEST_CASE("search: a repair of one failing test is the ground for the next") {
   Fixture f("a = 1\nb = 1\n", [](const std::string& text) {
     std::string out;
