@@ -5,6 +5,7 @@
 #include <cctype>
 
 #include "agent/file_roles.h"
+#include "agent/inline_tests.h"
 #include "agent/language_traits.h"
 #include "base/utf8.h"
 
@@ -31,14 +32,27 @@ base::Result<CodeFile> parse_file(const std::string& path, std::string text, boo
   const auto language = tools::language_of_path(path);
   auto tree = tools::SyntaxTree::parse(*language, std::move(text), stop);
   if (!tree) return std::move(tree).error();
-  CodeFile file{path, editable, *tree, tree->symbols(), {0}};
+  CodeFile file{path, editable, *tree, tree->symbols(), {0}, {}};
   const std::string& all = file.text();
   for (size_t at = 0; at < all.size(); ++at)
     if (all[at] == '\n') file.line_starts.push_back(at + 1);
+  if (editable) file.tests = inline_tests(file.tree);
   return file;
 }
 
 }  // namespace
+
+bool CodeFile::is_test(tools::Range range) const {
+  return std::any_of(tests.begin(), tests.end(), [&](const tools::Range& test) {
+    // What is put in front of a test or behind it is outside.
+    return range.begin < test.end && (range.end > test.begin || range.begin > test.begin);
+  });
+}
+
+bool CodeFile::in_test(tools::Range range) const {
+  return std::any_of(tests.begin(), tests.end(),
+                     [&](const tools::Range& test) { return test.begin <= range.begin && range.end <= test.end; });
+}
 
 int CodeFile::line_of(size_t byte) const {
   return static_cast<int>(std::upper_bound(line_starts.begin(), line_starts.end(), byte) - line_starts.begin());
@@ -96,7 +110,8 @@ base::Result<CodeBase> CodeBase::load(const tools::WorkTree& tree, std::string_v
 void CodeBase::index(const CodeFile& file) {
   if (!file.editable) return;
   for (size_t i = 0; i < file.symbols.size(); ++i)
-    if (is_definition(file.symbols[i])) by_name_.emplace(last_name(file.symbols[i].name), std::pair{file.path, i});
+    if (is_definition(file.symbols[i]) && !file.in_test(file.symbols[i].range))
+      by_name_.emplace(last_name(file.symbols[i].name), std::pair{file.path, i});
 }
 
 const CodeFile* CodeBase::file(std::string_view path) const {

@@ -23,10 +23,15 @@ struct CodeFile {
   tools::SyntaxTree tree;
   std::vector<tools::Symbol> symbols;
   std::vector<size_t> line_starts;
+  std::vector<tools::Range> tests =
+      {};  // of an editable file: what judges it and is no more to be changed than a test file
 
   const std::string& text() const { return tree.text(); }
   int line_of(size_t byte) const;           // 1-based
   tools::Range line_range(int line) const;  // 1-based, without the end mark
+  bool is_test(tools::Range range) const;   // whether it touches one of `tests`
+  bool in_test(tools::Range range) const;   // whether one of `tests` holds it whole
+  bool is_test_line(int line) const { return is_test(line_range(line)); }
   int n_lines() const { return static_cast<int>(line_starts.size()); }
 };
 

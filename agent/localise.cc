@@ -56,16 +56,17 @@ void add_named_tests(const LocaliseInput& input, std::vector<Region>& regions) {
       }
     }
     for (const auto& [path, file] : input.code.files()) {
-      if (file.editable || regions.size() >= kMaxRegions) continue;
+      if ((file.editable && file.tests.empty()) || regions.size() >= kMaxRegions) continue;
+      const auto judges = [&](tools::Range range) { return !file.editable || file.in_test(range); };
       bool found = false;
       for (const tools::Symbol& symbol : file.symbols)
-        if (symbol.name == last) {
+        if (symbol.name == last && judges(symbol.range)) {
           regions.push_back({&file, file.line_of(symbol.range.begin), file.line_of(symbol.range.end), 0});
           found = true;
         }
       if (found) continue;
       const size_t quoted = file.text().find(base::cat("\"", name, "\""));
-      if (quoted != std::string::npos) {
+      if (quoted != std::string::npos && judges({quoted, quoted + 1})) {
         Region region = region_around(file, file.line_of(quoted));
         region.at = 0;
         regions.push_back(region);
@@ -78,7 +79,8 @@ std::vector<Region> failing_regions(const LocaliseInput& input) {
   std::vector<Region> regions;
   auto add = [&](const std::string& path, int line) {
     const CodeFile* file = input.code.file(path);
-    if (file == nullptr || file->editable || line < 1 || regions.size() >= kMaxRegions) return;
+    if (file == nullptr || line < 1 || regions.size() >= kMaxRegions) return;
+    if (file->editable && !file->is_test_line(line)) return;
     regions.push_back(region_around(*file, line));
   };
   for (const Place& place : input.reading.places)
@@ -152,7 +154,7 @@ class LineWeights {
 
   void add(const std::string& path, int line, double weight) {
     const CodeFile* file = code_.file(path);
-    if (file == nullptr || !file->editable || line < 1 || line > file->n_lines()) return;
+    if (file == nullptr || !file->editable || line < 1 || line > file->n_lines() || file->is_test_line(line)) return;
     lines[path][line] += weight;
   }
   void add_around(const std::string& path, int line, double weight) {
@@ -179,7 +181,8 @@ class LineWeights {
 
 // A loop that does not end: each of its lines may be what should end it. What it calls, and what led to it, less.
 void add_hang(const TracedFailure& failure, LineWeights& weights) {
-  for (const auto& [path, line] : failure.loop) weights.add_around(path, line, kLoop / std::sqrt(static_cast<double>(failure.loop.size())));
+  for (const auto& [path, line] : failure.loop)
+    weights.add_around(path, line, kLoop / std::sqrt(static_cast<double>(failure.loop.size())));
   for (const auto& [path, line] : failure.called)
     weights.add(path, line, kCalledByLoop / std::sqrt(static_cast<double>(failure.called.size())));
 }
@@ -189,7 +192,7 @@ int add_places(const LocaliseInput& input, LineWeights& weights) {
   int n = 0;
   for (const Place& place : input.reading.places) {
     const CodeFile* file = input.code.file(place.path);
-    if (file == nullptr || !file->editable) continue;
+    if (file == nullptr || !file->editable || file->is_test_line(place.line)) continue;
     ++n;
     switch (place.kind) {
       case PlaceKind::kError:

@@ -32,6 +32,18 @@ Coverage coverage_of(const Coverage& coverage, const Ground& ground) {
   return kept;
 }
 
+// Whether a candidate changes what judges it. What a compiler refuses in a test it may be answered in.
+bool edits_test(const CodeBase& code, const Ground& ground, const Candidate& candidate) {
+  const CodeFile* file = code.file(candidate.path);
+  if (file == nullptr || !file->editable ||
+      (ground.reading.build_failed && candidate.proposer.starts_with("diagnostic")))
+    return false;
+  return std::any_of(candidate.replacements.begin(), candidate.replacements.end(),
+                     [&](const tools::Replacement& change) {
+                       return file->is_test({change.begin, change.end});
+                     });
+}
+
 }  // namespace
 
 base::Result<Proposals> propose(const ProposeContext& context, const Ground& ground, std::stop_token stop) {
@@ -53,11 +65,17 @@ base::Result<Proposals> propose(const ProposeContext& context, const Ground& gro
     candidate.score *= kDiagnosticWeight * std::max(all, 1e-9);
     proposals.candidates.push_back(std::move(candidate));
   }
+  const auto by_score = [](const Candidate& candidate) { return candidate.score; };
+  const auto drop_edits_of_tests = [&] {
+    std::erase_if(proposals.candidates,
+                  [&](const Candidate& candidate) { return edits_test(context.code, ground, candidate); });
+  };
   auto sort_by = [&](auto score) {
     std::stable_sort(proposals.candidates.begin(), proposals.candidates.end(),
                      [&](const Candidate& a, const Candidate& b) { return score(a) > score(b); });
   };
-  sort_by([](const Candidate& candidate) { return candidate.score; });
+  drop_edits_of_tests();
+  sort_by(by_score);
   if (context.model == nullptr) return proposals;
   const auto deadline = std::min(context.deadline, std::chrono::steady_clock::now() + kModelTime);
   if (!ground.reading.build_failed) {
@@ -65,7 +83,8 @@ base::Result<Proposals> propose(const ProposeContext& context, const Ground& gro
         context.model->write_lines(context.code, suspects, context.model->written_share() * all, deadline, stop);
     if (!written) return std::move(written).error();
     for (Candidate& candidate : *written) proposals.candidates.push_back(std::move(candidate));
-    sort_by([](const Candidate& candidate) { return candidate.score; });
+    drop_edits_of_tests();
+    sort_by(by_score);
   }
   if (base::Status rated = context.model->rate(context.code, proposals.candidates, kRated, deadline, stop); !rated)
     return std::move(rated).error();

@@ -48,6 +48,47 @@ TEST_CASE("localise: what the failing test names is suspect, then what that call
   CHECK(found.lines.count("vendor/lib.py") == 0);
 }
 
+TEST_CASE("localise: a test beside the code it judges leads to the code, and is not suspect itself") {
+  test::TempDir folder;
+  folder.write("src/lib.rs",
+               "pub fn area(a: i32, b: i32) -> i32 {\n    a + b\n}\n\npub fn unused() -> i32 {\n    "
+               "1\n}\n\n#[cfg(test)]\nmod tests {\n    use super::*;\n\n"
+               "    #[test]\n    fn squares() {\n        assert_eq!(area(2, 3), 6);\n    }\n}\n");
+  const auto tree = tools::WorkTree::open(folder.path());
+  const auto code = agent::CodeBase::load(*tree, "cargo test", {}, {});
+  REQUIRE(code);
+  const agent::PathResolver resolver(tree->root(), {"src/lib.rs"});
+  for (const char* output : {"---- tests::squares stdout ----\n\nthread 'tests::squares' panicked at "
+                             "src/lib.rs:15:9:\nassertion `left == right` failed\n  left: 5\n right: 6\n",
+                             "test tests::squares ... FAILED\n"}) {
+    CAPTURE(output);
+    const agent::CheckReading reading = agent::read_check_output(output, resolver);
+    const agent::Suspects found = agent::localise({*code, reading, {}, {}, {}, "cargo test"});
+    CHECK(found.weight("src/lib.rs", 2) > 0);
+    CHECK(found.weight("src/lib.rs", 6) == 0);
+    for (int line = 9; line <= 17; ++line) CHECK(found.weight("src/lib.rs", line) == 0);
+  }
+}
+
+TEST_CASE("localise: an assertion that fails leads to the function it stands in and to what it calls") {
+  test::TempDir folder;
+  folder.write("a.py",
+               "def half(x):\n    return x / 3\n\n\ndef quarter(x):\n    y = half(x)\n    assert 2 * y == x\n    "
+               "return half(y)\n");
+  const auto tree = tools::WorkTree::open(folder.path());
+  const auto code = agent::CodeBase::load(*tree, "python3 run.py", {}, {});
+  REQUIRE(code);
+  const agent::PathResolver resolver(tree->root(), {"a.py"});
+  const agent::CheckReading reading = agent::read_check_output(
+      "Traceback (most recent call last):\n  File \"a.py\", line 7, in quarter\n    assert 2 * y == "
+      "x\nAssertionError\n",
+      resolver);
+  const agent::Suspects found = agent::localise({*code, reading, {}, {}, {}, "python3 run.py"});
+  CHECK(found.weight("a.py", 2) > 0);
+  CHECK(found.weight("a.py", 6) > 0);
+  CHECK(found.weight("a.py", 7) == 0);
+}
+
 TEST_CASE("localise: the innermost frame outweighs its callers") {
   Project p;
   const agent::Suspects found = p.suspects(
@@ -123,8 +164,8 @@ TEST_CASE("propose: what turns a whole condition round is told apart, unless onl
     FAIL("not proposed: " << description);
     return false;
   };
-  for (const char* round : {"`<` becomes `>`", "`<` becomes `>=`", "`and` becomes `or`", "`a < b and free` becomes `free`",
-                            "`is` becomes `is not`", "`not free` becomes `free`"}) {
+  for (const char* round : {"`<` becomes `>`", "`<` becomes `>=`", "`and` becomes `or`",
+                            "`a < b and free` becomes `free`", "`is` becomes `is not`", "`not free` becomes `free`"}) {
     CAPTURE(round);
     CHECK(turned(round));
   }
