@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <variant>
 
@@ -101,8 +102,13 @@ int serve(Transport& transport, const Services& services, const ServeOptions& op
       [&events](Job job) { events.push(std::move(job)); });
   std::thread reader([&] { read_messages(transport, events); });
   std::thread writer([&] { write_messages(transport, outgoing); });
+  // Begins with the end: a client that does not read holds the writer, that the outgoing queue, and that whoever answers.
+  std::optional<Deadline> last_words;
   {
-    std::stop_callback on_stop(stop, [&] { events.push(EndOfStream{}); });
+    std::stop_callback on_stop(stop, [&] {
+      last_words.emplace(transport, kLastWords);
+      events.push(EndOfStream{});
+    });
     while (!server.finished()) {
       auto event = events.pop();
       if (!event) break;
@@ -111,12 +117,11 @@ int serve(Transport& transport, const Services& services, const ServeOptions& op
     // From here on nothing is taken any more, and whoever wants to hand something over goes on at once.
     events.close();
   }
-  {
-    Deadline deadline(transport, kLastWords);
-    server.finish();
-    outgoing.close();
-    writer.join();
-  }
+  if (!last_words) last_words.emplace(transport, kLastWords);
+  server.finish();
+  outgoing.close();
+  writer.join();
+  last_words.reset();
   transport.close();
   reader.join();
   return server.exit_code();

@@ -2,8 +2,11 @@
 // The whole server with its threads, over a socket pair.
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <chrono>
 #include <csignal>
 #include <random>
+#include <thread>
 
 #include "base/unique_fd.h"
 #include "lsp/lsp.h"
@@ -226,11 +229,17 @@ TEST_CASE("serve: a client that neither reads nor leaves can't keep the server")
   Running server;
   Peer& peer = *server.peer;
   peer.request("initialize", {{"capabilities", Json::object()}});
-  // Answers fill the socket, the writer waits; then the client says goodbye and still does not read.
+  // Answers fill the socket and every queue behind it, until no more is taken; then the server is told to end.
+  std::atomic<int> n_sent = 0;
   std::thread writer([&] {
-    for (int i = 0; i < 3000; ++i)
+    for (; n_sent < 100'000; ++n_sent)
       if (!peer.raw(lsp::frame(R"({"jsonrpc":"2.0","id":"x","method":"none"})"))) return;
   });
+  for (int before = -1, still = 0; still < 3;) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    still = n_sent == before ? still + 1 : 0;
+    before = n_sent;
+  }
   server.stop.request_stop();
   server.join();
   CHECK(server.exit_code == 1);
