@@ -110,7 +110,10 @@ def fix_command(kit: Kit, task: RepairTask, folder: Path, with_model: bool) -> l
 
 
 def repair(kit: Kit, task: RepairTask, with_model: bool) -> dict[str, Any]:
-    """-> {"fixed", "restored", "status", "checks", "candidates", "seconds", "proposer", "problems", "patch"}"""
+    """-> {"fixed", "restored", "shown", "status", "checks", "candidates", "seconds", "proposer", "problems", "patch"}
+
+    `shown`: the published repair is the patch, or one of the other changes that graft shows beside it.
+    """
     folder = Path(tempfile.mkdtemp(prefix="repair-", dir=kit.scratch))
     try:
         return _repair(kit, task, with_model, folder)
@@ -123,7 +126,7 @@ def _repair(kit: Kit, task: RepairTask, with_model: bool, folder: Path) -> dict[
     work.mkdir()
     task.put(work)
     before = snapshot(work)
-    result: dict[str, Any] = {"fixed": False, "restored": False, "status": "", "checks": 0, "candidates": 0, "proposer": "", "problems": []}
+    result: dict[str, Any] = {"fixed": False, "restored": False, "shown": False, "status": "", "checks": 0, "candidates": 0, "proposer": "", "problems": []}
     start = time.monotonic()
     code, out, err = run_graft(fix_command(kit, task, work, with_model), kit.timeout + GRACE_SECONDS)
     result["seconds"] = round(time.monotonic() - start, 2)
@@ -147,7 +150,22 @@ def _repair(kit: Kit, task: RepairTask, with_model: bool, folder: Path) -> dict[
         result["problems"].append(f"{result['checks']} checks are over the budget")
     if result["status"] == "verified" and not result["problems"]:
         judge(kit, task, folder, result)
+        patches = [other.get("patch", "") for other in report.get("alternatives", [])]
+        result["shown"] = result["fixed"] and (result["restored"] or any(restores(task, folder / f"shown-{i}", patch) for i, patch in enumerate(patches)))
     return result
+
+
+def restores(task: RepairTask, folder: Path, patch: str) -> bool:
+    """Whether a patch leads to the published program."""
+    copy = folder / "copy"
+    copy.mkdir(parents=True)
+    task.put(copy)
+    (folder / "patch").write_text(patch)
+    return not apply_patch(copy, folder / "patch") and is_published(task, copy)
+
+
+def is_published(task: RepairTask, folder: Path) -> bool:
+    return all(same_program(name, _text(folder / name), text) for name, text in task.correct.items())
 
 
 def judge(kit: Kit, task: RepairTask, folder: Path, result: dict[str, Any]) -> None:
@@ -168,7 +186,7 @@ def judge(kit: Kit, task: RepairTask, folder: Path, result: dict[str, Any]) -> N
         return
     # What else is changed equals no publication.
     others = [name for name in changed if name not in task.correct and after.get(name) != "folder"]
-    result["restored"] = not others and all(same_program(name, _text(copy / name), text) for name, text in task.correct.items())
+    result["restored"] = not others and is_published(task, copy)
     if exit_code(kit, task, copy) != 0:
         result["problems"].append("the check fails with the patch")
         return

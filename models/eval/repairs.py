@@ -50,15 +50,16 @@ class Repairs(Measure):
             return [Figure(self.title, self.of_set, 0, None, note="no task of the set could be used here")]
         both = [k for k in mine if k in ways["no-model"]] if way == "model" else []
         baseline = f"no model (n {len(both)})" if both else ""
-        fixed, restored = sum(r["fixed"] for r in mine.values()), sum(r["restored"] for r in mine.values())
+        fixed, restored, shown = (sum(r[key] for r in mine.values()) for key in ("fixed", "restored", "shown"))
         alone = sum(ways["no-model"][k]["fixed"] for k in both) / len(both) if both else None
         n = len(mine)
         note = "; ".join(filter(None, (self.remark(kit, mine), self.left_out(ways[way]), self.broken_promises(ways))))
         return [
             Figure(f"{self.title}, {self.judged}", self.of_set, n, fixed / n, *wilson(fixed, n), baseline=baseline,
                    baseline_value=alone, good=self.good, excellent=self.excellent, note=note),
-            Figure(f"{self.title}, as published", self.of_set, n, restored / n, *wilson(restored, n), baseline=baseline,
-                   baseline_value=sum(ways["no-model"][k]["restored"] for k in both) / len(both) if both else None),
+            *(Figure(f"{self.title}, {words}", self.of_set, n, hits / n, *wilson(hits, n), baseline=baseline,
+                     baseline_value=sum(ways["no-model"][k][key] for k in both) / len(both) if both else None)
+              for key, words, hits in (("restored", "as published", restored), ("shown", "as published, or shown beside", shown))),
         ]
 
     def remark(self, kit: Kit, mine: dict[str, dict[str, Any]]) -> str:

@@ -44,6 +44,15 @@ class Repair(Scratch):
         result = self.answer(status="verified", patch=other, checks=3)
         self.assertEqual((result["fixed"], result["restored"]), (True, False))
 
+    def test_a_published_repair_that_stands_beside_another_is_shown(self):
+        true, other = (self.patch("    return max(x, high)", f"    return min({order})") for order in ("x, high", "high, x"))
+        result = self.answer(status="verified", patch=other, checks=3, alternatives=[{"patch": "nonsense"}, {"patch": true}])
+        self.assertEqual((result["restored"], result["shown"]), (False, True))
+        result = self.answer(status="verified", patch=other, checks=3, alternatives=[{"patch": other}])
+        self.assertEqual((result["restored"], result["shown"]), (False, False))
+        self.assertTrue(self.answer(status="verified", patch=true, checks=3)["shown"])
+        self.assertFalse(self.answer(status="none", checks=60, alternatives=[{"patch": true}])["shown"])
+
     def test_a_promise_that_does_not_hold_is_seen(self):
         wrong = self.patch("    return max(x, high)", "    return high")
         self.assertEqual(self.answer(status="verified", patch=wrong)["problems"], ["the check fails with the patch"])
@@ -196,9 +205,11 @@ class Tasks(Scratch):
         self.assertEqual(task.correct, {"python_programs/gcd.py": "# correct_python_programs/gcd.py\n"})
 
     def test_figures_count_the_usable_and_name_the_rest(self):
-        fixed, missed = {"fixed": True, "restored": False, "checks": 4, "seconds": 2.0}, {"fixed": False, "restored": False, "checks": 60, "seconds": 9.0}
+        fixed = {"fixed": True, "restored": False, "shown": True, "checks": 4, "seconds": 2.0}
+        missed = {"fixed": False, "restored": False, "shown": False, "checks": 60, "seconds": 9.0}
         results = {"a model": fixed, "a no-model": missed, "b model": missed, "b no-model": missed, "c model": {"unusable": "no compiler"}}
-        passes, published = repairs.QuixBugs().figures(self.kit(), results)
+        passes, published, shown = repairs.QuixBugs().figures(self.kit(), results)
+        self.assertEqual((shown.n, shown.value, shown.baseline_value), (2, 0.5, 0.0))
         self.assertEqual((passes.n, passes.value, passes.baseline_value), (2, 0.5, 0.0))
         self.assertEqual(published.value, 0.0)
         self.assertIn("1 left out: no compiler", passes.note)
