@@ -48,7 +48,7 @@ TEST_CASE("what commands wrote stays for the next run, and is gone after a reset
     CHECK(box.out("cat out.o ~/cache") == "built\nkept\n");
     box.source.write("a", "2");
     REQUIRE(box.workspace().reset());
-    CHECK(box.out("cat a; ls; ls ~") == "2a\n");
+    CHECK(box.out("cat a; ls; test ! -e ~/cache") == "2a\n");  // toolchains may stand in ~ as well
     CHECK_FALSE(fs::exists(box.source.path() / "out.o"));
   });
 }
