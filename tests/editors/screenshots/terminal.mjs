@@ -152,7 +152,7 @@ async function neovim() {
 }
 
 async function terminal() {
-  await start(92, 28, ['bash', '--norc', '--noprofile']);
+  await start(92, 31, ['bash', '--norc', '--noprofile']);
   await keys("PS1='\\[\\e[32m\\]stock\\[\\e[0m\\] $ '; clear", 'Enter');
   await shows('the prompt', 'stock $');
   await keys('-l', `graft fix --check "${check}" --apply`);

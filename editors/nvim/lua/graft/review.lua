@@ -5,7 +5,11 @@ local M = {}
 --- Lines that say what was run and how it ended: one for your files, one for the patched ones.
 local function evidence_lines(result)
   local lines = { '# ' .. (result.summary or 'Verified fix') }
-  if result.words then lines[#lines + 1] = ('# evidence: %s: %s'):format(result.strength or 'unclear', result.words) end
+  if result.words then -- of the tests, and of the other changes: a line each
+    local tests, others = result.words:match('^(.-); (.*)$')
+    lines[#lines + 1] = ('# evidence: %s: %s'):format(result.strength or 'unclear', tests or result.words)
+    if others then lines[#lines + 1] = '#   ' .. others end
+  end
   local endings, order = {}, {}
   for _, run in ipairs(result.evidence or {}) do
     if type(run) == 'table' then
