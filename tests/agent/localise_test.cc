@@ -57,6 +57,19 @@ TEST_CASE("localise: a test beside the code it judges leads to the code, and is 
   const auto tree = tools::WorkTree::open(folder.path());
   const auto code = agent::CodeBase::load(*tree, "cargo test", {}, {});
   REQUIRE(code);
+  CHECK(code->find("area").size() == 1);
+  CHECK(code->find("squares").empty());  // nothing that a test names leads into another test
+  const agent::CodeFile& file = *code->file("src/lib.rs");
+  REQUIRE(file.tests.size() == 1);
+  const auto [begin, end] = file.tests[0];
+  CHECK(file.is_test({begin, end}));
+  CHECK(file.is_test({begin - 1, begin + 1}));
+  CHECK(file.is_test({end - 1, end + 1}));
+  CHECK(file.is_test({begin + 1, begin + 1}));
+  CHECK_FALSE(file.is_test({begin, begin}));  // what is put in front of it or behind it
+  CHECK_FALSE(file.is_test({end, end}));
+  CHECK_FALSE(file.is_test({begin - 5, begin}));
+  CHECK_FALSE(file.is_test({end, end + 1}));
   const agent::PathResolver resolver(tree->root(), {"src/lib.rs"});
   for (const char* output : {"---- tests::squares stdout ----\n\nthread 'tests::squares' panicked at "
                              "src/lib.rs:15:9:\nassertion `left == right` failed\n  left: 5\n right: 6\n",
