@@ -2,20 +2,13 @@
 // config.json of DeepSeek-V2, V3 and V3.2: keys that are not there mean what transformers takes for them.
 #include <doctest/doctest.h>
 
-#include <fstream>
-#include <nlohmann/json.hpp>
-
 #include "base/json.h"
 #include "engine/families/deepseek_v2/read_config.h"
+#include "tests/engine/family_config.h"
 
 namespace {
 
-base::Json config_of(const std::string& name) {
-  std::ifstream in(std::string(GRAFT_SOURCE_DIR) + "/tests/data/engine/families/" + name + "/config.json");
-  const auto json = base::parse_json(std::string(std::istreambuf_iterator<char>(in), {}));
-  REQUIRE(json);
-  return *json;
-}
+using test::config_of;
 
 engine::DeepseekV2Config read(const base::Json& config) {
   auto description = engine::deepseek_v2_from_json(config);

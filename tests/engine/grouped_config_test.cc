@@ -2,21 +2,14 @@
 // config.json of the grouped-query family: what is missing, mistyped, impossible or not computed is named.
 #include <doctest/doctest.h>
 
-#include <fstream>
-#include <nlohmann/json.hpp>
-
 #include "base/json.h"
 #include "base/strings.h"
 #include "engine/families/grouped/read_config.h"
+#include "tests/engine/family_config.h"
 
 namespace {
 
-base::Json config_of(const std::string& name) {
-  std::ifstream in(std::string(GRAFT_SOURCE_DIR) + "/tests/data/engine/families/" + name + "/config.json");
-  const auto json = base::parse_json(std::string(std::istreambuf_iterator<char>(in), {}));
-  REQUIRE(json);
-  return *json;
-}
+using test::config_of;
 
 std::string error_with(const std::string& name, const std::string& pointer, const base::Json& value) {
   base::Json config = config_of(name);
