@@ -6,7 +6,7 @@
 namespace {
 
 std::optional<std::string> problem(const std::string& ending, const std::string& output) {
-  const agent::PathResolver resolver("/work", {"src/a.py", "tests/test_a.py", "a.c", "run.sh"});
+  const agent::PathResolver resolver("/repo", {"src/a.py", "tests/test_a.py", "a.c", "run.sh"});
   agent::CheckResult first;
   first.ending = ending;
   first.output = output;
@@ -26,9 +26,9 @@ TEST_CASE("check problem: a command, script, target or file that is not there is
        "npm error Missing script: \"nothing\"\nnpm error\nnpm error To see a list of scripts, run:\nnpm error   npm "
        "run\n"},
       {"exit 1", "npm ERR! missing script: nothing\n"},
-      {"exit 101", "error: could not find `Cargo.toml` in `/work` or any parent directory\n"},
+      {"exit 101", "error: could not find `Cargo.toml` in `/repo` or any parent directory\n"},
       {"exit 1", "pattern ./...: directory prefix . does not contain main module or its selected dependencies\n"},
-      {"exit 2", "/usr/bin/python3: can't open file '/work/nosuch.py': [Errno 2] No such file or directory\n"},
+      {"exit 2", "/usr/bin/python3: can't open file '/repo/nosuch.py': [Errno 2] No such file or directory\n"},
       {"exit 1", "/usr/bin/python3: No module named pytest\n"},
       {"exit 4", "\nno tests ran in 0.01s\nERROR: file or directory not found: nosuch.py\n\n"},
       {"exit 5", "\n3 deselected in 0.01s\n"},
@@ -50,10 +50,10 @@ TEST_CASE("check problem: what failed in the code is never taken for one") {
   CHECK_FALSE(problem("exit 1", "AssertionError: 3 != 4\n"));
   CHECK_FALSE(problem("exit 1", ""));
   // A line of the work tree, a failing test.
-  CHECK_FALSE(problem("exit 127", "/work/run.sh:3: pyhton3: command not found\n"));
+  CHECK_FALSE(problem("exit 127", "/repo/run.sh:3: pyhton3: command not found\n"));
   CHECK_FALSE(problem("exit 1", "FAILED tests/test_a.py::test_get - OSError: Temporary failure in name resolution\n"));
   CHECK_FALSE(problem("exit 1",
-                      "Traceback (most recent call last):\n  File \"/work/src/a.py\", line 1, in <module>\n    import "
+                      "Traceback (most recent call last):\n  File \"/repo/src/a.py\", line 1, in <module>\n    import "
                       "nosuch\nModuleNotFoundError: No module named 'nosuch'\n"));
   // The words belong to another ending, or to a header that a source asks for.
   CHECK_FALSE(problem("exit 1", "user 7: not found\n"));
