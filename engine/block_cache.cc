@@ -2,31 +2,9 @@
 #include "engine/block_cache.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 
-#include "engine/kernels/matmul.h"
-
 namespace engine {
-
-// 8-bit activations are off by 2^-8 of a block's largest value, bf16 by 2^-9 of each value: where the former made the rows,
-// the latter adds little. docs/kv-cache.md
-CacheType chosen_cache_type(CacheType asked, DType weights, int64_t width) {
-  if (width > kMaxBf16Width) return CacheType::kF32;
-  if (asked == CacheType::kAuto) return is_quantized(weights) ? CacheType::kBf16 : CacheType::kF32;
-  return asked;
-}
-
-namespace {
-
-// As f32_to_bf16(), without a branch and in place: a decode step of a small model waits for it.
-inline Bf16 rounded(float value) {
-  const auto bits = std::bit_cast<uint32_t>(value);
-  const uint32_t nearest = (bits + 0x7FFFu + (bits >> 16 & 1u)) >> 16, nan = bits >> 16 | 0x40u;
-  return Bf16{static_cast<uint16_t>((bits & 0x7FFFFFFFu) > 0x7F800000u ? nan : nearest)};
-}
-
-}  // namespace
 
 BlockCache::BlockCache(int64_t n_layers, int64_t width, int64_t n_ctx, CacheType type)
     : n_layers_(n_layers),
@@ -72,15 +50,6 @@ void BlockCache::make_writable(int64_t first, int64_t n) {
   }
 }
 
-void BlockCache::store(int64_t layer, int64_t position, int64_t first, const float* values, int64_t n) {
-  if (type_ == CacheType::kF32) {
-    std::copy_n(values, n, row<float>(layer, position) + first);
-    return;
-  }
-  Bf16* to = row<Bf16>(layer, position) + first;
-  for (int64_t i = 0; i < n; ++i) to[i] = rounded(values[i]);
-}
-
 uint64_t BlockCache::memory_bytes() const {
   uint64_t bytes = 0;
   for (const auto& block : blocks_)
@@ -89,7 +58,8 @@ uint64_t BlockCache::memory_bytes() const {
 }
 
 std::string BlockCache::layout() const {
-  return std::string(type_ == CacheType::kBf16 ? "bf16" : "f32") + " rows of " + std::to_string(width_) + " in " + std::to_string(n_layers_) + " layers";
+  return std::string(type_name(type_)) + " rows of " + std::to_string(width_) + " in " + std::to_string(n_layers_) +
+         " layers";
 }
 
 // By layer, so that the order does not depend on the size of a block.

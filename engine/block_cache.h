@@ -2,7 +2,7 @@
 // engine/block_cache.h: a cache of one row per layer and position (latent rows, or keys and values side by side),
 // in blocks of positions that several timelines share.
 //
-// Values   f32, or bf16 (rounded to nearest as they are stored); one type for all rows of a cache.
+// Values   f32 or bf16 (engine/cache_rows.h), all rows of a cache alike.
 // Shapes   A block holds kBlockPositions rows of every layer: [n_layers, kBlockPositions, width]. Rows of one layer
 // follow
 //          each other at `width` within a block, and not from one block to the next.
@@ -17,15 +17,10 @@
 #include <vector>
 
 #include "engine/buffer.h"
-#include "engine/engine.h"
-#include "engine/kernels/attention.h"
+#include "engine/cache_rows.h"
 #include "engine/model.h"
-#include "engine/tensor.h"
 
 namespace engine {
-
-// What kAuto means for keys of `width` values that a matrix of `weights` makes on the fast paths, and whether bf16 is there at all.
-CacheType chosen_cache_type(CacheType asked, DType weights, int64_t width);
 
 class BlockCache : public Cache {
  public:
@@ -39,7 +34,6 @@ class BlockCache : public Cache {
     return static_cast<uint64_t>(n_layers) * static_cast<uint64_t>(width) * static_cast<uint64_t>(n_ctx) *
            static_cast<uint64_t>(value_bytes(type));
   }
-  static int64_t value_bytes(CacheType type) { return type == CacheType::kBf16 ? 2 : 4; }
 
   int64_t n_ctx() const override { return n_ctx_; }
   int64_t rewind(int64_t n) override;  // to `n`: later rows are written anew before they are read
@@ -65,11 +59,16 @@ class BlockCache : public Cache {
   // A position that was made writable, or is held. New rows are zero. `T`: float or Bf16, as type() says.
   template <typename T = float>
   T* row(int64_t layer, int64_t position) {
-    return reinterpret_cast<T*>(starts_[static_cast<size_t>(position / kBlockPositions)]) + layer_offset(layer) +
-           position % kBlockPositions * width_;
+    return reinterpret_cast<T*>(row_start(layer, position));
   }
-  // Puts `n` values into the row, from its first on.
-  void store(int64_t layer, int64_t position, int64_t first, const float* values, int64_t n);
+  std::byte* row_start(int64_t layer, int64_t position) {
+    return starts_[static_cast<size_t>(position / kBlockPositions)] + layer_bytes(layer) +
+           position % kBlockPositions * row_bytes();
+  }
+  // Puts `n` values into the row, from value `first` on.
+  void store(int64_t layer, int64_t position, int64_t first, const float* values, int64_t n) {
+    store_row(type_, row_start(layer, position), first, values, n);
+  }
 
   CacheType type() const { return type_; }
   int64_t width() const { return width_; }

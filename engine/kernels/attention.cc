@@ -32,9 +32,10 @@ void attention_cpu_reference(const float* q, const float* k, int64_t k_stride, i
 
 void attention_rows_cpu_reference(const AttentionRows& a) {
   if (a.blocks) {
-    std::vector<const float*> list;
+    std::vector<const std::byte*> list;
     for (int s = 0; s < *std::max_element(a.n_visible, a.n_visible + a.n_rows); ++s)
-      list.push_back(reinterpret_cast<const float*>(a.blocks[s / kAttentionBlock]) + a.block_offset + s % kAttentionBlock * a.key_stride);
+      list.push_back(a.blocks[s / kAttentionBlock] +
+                     (a.block_offset + s % kAttentionBlock * a.key_stride) * static_cast<int64_t>(sizeof(float)));
     AttentionRows listed = a;
     listed.blocks = nullptr;
     listed.list = list.data();
@@ -45,8 +46,8 @@ void attention_rows_cpu_reference(const AttentionRows& a) {
     const int n = *std::max_element(a.n_visible, a.n_visible + a.n_rows);
     std::vector<float> keys, values;
     for (int s = 0; s < n; ++s) {
-      keys.insert(keys.end(), a.list[s], a.list[s] + a.width);
-      const float* value = a.list[s] + (a.values - a.keys);
+      const float *key = reinterpret_cast<const float*>(a.list[s]), *value = key + (a.values - a.keys);
+      keys.insert(keys.end(), key, key + a.width);
       values.insert(values.end(), value, value + a.value_width);
     }
     AttentionRows gathered = a;

@@ -43,8 +43,9 @@ struct AttentionRowsOf {
   int64_t key_stride = 0, width = 0;
   const T* values = nullptr;                // [.., value_width] at value_stride
   int64_t value_stride = 0, value_width = 0;
-  const T* const* list = nullptr;           // [max n_visible] keys in place of keys + s * key_stride, values at the same
-                                            // distance from them as `values` from `keys`; null: rows lie at their strides
+  const std::byte* const* list =
+      nullptr;  // [max n_visible]: where keys begin, in place of keys + s * key_stride; values at the
+                // same distance from them as `values` from `keys`; null: rows lie at their strides
   const std::byte* const* blocks = nullptr; // [max n_visible / kAttentionBlock, rounded up]: row s of the cache is row
                                             // s % kAttentionBlock from value block_offset of blocks[..] on, in place of `keys`;
   int64_t block_offset = 0;                 // values lie from it as `values` from `keys`; not together with a list

@@ -28,9 +28,9 @@ struct FastAttention {
   };
   template <typename T>
   struct Listed {
-    const T* const* rows = nullptr;
+    const std::byte* const* rows = nullptr;
     int64_t offset = 0;
-    const T* operator[](int s) const { return rows[s] + offset; }
+    const T* operator[](int s) const { return reinterpret_cast<const T*>(rows[s]) + offset; }
   };
 
   template <class Rows>

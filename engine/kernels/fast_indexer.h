@@ -10,15 +10,19 @@ template <class V>
 struct FastIndexer {
   using F = typename V::F;
 
-  static void run(const IndexRows& a) {
+  template <typename T>
+  static void run(const IndexRowsOf<T>& a) {
     int64_t s = 0;
     for (; s + 2 <= a.n_keys; s += 2) keys<2>(a, s);
     for (; s < a.n_keys; ++s) keys<1>(a, s);
   }
 
  private:
-  template <int S>
-  static void keys(const IndexRows& a, int64_t first) {
+  static F load(const float* p) { return V::load(p); }
+  static F load(const Bf16* p) { return V::load_bf16(reinterpret_cast<const uint8_t*>(p)); }
+
+  template <int S, typename T>
+  static void keys(const IndexRowsOf<T>& a, int64_t first) {
     float total[S] = {};
     int h = 0;
     for (; h + 4 <= a.n_heads; h += 4) heads<4, S>(a, first, h, total);
@@ -26,14 +30,14 @@ struct FastIndexer {
     for (int s = 0; s < S; ++s) a.scores[first + s] = total[s];
   }
 
-  template <int R, int S>
-  static void heads(const IndexRows& a, int64_t first, int head, float* total) {
+  template <int R, int S, typename T>
+  static void heads(const IndexRowsOf<T>& a, int64_t first, int head, float* total) {
     F acc[R][S];
     for (int r = 0; r < R; ++r)
       for (int s = 0; s < S; ++s) acc[r][s] = V::zero();
     for (int64_t i = 0; i < a.width; i += V::kWidth) {
       F key[S];
-      for (int s = 0; s < S; ++s) key[s] = V::load(a.keys + (first + s) * a.key_stride + i);
+      for (int s = 0; s < S; ++s) key[s] = load(a.keys + (first + s) * a.key_stride + i);
       for (int r = 0; r < R; ++r) {
         const F query = V::load(a.queries + (head + r) * a.width + i);
         for (int s = 0; s < S; ++s) acc[r][s] = V::fma(query, key[s], acc[r][s]);

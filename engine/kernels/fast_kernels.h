@@ -13,7 +13,8 @@ enum class Bf16 : uint16_t;
 template <typename T>
 struct AttentionRowsOf;
 struct GateForm;
-struct IndexRows;
+template <typename T>
+struct IndexRowsOf;
 struct AttentionSections;
 
 using MatmulKernel = void (*)(const uint8_t* panels, int64_t n_panels, int64_t n_in, const Activations& x, int64_t first_token,
@@ -37,7 +38,8 @@ struct FastKernels {
   void (*attention_bf16)(const AttentionRowsOf<Bf16>& rows);
   void (*join_attention)(const AttentionSections& sections);
   // lightning_indexer.h
-  void (*index_scores)(const IndexRows& rows);
+  void (*index_scores)(const IndexRowsOf<float>& rows);
+  void (*index_scores_bf16)(const IndexRowsOf<Bf16>& rows);
   // softmax.h
   double (*log_sum_exp)(const float* x, int64_t n);
   // Whether matmul takes activations of 16 bits in place of 8.

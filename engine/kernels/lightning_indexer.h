@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // engine/kernels/lightning_indexer.h: which rows of a cache a token attends to.
 //
-// Shapes   score_s = sum_h weight_h * max(0, q_h . k_s) of one token over rows [0, n_keys): q [n_heads, width], width a multiple
-//          of 16; keys at their stride
+// Shapes   score_s = sum_h weight_h * max(0, q_h . k_s) of one token over rows [0, n_keys): q [n_heads, width], width a
+// multiple
+//          of 16; keys at their stride, in f32 or bf16 (attention.h): these are widened, products and sums are f32
+//          either way
 // Results  A token's scores do not depend on how many rows are scored in one call.
 // Source   DeepSeek-V3.2, arXiv:2512.02556, section 2.1; blocks: the description of DeepSeek-V4.1
 #pragma once
@@ -11,15 +13,25 @@
 
 namespace engine {
 
-struct IndexRows {
+enum class Bf16 : uint16_t;
+
+struct IndexQuery {
   const float* queries = nullptr;  // [n_heads, width]
   const float* weights = nullptr;  // [n_heads], scaled
   int n_heads = 0;
   int64_t width = 0;
-  const float* keys = nullptr;
+};
+
+// `T`: float or Bf16, of the keys.
+template <typename T>
+struct IndexRowsOf : IndexQuery {
+  const T* keys = nullptr;
   int64_t key_stride = 0, n_keys = 0;
   float* scores = nullptr;         // [n_keys]
 };
+
+using IndexRows = IndexRowsOf<float>;
+using IndexRowsBf16 = IndexRowsOf<Bf16>;
 
 void index_scores_cpu_reference(const IndexRows& rows);
 

@@ -130,15 +130,16 @@ TEST_CASE("attention: rows in bf16 give what their values give, within the round
                 kernels->attention_bf16(one);
                 CHECK(std::equal(other.begin(), other.begin() + value_width, got.begin() + r * value_width));
               }
-              std::vector<const Bf16*> list;
-              for (int s = 0; s < n_keys; ++s) list.push_back(stored.data() + s * stride);
+              std::vector<const std::byte*> list;
+              for (int s = 0; s < n_keys; ++s)
+                list.push_back(reinterpret_cast<const std::byte*>(stored.data() + s * stride));
               AttentionRowsBf16 listed = rows;
               listed.list = list.data();
               listed.out = other.data();
               kernels->attention_bf16(listed);
               CHECK(other == got);
               std::vector<const std::byte*> blocks;
-              for (int s = 0; s < n_keys; s += kAttentionBlock) blocks.push_back(reinterpret_cast<const std::byte*>(list[static_cast<size_t>(s)]));
+              for (int s = 0; s < n_keys; s += kAttentionBlock) blocks.push_back(list[static_cast<size_t>(s)]);
               AttentionRowsBf16 blocked = rows;
               blocked.blocks = blocks.data();
               blocked.out = other.data();
@@ -237,11 +238,12 @@ TEST_CASE("attention: a list of rows gives what the same rows give in place") {
   constexpr int64_t kWidth = 32, kValue = 16, kStride = 60;
   constexpr int kRows = 5, kListed = 130;
   const std::vector<float> q = random_floats(random, kRows * kWidth), cache = random_floats(random, 300 * kStride);
-  std::vector<const float*> list;
+  std::vector<const std::byte*> list;
   std::vector<float> gathered;
   for (int s = 0; s < kListed; ++s) {
-    list.push_back(cache.data() + (s * 7 % 300) * kStride);
-    gathered.insert(gathered.end(), list.back(), list.back() + kStride);
+    const float* row = cache.data() + (s * 7 % 300) * kStride;
+    list.push_back(reinterpret_cast<const std::byte*>(row));
+    gathered.insert(gathered.end(), row, row + kStride);
   }
   const std::vector<int32_t> visible = {kListed, 1, 64, 65, kListed};
   std::vector<float> want(static_cast<size_t>(kRows * kValue)), got(want);

@@ -305,23 +305,32 @@ TEST_CASE("log_sum_exp: large logits do not overflow, NaN shows") {
 
 TEST_CASE("index_scores: every path agrees with the reference, and a row's score does not depend on its neighbours") {
   std::mt19937 random(14);
-  constexpr int64_t kWidth = 32, kStride = 50, kKeys = 37;
+  constexpr int64_t kWidth = 48, kStride = 50, kKeys = 37;
   for (const FastKernels* kernels : all_kernels())
     for (const int heads : {1, 3, 4, 9}) {
-      const std::vector<float> q = random_floats(random, heads * kWidth), keys = random_floats(random, kKeys * kStride);
-      const std::vector<float> weights = random_floats(random, heads);
-      std::vector<float> want(kKeys), got(kKeys);
-      const auto run = [&](auto score, int64_t first, int64_t n, std::vector<float>& out) {
-        score(IndexRows{q.data(), weights.data(), heads, kWidth, keys.data() + first * kStride, kStride, n, out.data() + first});
+      const std::vector<float> q = random_floats(random, heads * kWidth), weights = random_floats(random, heads);
+      std::vector<float> keys = random_floats(random, kKeys * kStride);
+      std::vector<Bf16> stored;
+      for (float& key : keys) {
+        stored.push_back(Bf16{f32_to_bf16(key)});
+        key = bf16_to_f32(f32_to_bf16(key));
+      }
+      std::vector<float> want(kKeys), got(kKeys), parts(kKeys);
+      const auto run = [&](auto score, const auto& from, int64_t first, int64_t n, std::vector<float>& out) {
+        score(
+            {{q.data(), weights.data(), heads, kWidth}, from.data() + first * kStride, kStride, n, out.data() + first});
       };
-      run(index_scores_cpu_reference, 0, kKeys, want);
-      run(kernels->index_scores, 0, kKeys, got);
-      CHECK(relative_error(got, want) <= 2e-6);
-      std::vector<float> parts(kKeys);
-      run(kernels->index_scores, 0, 5, parts);
-      run(kernels->index_scores, 5, 1, parts);
-      run(kernels->index_scores, 6, kKeys - 6, parts);
-      CHECK(parts == got);
+      const auto check = [&](auto score, const auto& from) {
+        run(score, from, 0, kKeys, got);
+        CHECK(relative_error(got, want) <= 2e-6);
+        run(score, from, 0, 5, parts);
+        run(score, from, 5, 1, parts);
+        run(score, from, 6, kKeys - 6, parts);
+        CHECK(parts == got);
+      };
+      run(index_scores_cpu_reference, keys, 0, kKeys, want);
+      check(kernels->index_scores, keys);
+      check(kernels->index_scores_bf16, stored);  // the same rows: only sums may differ
     }
 }
 

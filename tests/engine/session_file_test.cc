@@ -127,6 +127,36 @@ TEST_CASE("session file: one with another type of cache is refused, and read whe
   }
 }
 
+TEST_CASE("session file: rows in bf16 go on with the same bits, and are refused by name where f32 is kept") {
+  const Folder folder;
+  for (const char* file : {"families/deepseek_v32"}) {
+    CAPTURE(std::string(file));
+    const auto path = folder.path / "one.session";
+    LoadOptions options;
+    options.n_threads = 2;
+    options.cache = CacheType::kBf16;
+    const auto engine = Engine::load(kData + file, options);
+    REQUIRE_MESSAGE(engine, engine.error().message);
+    const int n_vocab = (*engine)->info().n_vocab;
+    const auto session = open(*engine, 200);
+    REQUIRE(session->append(tokens_from(3, 90, n_vocab), {}, {}));
+    REQUIRE(session->save(path));
+    auto restored = (*engine)->restore_session(path, 300);
+    REQUIRE_MESSAGE(restored, restored.error().message);
+    const auto fork = session->fork();
+    REQUIRE(fork);
+    for (Session* one : {session.get(), restored->get(), fork->get()})
+      REQUIRE(one->append(tokens_from(8, 30, n_vocab), {}, {}));
+    CHECK(copy((*restored)->logits()) == copy(session->logits()));
+    CHECK(copy((*fork)->logits()) == copy(session->logits()));
+    const auto refused = tiny(file)->restore_session(path);  // weights of floating point: f32
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == base::ErrorCode::kInvalidArgument);
+    CHECK(refused.error().message.find("bf16 rows") < refused.error().message.find("f32 rows"));
+    CHECK(refused.error().message.find("f32 rows") != std::string::npos);
+  }
+}
+
 TEST_CASE("session file: an empty session, one without logits, and a fork are stored as they are") {
   const Folder folder;
   const auto engine = tiny("gguf/lite_f32.gguf");

@@ -40,13 +40,16 @@ void read_golden(const std::string& folder, TinyModel& tiny) {
 
 }  // namespace
 
-TinyModel read_model(const std::string& name, Container container) {
+TinyModel read_model(const std::string& name, Container container, std::string_view changes) {
   TinyModel tiny;
   auto stored = open_safetensors(kData + name);
   REQUIRE_MESSAGE(stored, stored.error().message);
   tiny.folder = std::move(*stored);
-  const auto config = base::parse_json(read_all(kData + name + "/config.json"));
+  auto config = base::parse_json(read_all(kData + name + "/config.json"));
+  const auto changed = base::parse_json(changes);
   REQUIRE(config);
+  REQUIRE(changed);
+  config->merge_patch(*changed);
   const base::Status joined = join_stored_scales(*config, tiny.folder.tensors);
   REQUIRE_MESSAGE(joined, joined.error().message);
   if (std::filesystem::exists(kData + name + "/tokenizer.json")) {
@@ -120,13 +123,12 @@ void check_greedy(Model& model, const TinyModel& tiny, const AdapterWeights* ada
 
 }  // namespace
 
-void check_model(Model& model, const TinyModel& tiny, const AdapterWeights* adapter) {
+std::vector<float> check_pieces(Model& model, const TinyModel& tiny, const AdapterWeights* adapter) {
   const auto n_ctx = static_cast<int64_t>(tiny.tokens.size());
   const auto n_vocab = static_cast<size_t>(tiny.n_vocab);
   const auto cache = model.make_cache(n_ctx);
-  const std::vector<float> whole = logits_of(model, *cache, tiny.n_vocab, tiny.tokens, 0, {tiny.tokens.size()}, adapter);
-  CHECK(relative_error(whole, tiny.logits) <= 1e-4);
-  check_greedy(model, tiny, adapter);
+  const std::vector<float> whole =
+      logits_of(model, *cache, tiny.n_vocab, tiny.tokens, 0, {tiny.tokens.size()}, adapter);
   for (const std::vector<size_t>& pieces : std::vector<std::vector<size_t>>{{1}, {2}, {3, 1, 7, 2, 5}, {16}, {5, 1}}) {
     const auto other = model.make_cache(n_ctx);
     const bool same = logits_of(model, *other, tiny.n_vocab, tiny.tokens, 0, pieces, adapter) == whole;
@@ -144,6 +146,12 @@ void check_model(Model& model, const TinyModel& tiny, const AdapterWeights* adap
     const std::vector<float> again = logits_of(model, *cache, tiny.n_vocab, tiny.tokens, back, {6}, adapter);
     CHECK(std::equal(again.begin(), again.end(), whole.begin() + static_cast<std::ptrdiff_t>(back * n_vocab)));
   }
+  return whole;
+}
+
+void check_model(Model& model, const TinyModel& tiny, const AdapterWeights* adapter) {
+  CHECK(relative_error(check_pieces(model, tiny, adapter), tiny.logits) <= 1e-4);
+  check_greedy(model, tiny, adapter);
 }
 
 }  // namespace engine::test

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/file.h"
@@ -30,7 +31,9 @@ struct TinyModel {
 };
 
 enum class Container { kFolder, kGguf };
-TinyModel read_model(const std::string& name, Container container = Container::kFolder);
+// `changes`: a JSON object whose members replace those of config.json; golden logits then mean nothing.
+TinyModel read_model(const std::string& name, Container container = Container::kFolder,
+                     std::string_view changes = "{}");
 
 // Logits of tokens [from, end), which are handed over in pieces of the given sizes, the last one repeated.
 std::vector<float> logits_of(Model& model, Cache& cache, int n_vocab, std::span<const int32_t> tokens, size_t from,
@@ -43,7 +46,9 @@ struct AdaptedModel {
 };
 AdaptedModel read_adapted(const std::string& name, Container container = Container::kFolder);
 
-// Checks a model against the golden logits and greedy text: in one prefill, in uneven chunks, token by token, after going back.
+// Checks that uneven chunks, single tokens and going back give the bits of one prefill, which are returned.
+std::vector<float> check_pieces(Model& model, const TinyModel& tiny, const AdapterWeights* adapter = nullptr);
+// The same, and the golden logits and greedy text.
 void check_model(Model& model, const TinyModel& tiny, const AdapterWeights* adapter = nullptr);
 
 }  // namespace engine::test

@@ -116,7 +116,6 @@ bool DeepseekV2Fast::draft_layer(const Worker& worker, const DraftRequest& reque
 }
 
 CacheType deepseek_v2_cache_type(const DeepseekV2Config& config, const DeepseekV2Weights& weights, CacheType asked) {
-  if (config.index_topk != 0) return CacheType::kF32;
   return chosen_cache_type(asked, weights.layers[0].kv_a.type, config.kv_lora_rank + config.qk_rope_dim);
 }
 

@@ -50,7 +50,7 @@ class DeepseekV2Fast : public FastPass {
   void store_index_key(const PackedLayer& layer, int64_t t, const Place& place);
   void score_rows(const Worker& worker, int64_t t, const Place& place, int64_t first, int64_t last, float* scores);
   struct Listed {  // as attention.h lists rows; null: all of them are seen
-    const float* const* rows = nullptr;
+    const std::byte* const* rows = nullptr;
     int32_t n = 0;
   };
   // Called by all workers in a pass over one token, else by the one whose token it is.
@@ -68,12 +68,10 @@ class DeepseekV2Fast : public FastPass {
   void attend_tokens(const Worker& worker, const PackedLayer& layer, const Place& place);
   void attend_batch(const Worker& worker, const PackedLayer& layer, const Place& place);
   template <typename T>
-  AttentionRowsOf<T> cache_rows(BlockCache& cache, int64_t layer) const;
+  void place_rows(AttentionRowsOf<T>& rows, BlockCache& cache, int64_t layer) const;
   void attend_rows(const PackedLayer& layer, int64_t first_row, int n_rows, const Place& place, const Listed& listed);
   void round_latent(const PackedLayer& layer, int64_t t, int64_t h);
   void attend_section(int section, int64_t first_head, int n_heads, const Place& place);
-  template <typename Set>
-  void run_attention(BlockCache& cache, int64_t layer, Set&& set);
 
   const DeepseekV2Config config_;
   const RopeTable rope_;
@@ -81,7 +79,7 @@ class DeepseekV2Fast : public FastPass {
   const int64_t latent_width_;  // C rounded up to 32: stride of attention results, per head
   const int64_t cache_width_;   // [c | k_rope], zero-padded
   const int64_t index_width_;   // Di, zero-padded; 0 without an indexer
-  const CacheType cache_type_;
+  const CacheType cache_type_;  // of latents, rotated keys and index keys
   const int64_t nope_width_;    // nope rounded up to 32: stride of one head's unrotated query
   std::vector<PackedLayer> layers_;
   std::optional<PackedDraft> draft_;
@@ -96,7 +94,7 @@ class DeepseekV2Fast : public FastPass {
   struct Choice {  // a worker's own
     std::vector<float> queries, weights, scores;
     std::vector<int32_t> rows;
-    std::vector<const float*> list;
+    std::vector<const std::byte*> list;
   };
   std::vector<Choice> choices_;
   std::vector<float> index_scores_;  // of one token

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The attention half of a layer (fast.h).
 #include <algorithm>
-#include <type_traits>
 
 #include "engine/families/deepseek_v2/fast.h"
 #include "engine/kernels/attention.h"
@@ -101,30 +100,15 @@ void DeepseekV2Fast::split_query(const PackedLayer& layer, int64_t t, int64_t h)
   rope_interleaved(turns_.data() + t * rope_.n_pairs(), rope_.n_pairs(), rotated);
 }
 
+// Rows of a layer: keys, whose first part values are.
 template <typename T>
-AttentionRowsOf<T> DeepseekV2Fast::cache_rows(BlockCache& cache, int64_t layer) const {
-  AttentionRowsOf<T> rows;
+void DeepseekV2Fast::place_rows(AttentionRowsOf<T>& rows, BlockCache& cache, int64_t layer) const {
   rows.keys = rows.values = cache.row<T>(layer, 0);
   rows.key_stride = rows.value_stride = cache.width();
   rows.width = cache_width_;
   rows.value_width = latent_width_;
   rows.blocks = cache.blocks();
   rows.block_offset = cache.layer_offset(layer);
-  return rows;
-}
-
-// `set` gets the rows of the layer, in f32 or bf16, and adds what is the call's own.
-template <typename Set>
-void DeepseekV2Fast::run_attention(BlockCache& cache, int64_t layer, Set&& set) {
-  if (cache_type_ == CacheType::kBf16) {
-    AttentionRowsBf16 rows = cache_rows<Bf16>(cache, layer);
-    set(rows);
-    kernels().attention_bf16(rows);
-  } else {
-    AttentionRows rows = cache_rows<float>(cache, layer);
-    set(rows);
-    kernels().attention(rows);
-  }
 }
 
 // Queries [first_row, first_row + n_rows), counted over tokens and heads; results in latents_, rounded where v_b wants it.
@@ -134,13 +118,13 @@ void DeepseekV2Fast::attend_rows(const PackedLayer& layer, int64_t first_row, in
   int32_t n_visible[kMaxAttentionRows];
   for (int r = 0; r < n_rows; ++r)
     n_visible[r] = listed.rows ? listed.n : static_cast<int32_t>(place.position((first_row + r) / config_.n_heads) + 1);
-  run_attention(place.cache(first_row / config_.n_heads), place.layer, [&](auto& rows) {
+  attend_cached(kernels(), cache_type_, [&](auto& rows) {
+    place_rows(rows, place.cache(first_row / config_.n_heads), place.layer);
     rows.queries = queries_.data() + first_row * cache_width_;
     rows.n_rows = n_rows;
     rows.n_visible = n_visible;
     rows.out = latents_.row(0) + first_row * latent_width_;
-    if constexpr (std::is_same_v<decltype(rows), AttentionRows&>)  // a cache with an indexer is f32
-      if (listed.rows) rows.list = listed.rows, rows.blocks = nullptr;
+    if (listed.rows) rows.list = listed.rows, rows.blocks = nullptr;
   });
   for (int64_t r = first_row; r < first_row + n_rows; ++r) round_latent(layer, r / config_.n_heads, r % config_.n_heads);
 }
@@ -195,7 +179,8 @@ void DeepseekV2Fast::attend_sections(const Worker& worker, const Place& place) {
 void DeepseekV2Fast::attend_section(int section, int64_t first_head, int n_heads, const Place& place) {
   int32_t n_visible[kMaxAttentionRows];
   std::fill_n(n_visible, n_heads, static_cast<int32_t>(place.position(0) + 1));
-  run_attention(place.cache(0), place.layer, [&](auto& rows) {
+  attend_cached(kernels(), cache_type_, [&](auto& rows) {
+    place_rows(rows, place.cache(0), place.layer);
     rows.queries = queries_.data() + first_head * cache_width_;
     rows.n_rows = n_heads;
     rows.n_visible = n_visible;

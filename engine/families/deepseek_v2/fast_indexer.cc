@@ -23,10 +23,11 @@ void DeepseekV2Fast::project_index(const Worker& worker, const PackedLayer& laye
 }
 
 void DeepseekV2Fast::store_index_key(const PackedLayer& layer, int64_t t, const Place& place) {
-  float* key = place.cache(t).row(place.layer, place.position(t)) + cache_width_;
-  layer_norm_cpu_reference(index_k_.data() + t * config_.index_head_dim, layer.index_k_gain.data(), layer.index_k_bias.data(),
-                           config_.index_head_dim, kIndexKeyEps, key);
+  float* key = index_k_.data() + t * config_.index_head_dim;
+  layer_norm_cpu_reference(key, layer.index_k_gain.data(), layer.index_k_bias.data(), config_.index_head_dim,
+                           kIndexKeyEps, key);
   rope_half_split(turns_.data() + t * rope_.n_pairs(), rope_.n_pairs(), key);
+  place.cache(t).store(place.layer, place.position(t), cache_width_, key, config_.index_head_dim);
 }
 
 // Scores of rows [first, last) for token t.
@@ -44,8 +45,10 @@ void DeepseekV2Fast::score_rows(const Worker& worker, int64_t t, const Place& pl
   }
   for (int64_t s = first, end = 0; s < last; s = end) {  // rows follow each other within a block
     end = std::min((s / BlockCache::kBlockPositions + 1) * BlockCache::kBlockPositions, last);
-    kernels().index_scores({own.queries.data(), own.weights.data(), config_.index_heads, index_width_,
-                            place.cache(t).row(place.layer, s) + cache_width_, place.cache(t).width(), end - s, scores + s});
+    BlockCache& cache = place.cache(t);
+    score_cached(kernels(), cache_type_, {own.queries.data(), own.weights.data(), config_.index_heads, index_width_},
+                 cache.row_start(place.layer, s) + cache_width_ * value_bytes(cache_type_), cache.width(), end - s,
+                 scores + s);
   }
 }
 
@@ -65,7 +68,7 @@ DeepseekV2Fast::Listed DeepseekV2Fast::choose_rows(const Worker& worker, int64_t
   }
   select_rows(scores, n_visible, config_.index_topk, own.rows);
   own.list.clear();
-  for (const int64_t s : own.rows) own.list.push_back(place.cache(t).row(place.layer, s));
+  for (const int64_t s : own.rows) own.list.push_back(place.cache(t).row_start(place.layer, s));
   return {own.list.data(), static_cast<int32_t>(own.list.size())};
 }
 

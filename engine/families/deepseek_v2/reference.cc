@@ -162,8 +162,12 @@ class Reference : public Model {
     for (int64_t s = 0; s < n_keys; ++s) std::copy_n(cache.row(l, s) + latent_width(), width, all_keys.data() + s * width);
     for (int64_t t = 0; t < n; ++t) {
       scores.resize(at(request.position + t + 1));
-      index_scores_cpu_reference({queries.data() + t * heads * width, weights.data() + t * heads, config_.index_heads, width,
-                                  all_keys.data(), width, request.position + t + 1, scores.data()});
+      index_scores_cpu_reference(
+          {{queries.data() + t * heads * width, weights.data() + t * heads, config_.index_heads, width},
+           all_keys.data(),
+           width,
+           request.position + t + 1,
+           scores.data()});
       select_rows(scores.data(), request.position + t + 1, config_.index_topk, chosen[at(t)]);
     }
     return chosen;

@@ -182,7 +182,8 @@ class DeepseekV4Fast : public FastPass {
     std::vector<std::vector<int32_t>> chosen, candidates;
     std::vector<int32_t> ids;
     std::vector<int64_t> rows;
-    std::vector<const float*> list, parts, weights;
+    std::vector<const std::byte*> list;
+    std::vector<const float*> parts, weights;
   };
   std::vector<Own> own_;
 };

@@ -147,8 +147,11 @@ void DeepseekV4Fast::choose_entries(const Worker& worker, int64_t t, const Place
     own.index_weights[static_cast<size_t>(h)] = index_weights_.data()[t * heads + h] * scale;
   }
   V4Cache::Entries& keys = place.cache(t).index_entries(config_.entries_from(l));
-  kernels().index_scores({own.index_queries.data(), own.index_weights.data(), config_.index_heads, index_width_,
-                          keys.entry(0), keys.width, n, own.scores.data()});
+  kernels().index_scores({{own.index_queries.data(), own.index_weights.data(), config_.index_heads, index_width_},
+                          keys.entry(0),
+                          keys.width,
+                          n,
+                          own.scores.data()});
   if (l == config_.candidate_layer)
     select_blocks(own.scores.data(), n, config_.candidate_block_size, config_.candidate_blocks, candidates);
   if (config_.filtered(l))
@@ -166,10 +169,11 @@ void DeepseekV4Fast::attend(const Worker& worker, const Layer& layer, int64_t t,
   choose_entries(worker, t, place);
   own.list.clear();
   const int64_t n_block = place.block_keys.rows ? n_tokens() : 0, end = n_block > 0 ? place.position(0) : position + 1;
-  for (int64_t s = std::max(place.first_key, end - config_.window); s < end; ++s) own.list.push_back(place.past_key(t, s));
-  for (int64_t b = 0; b < n_block; ++b) own.list.push_back(place.key(b, 0));
+  const auto see = [&](const float* row) { own.list.push_back(reinterpret_cast<const std::byte*>(row)); };
+  for (int64_t s = std::max(place.first_key, end - config_.window); s < end; ++s) see(place.past_key(t, s));
+  for (int64_t b = 0; b < n_block; ++b) see(place.key(b, 0));
   for (const int64_t e : own.chosen[static_cast<size_t>(t)])
-    own.list.push_back(place.cache(t).entries(config_.entries_from(l)).entry(e));
+    see(place.cache(t).entries(config_.entries_from(l)).entry(e));
 
   const float scale = 1.0f / std::sqrt(static_cast<float>(d));
   std::vector<RopeTable::Turn> back(turns(l, t), turns(l, t) + window_rope_.n_pairs());
@@ -193,7 +197,7 @@ void DeepseekV4Fast::attend(const Worker& worker, const Layer& layer, int64_t t,
     rows.queries = own.queries.data();
     rows.n_rows = n_rows;
     rows.n_visible = n_visible.data();
-    rows.keys = rows.values = own.list.front();
+    rows.keys = rows.values = reinterpret_cast<const float*>(own.list.front());
     rows.width = rows.value_width = key_width_;
     rows.list = own.list.data();
     rows.sinks = layer.sinks.data() + h;

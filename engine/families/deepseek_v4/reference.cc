@@ -394,8 +394,12 @@ class Reference : public Model {
     for (float& w : weights) w /= std::sqrt(static_cast<float>(heads) * static_cast<float>(width));
     for (int64_t t = 0; t < n; ++t) {
       Values scores(at(complete(t)));
-      index_scores_cpu_reference({queries.data() + t * heads * width, weights.data() + t * heads, config_.index_heads,
-                                  width, keys.entry(0), keys.width, complete(t), scores.data()});
+      index_scores_cpu_reference(
+          {{queries.data() + t * heads * width, weights.data() + t * heads, config_.index_heads, width},
+           keys.entry(0),
+           keys.width,
+           complete(t),
+           scores.data()});
       if (l == config_.candidate_layer)
         select_blocks(scores.data(), complete(t), config_.candidate_block_size, config_.candidate_blocks,
                       candidates_[at(t)]);

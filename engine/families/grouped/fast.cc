@@ -216,7 +216,7 @@ class GroupedFast : public FastPass {
       first_visible[r - first] = static_cast<int32_t>(first_seen(place, r / group_));
     }
     BlockCache& cache = place.cache(first / group_);
-    const auto run = [&](auto rows, auto kernel) {
+    attend_cached(kernels(), cache_type_, [&](auto& rows) {
       place_rows(rows, cache, place.layer * config_.n_kv_heads + g);
       rows.queries = query_row(g, first);
       rows.n_rows = static_cast<int>(last - first);
@@ -224,12 +224,7 @@ class GroupedFast : public FastPass {
       rows.first_visible = config_.window[static_cast<size_t>(place.layer)] == 0 ? nullptr : first_visible;
       rows.width = rows.value_width = padded_;
       set(rows);
-      kernel(rows);
-    };
-    if (cache_type_ == CacheType::kBf16)
-      run(AttentionRowsBf16(), kernels().attention_bf16);
-    else
-      run(AttentionRows(), kernels().attention);
+    });
   }
 
   // Results [last - first, padded] without the padding to their heads.
