@@ -24,7 +24,8 @@ TEST_CASE("batch: timelines of different lengths step together with the bits of 
     const auto n_vocab = static_cast<size_t>(model_data.n_vocab);
     for (const FastKernels* kernels : all_kernels())
       for (const bool pack : {true, false}) {
-        const auto model = model_data.family->make_fast(*kernels, pool, pack);
+        const CacheType cache = pack ? CacheType::kF32 : CacheType::kBf16;  // each once
+        const auto model = model_data.family->make_fast(*kernels, pool, pack, cache);
         REQUIRE(model->max_batch() >= 16);
         for (const size_t n_timelines : {size_t{2}, size_t{3}, size_t{16}, size_t{17}}) {
           constexpr int64_t kSteps = 3;

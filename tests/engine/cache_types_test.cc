@@ -45,10 +45,20 @@ int64_t bytes_per_token(const Model& model) {
 
 struct Case {
   const char *name, *changes, *layout;
+  double bound = 0.01;
+  int id_bytes = 0;  // of a token, kept beside rows
 };
-// Once with the rows that an indexer chooses, and once with so many of them that nothing is left out.
+// Once with the rows that an indexer chooses, and once with so many of them that nothing is left out. In the tiny V4.1
+// three layers choose 4 rows each for themselves and others: most tokens see some row in place of another, one of 12.
+// Index keys that are wrong give over 30 %.
+constexpr const char* kAllOfV41 = R"({"text_config": {"index_topk": 512, "candidate_topk_blocks": 512}})";
 constexpr Case kCases[] = {{"deepseek_v32", "{}", "bf16 rows"},
-                           {"deepseek_v32", R"({"index_topk": 512})", "bf16 rows"}};
+                           {"deepseek_v32", R"({"index_topk": 512})", "bf16 rows"},
+                           {"deepseek_v4", "{}", "V4: bf16 rows"},
+                           {"deepseek_v4", R"({"index_topk": 512})", "V4: bf16 rows"},
+                           {"deepseek_v4_renamed", "{}", "V4: bf16 rows"},
+                           {"deepseek_v41", "{}", "V4: bf16 rows", 0.03, 4},
+                           {"deepseek_v41", kAllOfV41, "V4: bf16 rows", 0.01, 4}};
 
 }  // namespace
 
@@ -67,13 +77,13 @@ TEST_CASE(
       CAPTURE(std::string(kernels->name));
       const auto model = tiny.family->make_fast(*kernels, pool, true, CacheType::kBf16);
       CHECK(model->make_cache(8)->layout().starts_with(c.layout));
-      CHECK(2 * bytes_per_token(*model) ==
-            bytes_per_token(*tiny.family->make_fast(*kernels, pool, false, CacheType::kF32)));
+      const auto f32 = tiny.family->make_fast(*kernels, pool, false, CacheType::kF32);
+      CHECK(2 * (bytes_per_token(*model) - c.id_bytes) == bytes_per_token(*f32) - c.id_bytes);
       const std::vector<float> got = check_pieces(*model, tiny);
       // docs/kv-cache.md: a layer's attention is off by some 0.3 % of its size, a few layers by the root of their
       // number times that, and up to twice as much where scores are large. A row that is misplaced gives over 10 %.
       const double error = median_error(got, want, tiny.n_vocab);
-      CHECK(error <= 0.01);
+      CHECK(error <= c.bound);
       CHECK(error > 1e-5);  // or nothing was rounded
       CHECK(check_pieces(*tiny.family->make_fast(*kernels, alone, false, CacheType::kBf16), tiny) == got);
     }

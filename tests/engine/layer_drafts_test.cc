@@ -120,9 +120,13 @@ TEST_CASE("layer drafts: DeepSeek V4's layer sees nothing before the first pair 
 
 TEST_CASE("layer drafts: the same tokens and log-probabilities with and without, for every seed") {
   for (const char* name : {"families/deepseek_v3_draft", "families/deepseek_v32_draft", "families/deepseek_v4_draft"})
-    for (const Numerics numerics : {Numerics::kFast, Numerics::kReference}) {
+    for (const auto& [numerics, cache] : {std::pair{Numerics::kFast, CacheType::kF32},
+                                          {Numerics::kFast, CacheType::kBf16},
+                                          {Numerics::kReference, CacheType::kAuto}}) {
       CAPTURE(std::string(name));
-      const auto engine = tiny(name, numerics);
+      CAPTURE(numerics);
+      CAPTURE(cache);
+      const auto engine = tiny(name, numerics, cache);
       CHECK(engine->info().has_draft_layer);
       int64_t drafted = 0;
       for (const float temperature : {0.0f, 0.7f})

@@ -129,7 +129,7 @@ TEST_CASE("session file: one with another type of cache is refused, and read whe
 
 TEST_CASE("session file: rows in bf16 go on with the same bits, and are refused by name where f32 is kept") {
   const Folder folder;
-  for (const char* file : {"families/deepseek_v32"}) {
+  for (const char* file : {"families/deepseek_v32", "families/deepseek_v4", "families/deepseek_v41"}) {
     CAPTURE(std::string(file));
     const auto path = folder.path / "one.session";
     LoadOptions options;

@@ -13,8 +13,10 @@
 namespace engine::test {
 
 inline std::shared_ptr<const Engine> tiny(const std::string& file = "gguf/lite_f32.gguf",
-                                          Numerics numerics = Numerics::kFast) {
-  auto engine = Engine::load(std::string(GRAFT_SOURCE_DIR) + "/tests/data/engine/" + file, {numerics, 2});
+                                          Numerics numerics = Numerics::kFast, CacheType cache = CacheType::kAuto) {
+  LoadOptions options{numerics, 2};
+  options.cache = cache;
+  auto engine = Engine::load(std::string(GRAFT_SOURCE_DIR) + "/tests/data/engine/" + file, options);
   REQUIRE_MESSAGE(engine, engine.error().message);
   return *engine;
 }

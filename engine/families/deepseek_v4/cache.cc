@@ -25,45 +25,50 @@ LayerSizes layer_sizes(const DeepseekV4Config& c, const V4Cache::Shape& shape, i
   return sizes;
 }
 
-uint64_t area(int64_t rows, int64_t width) {
-  return static_cast<uint64_t>(rows) * static_cast<uint64_t>(width);
-}
-
 }  // namespace
 
+V4Cache::Rows::Rows(CacheType type, int64_t n_rows, int64_t width)
+    : type_(type),
+      n_rows_(n_rows),
+      width_(width),
+      turn_(std::max<int64_t>(1, n_rows)),
+      values_(static_cast<size_t>(bytes(type, n_rows, width))) {}
+
+uint64_t V4Cache::Rows::bytes(CacheType type, int64_t n_rows, int64_t width) {
+  return static_cast<uint64_t>(n_rows) * static_cast<uint64_t>(width) * static_cast<uint64_t>(value_bytes(type));
+}
+
+// Rows that were never written stay untouched in the copy as well.
+void V4Cache::Rows::copy_from(const Rows& other, int64_t n) {
+  const int64_t n_bytes = std::min(other.n_rows_, n) * other.row_bytes();
+  if (n_bytes > 0) std::memcpy(values_.data(), other.values_.data(), static_cast<size_t>(n_bytes));
+}
+
 uint64_t V4Cache::bytes(const DeepseekV4Config& config, const Shape& shape) {
-  uint64_t values = 0;
+  uint64_t bytes = 0;
   for (int l = 0; l < config.n_layers; ++l) {
     const LayerSizes s = layer_sizes(config, shape, l);
-    values += area(s.key_rows + s.entries, shape.key_width) + area(s.part_rows, s.part_width + s.index_part_width);
-    if (config.makes_index_keys(l)) values += area(s.entries, shape.index_width);
+    bytes += Rows::bytes(shape.type, s.key_rows + s.entries, shape.key_width) +
+             Rows::bytes(CacheType::kF32, s.part_rows, s.part_width + s.index_part_width);
+    if (config.makes_index_keys(l)) bytes += Rows::bytes(shape.type, s.entries, shape.index_width);
   }
-  if (!config.engram.layers.empty()) values += area(shape.n_ctx, 1);
-  return values * sizeof(float);
+  if (!config.engram.layers.empty()) bytes += static_cast<uint64_t>(shape.n_ctx) * sizeof(int32_t);
+  return bytes;
 }
 
 V4Cache::V4Cache(const DeepseekV4Config& config, const Shape& shape)
     : config_(config), shape_(shape), layers_(static_cast<size_t>(config.n_layers)) {
-  const auto ring = [](int64_t rows, int64_t width) {
-    Entries::Ring made;
-    made.n_rows = rows;
-    made.width = width;
-    made.rows = Buffer<float>(area(rows, width));
-    return made;
-  };
   for (int l = 0; l < config.n_layers; ++l) {
     const LayerSizes s = layer_sizes(config, shape, l);
     Layer& layer = layers_[static_cast<size_t>(l)];
-    layer.keys = ring(s.key_rows, shape.key_width);
-    layer.entries.width = shape.key_width;
-    layer.entries.rows = Buffer<float>(area(s.entries, shape.key_width));
-    layer.entries.parts = ring(s.part_rows, s.part_width);
+    layer.keys = Rows(shape.type, s.key_rows, shape.key_width);
+    layer.entries.rows = Rows(shape.type, s.entries, shape.key_width);
+    layer.entries.parts = Rows(CacheType::kF32, s.part_rows, s.part_width);
     if (!config.makes_index_keys(l)) continue;
-    layer.index_entries.width = shape.index_width;
-    layer.index_entries.rows = Buffer<float>(area(s.entries, shape.index_width));
-    if (config.sparse(l)) layer.index_entries.parts = ring(s.part_rows, s.index_part_width);
+    layer.index_entries.rows = Rows(shape.type, s.entries, shape.index_width);
+    if (config.sparse(l)) layer.index_entries.parts = Rows(CacheType::kF32, s.part_rows, s.index_part_width);
   }
-  if (!config.engram.layers.empty()) folded_ids_ = Buffer<int32_t>(area(shape.n_ctx, 1));
+  if (!config.engram.layers.empty()) folded_ids_ = Buffer<int32_t>(static_cast<size_t>(shape.n_ctx));
 }
 
 void V4Cache::begin(int64_t first, int64_t n) {
@@ -84,51 +89,43 @@ std::unique_ptr<Cache> V4Cache::fork(int64_t n) const {
   other->oldest_ = oldest_;
   other->end_ = end_;
   for (size_t l = 0; l < layers_.size(); ++l) {
-    // Rows that were never written stay untouched in the copy as well.
-    const auto copy = [&](const Buffer<float>& from, Buffer<float>& to, int64_t rows, int64_t width) {
-      const size_t n_values = std::min(from.size(), area(rows, width));
-      if (n_values > 0) std::memcpy(to.data(), from.data(), n_values * sizeof(float));
-    };
     const Layer& from = layers_[l];
     Layer& to = other->layers_[l];
     const int64_t m = std::max(1, config_.ratio(static_cast<int>(l)));
-    copy(from.keys.rows, to.keys.rows, end_, from.keys.width);
-    copy(from.entries.rows, to.entries.rows, end_ / m, from.entries.width);
-    copy(from.entries.parts.rows, to.entries.parts.rows, end_, from.entries.parts.width);
-    copy(from.index_entries.rows, to.index_entries.rows, end_ / m, from.index_entries.width);
-    copy(from.index_entries.parts.rows, to.index_entries.parts.rows, end_, from.index_entries.parts.width);
+    to.keys.copy_from(from.keys, end_);
+    to.entries.rows.copy_from(from.entries.rows, end_ / m);
+    to.entries.parts.copy_from(from.entries.parts, end_);
+    to.index_entries.rows.copy_from(from.index_entries.rows, end_ / m);
+    to.index_entries.parts.copy_from(from.index_entries.parts, end_);
   }
   if (folded_ids_.size() > 0) std::copy_n(folded_ids_.data(), end_, other->folded_ids_.data());
   return other;
 }
 
 std::string V4Cache::layout() const {
-  return "V4: f32 rows of " + std::to_string(shape_.key_width) + " and " + std::to_string(shape_.index_width) + " in " +
-         std::to_string(config_.n_layers) + " layers, a window of " + std::to_string(config_.window) + " and " +
-         std::to_string(shape_.slack) + " more";
+  return std::string("V4: ") + type_name(shape_.type) + " rows of " + std::to_string(shape_.key_width) + " and " +
+         std::to_string(shape_.index_width) + " in " + std::to_string(config_.n_layers) + " layers, a window of " +
+         std::to_string(config_.window) + " and " + std::to_string(shape_.slack) + " more";
 }
 
 // In the order in which they are stored.
 std::vector<V4Cache::Piece> V4Cache::pieces(int64_t n) const {
   std::vector<Piece> all;
-  const auto list = [&](const Buffer<float>& rows, int64_t width, int64_t n_written) {
-    if (width > 0) all.push_back({rows.data(), std::max<int64_t>(1, n_written), width, 0, n_written, 0});
-  };
+  const auto list = [&](const Rows& rows, int64_t n_written) { all.push_back({&rows, 0, n_written, 0}); };
   // `reach`: positions before the one that is continued from.
-  const auto ring = [&](const Entries::Ring& from, int64_t reach) {
+  const auto ring = [&](const Rows& from, int64_t reach) {
     const int64_t kept = std::min(n, reach + shape_.slack);
-    if (from.width > 0 && from.n_rows > 0)
-      all.push_back({from.rows.data(), from.n_rows, from.width, n - kept, kept, oldest_ - reach});
+    if (from.n_rows() > 0) all.push_back({&from, n - kept, kept, oldest_ - reach});
   };
   for (int l = 0; l < config_.n_layers; ++l) {
     const Layer& layer = layers_[static_cast<size_t>(l)];
     const int64_t m = config_.ratio(l), reach = (config_.sparse(l) ? 2 : 1) * m;
     ring(layer.keys, config_.window);
     if (!config_.makes_entries(l)) continue;
-    list(layer.entries.rows, layer.entries.width, n / m);
+    list(layer.entries.rows, n / m);
     ring(layer.entries.parts, reach);
     if (!config_.makes_index_keys(l)) continue;
-    list(layer.index_entries.rows, layer.index_entries.width, n / m);
+    list(layer.index_entries.rows, n / m);
     ring(layer.index_entries.parts, reach);
   }
   return all;
@@ -136,7 +133,7 @@ std::vector<V4Cache::Piece> V4Cache::pieces(int64_t n) const {
 
 uint64_t V4Cache::stored_bytes(int64_t n) const {
   uint64_t bytes = sizeof(int64_t);
-  for (const Piece& piece : pieces(n)) bytes += area(piece.n, piece.width) * sizeof(float);
+  for (const Piece& piece : pieces(n)) bytes += static_cast<uint64_t>(piece.n * piece.rows->row_bytes());
   return bytes + (folded_ids_.size() > 0 ? static_cast<uint64_t>(n) * sizeof(int32_t) : 0);
 }
 
@@ -144,10 +141,11 @@ base::Status V4Cache::write(int64_t n, const Sink& sink) const {
   const int64_t oldest = std::min(oldest_, n);
   if (base::Status written = sink(std::as_bytes(std::span(&oldest, 1))); !written) return written;
   for (const Piece& piece : pieces(n)) {
-    const std::vector<float> nothing(static_cast<size_t>(piece.width), 0.0f);
+    const auto row_bytes = static_cast<size_t>(piece.rows->row_bytes());
+    const std::vector<std::byte> nothing(row_bytes);
     for (int64_t p = piece.first; p < piece.first + piece.n; ++p) {
-      const float* row = p < piece.valid ? nothing.data() : piece.rows + p % piece.n_rows * piece.width;
-      if (base::Status written = sink(std::as_bytes(std::span(row, static_cast<size_t>(piece.width)))); !written) return written;
+      const std::byte* row = p < piece.valid ? nothing.data() : piece.rows->start(p);
+      if (base::Status written = sink({row, row_bytes}); !written) return written;
     }
   }
   if (folded_ids_.size() == 0) return base::ok();
@@ -165,7 +163,7 @@ void V4Cache::read(int64_t n, std::span<const std::byte> stored) {
   end_ = n;
   for (const Piece& piece : pieces(n))
     for (int64_t p = piece.first; p < piece.first + piece.n; ++p)
-      take(const_cast<float*>(piece.rows) + p % piece.n_rows * piece.width, static_cast<size_t>(piece.width) * sizeof(float));
+      take(const_cast<std::byte*>(piece.rows->start(p)), static_cast<size_t>(piece.rows->row_bytes()));
   if (folded_ids_.size() > 0) take(folded_ids_.data(), static_cast<size_t>(n) * sizeof(int32_t));
 }
 

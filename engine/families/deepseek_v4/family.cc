@@ -12,6 +12,7 @@
 #include "engine/families/deepseek_v4/read_config.h"
 #include "engine/families/deepseek_v4/write_gguf.h"
 #include "engine/families/describe_shape.h"
+#include "engine/fast/activation_width.h"
 #include "engine/kernels/matmul.h"
 #include "engine/load/weight_sizes.h"
 #include "engine/tokenizer/fold_tokens.h"
@@ -75,8 +76,6 @@ class DeepseekV4Family : public Family {
       if (config_.makes_entries(l))
         values += static_cast<uint64_t>(
             (config_.head_dim + (config_.makes_index_keys(l) ? config_.index_head_dim : 0)) / config_.ratio(l));
-    if (!config_.engram.layers.empty()) ++values;  // a folded id
-    info.kv_bytes_per_token = values * sizeof(float);
     WeightSizes sizes;
     for (const DeepseekV4Layer& layer : weights_.layers) count_layer(layer, config_.n_experts_used, sizes);
     for (const TensorView* view : {&weights_.norm, &weights_.head_connection.mix, &weights_.head_connection.base,
@@ -102,12 +101,17 @@ class DeepseekV4Family : public Family {
         count_layer(stage, config_.draft_layer().n_experts_used, sizes);
     }
     sizes.report(info);
+    const CacheType asked =
+        cache_type_beside(takes_wide_activations(ActivationType::kAuto, info.weight_bytes), CacheType::kAuto);
+    info.kv_bytes_per_token =
+        values * static_cast<uint64_t>(value_bytes(deepseek_v4_cache_type(config_, weights_, asked))) +
+        (config_.engram.layers.empty() ? 0 : sizeof(int32_t));  // a folded id
   }
 
   std::unique_ptr<Model> make_reference() const override { return make_deepseek_v4_reference(config_, weights_); }
   std::unique_ptr<Model> make_fast(const FastKernels& kernels, ThreadPool& pool, const PanelPlan& panels,
-                                   CacheType) const override {
-    return make_deepseek_v4_fast(config_, weights_, kernels, pool, panels);
+                                   CacheType cache) const override {
+    return make_deepseek_v4_fast(config_, weights_, kernels, pool, panels, cache);
   }
   uint64_t packed_bytes() const override {
     uint64_t total = engine::packed_bytes(weights_.head);

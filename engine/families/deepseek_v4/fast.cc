@@ -46,13 +46,14 @@ PassShape pass_shape(const DeepseekV4Config& c) {
 }  // namespace
 
 DeepseekV4Fast::DeepseekV4Fast(const DeepseekV4Config& config, const DeepseekV4Weights& weights,
-                               const FastKernels& kernels, ThreadPool& pool, const PanelPlan& panels)
+                               const FastKernels& kernels, ThreadPool& pool, const PanelPlan& panels, CacheType cache)
     : FastPass(pass_shape(config), kernels, pool),
       config_(config.with_draft_layers(weights.n_draft_layers())),
       window_rope_(config.rope_table(false)),
       entry_rope_(config.rope_table(true)),
       key_width_(round_up(config.head_dim, 16)),
       index_width_(round_up(config.index_head_dim, 16)),
+      cache_type_(deepseek_v4_cache_type(config, weights, cache)),
       group_stride_(round_up(config.group_width(), kBlockValues)),
       ones_(static_cast<size_t>(std::max(int64_t{config.n_streams} * config.hidden_size, int64_t{config.head_dim})),
             1.0f),
@@ -246,9 +247,16 @@ void DeepseekV4Fast::spread(const Worker& worker) {
   worker.barrier();
 }
 
+// Layers of a file are stored alike. Compressors often stay in f16 beside quantised keys: what they sum up carries the
+// errors of 8-bit activations all the same.
+CacheType deepseek_v4_cache_type(const DeepseekV4Config& config, const DeepseekV4Weights& weights, CacheType asked) {
+  return chosen_cache_type(asked, weights.layers[0].kv.type, config.head_dim);
+}
+
 std::unique_ptr<Model> make_deepseek_v4_fast(const DeepseekV4Config& config, const DeepseekV4Weights& weights,
-                                             const FastKernels& kernels, ThreadPool& pool, const PanelPlan& panels) {
-  return std::make_unique<DeepseekV4Fast>(config, weights, kernels, pool, panels);
+                                             const FastKernels& kernels, ThreadPool& pool, const PanelPlan& panels,
+                                             CacheType cache) {
+  return std::make_unique<DeepseekV4Fast>(config, weights, kernels, pool, panels, cache);
 }
 
 }  // namespace engine

@@ -19,7 +19,7 @@ namespace engine {
 class DeepseekV4Fast : public FastPass {
  public:
   DeepseekV4Fast(const DeepseekV4Config& config, const DeepseekV4Weights& weights, const FastKernels& kernels,
-                 ThreadPool& pool, const PanelPlan& panels);
+                 ThreadPool& pool, const PanelPlan& panels, CacheType cache);
 
   static int64_t shared_width(const DeepseekV4Config& config);  // of the shared experts' middle, at least 1
 
@@ -73,24 +73,17 @@ class DeepseekV4Fast : public FastPass {
     Connection head_connection;
   };
   // What a step needs of the pass beside the team's buffers.
-  struct Rows {
-    float* rows = nullptr;
-    int64_t width = 0;
-  };
   struct Place {
     const ForwardRequest& request;
     int64_t layer;
     int64_t first_layer = 0;  // of those in the cache: a draft layer has one of its own
     int64_t first_key = 0;    // before it there are none
     // DSpark: the tokens see each other's keys, which lie here, and the cache's before the first of them.
-    Rows block_keys = {};
+    V4Cache::Rows* block_keys = nullptr;
     V4Cache& cache(int64_t token) const {
       return static_cast<V4Cache&>(*request.cache_of(token));
     }  // in a batch each its own
-    float* key(int64_t token, int64_t position) const {
-      return block_keys.rows ? block_keys.rows + token * block_keys.width : past_key(token, position);
-    }
-    float* past_key(int64_t token, int64_t position) const { return cache(token).key(layer - first_layer, position); }
+    V4Cache::Rows& past_keys(int64_t token) const { return cache(token).keys(layer - first_layer); }
     int64_t position(int64_t token) const { return request.position_of(token); }
   };
 
@@ -130,6 +123,7 @@ class DeepseekV4Fast : public FastPass {
 
   // fast_attention.cc: the hidden state to the hidden state; ends with a barrier. False where stopped.
   bool attention(const Worker& worker, const Layer& layer, const Place& place);
+  const float* finish_key(const Layer& layer, int64_t l, int64_t t);
   void project(const Worker& worker, const Layer& layer, const Activations& x);
   void store_parts(const Compressor& c, const Buffer<float>& values, const Buffer<float>& gates, int64_t t,
                    const Place& place, V4Cache::Entries& to) const;
@@ -142,7 +136,7 @@ class DeepseekV4Fast : public FastPass {
   void project_out(const Worker& worker, const Layer& layer);
 
   // A pass may go back by as much as it takes at once, and by as much again.
-  V4Cache::Shape shape(int64_t n_ctx) const { return {n_ctx, 2 * kChunk, key_width_, index_width_}; }
+  V4Cache::Shape shape(int64_t n_ctx) const { return {n_ctx, 2 * kChunk, key_width_, index_width_, cache_type_}; }
   const RopeTable::Turn* turns(int64_t layer, int64_t t) const {
     return (config_.ratio(static_cast<int>(layer)) == 0 ? window_turns_ : entry_turns_).data() +
            t * window_rope_.n_pairs();
@@ -151,6 +145,7 @@ class DeepseekV4Fast : public FastPass {
   const DeepseekV4Config config_;
   const RopeTable window_rope_, entry_rope_;
   const int64_t key_width_, index_width_;  // d and Di, padded with zeros to 16 values
+  const CacheType cache_type_;             // of keys, entries and the indexer's
   const int64_t group_stride_;             // of a group's heads, as o_a reads them
   const std::vector<float> ones_;
   const EngramHashes hashes_;
@@ -171,13 +166,14 @@ class DeepseekV4Fast : public FastPass {
   Buffer<float> keys_and_value_;          // V4.1: [(S + 1) D]
   ActivationBuffer joined_;               // [kChunk S, D], where there is a draft layer; [kChunk, T D] for DSpark
   ActivationBuffer targets_;              // DSpark: [D]
-  Buffer<float> block_keys_, markov_;     // DSpark: [block, d]; [V]
+  V4Cache::Rows block_keys_;              // DSpark: [block]
+  Buffer<float> markov_;                  // DSpark: [V]
   Buffer<float> token_part_, state_part_; // [D]; [kChunk S, D]
   Buffer<float> q_, kv_, index_q_, index_weights_;
   Buffer<float> values_, gates_, index_values_, index_gates_;
   std::vector<RopeTable::Turn> window_turns_, entry_turns_;
   struct Own {  // a worker's
-    std::vector<float> queries, results, index_queries, index_weights, scores, index_key;
+    std::vector<float> queries, results, index_queries, index_weights, scores, entry, index_key;
     // Of each token of the pass that this worker attends for: the same ones in all layers.
     std::vector<std::vector<int32_t>> chosen, candidates;
     std::vector<int32_t> ids;

@@ -27,9 +27,11 @@ bool DeepseekV4Fast::attention(const Worker& worker, const Layer& layer, const P
     kernels().rms_norm(low, layer.q_a_norm.data(), config_.q_lora_rank, config_.rms_eps, low);
     if (is_quantized(layer.q_b.type) || (layer.index_q && is_quantized(layer.index_q.type)))
       q_low_.quantize(kernels(), t, 0, config_.q_lora_rank);
-    float* key = place.key(t, place.position(t));
-    kernels().rms_norm(kv_.data() + t * config_.head_dim, layer.kv_norm.data(), config_.head_dim, config_.rms_eps, key);
-    rope_interleaved(turns(l, t), window_rope_.n_pairs(), key + config_.head_dim - config_.rope_dim);
+    const float* key = finish_key(layer, l, t);
+    if (place.block_keys)
+      place.block_keys->store(t, key, config_.head_dim);
+    else
+      place.past_keys(t).store(place.position(t), key, config_.head_dim);
     if (config_.makes_entries(l) && config_.ratio(l) > 1)
       store_parts(layer.entries, values_, gates_, t, place, place.cache(t).entries(l));
     if (config_.sparse(l))
@@ -56,6 +58,14 @@ bool DeepseekV4Fast::attention(const Worker& worker, const Layer& layer, const P
   return true;
 }
 
+// The key of token t, finished where it was projected to.
+const float* DeepseekV4Fast::finish_key(const Layer& layer, int64_t l, int64_t t) {
+  float* key = kv_.data() + t * config_.head_dim;
+  kernels().rms_norm(key, layer.kv_norm.data(), config_.head_dim, config_.rms_eps, key);
+  rope_interleaved(turns(l, t), window_rope_.n_pairs(), key + config_.head_dim - config_.rope_dim);
+  return key;
+}
+
 void DeepseekV4Fast::project(const Worker& worker, const Layer& layer, const Activations& x) {
   const int64_t n = n_tokens();
   const auto multiply_all = [&](const PackedMatrix& w, Buffer<float>& to) {
@@ -73,7 +83,7 @@ void DeepseekV4Fast::project(const Worker& worker, const Layer& layer, const Act
 void DeepseekV4Fast::store_parts(const Compressor& c, const Buffer<float>& values, const Buffer<float>& gates,
                                  int64_t t, const Place& place, V4Cache::Entries& to) const {
   const int64_t all = c.values.n_out, position = place.position(t);
-  float* part = to.part(position);
+  float* part = to.parts.row(position);
   std::copy_n(values.data() + t * all, all, part);
   std::copy_n(gates.data() + t * all, all, part + all);
   if (c.place.empty()) return;
@@ -92,10 +102,11 @@ void DeepseekV4Fast::finish_entry(const Worker& worker, const Layer& layer, bool
   own.parts.clear(), own.weights.clear();
   for (int64_t s = config_.sparse(l) ? std::max<int64_t>(0, (e - 1) * m) : e * m; m > 1 && s < (e + 1) * m; ++s) {
     const int64_t series = config_.sparse(l) && s >= e * m ? width : 0;  // a token's first part is for the next entry
-    own.parts.push_back(to.part(s) + series);
-    own.weights.push_back(to.part(s) + all + series);
+    own.parts.push_back(to.parts.row(s) + series);
+    own.weights.push_back(to.parts.row(s) + all + series);
   }
-  float* entry = to.entry(e);
+  own.entry.resize(static_cast<size_t>(width));
+  float* entry = own.entry.data();
   if (m == 1)
     std::copy_n(values_.data() + t * width, width, entry);
   else
@@ -105,6 +116,7 @@ void DeepseekV4Fast::finish_entry(const Worker& worker, const Layer& layer, bool
   entry_rope_.angles(e * m, turns.data());
   if (config_.shared(l)) store_index_key(worker, layer, t, place, entry, turns.data());
   rope_interleaved(turns.data(), entry_rope_.n_pairs(), entry + width - config_.rope_dim);
+  to.rows.store(e, entry, width);
 }
 
 // V4.1: the index key of the entry that token t completes, made of it before it is turned.
@@ -119,9 +131,10 @@ void DeepseekV4Fast::store_index_key(const Worker& worker, const Layer& layer, i
   const auto token = static_cast<int32_t>(t);
   multiply(worker, layer.index_k, 0, layer.index_k.n_panels(), latents_.from(t), 1, own.index_key.data(),
            static_cast<int64_t>(own.index_key.size()), &token);
-  float* key = place.cache(t).index_entries(l).entry(place.position(t) / config_.ratio(l));
-  kernels().rms_norm(own.index_key.data(), layer.index_k_norm.data(), width, config_.rms_eps, key);
+  float* key = own.index_key.data();
+  kernels().rms_norm(key, layer.index_k_norm.data(), width, config_.rms_eps, key);
   rope_interleaved(turns, entry_rope_.n_pairs(), key + width - config_.rope_dim);
+  place.cache(t).index_entries(l).rows.store(place.position(t) / config_.ratio(l), key, width);
 }
 
 // own.chosen[t]: the entries that token t sees.
@@ -146,12 +159,10 @@ void DeepseekV4Fast::choose_entries(const Worker& worker, int64_t t, const Place
     rope_interleaved(turns(l, t), entry_rope_.n_pairs(), query + width - config_.rope_dim);
     own.index_weights[static_cast<size_t>(h)] = index_weights_.data()[t * heads + h] * scale;
   }
-  V4Cache::Entries& keys = place.cache(t).index_entries(config_.entries_from(l));
-  kernels().index_scores({{own.index_queries.data(), own.index_weights.data(), config_.index_heads, index_width_},
-                          keys.entry(0),
-                          keys.width,
-                          n,
-                          own.scores.data()});
+  V4Cache::Rows& keys = place.cache(t).index_entries(config_.entries_from(l)).rows;
+  score_cached(kernels(), cache_type_,
+               {own.index_queries.data(), own.index_weights.data(), config_.index_heads, index_width_}, keys.start(0),
+               keys.width(), n, own.scores.data());
   if (l == config_.candidate_layer)
     select_blocks(own.scores.data(), n, config_.candidate_block_size, config_.candidate_blocks, candidates);
   if (config_.filtered(l))
@@ -168,12 +179,12 @@ void DeepseekV4Fast::attend(const Worker& worker, const Layer& layer, int64_t t,
   Own& own = own_[static_cast<size_t>(worker.index)];
   choose_entries(worker, t, place);
   own.list.clear();
-  const int64_t n_block = place.block_keys.rows ? n_tokens() : 0, end = n_block > 0 ? place.position(0) : position + 1;
-  const auto see = [&](const float* row) { own.list.push_back(reinterpret_cast<const std::byte*>(row)); };
-  for (int64_t s = std::max(place.first_key, end - config_.window); s < end; ++s) see(place.past_key(t, s));
-  for (int64_t b = 0; b < n_block; ++b) see(place.key(b, 0));
+  const int64_t n_block = place.block_keys ? n_tokens() : 0, end = n_block > 0 ? place.position(0) : position + 1;
+  V4Cache::Rows& past = place.past_keys(t);
+  for (int64_t s = std::max(place.first_key, end - config_.window); s < end; ++s) own.list.push_back(past.start(s));
+  for (int64_t b = 0; b < n_block; ++b) own.list.push_back(place.block_keys->start(b));
   for (const int64_t e : own.chosen[static_cast<size_t>(t)])
-    see(place.cache(t).entries(config_.entries_from(l)).entry(e));
+    own.list.push_back(place.cache(t).entries(config_.entries_from(l)).rows.start(e));
 
   const float scale = 1.0f / std::sqrt(static_cast<float>(d));
   std::vector<RopeTable::Turn> back(turns(l, t), turns(l, t) + window_rope_.n_pairs());
@@ -193,16 +204,15 @@ void DeepseekV4Fast::attend(const Worker& worker, const Layer& layer, int64_t t,
       rope_interleaved(turns(l, t), window_rope_.n_pairs(), query + d - config_.rope_dim);
       for (int64_t i = 0; i < d; ++i) query[i] *= scale;
     }
-    AttentionRows rows;
-    rows.queries = own.queries.data();
-    rows.n_rows = n_rows;
-    rows.n_visible = n_visible.data();
-    rows.keys = rows.values = reinterpret_cast<const float*>(own.list.front());
-    rows.width = rows.value_width = key_width_;
-    rows.list = own.list.data();
-    rows.sinks = layer.sinks.data() + h;
-    rows.out = own.results.data();
-    kernels().attention(rows);
+    attend_cached(kernels(), cache_type_, [&](auto& rows) {
+      rows.queries = own.queries.data();
+      rows.n_rows = n_rows;
+      rows.n_visible = n_visible.data();
+      rows.width = rows.value_width = key_width_;
+      rows.list = own.list.data();  // values are keys: both null
+      rows.sinks = layer.sinks.data() + h;
+      rows.out = own.results.data();
+    });
     for (int64_t r = 0; r < n_rows; ++r) {
       float* to = heads_.row(t) + (h + r) / per_group * group_stride_ + (h + r) % per_group * d;
       std::copy_n(own.results.data() + r * key_width_, d, to);

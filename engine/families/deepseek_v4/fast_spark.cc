@@ -29,7 +29,7 @@ void DeepseekV4Fast::pack_spark(const V4Spark& from, std::vector<PackedMatrix*>&
   joined_ = ActivationBuffer(kChunk, draft_width());
   targets_ = ActivationBuffer(kChunk, config_.hidden_size);
   token_part_ = Buffer<float>(static_cast<size_t>(kChunk * int64_t{config_.hidden_size}));
-  block_keys_ = Buffer<float>(static_cast<size_t>(config_.spark.block * key_width_));
+  block_keys_ = V4Cache::Rows(cache_type_, config_.spark.block, key_width_);
   markov_ = Buffer<float>(static_cast<size_t>(config_.n_vocab));
 }
 
@@ -75,12 +75,8 @@ bool DeepseekV4Fast::see_targets(const Worker& worker, const DraftRequest& reque
     const Place place{step, l, config_.n_layers};
     multiply_share(worker, layer.kv, targets_.from(0), n, kv_.data(), layer.kv.n_out);
     worker.barrier();
-    for (int64_t t = first; t < last; ++t) {
-      float* key = place.past_key(t, place.position(t));
-      kernels().rms_norm(kv_.data() + t * config_.head_dim, layer.kv_norm.data(), config_.head_dim, config_.rms_eps,
-                         key);
-      rope_interleaved(turns(l, t), window_rope_.n_pairs(), key + config_.head_dim - config_.rope_dim);
-    }
+    for (int64_t t = first; t < last; ++t)
+      place.past_keys(t).store(place.position(t), finish_key(layer, l, t), config_.head_dim);
     worker.barrier();
   }
   return true;
@@ -99,11 +95,7 @@ void DeepseekV4Fast::block_layers(const Worker& worker, const DraftRequest& requ
   start_streams(worker);
   for (size_t stage = 0; stage < spark_->stages.size(); ++stage)
     through(worker, spark_->stages[stage],
-            {step,
-             config_.n_layers + static_cast<int64_t>(stage),
-             config_.n_layers,
-             request.first,
-             {block_keys_.data(), key_width_}});
+            {step, config_.n_layers + static_cast<int64_t>(stage), config_.n_layers, request.first, &block_keys_});
   config_.delayed ? gather_last(worker) : gather(worker, spark_->head_connection, true);
 }
 

@@ -142,7 +142,8 @@ class Reference : public Model {
       Values keys = norm(matmul(spark.stages[stage].kv, past), spark.stages[stage].kv_norm);
       rotate(window_rope_, keys, config_.head_dim, 1, request.position);
       for (int64_t t = 0; t < n; ++t)
-        std::copy_n(keys.data() + t * config_.head_dim, config_.head_dim, cache_->key(static_cast<int64_t>(stage), request.position + t));
+        std::copy_n(keys.data() + t * config_.head_dim, config_.head_dim,
+                    cache_->keys(static_cast<int64_t>(stage)).row(request.position + t));
     }
     if (!request.block) return true;
     std::vector<int32_t> tokens(at(config_.spark.block), config_.spark.noise);
@@ -291,7 +292,7 @@ class Reference : public Model {
       rms_norm_cpu_reference(q.data() + r * d, ones.data(), d, config_.rms_eps, q.data() + r * d);
     rotate(rope, q, d, heads, request.position);
     rotate(rope, keys, d, 1, request.position);
-    const auto key = [&](int64_t position) { return cache.key(l - first_layer_, position); };
+    const auto key = [&](int64_t position) { return cache.keys(l - first_layer_).row(position); };
     for (int64_t t = 0; t < n && !block_; ++t) std::copy_n(keys.data() + t * d, d, key(request.position + t));
     if (config_.makes_entries(l)) compress(layer, l, false, x, request.position);
     choose_entries(layer, l, x, q_low, request);
@@ -307,7 +308,7 @@ class Reference : public Model {
         seen.insert(seen.end(), key(s), key(s) + d);
       if (block_) seen.insert(seen.end(), keys.begin(), keys.end());
       for (const int64_t e : config_.ratio(l) == 0 ? std::vector<int32_t>() : chosen_[at(t)])
-        seen.insert(seen.end(), entries.entry(e), entries.entry(e) + d);
+        seen.insert(seen.end(), entries.rows.row(e), entries.rows.row(e) + d);
       for (int64_t h = 0; h < heads; ++h)
         attention_cpu_reference(q.data() + (t * heads + h) * d, seen.data(), d, d, seen.data(), d, d, 0,
                                 static_cast<int64_t>(seen.size()) / d, 1.0f / std::sqrt(static_cast<float>(d)),
@@ -342,7 +343,7 @@ class Reference : public Model {
         continue;
       }
       const Values bias = w.place ? row_of(w.place, place % m) : Values(at(all), 0.0f);
-      float* part = to.part(place);
+      float* part = to.parts.row(place);
       std::copy(own.begin(), own.end(), part);
       for (int64_t i = 0; i < all; ++i) part[all + i] = gates[at(t * all + i)] + bias[at(i)];
       if (place % m != m - 1) continue;
@@ -351,8 +352,8 @@ class Reference : public Model {
       for (int64_t s = config_.sparse(l) ? std::max<int64_t>(0, first - m) : first; s <= place; ++s) {
         const int64_t series =
             config_.sparse(l) && s >= first ? width : 0;  // a token's first part is for the next entry
-        parts.push_back(to.part(s) + series);
-        weights.push_back(to.part(s) + all + series);
+        parts.push_back(to.parts.row(s) + series);
+        weights.push_back(to.parts.row(s) + all + series);
       }
       Values entry(at(width));
       compress_rows(parts.data(), weights.data(), static_cast<int64_t>(parts.size()), width, entry.data());
@@ -368,10 +369,10 @@ class Reference : public Model {
     if (config_.shared(l)) {
       Values key = norm(matmul(layer.index_k, entry), layer.index_k_norm);
       rotate(entry_rope_, key, config_.index_head_dim, 1, first);
-      std::copy(key.begin(), key.end(), cache_->index_entries(l).entry(e));
+      std::copy(key.begin(), key.end(), cache_->index_entries(l).rows.row(e));
     }
     rotate(entry_rope_, entry, static_cast<int64_t>(entry.size()), 1, first);
-    std::copy(entry.begin(), entry.end(), to.entry(e));
+    std::copy(entry.begin(), entry.end(), to.rows.row(e));
   }
 
   // chosen_: the entries that each token attends to: those complete by then, the best of them by the indexer, or what
@@ -388,7 +389,7 @@ class Reference : public Model {
       return;
     }
     if (config_.sparse(l)) compress(layer, l, true, x, request.position);
-    V4Cache::Entries& keys = cache_->index_entries(config_.entries_from(l));
+    V4Cache::Rows& keys = cache_->index_entries(config_.entries_from(l)).rows;
     Values queries = matmul(layer.index_q, q_low), weights = matmul(layer.index_weights, x);
     rotate(entry_rope_, queries, width, heads, request.position);
     for (float& w : weights) w /= std::sqrt(static_cast<float>(heads) * static_cast<float>(width));
@@ -396,8 +397,8 @@ class Reference : public Model {
       Values scores(at(complete(t)));
       index_scores_cpu_reference(
           {{queries.data() + t * heads * width, weights.data() + t * heads, config_.index_heads, width},
-           keys.entry(0),
-           keys.width,
+           keys.row(0),
+           keys.width(),
            complete(t),
            scores.data()});
       if (l == config_.candidate_layer)
