@@ -4,10 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "agent/coverage_tracer.h"
-#include "agent/first_tests.h"
-#include "agent/hang_tracer.h"
 #include "agent/trace_report.h"
+#include "agent/tracers.h"
 #include "base/log.h"
 #include "base/strings.h"
 
@@ -17,6 +15,19 @@ namespace {
 constexpr uint64_t kMaxTraceBytes = 64u << 20, kMaxStackBytes = 1u << 20;
 // Of the time of a traced run: then the tracer writes what it knows and ends its process, before the sandbox does.
 constexpr double kWatchedShare = .85;
+
+// Scripts without a test tool: each run is a test, as far as it is known how it ended; else all of it is the one that
+// failed.
+void take_runs(sandbox::Workspace& workspace, const std::vector<std::filesystem::path>& reports,
+               const PathResolver& resolver, Coverage& coverage) {
+  for (const std::filesystem::path& report : reports)
+    if (const auto text = workspace.read_file(report, kMaxTraceBytes)) read_trace_run(*text, resolver, coverage);
+  if (coverage.n_failed > 0) return;
+  coverage.n_failed = 1;
+  coverage.n_passed = 0;
+  for (auto& [path, counts] : coverage.lines)
+    for (auto& [line, count] : counts) count = {1, 0, count.loaded};
+}
 
 }  // namespace
 
@@ -35,32 +46,27 @@ Coverage trace_check(const std::filesystem::path& root, const std::string& check
   Coverage coverage;
   auto workspace = sandbox::Workspace::create(root);
   if (!workspace) return coverage;
-  const std::string folder = (root / kTraceFolder).string();
   const std::filesystem::path inside(kTraceFolder);
-  if (!(*workspace)->write_file(inside / "sitecustomize.py", kTracerModule) ||
-      !(*workspace)->write_file(inside / "graft_trace_pytest.py", kPytestModule) ||
-      !(*workspace)->write_file(inside / "graft_trace_hang.py", kHangModule))
-    return coverage;
-  sandbox::Policy policy;
-  policy.limits.wall = timeout;
-  policy.environment = {
-      {"PYTHONPATH", folder},      {"PYTEST_PLUGINS", "graft_trace_pytest"}, {"GRAFT_TRACE_ROOT", root.string()},
-      {"GRAFT_TRACE_OUT", folder}, {"PYTHONDONTWRITEBYTECODE", "1"},         {"PYTHONHASHSEED", "0"}};
   // The clock is the whole machine's: the processes of one check share the moment.
   const std::chrono::duration<double> until =
       std::chrono::steady_clock::now().time_since_epoch() + kWatchedShare * timeout;
-  policy.environment["GRAFT_TRACE_UNTIL"] = std::to_string(until.count());
-  policy.environment["GRAFT_FIRST"] = first_tests_value(first);
-  policy.environment["GRAFT_TRACE_HUNG"] = hangs ? "1" : "";
-  auto outcome = (*workspace)->run(sandbox::shell_command(with_python_path(check, folder)), policy, stop);
+  const TraceKit kit = trace_kit({check, root.string(), (root / inside).string(), until.count(), hangs, first});
+  for (const auto& [name, text] : kit.files)
+    if (!(*workspace)->write_file(inside / name, text)) return coverage;
+  sandbox::Policy policy;
+  policy.limits.wall = timeout;
+  policy.environment = kit.environment;
+  auto outcome = (*workspace)->run(sandbox::shell_command(kit.check), policy, stop);
   if (!outcome || outcome->ending == sandbox::Ending::kCancelled) return coverage;
   const auto changed = (*workspace)->changed_paths();
   if (!changed) return coverage;
   bool stacks = false;
+  std::vector<std::filesystem::path> reports;
   for (const std::filesystem::path& path : *changed) {
     if (path.parent_path() != inside) continue;
     if (path.extension() == ".json") {
       if (const auto text = (*workspace)->read_file(path, kMaxTraceBytes)) read_trace_report(*text, resolver, coverage);
+      reports.push_back(path);
     } else if (path.extension() == ".stack") {
       const auto text = (*workspace)->read_file(path, kMaxStackBytes);
       if (!text || text->empty()) continue;
@@ -73,13 +79,9 @@ Coverage trace_check(const std::filesystem::path& root, const std::string& check
   if (stacks || std::none_of(coverage.failures.begin(), coverage.failures.end(), seen)) coverage.calm = {};
   coverage.cut |= stacks || outcome->ending == sandbox::Ending::kTimedOut;
   coverage.output = std::move(outcome->output);
-  coverage.has_tests = coverage.n_failed + coverage.n_passed > 0;
-  // A script without a test tool: the run itself is the one failing test.
-  if (coverage.n_failed == 0 && coverage.n_passed == 0 && coverage.failures.empty()) {
-    coverage.n_failed = 1;
-    for (auto& [path, counts] : coverage.lines)
-      for (auto& [line, count] : counts) count.failed = 1;
-  }
+  coverage.has_tests = coverage.n_failed + coverage.n_passed > 0 && !coverage.mixed;
+  if (coverage.n_failed == 0 && coverage.n_passed == 0 && coverage.failures.empty())
+    take_runs(**workspace, reports, resolver, coverage);
   const auto n_hung =
       std::count_if(coverage.failures.begin(), coverage.failures.end(), [](const TracedFailure& f) { return f.hung; });
   base::log(base::LogLevel::kDebug,

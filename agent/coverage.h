@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // agent/coverage.h: which lines the failing tests ran and the passing ones did not (spectrum-based localisation).
 //
-// Python only: the check runs once more in a view of its own with a tracer that PYTHONPATH brings in. Nothing of it
-// stays. Where the check did not end, the tracer ends each test that hangs and says where (hang_tracer.h).
+// Python and JavaScript run by Node: the check runs once more in a view of its own, with tracers that environment
+// variables bring in (tracers.h). Nothing of it stays. Where the check did not end, Python's tracer ends each test that
+// hangs and says where (hang_tracer.h).
 // Errors   None that matter: a check that cannot be traced gives an empty Coverage, and the driver goes on
 // without. Source   Ochiai: Abreu et al., "On the accuracy of spectrum-based fault localization", 2007, section 2.
 #pragma once
@@ -41,8 +42,11 @@ struct Calm {
 
 struct Coverage {
   int n_failed = 0, n_passed = 0;
-  bool has_tests = false;  // false: the run itself is the one failing test, as far as was seen
-  bool cut = false;        // its time ended before the check did: not all tests were seen
+  // False: runs of whole programs stand for tests, or tests ran side by side and could not be told apart. Then the
+  // counts say where to look, and nothing of a patch.
+  bool has_tests = false;
+  bool mixed = false;  // tests of one process ran side by side
+  bool cut = false;    // its time ended before the check did: not all tests were seen
   std::map<std::string, std::map<int, LineCount>> lines;
   std::vector<TracedFailure> failures;
   Calm calm;
@@ -53,7 +57,7 @@ struct Coverage {
   double ochiai(const std::string& path, int line) const;
 };
 
-// Empty where no Python process of the check could be traced. `hangs`: the check did not end, so tests that take too
+// Empty where no process of the check could be traced. `hangs`: the check did not end, so tests that take too
 // long of `timeout` are ended; without it they have all of it, and what is known at its end is returned.
 Coverage trace_check(const std::filesystem::path& root, const std::string& check, std::chrono::milliseconds timeout,
                      bool hangs, const PathResolver& resolver, std::stop_token stop,

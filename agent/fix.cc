@@ -14,6 +14,7 @@
 #include "agent/coverage.h"
 #include "agent/proposals.h"
 #include "agent/search.h"
+#include "agent/tracers.h"
 #include "base/strings.h"
 #include "base/utf8.h"
 #include "tools/work_tree.h"
@@ -104,11 +105,8 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
   auto listed = tree.list(stop_);
   if (!listed) return std::move(listed).error();
   std::vector<std::string> paths;
-  bool has_python = false;
-  for (const tools::FileEntry& entry : *listed) {
-    paths.push_back(entry.path);
-    has_python |= entry.path.ends_with(".py");
-  }
+  for (const tools::FileEntry& entry : *listed) paths.push_back(entry.path);
+  const TracedLanguages traced = traced_languages(paths, request_.check, first.output);
   const PathResolver resolver(tree.root(), std::move(paths));
   tell("localising", "reading the check's output");
   CheckReading reading = read_check_output(first.output, resolver);
@@ -126,11 +124,9 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
 
   hung_ = first.endless();
   limit_.emplace(first, reading.build_failed, allowed_);
-  const bool python_runs =
-      has_python && (request_.check.find("py") != std::string::npos || first.output.find(".py") != std::string::npos);
-  // Where a file cannot be read no line of it has run.
+  // Where a file cannot be read no line of it has run. Of a hang Python's tracer alone knows.
   const bool unreadable = reading.build_failed && reading.symptoms.contains(Symptom::kSyntax);
-  if (python_runs && !unreadable) localise_by_traces(tree, first, resolver, reading);
+  if ((hung_ ? traced.python : traced.any()) && !unreadable) localise_by_traces(tree, first, resolver, reading);
 
   if (base::Status early = fail_early(reading, first, resolver); !early) return std::move(early).error();
   std::unique_ptr<ModelJudge> judge;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// agent/hang_tracer.h: the tracer's part for tests that do not end: a Python module beside those of coverage_tracer.h.
+// agent/hang_tracer.h: the tracer's part for tests that do not end: a Python module beside those of python_tracer.h.
 //
 // A thread of each traced process watches how long a test takes. One that takes too long is looked at for a moment: the
 // frames that stay all the while, and the lines that run meanwhile, are where it hangs; then an exception in the main

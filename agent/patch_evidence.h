@@ -2,7 +2,8 @@
 // agent/patch_evidence.h: which of the check's tests run the lines that a patch changes.
 //
 // A check that passes says something about a patch only where its tests run those lines.
-// Note     Of Python alone, and of lines that run in tests: what a module does while it loads belongs to none.
+// Note     Of languages with a tracer (tracers.h), and of lines that run in tests: what a module does while it loads
+// belongs to none.
 #pragma once
 
 namespace tools {

@@ -39,19 +39,18 @@ int line_at(std::string_view text) {
   return error == std::errc{} ? as_line(number) : 0;
 }
 
-void read_lines(const base::Json& lines, const PathResolver& resolver, Coverage& coverage) {
-  if (!lines.is_object()) return;
-  for (const auto& [named, counts] : lines.items()) {
+// `add(line, failed, passed, loaded)` for each line of a file of the tree.
+template <typename Add>
+void read_lines(const base::Json& report, const PathResolver& resolver, Coverage& coverage, Add add) {
+  const auto lines = report.find("lines");
+  if (lines == report.end() || !lines->is_object()) return;
+  for (const auto& [named, counts] : lines->items()) {
     const auto path = resolver.resolve(named);
     if (!path || !counts.is_object()) continue;
     for (const auto& [number, count] : counts.items()) {
       if (!count.is_array() || count.size() != 3) continue;
       const int at = line_at(number);
-      if (at == 0) continue;
-      LineCount& line = coverage.lines[*path][at];
-      add_count(line.failed, as_int(count[0]));
-      add_count(line.passed, as_int(count[1]));
-      line.loaded |= as_int(count[2]) != 0;
+      if (at != 0) add(coverage.lines[*path][at], as_int(count[0]), as_int(count[1]), as_int(count[2]) != 0);
     }
   }
 }
@@ -90,13 +89,31 @@ void read_trace_report(std::string_view text, const PathResolver& resolver, Cove
   add_count(coverage.n_failed, base::json_int(*report, "failed"));
   add_count(coverage.n_passed, base::json_int(*report, "passed"));
   coverage.cut |= base::json_bool(*report, "cut");
-  if (const auto lines = report->find("lines"); lines != report->end()) read_lines(*lines, resolver, coverage);
+  coverage.mixed |= base::json_bool(*report, "mixed");
+  read_lines(*report, resolver, coverage, [](LineCount& line, int64_t failed, int64_t passed, bool loaded) {
+    add_count(line.failed, failed);
+    add_count(line.passed, passed);
+    line.loaded |= loaded;
+  });
   if (const auto failures = report->find("failures"); failures != report->end())
     read_failures(*failures, resolver, coverage);
   if (const auto seconds = report->find("calm_seconds"); seconds != report->end() && seconds->is_number())
     coverage.calm.seconds = std::min(coverage.calm.seconds + std::max(0., seconds->get<double>()), kMostCalmSeconds);
   const int64_t bytes = std::clamp<int64_t>(base::json_int(*report, "calm_bytes"), 0, kMostCalmBytes);
-  coverage.calm.memory_bytes = std::min<uint64_t>(coverage.calm.memory_bytes + static_cast<uint64_t>(bytes), kMostCalmBytes);
+  coverage.calm.memory_bytes =
+      std::min<uint64_t>(coverage.calm.memory_bytes + static_cast<uint64_t>(bytes), kMostCalmBytes);
+}
+
+void read_trace_run(std::string_view text, const PathResolver& resolver, Coverage& coverage) {
+  const auto report = base::parse_json(text);
+  if (!report || !report->is_object()) return;
+  const std::string ended = base::json_string(*report, "run");
+  if (ended != "failed" && ended != "passed") return;
+  int LineCount::*const sum = ended == "failed" ? &LineCount::failed : &LineCount::passed;
+  add_count(ended == "failed" ? coverage.n_failed : coverage.n_passed, 1);
+  read_lines(*report, resolver, coverage, [sum](LineCount& line, int64_t, int64_t, bool loaded) {
+    if (loaded) add_count(line.*sum, 1);
+  });
 }
 
 void read_trace_stack(std::string_view text, const PathResolver& resolver, Coverage& coverage) {

@@ -14,8 +14,12 @@ namespace agent {
 inline constexpr int kMostTracedLine = 10'000'000;
 inline constexpr size_t kMostTracedFailures = 1000;
 
-// The tracer's own report (coverage_tracer.h): counts of tests, lines they ran, places of failures.
+// A tracer's own report (python_tracer.h, node_tracer.h): counts of tests, lines they ran, places of failures.
 void read_trace_report(std::string_view text, const PathResolver& resolver, Coverage& coverage);
+
+// The same report once more, where no test was seen in any: the run of its process counts as a test, if the report says
+// how it ended. What ran outside of tests is then what this one ran.
+void read_trace_run(std::string_view text, const PathResolver& resolver, Coverage& coverage);
 
 // What faulthandler writes of a process whose interpreter never came back: a block for each thread, innermost frame
 // first.

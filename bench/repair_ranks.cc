@@ -4,7 +4,7 @@
 // FOLDER is the broken program, OUTPUT a file with what its check wrote, PATH the file to be repaired, relative, CORRECT its
 // repaired text. Prints a line: the rank among the candidates before any run (0: not there), how many there are, the kind; with a
 // model a second line, of the order that it has a say in.
-// Without CHECK nothing is run, so that a hundred programs take seconds, and traces of Python programs are not seen; with it
+// Without CHECK nothing is run, so that a hundred programs take seconds, and traces are not seen; with it
 // the check runs once under the tracer, in the sandbox.
 #include <cstdio>
 #include <memory>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a traced check left behind. Input: an `s` for the stack of a process that never came back, anything else for a
-// report, then the text. It is read twice, as two processes of one check may say the same.
+// What a traced check left behind. Input: an `s` for the stack of a process that never came back, an `r` for a report of
+// a run without tests, anything else for a report, then the text. It is read twice, as two processes of one check may say
+// the same.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
@@ -26,6 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       agent::read_trace_stack(text, resolver, coverage);
     else
       agent::read_trace_report(text, resolver, coverage);
+    if (data[0] == 'r') agent::read_trace_run(text, resolver, coverage);
   }
   if (coverage.n_failed < 0 || coverage.n_passed < 0) std::abort();
   for (const auto& [path, lines] : coverage.lines)

@@ -53,6 +53,26 @@ TEST_CASE("read_trace_report: what the processes of one check ran is added up, f
   CHECK_FALSE(found.failures[0].hung);
 }
 
+TEST_CASE("read_trace_run: the runs of two programs are two tests, by how they ended; a third that tells nothing of its end is none") {
+  agent::Coverage found;
+  for (const char* text : {R"({"failed": 0, "passed": 0, "run": "failed", "lines": {"count.py": {"3": [0, 0, 1], "4": [0, 0, 1]}}})",
+                           R"({"failed": 0, "passed": 0, "run": "passed", "lines": {"count.py": {"3": [0, 0, 1], "5": [0, 0, 0]}}})",
+                           R"({"failed": 0, "passed": 0, "lines": {"count.py": {"4": [0, 0, 1]}}})",
+                           R"({"run": 1, "lines": {"count.py": {"4": [0, 0, 1]}}})", "[]", "{"}) {
+    agent::read_trace_report(text, kResolver, found);
+    agent::read_trace_run(text, kResolver, found);
+  }
+  CHECK(found.n_failed == 1);
+  CHECK(found.n_passed == 1);
+  CHECK(found.lines.at("count.py").at(3).failed == 1);
+  CHECK(found.lines.at("count.py").at(3).passed == 1);
+  CHECK(found.lines.at("count.py").at(4).failed == 1);
+  CHECK(found.lines.at("count.py").at(4).passed == 0);
+  CHECK(found.lines.at("count.py").at(5).passed == 0);
+  CHECK_FALSE(found.mixed);
+  CHECK(report({R"({"failed": 1, "mixed": true})", R"({"failed": 1})"}).mixed);
+}
+
 TEST_CASE("read_trace_report: what the processes did beside hanging is added up, within what any limit could use") {
   const agent::Coverage found = report({R"({"calm_seconds": 1.5, "calm_bytes": 1000})", R"({"calm_seconds": 2, "calm_bytes": 24})"});
   CHECK(found.calm.seconds == doctest::Approx(3.5));

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// agent/coverage_tracer.h: the tracer's two Python modules, written into the sandbox's view of the work tree.
+// agent/python_tracer.h: the tracer of Python's programs, two modules that are written into the sandbox's view of the work tree.
 #pragma once
 #include <string_view>
 
 namespace agent {
-
-inline constexpr std::string_view kTraceFolder = ".graft-trace";
 
 // sitecustomize.py: CPython imports it at the start of every process that has the folder in PYTHONPATH.
 inline constexpr std::string_view kTracerModule = R"PY(import atexit, json, os, sys, threading, time

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/tracers.h"
+
+#include <algorithm>
+#include <array>
+
+#include "agent/first_tests.h"
+#include "agent/hang_tracer.h"
+#include "agent/node_lines.h"
+#include "agent/node_tests.h"
+#include "agent/node_tracer.h"
+#include "agent/python_tracer.h"
+#include "base/strings.h"
+
+namespace agent {
+namespace {
+
+constexpr size_t kMostFailing = 50, kLongestName = 500;
+
+void add_python(const TraceTask& task, TraceKit& kit) {
+  kit.files.insert(kit.files.end(), {{"sitecustomize.py", kTracerModule},
+                                     {"graft_trace_pytest.py", kPytestModule},
+                                     {"graft_trace_hang.py", kHangModule}});
+  kit.environment["PYTHONPATH"] = task.folder;
+  kit.environment["PYTEST_PLUGINS"] = "graft_trace_pytest";
+  kit.environment["PYTHONDONTWRITEBYTECODE"] = "1";
+  kit.environment["PYTHONHASHSEED"] = "0";
+  kit.environment["GRAFT_FIRST"] = first_tests_value(task.failing);
+  kit.check = with_python_path(std::move(kit.check), task.folder);
+}
+
+// As node reads it: words that hold spaces in quotes.
+std::string node_quoted(std::string_view word) {
+  std::string quoted = "\"";
+  for (const char c : word) {
+    if (c == '"' || c == '\\') quoted += '\\';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+// A check that sets NODE_OPTIONS itself keeps its own; the module comes in front. Not where the shell or node would
+// have to be told of the module's path by quotes within quotes: such a check is not traced.
+std::string with_node_module(std::string check, const std::string& module) {
+  constexpr std::string_view kName = "NODE_OPTIONS=";
+  constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_/.-+@";
+  if (module.find_first_not_of(kPlain) != std::string::npos) return check;
+  for (size_t at = check.find(kName); at != std::string::npos; at = check.find(kName, at)) {
+    at += kName.size();
+    const bool quoted = at < check.size() && (check[at] == '"' || check[at] == '\'');
+    check.insert(quoted ? at + 1 : at, base::cat(quoted ? "" : "'", "--require ", module, " ", quoted ? "" : "'"));
+  }
+  return check;
+}
+
+std::string failing_value(const std::vector<std::string>& failing) {
+  std::string value;
+  size_t n = 0;
+  for (const std::string& name : failing) {
+    if (name.size() > kLongestName || name.find('\n') != std::string::npos) continue;
+    if (++n > kMostFailing) break;
+    value += (value.empty() ? "" : "\n") + name;
+  }
+  return value;
+}
+
+void add_node(const TraceTask& task, TraceKit& kit) {
+  kit.files.insert(kit.files.end(), {{"graft_trace_node.cjs", kNodeModule},
+                                     {"graft_trace_lines.cjs", kNodeLinesModule},
+                                     {"graft_trace_tests.cjs", kNodeTestsModule}});
+  const std::string module = task.folder + "/graft_trace_node.cjs";
+  kit.environment["NODE_OPTIONS"] = "--require " + node_quoted(module);
+  kit.environment["GRAFT_TRACE_FAILING"] = failing_value(task.failing);
+  kit.check = with_node_module(std::move(kit.check), module);
+}
+
+template <size_t N>
+bool ends_with_any(std::string_view text, const std::array<std::string_view, N>& ends) {
+  return std::any_of(ends.begin(), ends.end(), [&](std::string_view end) { return text.ends_with(end); });
+}
+
+template <size_t N>
+bool has_any(std::string_view text, const std::array<std::string_view, N>& words) {
+  return std::any_of(words.begin(), words.end(),
+                     [&](std::string_view word) { return text.find(word) != std::string_view::npos; });
+}
+
+}  // namespace
+
+TraceKit trace_kit(const TraceTask& task) {
+  TraceKit kit;
+  kit.check = task.check;
+  kit.environment = {{"GRAFT_TRACE_ROOT", task.root},
+                     {"GRAFT_TRACE_OUT", task.folder},
+                     {"GRAFT_TRACE_UNTIL", std::to_string(task.until)},
+                     {"GRAFT_TRACE_HUNG", task.hangs ? "1" : ""}};
+  add_python(task, kit);
+  add_node(task, kit);
+  return kit;
+}
+
+TracedLanguages traced_languages(const std::vector<std::string>& paths, std::string_view check,
+                                 std::string_view output) {
+  constexpr std::array<std::string_view, 8> kScripts{".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx"};
+  constexpr std::array<std::string_view, 11> kNodeWords{"node", "npm",  "npx",    "yarn", "pnpm", "mocha",
+                                                        "jest", "tsx ", "vitest", ".js",  ".mjs"};
+  constexpr std::array<std::string_view, 6> kNodeSays{".js:", ".mjs:", ".cjs:", ".ts:", ".tsx:", "node:internal"};
+  TracedLanguages found;
+  bool has_python = false, has_scripts = false;
+  for (const std::string& path : paths) {
+    has_python |= path.ends_with(".py");
+    has_scripts |= ends_with_any(path, kScripts);
+  }
+  found.python =
+      has_python && (check.find("py") != std::string_view::npos || output.find(".py") != std::string_view::npos);
+  found.node = has_scripts && (has_any(check, kNodeWords) || has_any(output, kNodeSays));
+  return found;
+}
+
+}  // namespace agent
