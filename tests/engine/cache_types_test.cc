@@ -90,23 +90,28 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("cache types: chosen rows of several sections give the same bits in any chunks, from any number of workers") {
-  const TinyModel tiny = read_model("deepseek_v32", Container::kFolder, R"({"index_topk": 520})");
-  const std::vector<int32_t> tokens = tokens_from(3, 2 * kAttentionSection + 20, tiny.n_vocab);
-  for (const CacheType type : {CacheType::kF32, CacheType::kBf16}) {
-    std::vector<float> want;
-    for (const int threads : {1, 2, 3}) {
-      CAPTURE(type == CacheType::kBf16);
-      CAPTURE(threads);
-      ThreadPool pool(threads);
-      const auto model = tiny.family->make_fast(best_kernels(), pool, true, type);
-      const auto last_logits = [&](const std::vector<size_t>& pieces) {
-        const auto cache = model->make_cache(static_cast<int64_t>(tokens.size()));
-        const std::vector<float> all = logits_of(*model, *cache, tiny.n_vocab, tokens, 0, pieces);
-        return std::vector<float>(all.end() - 12 * static_cast<std::ptrdiff_t>(tiny.n_vocab), all.end());
-      };
-      if (want.empty()) want = last_logits({256});
-      CHECK(last_logits({256, 256, 100, 256, 164, 1, 1, 1, 5, 1}) == want);
+TEST_CASE("cache types: rows chosen of many are the same in any chunks, with any number of workers") {
+  for (const Case& c : {Case{"deepseek_v32", R"({"index_topk": 520})", ""}, Case{"deepseek_v4", "{}", ""},
+                        Case{"deepseek_v41", "{}", ""}}) {
+    const TinyModel tiny = read_model(c.name, Container::kFolder, c.changes);
+    // V3.2: lists of more than a section; V4: more entries than a block holds, V4.1 as many as tokens.
+    const std::vector<int32_t> tokens = tokens_from(3, 2 * kAttentionSection + 20, tiny.n_vocab);
+    for (const CacheType type : {CacheType::kF32, CacheType::kBf16}) {
+      std::vector<float> want;
+      for (const int threads : {1, 2, 3, 7}) {
+        CAPTURE(std::string(c.name));
+        CAPTURE(type == CacheType::kBf16);
+        CAPTURE(threads);
+        ThreadPool pool(threads);
+        const auto model = tiny.family->make_fast(best_kernels(), pool, true, type);
+        const auto last_logits = [&](const std::vector<size_t>& pieces) {
+          const auto cache = model->make_cache(static_cast<int64_t>(tokens.size()));
+          const std::vector<float> all = logits_of(*model, *cache, tiny.n_vocab, tokens, 0, pieces);
+          return std::vector<float>(all.end() - 12 * static_cast<std::ptrdiff_t>(tiny.n_vocab), all.end());
+        };
+        if (want.empty()) want = last_logits({256});
+        CHECK(last_logits({256, 256, 100, 256, 164, 1, 1, 1, 5, 1}) == want);
+      }
     }
   }
 }

@@ -147,6 +147,7 @@ DeepseekV4Fast::Compressor DeepseekV4Fast::compressor(const V4Compressor& from) 
 void DeepseekV4Fast::begin(const ForwardRequest& request) {
   if (request.batch.empty()) static_cast<V4Cache&>(*request.cache).begin(request.position, n_tokens());
   for (const BatchPlace& place : request.batch) static_cast<V4Cache&>(*place.cache).begin(place.position, 1);
+  if (n_tokens() == 1) index_scores_.resize(static_cast<size_t>(request.position_of(0) + 1));
   for (int64_t t = 0; t < n_tokens(); ++t) {
     if (V4Cache& cache = static_cast<V4Cache&>(*request.cache_of(t)); cache.keeps_folded_ids())  // one for drafts does not
       cache.folded_id(request.position_of(t)) = hashes_.folded(request.tokens[static_cast<size_t>(t)]);

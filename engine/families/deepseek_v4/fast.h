@@ -171,6 +171,7 @@ class DeepseekV4Fast : public FastPass {
   Buffer<float> token_part_, state_part_; // [D]; [kChunk S, D]
   Buffer<float> q_, kv_, index_q_, index_weights_;
   Buffer<float> values_, gates_, index_values_, index_gates_;
+  std::vector<float> index_scores_;  // of one token
   std::vector<RopeTable::Turn> window_turns_, entry_turns_;
   struct Own {  // a worker's
     std::vector<float> queries, results, index_queries, index_weights, scores, entry, index_key;

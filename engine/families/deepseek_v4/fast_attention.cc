@@ -2,6 +2,7 @@
 // The attention half of a layer (fast.h).
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "engine/families/deepseek_v4/fast.h"
 #include "engine/kernels/attention.h"
@@ -49,9 +50,13 @@ bool DeepseekV4Fast::attention(const Worker& worker, const Layer& layer, const P
 
   if (n == 1) {
     const auto [first_head, last_head] = worker.split(config_.n_heads);
+    choose_entries(worker, 0, place);
     if (first_head < last_head) attend(worker, layer, 0, first_head, last_head, place);
   } else {  // later tokens see more: they are dealt out in turn
-    for (int64_t t = worker.index; t < n; t += worker.count) attend(worker, layer, t, 0, config_.n_heads, place);
+    for (int64_t t = worker.index; t < n; t += worker.count) {
+      choose_entries(worker, t, place);
+      attend(worker, layer, t, 0, config_.n_heads, place);
+    }
   }
   worker.barrier();
   project_out(worker, layer);
@@ -137,7 +142,8 @@ void DeepseekV4Fast::store_index_key(const Worker& worker, const Layer& layer, i
   place.cache(t).index_entries(l).rows.store(place.position(t) / config_.ratio(l), key, width);
 }
 
-// own.chosen[t]: the entries that token t sees.
+// own.chosen[t]: the entries that token t sees. Called by all workers in a pass over one token, who share out its
+// scores.
 void DeepseekV4Fast::choose_entries(const Worker& worker, int64_t t, const Place& place) {
   const int l = static_cast<int>(place.layer);
   Own& own = own_[static_cast<size_t>(worker.index)];
@@ -151,7 +157,6 @@ void DeepseekV4Fast::choose_entries(const Worker& worker, int64_t t, const Place
   if (!config_.chooses(l) || n <= config_.index_topk) return select_rows(nullptr, n, n, chosen);
   own.index_queries.assign(static_cast<size_t>(heads * index_width_), 0.0f);
   own.index_weights.resize(static_cast<size_t>(heads));
-  own.scores.resize(static_cast<size_t>(n));
   const float scale = 1.0f / std::sqrt(static_cast<float>(heads) * static_cast<float>(width));
   for (int64_t h = 0; h < heads; ++h) {
     float* query = own.index_queries.data() + h * index_width_;
@@ -160,15 +165,24 @@ void DeepseekV4Fast::choose_entries(const Worker& worker, int64_t t, const Place
     own.index_weights[static_cast<size_t>(h)] = index_weights_.data()[t * heads + h] * scale;
   }
   V4Cache::Rows& keys = place.cache(t).index_entries(config_.entries_from(l)).rows;
+  int64_t first = 0, last = n;
+  float* scores = index_scores_.data();
+  if (n_tokens() == 1) {
+    std::tie(first, last) = worker.split(n);
+  } else {
+    own.scores.resize(static_cast<size_t>(n));
+    scores = own.scores.data();
+  }
   score_cached(kernels(), cache_type_,
-               {own.index_queries.data(), own.index_weights.data(), config_.index_heads, index_width_}, keys.start(0),
-               keys.width(), n, own.scores.data());
+               {own.index_queries.data(), own.index_weights.data(), config_.index_heads, index_width_},
+               keys.start(first), keys.width(), last - first, scores + first);
+  if (n_tokens() == 1) worker.barrier();
   if (l == config_.candidate_layer)
-    select_blocks(own.scores.data(), n, config_.candidate_block_size, config_.candidate_blocks, candidates);
+    select_blocks(scores, n, config_.candidate_block_size, config_.candidate_blocks, candidates);
   if (config_.filtered(l))
-    select_rows_of_blocks(own.scores.data(), n, config_.index_topk, candidates, config_.candidate_block_size, chosen);
+    select_rows_of_blocks(scores, n, config_.index_topk, candidates, config_.candidate_block_size, chosen);
   else
-    select_rows(own.scores.data(), n, config_.index_topk, chosen);
+    select_rows(scores, n, config_.index_topk, chosen);
 }
 
 // Heads [first_head, last_head) of token t, from queries to their place in heads_.
@@ -177,7 +191,6 @@ void DeepseekV4Fast::attend(const Worker& worker, const Layer& layer, int64_t t,
   const int l = static_cast<int>(place.layer);
   const int64_t d = config_.head_dim, position = place.position(t), per_group = config_.n_heads / config_.o_groups;
   Own& own = own_[static_cast<size_t>(worker.index)];
-  choose_entries(worker, t, place);
   own.list.clear();
   const int64_t n_block = place.block_keys ? n_tokens() : 0, end = n_block > 0 ? place.position(0) : position + 1;
   V4Cache::Rows& past = place.past_keys(t);
