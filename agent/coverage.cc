@@ -29,6 +29,20 @@ void take_runs(sandbox::Workspace& workspace, const std::vector<std::filesystem:
     for (auto& [line, count] : counts) count = {1, 0, count.loaded};
 }
 
+// Of Go's tests. Where none that failed left a profile those that passed would only speak for the lines that they share
+// with it.
+void take_profiles(sandbox::Workspace& workspace, const std::vector<std::filesystem::path>& failed,
+                   const std::vector<std::filesystem::path>& passed, const PathResolver& resolver, Coverage& coverage) {
+  bool known = false;
+  for (const std::filesystem::path& profile : failed)
+    if (const auto text = workspace.read_file(profile, kMaxTraceBytes))
+      known |= read_go_profile(*text, true, resolver, coverage);
+  if (!known) return;
+  for (const std::filesystem::path& profile : passed)
+    if (const auto text = workspace.read_file(profile, kMaxTraceBytes))
+      read_go_profile(*text, false, resolver, coverage);
+}
+
 }  // namespace
 
 double Coverage::ochiai(const std::string& path, int line) const {
@@ -48,11 +62,13 @@ Coverage trace_check(const std::filesystem::path& root, const std::string& check
   if (!workspace) return coverage;
   const std::filesystem::path inside(kTraceFolder);
   // The clock is the whole machine's: the processes of one check share the moment.
-  const std::chrono::duration<double> until =
-      std::chrono::steady_clock::now().time_since_epoch() + kWatchedShare * timeout;
-  const TraceKit kit = trace_kit({check, root.string(), (root / inside).string(), until.count(), hangs, first});
-  for (const auto& [name, text] : kit.files)
-    if (!(*workspace)->write_file(inside / name, text)) return coverage;
+  const std::chrono::duration<double> watched = kWatchedShare * timeout;
+  const std::chrono::duration<double> until = std::chrono::steady_clock::now().time_since_epoch() + watched;
+  const auto date = std::chrono::system_clock::now() + std::chrono::duration_cast<std::chrono::seconds>(watched);
+  const TraceKit kit = trace_kit({check, root.string(), (root / inside).string(), until.count(),
+                                  std::chrono::system_clock::to_time_t(date), hangs, first});
+  for (const TraceFile& file : kit.files)
+    if (!(*workspace)->write_file(inside / file.name, file.text, file.mode)) return coverage;
   sandbox::Policy policy;
   policy.limits.wall = timeout;
   policy.environment = kit.environment;
@@ -61,7 +77,7 @@ Coverage trace_check(const std::filesystem::path& root, const std::string& check
   const auto changed = (*workspace)->changed_paths();
   if (!changed) return coverage;
   bool stacks = false;
-  std::vector<std::filesystem::path> reports;
+  std::vector<std::filesystem::path> reports, go_failed, go_passed;
   for (const std::filesystem::path& path : *changed) {
     if (path.parent_path() != inside) continue;
     if (path.extension() == ".json") {
@@ -72,8 +88,13 @@ Coverage trace_check(const std::filesystem::path& root, const std::string& check
       if (!text || text->empty()) continue;
       stacks = true;
       read_trace_stack(*text, resolver, coverage);
+    } else if (path.extension() == ".failed") {
+      go_failed.push_back(path);
+    } else if (path.extension() == ".passed") {
+      go_passed.push_back(path);
     }
   }
+  take_profiles(**workspace, go_failed, go_passed, resolver, coverage);
   // Of a process that never gave its interpreter back nothing is known; nor of one that hangs unseen.
   const auto seen = [](const TracedFailure& failure) { return failure.hung; };
   if (stacks || std::none_of(coverage.failures.begin(), coverage.failures.end(), seen)) coverage.calm = {};

@@ -106,7 +106,7 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
   if (!listed) return std::move(listed).error();
   std::vector<std::string> paths;
   for (const tools::FileEntry& entry : *listed) paths.push_back(entry.path);
-  const TracedLanguages traced = traced_languages(paths, request_.check, first.output);
+  TracedLanguages traced = traced_languages(paths, request_.check, first.output);
   const PathResolver resolver(tree.root(), std::move(paths));
   tell("localising", "reading the check's output");
   CheckReading reading = read_check_output(first.output, resolver);
@@ -124,7 +124,9 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
 
   hung_ = first.endless();
   limit_.emplace(first, reading.build_failed, allowed_);
-  // Where a file cannot be read no line of it has run. Of a hang Python's tracer alone knows.
+  // Where a file cannot be read no line of it has run, nor of a package that does not compile. Of a hang Python's
+  // tracer alone knows.
+  traced.go &= !reading.build_failed;
   const bool unreadable = reading.build_failed && reading.symptoms.contains(Symptom::kSyntax);
   if ((hung_ ? traced.python : traced.any()) && !unreadable) localise_by_traces(tree, first, resolver, reading);
 

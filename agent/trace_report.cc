@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "base/json.h"
 #include "base/strings.h"
@@ -114,6 +115,29 @@ void read_trace_run(std::string_view text, const PathResolver& resolver, Coverag
   read_lines(*report, resolver, coverage, [sum](LineCount& line, int64_t, int64_t, bool loaded) {
     if (loaded) add_count(line.*sum, 1);
   });
+}
+
+bool read_go_profile(std::string_view text, bool failed, const PathResolver& resolver, Coverage& coverage) {
+  constexpr int kLongestBlock = 10'000;
+  std::set<std::pair<std::string, int>> ran;  // blocks may share a line
+  for (const std::string_view line : base::split_lines(text)) {
+    // file:line.column,line.column statements count
+    const size_t comma = line.rfind(','), colon = line.rfind(':', comma), count = line.rfind(' ');
+    if (comma == std::string_view::npos || colon == std::string_view::npos || count == std::string_view::npos ||
+        count < comma || line.substr(count + 1) == "0")
+      continue;
+    const auto path = resolver.resolve(line.substr(0, colon));
+    const int begin = line_at(line.substr(colon + 1)), end = line_at(line.substr(comma + 1));
+    if (!path || begin == 0 || end < begin || end - begin > kLongestBlock) continue;
+    for (int at = begin; at <= end; ++at) ran.emplace(*path, at);
+  }
+  if (ran.empty()) return false;
+  add_count(failed ? coverage.n_failed : coverage.n_passed, 1);
+  for (const auto& [path, at] : ran) {
+    LineCount& line = coverage.lines[path][at];
+    add_count(failed ? line.failed : line.passed, 1);
+  }
+  return true;
 }
 
 void read_trace_stack(std::string_view text, const PathResolver& resolver, Coverage& coverage) {

@@ -21,6 +21,10 @@ void read_trace_report(std::string_view text, const PathResolver& resolver, Cove
 // how it ended. What ran outside of tests is then what this one ran.
 void read_trace_run(std::string_view text, const PathResolver& resolver, Coverage& coverage);
 
+// Go's profile of one test that ran by itself (go_tracer.h), which is one more that failed or passed. False, and
+// nothing is counted, where it names no line of the tree.
+bool read_go_profile(std::string_view text, bool failed, const PathResolver& resolver, Coverage& coverage);
+
 // What faulthandler writes of a process whose interpreter never came back: a block for each thread, innermost frame
 // first.
 void read_trace_stack(std::string_view text, const PathResolver& resolver, Coverage& coverage);

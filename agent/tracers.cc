@@ -5,6 +5,7 @@
 #include <array>
 
 #include "agent/first_tests.h"
+#include "agent/go_tracer.h"
 #include "agent/hang_tracer.h"
 #include "agent/node_lines.h"
 #include "agent/node_tests.h"
@@ -39,16 +40,18 @@ std::string node_quoted(std::string_view word) {
   return quoted + '"';
 }
 
-// A check that sets NODE_OPTIONS itself keeps its own; the module comes in front. Not where the shell or node would
-// have to be told of the module's path by quotes within quotes: such a check is not traced.
-std::string with_node_module(std::string check, const std::string& module) {
-  constexpr std::string_view kName = "NODE_OPTIONS=";
+// What neither a shell nor a list of options needs quotes for.
+bool is_plain(std::string_view path) {
   constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_/.-+@";
-  if (module.find_first_not_of(kPlain) != std::string::npos) return check;
-  for (size_t at = check.find(kName); at != std::string::npos; at = check.find(kName, at)) {
-    at += kName.size();
+  return path.find_first_not_of(kPlain) == std::string_view::npos;
+}
+
+// A check that sets a list of options itself, `NODE_OPTIONS=`, keeps its own; these come in front.
+std::string with_options(std::string check, std::string_view variable, std::string_view options) {
+  for (size_t at = check.find(variable); at != std::string::npos; at = check.find(variable, at)) {
+    at += variable.size();
     const bool quoted = at < check.size() && (check[at] == '"' || check[at] == '\'');
-    check.insert(quoted ? at + 1 : at, base::cat(quoted ? "" : "'", "--require ", module, " ", quoted ? "" : "'"));
+    check.insert(quoted ? at + 1 : at, base::cat(quoted ? "" : "'", options, " ", quoted ? "" : "'"));
   }
   return check;
 }
@@ -70,8 +73,18 @@ void add_node(const TraceTask& task, TraceKit& kit) {
                                      {"graft_trace_tests.cjs", kNodeTestsModule}});
   const std::string module = task.folder + "/graft_trace_node.cjs";
   kit.environment["NODE_OPTIONS"] = "--require " + node_quoted(module);
-  kit.environment["GRAFT_TRACE_FAILING"] = failing_value(task.failing);
-  kit.check = with_node_module(std::move(kit.check), module);
+  if (is_plain(module)) kit.check = with_options(std::move(kit.check), "NODE_OPTIONS=", "--require " + module);
+}
+
+void add_go(const TraceTask& task, TraceKit& kit) {
+  if (!is_plain(task.folder)) return;
+  kit.files.push_back({"graft_trace_go.sh", kGoScript, 0755});
+  const std::string options = base::cat(
+      "-exec=", task.folder, "/graft_trace_go.sh -coverpkg=./... -coverprofile=", task.folder, "/all.profile");
+  kit.environment["GOFLAGS"] = options;
+  kit.environment["GOCOVERDIR"] = task.folder;  // programs that -coverpkg reaches as well would warn without
+  kit.environment["GRAFT_TRACE_UNTIL_DATE"] = std::to_string(task.until_date);
+  kit.check = with_options(std::move(kit.check), "GOFLAGS=", options);
 }
 
 template <size_t N>
@@ -93,9 +106,11 @@ TraceKit trace_kit(const TraceTask& task) {
   kit.environment = {{"GRAFT_TRACE_ROOT", task.root},
                      {"GRAFT_TRACE_OUT", task.folder},
                      {"GRAFT_TRACE_UNTIL", std::to_string(task.until)},
+                     {"GRAFT_TRACE_FAILING", failing_value(task.failing)},
                      {"GRAFT_TRACE_HUNG", task.hangs ? "1" : ""}};
   add_python(task, kit);
   add_node(task, kit);
+  add_go(task, kit);
   return kit;
 }
 
@@ -106,14 +121,17 @@ TracedLanguages traced_languages(const std::vector<std::string>& paths, std::str
                                                         "jest", "tsx ", "vitest", ".js",  ".mjs"};
   constexpr std::array<std::string_view, 6> kNodeSays{".js:", ".mjs:", ".cjs:", ".ts:", ".tsx:", "node:internal"};
   TracedLanguages found;
-  bool has_python = false, has_scripts = false;
+  constexpr std::array<std::string_view, 2> kGoSays{"_test.go:", "--- FAIL: "};
+  bool has_python = false, has_scripts = false, has_go = false;
   for (const std::string& path : paths) {
     has_python |= path.ends_with(".py");
+    has_go |= path.ends_with("_test.go");
     has_scripts |= ends_with_any(path, kScripts);
   }
   found.python =
       has_python && (check.find("py") != std::string_view::npos || output.find(".py") != std::string_view::npos);
   found.node = has_scripts && (has_any(check, kNodeWords) || has_any(output, kNodeSays));
+  found.go = has_go && (check.find("go test") != std::string_view::npos || has_any(output, kGoSays));
   return found;
 }
 

@@ -4,10 +4,10 @@
 // A tracer is a few modules of its language, written into the sandbox's view, and the variables that make the
 // language's programs load them. All are there in each traced run: a check may run programs of several languages.
 #pragma once
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace agent {
@@ -18,12 +18,18 @@ struct TraceTask {
   std::string check, root;
   std::string folder;                       // where the modules lie, and reports go
   double until = 0;                         // steady_clock's seconds: then a tracer writes what it knows
+  int64_t until_date = 0;                   // the same moment, in seconds since 1970
   bool hangs = false;                       // tests that take too long are ended
   const std::vector<std::string>& failing;  // tests that failed before, as the check named them
 };
 
+struct TraceFile {
+  std::string_view name, text;
+  unsigned mode = 0644;
+};
+
 struct TraceKit {
-  std::vector<std::pair<std::string_view, std::string_view>> files;  // name and text
+  std::vector<TraceFile> files;
   std::map<std::string, std::string> environment;
   std::string check;  // the task's, with the folders and modules of the tracers in the variables that it sets itself
 };
@@ -32,8 +38,8 @@ TraceKit trace_kit(const TraceTask& task);
 
 // Languages with a tracer that a check runs, as far as its words, its output and the files of the tree tell.
 struct TracedLanguages {
-  bool python = false, node = false;
-  bool any() const { return python || node; }
+  bool python = false, node = false, go = false;
+  bool any() const { return python || node || go; }
 };
 TracedLanguages traced_languages(const std::vector<std::string>& paths, std::string_view check,
                                  std::string_view output);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a traced check left behind. Input: an `s` for the stack of a process that never came back, an `r` for a report of
-// a run without tests, anything else for a report, then the text. It is read twice, as two processes of one check may say
-// the same.
+// What a traced check left behind. Input: an `s` for the stack of a process that never came back, an `r` for a report
+// of a run without tests, a `g` for a profile of Go, anything else for a report, then the text. It is read twice, as
+// two processes of one check may say the same.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
@@ -23,7 +23,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
   agent::Coverage coverage;
   for (int process = 0; process < 2; ++process) {
-    if (data[0] == 's')
+    if (data[0] == 'g')
+      agent::read_go_profile(text, process == 0, resolver, coverage);
+    else if (data[0] == 's')
       agent::read_trace_stack(text, resolver, coverage);
     else
       agent::read_trace_report(text, resolver, coverage);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where a broken program's published repair stands among the candidates of `graft fix`, with the model's say and without.
 
-Cheap beside the repairs themselves: a task costs one run of its check, and one more under the tracer where that is Python or JavaScript. It says nothing of candidates that
+Cheap beside the repairs themselves: a task costs one run of its check, and one more under the tracer where that is Python, JavaScript or Go. It says nothing of candidates that
 pass the tests in another way, and nothing of what a run teaches.
 """
 
@@ -53,7 +53,7 @@ class Ranks(Measure):
             (folder / "output").write_text(output)
             (folder / "correct").write_text(correct)
             command = [self.program(kit), "--model", kit.model_file(), folder / "broken", folder / "output", path, folder / "correct"]
-            command += [task.check] if path.endswith((".py", ".js")) else []
+            command += [task.check] if path.endswith((".py", ".js", ".go")) else []
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode != 0:
                 raise RuntimeError(done.stderr.strip())

@@ -73,6 +73,21 @@ TEST_CASE("read_trace_run: the runs of two programs are two tests, by how they e
   CHECK(report({R"({"failed": 1, "mixed": true})", R"({"failed": 1})"}).mixed);
 }
 
+TEST_CASE("read_go_profile: blocks that ran give their lines, each once; a profile without a line of the tree is no test") {
+  agent::Coverage found;
+  CHECK(agent::read_go_profile("mode: set\n/w/count.py:3.24,4.12 1 1\n/w/count.py:4.12,6.3 1 2\n/w/count.py:8.1,9.3 1 0\n", true, kResolver, found));
+  CHECK(agent::read_go_profile("mode: set\n/w/count.py:4.1,4.12 1 1\n", false, kResolver, found));
+  for (const char* text : {"", "mode: set\n", "/w/other.py:1.1,2.2 1 1\n", "/w/count.py:5.1,4.1 1 1", "/w/count.py:0.1,4.1 1 1", "/w/count.py:1.1,99999999.1 1 1",
+                           "/w/count.py:1.1,90000.1 1 1", "/w/count.py:x,y 1 1", "/w/count.py 1,1", ",: ", "1 ,:"})
+    CHECK_FALSE(agent::read_go_profile(text, true, kResolver, found));
+  CHECK(found.n_failed == 1);
+  CHECK(found.n_passed == 1);
+  REQUIRE(found.lines.at("count.py").size() == 4);
+  CHECK(found.lines.at("count.py").at(4).failed == 1);
+  CHECK(found.lines.at("count.py").at(4).passed == 1);
+  CHECK(found.lines.at("count.py").at(6).failed == 1);
+}
+
 TEST_CASE("read_trace_report: what the processes did beside hanging is added up, within what any limit could use") {
   const agent::Coverage found = report({R"({"calm_seconds": 1.5, "calm_bytes": 1000})", R"({"calm_seconds": 2, "calm_bytes": 24})"});
   CHECK(found.calm.seconds == doctest::Approx(3.5));
