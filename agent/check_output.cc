@@ -7,6 +7,8 @@
 #include <charconv>
 #include <utility>
 
+#include "agent/failing_tests.h"
+#include "agent/output_fingerprint.h"
 #include "base/strings.h"
 
 namespace agent {
@@ -44,7 +46,8 @@ int number_at(std::string_view text, size_t& at) {
 struct Found {
   std::string path;
   int line = 0, column = 0;
-  size_t end = 0;  // where the rest of the line begins
+  size_t end = 0;        // where the rest of the line begins
+  bool bracket = false;  // PATH:[LINE,COLUMN]
 };
 
 // File "PATH", line N
@@ -65,10 +68,13 @@ std::optional<Found> python_frame(std::string_view line, const PathResolver& res
   return found;
 }
 
-// PATH:LINE, PATH:LINE:COLUMN, PATH(LINE,COLUMN) anywhere in the line; the first that names a file of the tree.
+// PATH:LINE, PATH:LINE:COLUMN, PATH(LINE,COLUMN), Maven's PATH:[LINE,COLUMN] anywhere in the
+// line; the first that names a file of the tree.
 std::optional<Found> path_and_line(std::string_view line, const PathResolver& resolver) {
   for (size_t mark = 1; mark + 1 < line.size(); ++mark) {
-    if ((line[mark] != ':' && line[mark] != '(') || !is_digit(line[mark + 1])) continue;
+    const bool bracket = line.substr(mark).starts_with(":[");
+    const size_t number = mark + (bracket ? 2 : 1);
+    if ((line[mark] != ':' && line[mark] != '(') || number >= line.size() || !is_digit(line[number])) continue;
     size_t begin = mark;
     while (begin > 0 && std::string_view(" \t\"'`()<>[]|=,").find(line[begin - 1]) == std::string_view::npos) --begin;
     if (begin == mark) continue;
@@ -78,14 +84,15 @@ std::optional<Found> path_and_line(std::string_view line, const PathResolver& re
     if (!path) continue;
     Found found;
     found.path = *path;
-    size_t at = mark + 1;
+    size_t at = number;
     found.line = number_at(line, at);
     if (at < line.size() && (line[at] == ':' || line[at] == ',') && at + 1 < line.size() && is_digit(line[at + 1])) {
       ++at;
       found.column = number_at(line, at);
     }
-    while (at < line.size() && (line[at] == ')' || line[at] == ':' || line[at] == ',')) ++at;
+    while (at < line.size() && std::string_view("):,]").find(line[at]) != std::string_view::npos) ++at;
     found.end = at;
+    found.bracket = bracket;
     if (found.line > 0) return found;
   }
   return std::nullopt;
@@ -98,15 +105,18 @@ bool has(std::string_view text, std::string_view part) {
 // Go's compiler has no word for an error: what it says of one stands bare behind the place.
 bool is_go_error(std::string_view tail) {
   static constexpr std::array<std::string_view, 11> kWords = {
-      "imported and not used", "imported as ", "declared and not used", "declared but not used", "undefined: ",  " undefined (type ",
-      "cannot use ",           "assignment mismatch: ", "no new variables on left side", "syntax error: ", "missing return"};
+      "imported and not used", "imported as ",          "declared and not used",
+      "declared but not used", "undefined: ",           " undefined (type ",
+      "cannot use ",           "assignment mismatch: ", "no new variables on left side",
+      "syntax error: ",        "missing return"};
   return std::any_of(kWords.begin(), kWords.end(), [&](std::string_view words) { return has(tail, words); });
 }
 
 PlaceKind kind_of(std::string_view rest, std::string_view path) {
   const std::string_view tail = base::trim(rest);
   if (path.ends_with(".go") && is_go_error(tail)) return PlaceKind::kError;
-  if (has(tail, "CHECK") || has(tail, "REQUIRE") || has(tail, "FAILED:") || tail == "Failure" || has(tail, "Assert"))
+  if (has(tail, "CHECK") || has(tail, "REQUIRE") || has(tail, "FAILED:") || tail == "Failure" || has(tail, "Assert") ||
+      has(tail, ":FAIL") || has(tail, "error: in \""))  // Unity, Boost.Test
     return PlaceKind::kAssertion;
   if (tail.starts_with("error") || tail.starts_with("fatal error") || has(tail, ": error") || has(tail, "ERROR:") ||
       has(tail, "undefined reference") || tail.starts_with("SyntaxError"))
@@ -114,46 +124,6 @@ PlaceKind kind_of(std::string_view rest, std::string_view path) {
   if (tail.starts_with("warning") || has(tail, ": warning")) return PlaceKind::kWarning;
   if (tail.starts_with("note") || tail.starts_with("required from") || tail.starts_with("In ")) return PlaceKind::kNote;
   return PlaceKind::kFrame;
-}
-
-// Names of failing tests, by what stands in front of them.
-constexpr std::array kFailMarks = {
-    std::string_view("FAILED "),        // pytest: FAILED path::test - reason
-    std::string_view("ERROR "),         // pytest
-    std::string_view("FAIL: "),         // unittest
-    std::string_view("ERROR: "),        // unittest
-    std::string_view("[  FAILED  ] "),  // GoogleTest
-    std::string_view("--- FAIL: "),     // go
-    std::string_view("TEST CASE:  "),   // doctest, above the failures of a case
-    std::string_view("not ok "),        // TAP, node:test
-    std::string_view("\xe2\x9c\x95 "),  // jest
-    std::string_view("\xe2\x9c\x96 "),  // node:test, mocha
-    std::string_view("\xe2\x97\x8f "),  // jest summary
-};
-
-std::optional<std::string> failing_test(std::string_view line) {
-  std::string_view text = base::trim(line);
-  for (std::string_view mark : kFailMarks) {
-    if (!text.starts_with(mark)) continue;
-    std::string_view name = text.substr(mark.size());
-    if (mark == "ERROR: " && !has(name, "(")) return std::nullopt;
-    for (std::string_view end : {" - ", " (0.", " (", ", where"})
-      if (mark != "FAIL: " && mark != "ERROR: ")
-        if (const size_t at = name.find(end);
-            at != std::string_view::npos && at > 0 && !(end == " (" && mark == "TEST CASE:  "))
-          name = name.substr(0, at);
-    name = base::trim(name);
-    if (name.empty() || has(name, " test(s)") || has(name, "tests, listed") ||
-        (mark == "ERROR " && !has(name, "::") && !has(name, ".py")))
-      return std::nullopt;
-    return std::string(name);
-  }
-  if (text.starts_with("test ") && text.ends_with("... FAILED"))  // cargo
-    return std::string(base::trim(text.substr(5, text.size() - 15)));
-  if (text.ends_with("(Failed)") || text.ends_with("***Failed") || text.ends_with("(SEGFAULT)") ||
-      text.ends_with("(Timeout)"))
-    return std::string(text.substr(0, text.find('(')));
-  return std::nullopt;
 }
 
 // A line that says why a test failed.
@@ -172,36 +142,14 @@ bool is_message(std::string_view line) {
          has(text, "terminate called");
 }
 
-uint64_t add_to_fingerprint(uint64_t hash, std::string_view line) {
-  // FNV-1a over the line, with numbers behind 0x, and numbers with a decimal point or a unit of time, left out.
-  for (size_t i = 0; i < line.size(); ++i) {
-    if (line[i] == '0' && i + 1 < line.size() && line[i + 1] == 'x') {
-      i += 2;
-      while (i < line.size() && std::isxdigit(static_cast<unsigned char>(line[i])) != 0) ++i;
-      if (i >= line.size()) break;
-    }
-    if (is_digit(line[i])) {
-      size_t end = i;
-      while (end < line.size() && (is_digit(line[end]) || line[end] == '.')) ++end;
-      const std::string_view after = line.substr(end);
-      if (after.starts_with("s ") || after == "s" || after.starts_with(" sec") || after.starts_with("ms") ||
-          after.starts_with(" ms") || after.starts_with("s)")) {
-        i = end;
-        if (i >= line.size()) break;
-      }
-    }
-    hash = (hash ^ static_cast<unsigned char>(line[i])) * 1099511628211ull;
-  }
-  return (hash ^ '\n') * 1099511628211ull;
-}
-
 // In a backtrace the innermost frame is last for Python and first elsewhere; count the frames on its inner side.
 void count_frames(std::vector<Place>& places, const std::vector<size_t>& run, bool innermost_last) {
   for (size_t i = 0; i < run.size(); ++i)
     places[run[i]].frames_below = static_cast<int>(innermost_last ? run.size() - 1 - i : i);
 }
 
-// The part of `shown` that `marks` underlines: "    foo(a b)" over "        ^^^", as CPython, node and compilers draw it.
+// The part of `shown` that `marks` underlines: "    foo(a b)" over "        ^^^", as CPython, node and compilers draw
+// it.
 void read_underline(std::string_view shown, std::string_view marks, Place& place) {
   const size_t indent = shown.find_first_not_of(" \t"), begin = marks.find_first_not_of(" \t");
   if (indent == std::string_view::npos || begin == std::string_view::npos || begin < indent ||
@@ -256,8 +204,8 @@ std::optional<std::string> PathResolver::resolve(std::string_view named) const {
 
 CheckReading read_check_output(std::string_view output, const PathResolver& resolver) {
   CheckReading reading;
-  reading.fingerprint = 14695981039346656037ull;
-  std::set<std::string> failing;
+  OutputFingerprint fingerprint;
+  FailingTests failing;
   std::vector<size_t> run;  // places of the backtrace being read
   bool python_run = false;
   auto end_run = [&] {
@@ -271,8 +219,8 @@ CheckReading read_check_output(std::string_view output, const PathResolver& reso
   for (std::string_view raw : base::split_lines(output)) {
     if (raw.size() > kMaxLine) continue;
     const std::string line = without_colours(raw);
-    reading.fingerprint = add_to_fingerprint(reading.fingerprint, line);
-    if (auto name = failing_test(line)) failing.insert(*name);
+    fingerprint.add(line);
+    failing.read(line);
     if (refuses_to_build(line)) reading.build_failed = true;
     if (line.starts_with("error[") || line.starts_with("error: ")) rust_error = line;
     if (is_message(line) && reading.messages.size() < kMaxMessages) {
@@ -302,6 +250,8 @@ CheckReading read_check_output(std::string_view output, const PathResolver& reso
                 std::string(base::trim(std::string_view(line).substr(found->end))),
                 0};
     place.kind = python ? PlaceKind::kFrame : kind_of(place.message, place.path);
+    if (found->bracket && line.starts_with("[ERROR]")) place.kind = PlaceKind::kError;
+    if (found->bracket && line.starts_with("[WARNING]")) place.kind = PlaceKind::kWarning;
     if (base::trim(line).starts_with("--> ") && !rust_error.empty()) {
       place.kind = PlaceKind::kError;
       place.message = std::exchange(rust_error, {});
@@ -321,7 +271,8 @@ CheckReading read_check_output(std::string_view output, const PathResolver& reso
     reading.places.push_back(std::move(place));
   }
   end_run();
-  reading.failing.assign(failing.begin(), failing.end());
+  reading.failing = failing.names();
+  reading.fingerprint = fingerprint.value();
   return reading;
 }
 

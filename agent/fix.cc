@@ -33,6 +33,7 @@ constexpr double kSlowCheck = 1.5;             // seconds from which on the orde
 constexpr double kWorthIt = .7;                // of the whole check's time: what the failing tests alone may take
 constexpr int kTraceShare = 3;                 // of the time that is left, the most for a traced run
 constexpr milliseconds kShortestTrace{1'000};  // hardly an interpreter starts in less
+constexpr size_t kNamedTests = 3;              // in a sentence
 constexpr size_t kShownAlternatives = 3;       // a person reads them
 
 std::string tail_of(const std::string& output) {
@@ -346,10 +347,23 @@ base::Status FixRun::accept(const tools::WorkTree& tree, const std::vector<Winne
   return base::ok();
 }
 
+// Often what is left fails for a reason of its own, which no edit here will change.
+void say_of_part(const Partial& part, std::vector<std::string>& tried) {
+  for (const std::string& change : part.changes) tried.push_back(base::cat("repairs a part: ", change));
+  const std::vector<std::string>&before = part.before.failing, &after = part.after.failing;
+  if (part.before.build_failed || part.after.build_failed || after.size() >= before.size()) return;
+  std::string left;
+  for (size_t i = 0; i < std::min(after.size(), kNamedTests); ++i) left += (i > 0 ? ", " : "") + after[i];
+  if (after.size() > kNamedTests) left += base::cat(" and ", after.size() - kNamedTests, " more");
+  tried.push_back(base::cat(before.size() - after.size(), " of the ", before.size(),
+                            " failing tests pass with it. What still fails: ", left,
+                            ". If that has another cause, leave it out of the check"));
+}
+
 void FixRun::say_what_was_tried(const SearchResult& found) {
   std::vector<std::string>& tried = report_.tried;
   if (flaky_) tried.push_back("the check passed once on the unchanged work tree: it does not fail every time");
-  for (const std::string& part : found.best_partial) tried.push_back(base::cat("repairs a part: ", part));
+  if (found.best_partial) say_of_part(*found.best_partial, tried);
   tried.insert(tried.end(), unconfirmed_.begin(), unconfirmed_.end());
   if (found.timed_out > 0)
     tried.push_back(base::cat(found.timed_out, " of the runs ran out of time or memory, with at most ",

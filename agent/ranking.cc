@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "agent/language_traits.h"
+#include "base/strings.h"
 
 namespace agent {
 namespace {
@@ -171,6 +172,14 @@ bool turns(const CodeFile& file, const Mutation& mutation) {
   }
 }
 
+// What raises an error on purpose says what was wrong: the condition in front of it, or what that was asked of.
+constexpr double kRaises = .3;
+
+bool raises(std::string_view statement) {
+  statement = base::trim(statement);
+  return statement.starts_with("raise ") || statement.starts_with("throw ");
+}
+
 bool removes(const Mutation& mutation) {
   return mutation.kind == MutationKind::kDeletion || mutation.replacement.text.empty() ||
          (mutation.kind == MutationKind::kCondition && mutation.weight < .3 &&
@@ -219,6 +228,9 @@ std::vector<Candidate> rank_mutations(const CodeBase& code, const Suspects& susp
       candidate.description = std::move(mutation.description);
       candidate.score = suspicion * mutation.weight;
       if (hangs && widens(*file, mutation)) candidate.score *= kWidensHang;
+      const tools::Range whole = file->line_range(line);
+      if (raises(std::string_view(file->text()).substr(whole.begin, whole.end - whole.begin)))
+        candidate.score *= kRaises;
       candidate.replacements.push_back(std::move(mutation.replacement));
       pool[static_cast<size_t>(mutation.kind)] += candidate.score;
       candidates.push_back(std::move(candidate));

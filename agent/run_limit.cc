@@ -12,6 +12,9 @@ constexpr double kTimes = 6;  // the usual time: a busy machine, and tests that 
 constexpr milliseconds kShortest{3'000};  // of checks that take no time: what a busy machine may make of them
 constexpr milliseconds kUnbuilt{10'000};  // the shortest while hardly a run has got as far as a test
 constexpr int kEnoughEnded = 3;           // runs after which the candidates' own times speak
+// Of the longest run alone: what took far longer than all others is damage that slows its tests more often than what a
+// repair needs, and the next of its kind shall not take longer still.
+constexpr double kTimesOutlier = 2;
 // A first run was cold at worst: a third of it may be believed of every other, so that twice of it is always allowed.
 constexpr double kWarmShare = 1. / 3;
 constexpr double kHungFloor = .1, kHungCeiling = .25;  // of the user's limit, where the unchanged code never ended
@@ -42,12 +45,18 @@ RunLimit::RunLimit(const CheckResult& first, bool build_failed, milliseconds all
       first_built_(!build_failed),
       first_seconds_(first.endless() ? first.last_output_seconds : first.seconds) {}
 
+// A kTimes-th of what the candidates' own runs allow the next one.
+double RunLimit::candidates_seconds() const {
+  if (n_ended_ < kEnoughEnded) return longest_seconds_;
+  return std::max(second_longest_, longest_seconds_ * kTimesOutlier / kTimes);
+}
+
 double RunLimit::usual_seconds() const {
   if (traced_seconds_ > 0 && n_ended_ == 0) return traced_seconds_;
   const double first = n_ended_ >= kEnoughEnded ? first_seconds_ * kWarmShare : first_seconds_;
   // What a run that hung wrote last may be a part of its endless loop.
-  if (traced_seconds_ > 0 || (!first_hung_ && !first_built_)) return longest_seconds_;
-  return std::max(longest_seconds_, first);
+  if (traced_seconds_ > 0 || (!first_hung_ && !first_built_)) return candidates_seconds();
+  return std::max(candidates_seconds(), first);
 }
 
 milliseconds RunLimit::now() const {
@@ -55,7 +64,7 @@ milliseconds RunLimit::now() const {
   if (!first_hung_ && !first_built_ && n_ended_ == 0) return allowed_;  // no run has shown how long the tests take
   if (traced_seconds_ > 0)
     return std::min(allowed_, std::max({kShortestTraced, from_seconds(kTimesTraced * traced_seconds_),
-                                        from_seconds(kTimes * longest_seconds_)}));
+                                        from_seconds(kTimes * candidates_seconds())}));
   milliseconds limit = std::max(kShortest, from_seconds(kTimes * usual_seconds()));
   if (!first_built_ && !enough) limit = std::max(limit, kUnbuilt);
   if (first_hung_ && !enough) {
@@ -102,6 +111,7 @@ void RunLimit::know_hang(double seconds, uint64_t memory_bytes) {
 void RunLimit::saw(const CheckResult& result, bool build_failed) {
   if (result.endless() || build_failed) return;
   ++n_ended_;
+  second_longest_ = std::max(second_longest_, std::min(longest_seconds_, result.seconds));
   longest_seconds_ = std::max(longest_seconds_, result.seconds);
 }
 

@@ -44,13 +44,14 @@ class RunLimit {
 
  private:
   double usual_seconds() const;
+  double candidates_seconds() const;
 
   const std::chrono::milliseconds allowed_;
   const bool first_hung_, first_filled_, first_built_;
   const double first_seconds_;  // of a run that hung: until it last wrote something
   double traced_seconds_ = 0;   // of what did not hang; 0: not known
   uint64_t traced_memory_ = 0;
-  double longest_seconds_ = 0;  // of the candidates' runs that ended
+  double longest_seconds_ = 0, second_longest_ = 0;  // of the candidates' runs that ended
   int n_ended_ = 0;
 };
 

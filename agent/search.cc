@@ -2,8 +2,11 @@
 #include "agent/search.h"
 
 #include <algorithm>
+#include <functional>
+#include <tuple>
 
 #include "agent/ranking.h"
+#include "base/log.h"
 #include "base/strings.h"
 #include "tools/syntax.h"
 
@@ -27,6 +30,7 @@ constexpr int kSecondTries = 2;      // of candidates that ran out of a short li
 constexpr int kProofPart = 3, kSecondTriesPart = 8;
 
 constexpr double kBuildsAtFirst = 3;
+constexpr double kVainShare = .2;  // of a change's value on a further ground, where it repaired nothing on another
 
 // What a run says about the line that was changed, and about its function.
 struct Lesson {
@@ -69,6 +73,7 @@ struct Search::Pool {
   std::map<std::pair<std::string, int>, double> line_factor;
   std::map<std::pair<std::string, size_t>, double> function_factor;
   std::vector<size_t> function;  // start of the function around each candidate
+  std::vector<uint64_t> key;     // of each candidate: change_key
 
   double value(size_t i) const {
     const Candidate& candidate = candidates[i];
@@ -110,13 +115,37 @@ Search::Search(Checker& checker, const tools::FileSource& base, const PathResolv
 
 Search::~Search() = default;
 
-base::Status Search::open_pool(Ground ground, double share, std::stop_token stop) {
+// Where a byte of the text after `applied` stood before it.
+size_t before(const Candidate& applied, const std::string& path, size_t at) {
+  if (applied.path != path) return at;
+  ptrdiff_t shift = 0;
+  for (const tools::Replacement& replacement : applied.replacements) {
+    const auto size = static_cast<ptrdiff_t>(replacement.text.size());
+    if (static_cast<ptrdiff_t>(at) < static_cast<ptrdiff_t>(replacement.begin) + shift + size) break;
+    shift += size - static_cast<ptrdiff_t>(replacement.end - replacement.begin);
+  }
+  return static_cast<size_t>(static_cast<ptrdiff_t>(at) - shift);
+}
+
+// The same for one change on whatever ground.
+uint64_t change_key(const Candidate& candidate, const std::vector<Candidate>& applied) {
+  std::string key = candidate.path;
+  for (const tools::Replacement& replacement : candidate.replacements) {
+    size_t at = replacement.begin;
+    for (auto last = applied.rbegin(); last != applied.rend(); ++last) at = before(*last, candidate.path, at);
+    key += base::cat("\n", at, " ", replacement.end - replacement.begin, " ", replacement.text);
+  }
+  return std::hash<std::string>{}(key);
+}
+
+base::Status Search::open_pool(Ground ground, double share, const Pool* parent, std::stop_token stop) {
   auto proposed = propose_(ground, stop);
   if (!proposed) return std::move(proposed).error();
   auto pool = std::make_unique<Pool>();
   pool->ground = std::move(ground);
   pool->candidates = std::move(*proposed);
   pool->done.resize(pool->candidates.size(), false);
+  if (parent != nullptr) pool->line_factor = parent->line_factor;
   double sum = 0;
   std::map<std::string, std::vector<tools::Symbol>> symbols;
   for (const Candidate& candidate : pool->candidates) {
@@ -136,6 +165,7 @@ base::Status Search::open_pool(Ground ground, double share, std::stop_token stop
           candidate.replacements[0].begin < symbol.range.end)
         start = symbol.range.begin;
     pool->function.push_back(start);
+    pool->key.push_back(change_key(candidate, pool->ground.applied));
   }
   pool->share = sum > 0 ? share / sum : 0;
   result_.candidates += static_cast<int>(pool->candidates.size());
@@ -148,7 +178,8 @@ Search::Pick Search::best_pick() {
   for (const auto& pool : pools_)
     for (size_t i = 0; i < pool->candidates.size(); ++i) {
       if (pool->done[i]) continue;
-      const double value = pool->value(i) * builds_likely(pool->candidates[i]);
+      const double hope = vain_.contains(pool->key[i]) ? kVainShare : 1;
+      const double value = hope * pool->value(i) * builds_likely(pool->candidates[i]);
       if (best.pool == nullptr || value > best.value) best = {pool.get(), i, value};
     }
   return best;
@@ -191,13 +222,17 @@ void Search::learn(Pool& pool, const Candidate& candidate, const CheckResult& re
   scale(pool.function_factor, std::pair{candidate.path, pool.function[index]}, lesson.function);
 }
 
-base::Result<CheckResult> Search::run_limited(const Overlay& overlay, RunBounds bounds, std::stop_token stop) {
+base::Result<CheckResult> Search::run_limited(const Overlay& overlay, const Candidate& last, RunBounds bounds,
+                                              std::stop_token stop) {
   checker_.set_bounds(bounds);
   auto result = checker_.run(overlay, stop);
   if (!result) return result;
   ++result_.checks;
   result_.timed_out += result->endless() ? 1 : 0;
   result_.longest_limit = std::max(result_.longest_limit, bounds.wall);
+  base::log(base::LogLevel::kDebug, base::cat("check ", result_.checks, ": ", last.path, ":", last.line, " ",
+                                              last.description, ": ", result->ending, " in ", result->seconds, " s of ",
+                                              static_cast<double>(bounds.wall.count()) / 1000, " s"));
   return result;
 }
 
@@ -221,6 +256,22 @@ milliseconds Search::time_to_look(const SearchBudget& budget, const RunLimit& li
 milliseconds Search::time_for_second_tries(const SearchBudget& budget, const RunLimit& limit) const {
   const auto whole = std::chrono::duration_cast<milliseconds>(budget.deadline - budget.started);
   return std::min(kept_for_second_tries(limit) * limit.patient(), whole / kSecondTriesPart);
+}
+
+// The one that leaves the least; of equals the one that got further from message to message, then the first, which was
+// the likeliest.
+void Search::keep_partial(const std::vector<Candidate>& applied, const CheckReading& after) {
+  const auto left = [](const CheckReading& reading, size_t n_changes) {
+    return std::tuple(reading.build_failed, reading.build_failed ? reading.n_errors : 0, reading.failing.size(),
+                      reading.build_failed ? kMaxApplied - n_changes : n_changes);
+  };
+  const std::optional<Partial>& known = result_.best_partial;
+  if (known && left(known->after, known->changes.size()) <= left(after, applied.size())) return;
+  Partial& best = result_.best_partial.emplace();
+  for (const Candidate& part : applied)
+    best.changes.push_back(base::cat(part.path, ":", part.line, " ", part.description));
+  best.before = pools_.front()->ground.reading;
+  best.after = after;
 }
 
 // Runs the check on the picked candidate. False: it was not worth a run (does not parse, or leads to a known tree).
@@ -251,7 +302,7 @@ base::Result<bool> Search::try_pick(const Pick& pick, RunLimit& limit, milliseco
               result_.checks, result_.candidates);
   RunBounds bounds = limit.next();
   bounds.wall = std::min(bounds.wall, left);
-  auto result = run_limited(overlay, bounds, stop);
+  auto result = run_limited(overlay, candidate, bounds, stop);
   if (!result) return std::move(result).error();
   std::vector<Candidate> applied = pool.ground.applied;
   applied.push_back(candidate);
@@ -261,21 +312,22 @@ base::Result<bool> Search::try_pick(const Pick& pick, RunLimit& limit, milliseco
   }
   learn(pool, candidate, *result);
   if (result->endless()) {
+    vain_.insert(pool.key[pick.index]);
     unended_.push_back({std::move(overlay), std::move(applied), pick.value, bounds, result->out_of_memory});
     return true;
   }
   CheckReading reading = read_check_output(result->output, resolver_);
   limit.saw(*result, reading.build_failed);
   const CheckReading& before = pool.ground.reading;
-  if ((!is_partial(before, reading) && !is_next_message(candidate, before, reading)) || applied.size() >= kMaxApplied ||
-      pools_.size() >= kMaxGrounds)
+  if (!is_partial(before, reading) && !is_next_message(candidate, before, reading)) {
+    vain_.insert(pool.key[pick.index]);
     return true;
-  result_.best_partial.clear();
-  for (const Candidate& part : applied)
-    result_.best_partial.push_back(base::cat(part.path, ":", part.line, " ", part.description));
+  }
+  keep_partial(applied, reading);
+  if (applied.size() >= kMaxApplied || pools_.size() >= kMaxGrounds) return true;
   const double share = before.build_failed && !reading.build_failed ? kBuildsShare : kPartialShare;
   if (base::Status opened = open_pool(
-          {std::move(overlay), std::move(applied), std::move(reading), std::move(result->output)}, share, stop);
+          {std::move(overlay), std::move(applied), std::move(reading), std::move(result->output)}, share, &pool, stop);
       !opened)
     return std::move(opened).error();
   return true;
@@ -320,7 +372,7 @@ base::Status Search::try_again(const SearchBudget& budget, const RunLimit& limit
     if (progress_)
       progress_(base::cat("again, with more time: ", last.path, ":", last.line, " ", last.description), result_.checks,
                 result_.candidates);
-    auto result = run_limited(one.overlay, {std::min(limit.patient(), left)}, stop);
+    auto result = run_limited(one.overlay, last, {std::min(limit.patient(), left)}, stop);
     if (!result) return std::move(result).error();
     if (!result->passed) continue;
     result_.winners.push_back({std::move(one.overlay), std::move(one.applied), std::move(*result), one.value});
@@ -331,7 +383,7 @@ base::Status Search::try_again(const SearchBudget& budget, const RunLimit& limit
 
 base::Result<SearchResult> Search::run(Ground start, const SearchBudget& budget, std::stop_token stop) {
   tried_trees_.insert("base");
-  if (base::Status opened = open_pool(std::move(start), 1, stop); !opened) return std::move(opened).error();
+  if (base::Status opened = open_pool(std::move(start), 1, nullptr, stop); !opened) return std::move(opened).error();
   RunLimit limit = budget.limit;
   int last_check = budget.checks;
   double floor = 0;

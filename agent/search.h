@@ -2,7 +2,8 @@
 // agent/search.h: tries candidates in the order of their scores until the check passes or the budget is spent.
 //
 // Learns   Each run tells something: a change that leaves the output as it was lies on a line that does not matter; one
-//          that only changes the failure says little; one that repairs a part becomes the ground for further changes.
+//          that only changes the failure says little; one that repairs a part becomes the ground for further changes,
+//          on which what is known of the lines still holds, and what repaired nothing before has little hope.
 //          Kinds of edits that the compiler refuses here more often than not come later.
 // Others   After the first pass it looks whether other changes pass as well, best first, within a bound of its own
 //          (search.cc): they show how much the check says, and one of them may be the better repair.
@@ -15,9 +16,11 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <stop_token>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "agent/candidate.h"
@@ -52,6 +55,12 @@ struct Winner {
   double score = 0;
 };
 
+// Changes that repaired a part of what fails.
+struct Partial {
+  std::vector<std::string> changes;  // one on top of another
+  CheckReading before, after;        // of the work tree, and of what the changes left
+};
+
 struct SearchResult {
   std::vector<Winner> winners;  // best first
   int checks = 0;               // runs on candidates
@@ -60,7 +69,7 @@ struct SearchResult {
   int timed_out = 0;            // of the runs: ended by their limits, which says nothing about their tests
   std::chrono::milliseconds longest_limit{0};
   bool out_of_time = false;
-  std::vector<std::string> best_partial;  // descriptions of the changes that repaired a part
+  std::optional<Partial> best_partial;
 };
 
 class Search {
@@ -79,16 +88,18 @@ class Search {
  private:
   struct Pool;
   struct Pick;
-  base::Status open_pool(Ground ground, double share, std::stop_token stop);
+  base::Status open_pool(Ground ground, double share, const Pool* parent, std::stop_token stop);
   Pick best_pick();
   struct Unended;
   base::Result<bool> try_pick(const Pick& pick, RunLimit& limit, std::chrono::milliseconds left, std::stop_token stop);
-  base::Result<CheckResult> run_limited(const Overlay& overlay, RunBounds bounds, std::stop_token stop);
+  base::Result<CheckResult> run_limited(const Overlay& overlay, const Candidate& last, RunBounds bounds,
+                                        std::stop_token stop);
   std::chrono::milliseconds left_for_runs(const SearchBudget& budget, const RunLimit& limit) const;
   std::chrono::milliseconds time_to_look(const SearchBudget& budget, const RunLimit& limit) const;
   std::chrono::milliseconds time_for_second_tries(const SearchBudget& budget, const RunLimit& limit) const;
   int kept_for_second_tries(const RunLimit& limit) const;
   base::Status try_again(const SearchBudget& budget, const RunLimit& limit, std::stop_token stop);
+  void keep_partial(const std::vector<Candidate>& applied, const CheckReading& after);
   void learn(Pool& pool, const Candidate& candidate, const CheckResult& result);
   double builds_likely(const Candidate& candidate) const;
   void rank_winners();
@@ -100,6 +111,7 @@ class Search {
   Progress progress_;
   std::vector<std::unique_ptr<Pool>> pools_;
   std::set<std::string> tried_trees_;
+  std::unordered_set<uint64_t> vain_;  // keys of changes, on whatever ground, that repaired nothing
   std::vector<Unended> unended_;
   struct Builds {
     int tried = 0, built = 0;

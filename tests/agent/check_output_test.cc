@@ -42,7 +42,7 @@ const Recorded kRecorded[] = {
      "tests/test_stats.py::StatsTest::test_mean"},
     {"unittest.txt", "stats.py", 2, PlaceKind::kFrame, false, Symptom::kDivisionByZero,
      "test_mean (tests.test_stats.StatsTest.test_mean)"},
-    {"node.txt", "src/cart.js", 2, PlaceKind::kFrame, false, Symptom::kEmptyInput, "1"},
+    {"node.txt", "src/cart.js", 2, PlaceKind::kFrame, false, Symptom::kEmptyInput, "total of nothing"},
     {"rustc.txt", "src/lib.rs", 2, PlaceKind::kError, true, Symptom::kUnknownName, nullptr},
     {"javac.txt", "Shelf.java", 3, PlaceKind::kError, true, Symptom::kUnknownName, nullptr},
 };
@@ -84,6 +84,19 @@ TEST_CASE("read_check_output: the innermost frame is the last of Python's and th
   CHECK(asan.places.front().frames_below == 0);
 }
 
+TEST_CASE("read_check_output: Maven's compiler names its place in brackets") {
+  const agent::PathResolver resolver("/p", {"src/A.java"});
+  const auto reading = agent::read_check_output(
+      "[WARNING] /p/src/A.java:[9,1] unchecked\n[ERROR] /p/src/A.java:[3,12] cannot find symbol\n", resolver);
+  REQUIRE(reading.places.size() == 2);
+  CHECK(reading.places[0].kind == PlaceKind::kWarning);
+  CHECK(reading.places[1].kind == PlaceKind::kError);
+  CHECK(reading.places[1].line == 3);
+  CHECK(reading.places[1].column == 12);
+  CHECK(reading.places[1].message == "cannot find symbol");
+  CHECK(reading.build_failed);
+}
+
 TEST_CASE("read_check_output: Go's compiler says no word such as error, and nobody else speaks like it") {
   const agent::PathResolver resolver("/p", {"a.go", "a.js"});
   const auto kind = [&](std::string_view line) { return agent::read_check_output(line, resolver).places.at(0).kind; };
@@ -98,6 +111,20 @@ TEST_CASE("read_check_output: two runs that differ in times and addresses have o
   CHECK(fingerprint("1 failed in 0.12s\n") == fingerprint("1 failed in 1.53s\n"));
   CHECK(fingerprint("object at 0x7f12ab\n") == fingerprint("object at 0x55ff\n"));
   CHECK(fingerprint("assert 5 == 6\n") != fingerprint("assert 5 == 7\n"));
+  CHECK(fingerprint("assert 51 == 6\n") != fingerprint("assert 52 == 6\n"));
+  // Times without a unit, process and thread numbers, dates.
+  CHECK(fingerprint("  duration_ms: 1.268993\n") == fingerprint("  duration_ms: 0.3\n"));
+  CHECK(fingerprint("# duration_ms 80.541917\n") == fingerprint("# duration_ms 79\n"));
+  CHECK(fingerprint("ok 25 - valid.js # time=8.862ms\n") == fingerprint("ok 25 - valid.js # time=19ms\n"));
+  CHECK(fingerprint("thread 'adds' (31892) panicked at a.rs:2:12\n") ==
+        fingerprint("thread 'adds' (7) panicked at a.rs:2:12\n"));
+  CHECK(fingerprint("thread 'adds' (7) panicked at a.rs:2:12\n") !=
+        fingerprint("thread 'adds' (7) panicked at a.rs:2:13\n"));
+  CHECK(fingerprint("==4711==ERROR: AddressSanitizer\n") == fingerprint("==12==ERROR: AddressSanitizer\n"));
+  CHECK(fingerprint("Time elapsed: 0.018 s <<< ERROR!\n") == fingerprint("Time elapsed: 1.2 s <<< ERROR!\n"));
+  CHECK(fingerprint("Finished at: 2026-11-29T14:06:31Z\n") == fingerprint("Finished at: 2026-11-30T09:16:02Z\n"));
+  CHECK(fingerprint("got 3:4\n") != fingerprint("got 3:5\n"));
+  CHECK(fingerprint("got 10-2\n") != fingerprint("got 10-3\n"));
 }
 
 TEST_CASE("read_symptoms: values in an assertion tell what kind of mistake it is") {
@@ -139,8 +166,8 @@ TEST_CASE("check_output: an underline tells which part of the line is meant, as 
   REQUIRE(python.places.size() == 1);
   CHECK(python.places[0].mark_begin == 5);
   CHECK(python.places[0].mark_end == 8);
-  const auto node = agent::read_check_output("/srv/b.js:2\n  return )\n         ^\n\nSyntaxError: Unexpected token ')'\n",
-                                             resolver);
+  const auto node =
+      agent::read_check_output("/srv/b.js:2\n  return )\n         ^\n\nSyntaxError: Unexpected token ')'\n", resolver);
   REQUIRE(node.places.size() == 1);
   CHECK(node.places[0].mark_begin == 8);
   const auto none = agent::read_check_output("b.js:2 failed\nno line\n  of code\n", resolver);

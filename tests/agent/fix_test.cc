@@ -112,6 +112,27 @@ TEST_CASE("fix: what no edit can repair is an honest no that says what was tried
   CHECK(report.evidence.front().ending == "exit 3");
 }
 
+TEST_CASE("fix: where a test fails for a reason of its own, the change that repairs the others is named, not offered") {
+  if (!isolated()) return;
+  const test::TempDir folder;
+  folder.write("area.py", "def area(w, h):\n    return w + h\n");
+  folder.write("test_area.py",
+               "import unittest\nfrom area import area\n\n\nclass AreaTest(unittest.TestCase):\n"
+               "    def test_area(self):\n        self.assertEqual(area(3, 5), 15)\n\n"
+               "    def test_wide(self):\n        self.assertEqual(area(7, 1), 7)\n\n"
+               "    def test_machine(self):\n        open('/no/such/file').close()\n");
+  const agent::FixReport report = repair(folder, "python3 -m unittest -q", 30);
+  CHECK(report.status == Status::kNone);
+  CHECK(report.patch.empty());
+  const auto says = [&](std::string_view words) {
+    return std::any_of(report.tried.begin(), report.tried.end(),
+                       [&](const std::string& line) { return line.find(words) != std::string::npos; });
+  };
+  CHECK(says("repairs a part: area.py:2 `+` becomes `*`"));
+  CHECK(says("2 of the 3 failing tests pass with it. What still fails: "));
+  CHECK(says("test_machine"));
+}
+
 TEST_CASE("fix: a check that hangs ends at its limit, also with children that left its group") {
   if (!isolated()) return;
   const test::TempDir folder;

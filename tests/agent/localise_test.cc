@@ -194,6 +194,31 @@ TEST_CASE("propose: what turns a whole condition round is told apart, unless onl
   CHECK(turned("`is` becomes `is not`"));
 }
 
+TEST_CASE("rank: where an error is raised on purpose, what led there comes before the words of the error") {
+  for (const auto& [path, text] : std::vector<std::pair<std::string, std::string>>{
+           {"last.py",
+            "def last(xs, n):\n    end = len(xs) + n\n    if end > len(xs):\n        raise ValueError(n + 1)\n    "
+            "return xs[end]\n"},
+           {"last.js",
+            "function last(xs, n) {\n  const end = xs.length + n;\n  if (end > xs.length)\n    throw new Error(n + "
+            "1);\n  return xs[end];\n}\n"}}) {
+    CAPTURE(path);
+    const test::TempDir folder;
+    folder.write(path, text);
+    const auto tree = tools::WorkTree::open(folder.path());
+    REQUIRE(tree);
+    const auto code = agent::CodeBase::load(*tree, "check", {}, {});
+    REQUIRE(code);
+    agent::Suspects suspects;
+    suspects.lines[path] = {{2, 1}, {3, 1}, {4, 1}};
+    double raised = 0, before = 0;
+    for (const agent::Candidate& candidate : agent::rank_mutations(*code, suspects, {}, 1000))
+      if (candidate.description.starts_with("`+` becomes")) (candidate.line == 4 ? raised : before) += candidate.score;
+    CHECK(raised > 0);
+    CHECK(raised < .5 * before);
+  }
+}
+
 TEST_CASE("file roles: tests, other people's code and judges are never edited") {
   for (const char* path :
        {"tests/a.py", "src/a_test.cc", "a.test.ts", "conftest.py", "src/__tests__/a.js", "AppTest.java", "test_a.py"}) {

@@ -189,10 +189,46 @@ TEST_CASE("search: a repair of one failing test is the ground for the next") {
   CHECK(f.grounds == std::vector<size_t>{0, 1});
 }
 
+TEST_CASE("search: of changes that repair a part the one that leaves the least is told, with what it leaves") {
+  Fixture f("a = 1\nb = 1\n", [](const std::string& text) {
+    std::string out = "FAILED test_a.py::test_elsewhere - no\n";
+    if (text.find("a = 1") != std::string::npos) out += "FAILED test_a.py::test_a - no\n";
+    if (text.find("a = 3") == std::string::npos) out += "FAILED test_a.py::test_b - no\n";
+    return out;
+  });
+  const auto result =
+      f.run({change(4, 1, "2", .9), change(4, 1, "3", .8), change(4, 1, "4", .7), change(4, 1, "5", .6)});
+  REQUIRE(result);
+  CHECK(result->winners.empty());
+  REQUIRE(result->best_partial);
+  CHECK(result->best_partial->changes == std::vector<std::string>{"a.py:1 to 3"});
+  CHECK(result->best_partial->before.failing.size() == 3);
+  CHECK(result->best_partial->after.failing == std::vector<std::string>{"test_a.py::test_elsewhere"});
+}
+
+TEST_CASE("search: what repaired nothing on one ground comes last on the next, wherever its text has gone") {
+  Fixture f("a = 1\nb = 1\nc = 1\n", [](const std::string& text) {
+    std::string out;
+    if (text.find("a = 200") == std::string::npos) out += "FAILED test_a.py::test_a - no\n";
+    if (text.find("b = 2") == std::string::npos || text.find("c = 3") == std::string::npos)
+      out += "FAILED test_a.py::test_bc - no " + text.substr(text.find('b')) + "\n";
+    return out;
+  });
+  // Two bytes on once `a` is repaired. There the first of these looks best, but was in vain before.
+  f.next = {change(12, 1, "7", .9, 2), change(12, 1, "2", .5, 2), change(18, 1, "3", .4, 3)};
+  const auto result = f.run({change(10, 1, "7", .9, 2), change(4, 1, "200", .8, 1)}, 4);
+  REQUIRE(result);
+  REQUIRE(f.checker.runs.size() >= 3);
+  CHECK(f.checker.runs[0] == "a = 1\nb = 7\nc = 1\n");
+  CHECK(f.checker.runs[1] == "a = 200\nb = 1\nc = 1\n");
+  CHECK(f.checker.runs[2] == "a = 200\nb = 2\nc = 1\n");
+}
+
 TEST_CASE("search: a compiler that goes on to its next message after a repair of the first is one to follow") {
   const auto compiler = [](const std::string& text) -> std::string {
     if (text.find("a = 1") != std::string::npos) return "error[E1]: no `a`\n --> a.py:1:1\n";
-    if (text.find("a = 2") != std::string::npos && text.find("b = 1") != std::string::npos) return "error[E2]: no `b`\n --> a.py:2:1\n";
+    if (text.find("a = 2") != std::string::npos && text.find("b = 1") != std::string::npos)
+      return "error[E2]: no `b`\n --> a.py:2:1\n";
     if (text.find("a = 3") != std::string::npos) return "error[E1]: no `a`\n --> a.py:1:1\n";
     return text == "a = 2\nb = 2\n" ? "" : "error[E9]: no\n --> a.py:1:1\n";
   };
@@ -206,12 +242,14 @@ TEST_CASE("search: a compiler that goes on to its next message after a repair of
   REQUIRE(result);
   REQUIRE(result->winners.size() == 1);
   CHECK(f.grounds == std::vector<size_t>{0, 1});
-  // Any damage changes what a compiler says: without a message behind it that is no progress, nor is the same message again.
+  // Any damage changes what a compiler says: without a message behind it that is no progress, nor is the same message
+  // again.
   Fixture mutated("a = 1\nb = 1\n", compiler);
   REQUIRE(mutated.run({change(4, 1, "2", 1, 1)}));
   CHECK(mutated.grounds == std::vector<size_t>{0});
   Fixture worse("a = 1\nb = 1\n", [](const std::string& text) -> std::string {
-    return text.find("a = 1") != std::string::npos ? "error[E1]: no `a`\n --> a.py:1:1\n" : "error[E2]: b\n --> a.py:2:1\nerror[E3]: c\n --> a.py:2:1\n";
+    return text.find("a = 1") != std::string::npos ? "error[E1]: no `a`\n --> a.py:1:1\n"
+                                                   : "error[E2]: b\n --> a.py:2:1\nerror[E3]: c\n --> a.py:2:1\n";
   });
   REQUIRE(worse.run({by_message(change(4, 1, "2", 1, 1))}));
   CHECK(worse.grounds == std::vector<size_t>{0});
