@@ -9,6 +9,7 @@
 
 #include "agent/failing_tests.h"
 #include "agent/output_fingerprint.h"
+#include "base/colours.h"
 #include "base/strings.h"
 
 namespace agent {
@@ -20,19 +21,6 @@ constexpr size_t kMaxMessages = 200;
 
 bool is_digit(char c) {
   return c >= '0' && c <= '9';
-}
-
-std::string without_colours(std::string_view line) {
-  std::string plain;
-  for (size_t i = 0; i < line.size(); ++i) {
-    if (line[i] == '\x1b' && i + 1 < line.size() && line[i + 1] == '[') {
-      i += 2;
-      while (i < line.size() && (line[i] < '@' || line[i] > '~')) ++i;
-      continue;
-    }
-    if (line[i] != '\r') plain += line[i];
-  }
-  return plain;
 }
 
 int number_at(std::string_view text, size_t& at) {
@@ -218,7 +206,7 @@ CheckReading read_check_output(std::string_view output, const PathResolver& reso
   std::string rust_error;  // rustc says what first and where on the next line
   for (std::string_view raw : base::split_lines(output)) {
     if (raw.size() > kMaxLine) continue;
-    const std::string line = without_colours(raw);
+    const std::string line = base::without_colours(raw);
     fingerprint.add(line);
     failing.read(line);
     if (refuses_to_build(line)) reading.build_failed = true;

@@ -12,6 +12,7 @@
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "cli/default_model.h"
+#include "cli/last_words.h"
 #include "cli/patch_output.h"
 #include "cli/progress_line.h"
 #include "tools/work_tree.h"
@@ -94,14 +95,12 @@ void explain_alternatives(const agent::FixReport& report, bool colours) {
   if (more > 0) std::fprintf(stderr, "  %-12s and %d more\n", "", more);
 }
 
-// What a person would look at first: how the check's output ends.
 void explain_failure(const agent::CheckRun& run) {
-  std::vector<std::string_view> lines;
-  for (const std::string_view line : base::split_lines(run.output_tail))
-    if (!base::trim(line).empty()) lines.push_back(line);
   const char* label = "it says";
-  for (size_t i = lines.size() - std::min(lines.size(), kSaidLines); i < lines.size(); ++i, label = "")
-    std::fprintf(stderr, "  %-12s %s\n", label, printable(lines[i]).c_str());
+  for (const std::string& line : last_words(run.output_tail, kSaidLines)) {
+    std::fprintf(stderr, "  %-12s %s\n", label, printable(line).c_str());
+    label = "";
+  }
 }
 
 void explain(const agent::FixReport& report) {
