@@ -296,7 +296,8 @@ Suspects localise(const LocaliseInput& input) {
   if (!functions.empty())
     suspects.evidence.push_back(
         base::cat(functions.size(), " definitions named by the failing tests or what they call"));
-  if (!input.coverage.empty()) {
+  // Where no failing test was seen, as its time was up before, what passing tests run is no reason to look elsewhere.
+  if (!input.coverage.empty() && input.coverage.n_failed > 0) {
     weigh_by_coverage(input, functions, weights);
     suspects.evidence.push_back(base::cat("lines run by ", input.coverage.n_failed, " failing and ",
                                           input.coverage.n_passed, " passing tests"));

@@ -21,7 +21,7 @@ const until = Number(process.env.GRAFT_TRACE_UNTIL || "0");
 const failing = (process.env.GRAFT_TRACE_FAILING || "").split("\n").filter(Boolean);
 // What a test starts belongs to the test: "PID:SERIAL" of it.
 const owner = process.env.GRAFT_TRACE_TEST || "";
-const takeShare = 0.3; // of the time there is: then only tests that failed before are told from the others
+const takeShare = 0.3; // of the time there is, for telling tests from one another
 const { writeFileSync, renameSync, readFileSync, readdirSync, unlinkSync, realpathSync } = fs;
 const { hrtime } = process;
 const now = () => Number(hrtime.bigint()) / 1e9;
@@ -30,7 +30,7 @@ const outside = { parent: null, serial: 0, children: 0, files: new Map(), open: 
 const tests = [outside];
 const open = new Set();
 const scripts = new Map(); // by V8's number: what its text stands for, or null
-let session = null, mixed = false, cut = false, spent = 0, written = 0, ended = false;
+let session = null, mixed = false, cut = false, spent = 0, taken = 0, cost = 0, written = 0, ended = false;
 const started = now();
 const allowed = Math.max(1, (until - started) * takeShare);
 
@@ -91,7 +91,9 @@ function take() {
         lines.add(line);
       }
   }
-  spent += now() - began;
+  taken = now();
+  cost = taken - began;
+  spent += cost;
 }
 
 function own(test) {
@@ -99,14 +101,13 @@ function own(test) {
 }
 
 function begin(parent, name) {
-  const wanted = failing.some(known => known.includes(name));
-  if (spent > allowed && !wanted) {
-    cut = true;
-    return null;
-  }
-  // Where takes cost much, what runs between two tests is the second's: mostly what each of them runs before it.
-  if (wanted || spent < allowed / 4 || open.size > 0) take();
-  const test = { parent, serial: tests.length, children: 0, files: new Map(), open: true, outcome: undefined };
+  const wanted = failing.some(known => known.includes(name)), late = spent > allowed && !wanted;
+  cut ||= late;
+  // Where takes cost much, what runs between two tests is the second's: mostly what each of them runs before it. Later
+  // yet a take has to be worth its time, and tests that pass go uncounted.
+  const shares = late && now() - taken < 10 * cost;
+  if (late ? !shares : wanted || spent < allowed / 4 || open.size > 0) take();
+  const test = { parent, serial: tests.length, children: 0, files: new Map(), open: true, outcome: undefined, shares };
   tests.push(test);
   if (parent !== null) ++parent.children;
   for (const other of open) {
@@ -122,9 +123,11 @@ function begin(parent, name) {
 // `outcome`: true, false, or undefined for what counts as neither.
 function end(test, outcome) {
   if (test === null || !test.open) return;
-  take();
+  // What ran since the last take is not all its own: good enough to say where to look.
+  if (test.shares && outcome === false) mixed = true;
+  if (!test.shares || outcome === false) take();
   test.open = false;
-  test.outcome = outcome;
+  test.outcome = test.shares && outcome ? undefined : outcome;
   open.delete(test);
   own(test.parent);
   const at = now();

@@ -16,7 +16,7 @@ constexpr int kStatementLines = 10;  // back to the line that a tracer names a l
 
 PatchEvidence evidence_of(const Coverage& before, const tools::FileSource& base, const tools::Edit& edit) {
   PatchEvidence evidence;
-  if (!before.has_tests) return evidence;
+  if (!before.has_tests || before.n_failed == 0) return evidence;  // those that failed were not seen
   for (const tools::FileEdit& file : edit.files) {
     const auto counts = before.lines.find(file.path);
     const auto text = base.read(file.path);

@@ -133,6 +133,18 @@ TEST_CASE("localise: lines that only failing tests ran outweigh lines that passi
   CHECK(coverage.ochiai("shop/price.py", 6) == doctest::Approx(0.316).epsilon(0.01));
 }
 
+TEST_CASE("localise: where no failing test was seen under the tracer what passing tests run takes nothing away") {
+  Project p;
+  agent::Coverage coverage;
+  coverage.n_passed = 9;
+  coverage.lines["shop/price.py"] = {{2, {0, 9, false}}, {6, {0, 9, false}}};
+  const char* const output = "tests/test_price.py:5: AssertionError\n";
+  const agent::Suspects found = p.suspects(output, coverage), plain = p.suspects(output);
+  CHECK(plain.weight("shop/price.py", 2) > 0);
+  CHECK(found.weight("shop/price.py", 2) == doctest::Approx(plain.weight("shop/price.py", 2)));
+  CHECK(found.weight("shop/price.py", 8) == doctest::Approx(plain.weight("shop/price.py", 8)));
+}
+
 TEST_CASE("localise: without any clue every line of the code is suspect, those in focus most") {
   Project p;
   const agent::Suspects found = p.suspects("something went wrong\n");

@@ -68,6 +68,10 @@ TEST_CASE("evidence_of: what loads with a module, a file without traces and a sc
   agent::Coverage script = traced();
   script.has_tests = false;
   CHECK_FALSE(evidence_of(script, files, edit({{35, 48, "    return 1\n"}})).known);
+  agent::Coverage unseen = traced();  // the time was up before the tests that fail
+  unseen.n_failed = 0;
+  unseen.lines["a.py"][4] = {0, 1, false};
+  CHECK_FALSE(evidence_of(unseen, files, edit({{35, 48, "    return 1\n"}})).known);
 }
 
 TEST_CASE("evidence words: weak where others pass, one test alone runs the lines, or a condition may be either way") {
