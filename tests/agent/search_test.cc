@@ -224,6 +224,21 @@ TEST_CASE("search: what repaired nothing on one ground comes last on the next, w
   CHECK(f.checker.runs[2] == "a = 200\nb = 2\nc = 1\n");
 }
 
+TEST_CASE("search: a line that made no difference on one ground makes none on the next") {
+  Fixture f("a = 1\nb = 1\nc = 1\n", [](const std::string& text) {
+    std::string out;
+    if (text.find("a = 2") == std::string::npos) out += "FAILED test_a.py::test_a - no\n";
+    if (text.find("c = 2") == std::string::npos) out += "FAILED test_a.py::test_c - no\n";
+    return out;
+  });
+  f.next = {change(10, 1, "8", .6, 2), change(16, 1, "2", .5, 3)};
+  const auto result = f.run({change(10, 1, "7", .9, 2), change(4, 1, "2", .8, 1)}, 3);
+  REQUIRE(result);
+  REQUIRE(f.checker.runs.size() == 3);
+  CHECK(f.checker.runs[2] == "a = 2\nb = 1\nc = 2\n");
+  CHECK(result->winners.size() == 1);
+}
+
 TEST_CASE("search: a compiler that goes on to its next message after a repair of the first is one to follow") {
   const auto compiler = [](const std::string& text) -> std::string {
     if (text.find("a = 1") != std::string::npos) return "error[E1]: no `a`\n --> a.py:1:1\n";
