@@ -2,8 +2,6 @@
 #include "agent/fix.h"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <optional>
 #include <set>
 
@@ -12,11 +10,11 @@
 #include "agent/check_runner.h"
 #include "agent/code_base.h"
 #include "agent/coverage.h"
+#include "agent/fix_words.h"
 #include "agent/proposals.h"
 #include "agent/search.h"
 #include "agent/tracers.h"
 #include "base/strings.h"
-#include "base/utf8.h"
 #include "tools/work_tree.h"
 
 namespace agent {
@@ -25,7 +23,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr size_t kTailBytes = 2000;
 // Of a check that ran out of its time: the repaired one needs less than this part of it, or a busy machine could be the
 // whole difference.
 constexpr double kClearlyFaster = .5;
@@ -33,25 +30,7 @@ constexpr double kSlowCheck = 1.5;             // seconds from which on the orde
 constexpr double kWorthIt = .7;                // of the whole check's time: what the failing tests alone may take
 constexpr int kTraceShare = 3;                 // of the time that is left, the most for a traced run
 constexpr milliseconds kShortestTrace{1'000};  // hardly an interpreter starts in less
-constexpr size_t kNamedTests = 3;              // in a sentence
 constexpr size_t kShownAlternatives = 3;       // a person reads them
-
-std::string tail_of(const std::string& output) {
-  if (output.size() <= kTailBytes) return base::to_valid_utf8(output);
-  std::string tail = output.substr(output.size() - kTailBytes);
-  if (const size_t line = tail.find('\n'); line != std::string::npos) tail.erase(0, line + 1);
-  return base::to_valid_utf8(tail);
-}
-
-CheckRun evidence_of(const CheckResult& result) {
-  return {result.tree, result.ending, result.seconds, tail_of(result.output)};
-}
-
-std::string seconds_text(double seconds) {
-  std::array<char, 32> text;
-  std::snprintf(text.data(), text.size(), "%.1f s", seconds);
-  return text.data();
-}
 
 class FixRun {
  public:
@@ -98,6 +77,7 @@ class FixRun {
   bool unproven_ = false;  // something passed, and there was no time for its proof
   std::optional<RunLimit> limit_;
   Coverage coverage_;                     // of the work tree; empty where nothing was traced
+  std::vector<std::string> failing_;      // tests that the check calls failed, on the unchanged code
   std::set<std::string> refuted_;         // trees that passed once, and then did not
   std::vector<std::string> unconfirmed_;  // what passed once, and why it is not offered
 };
@@ -113,6 +93,7 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
   CheckReading reading = read_check_output(first.output, resolver);
   if (auto problem = check_problem(first, reading)) return base::invalid(std::move(*problem));
   if (first.endless()) reading.symptoms.insert(Symptom::kTimeout);
+  failing_ = reading.failing;
   const std::vector<std::string> changed = tree.changed_files();
 
   std::vector<std::string> read_first;
@@ -287,21 +268,6 @@ base::Status FixRun::minimise(const tools::WorkTree& tree, Winner& winner) {
   return base::ok();
 }
 
-std::string changes_of(const Winner& winner) {
-  std::string changes;
-  for (const Candidate& part : winner.applied)
-    changes += base::cat(changes.empty() ? "" : "; ", part.path, ":", part.line, ": ", part.description);
-  return changes;
-}
-
-std::string proposers_of(const Winner& winner) {
-  std::set<std::string> seen;
-  std::string proposers;
-  for (const Candidate& part : winner.applied)
-    if (seen.insert(part.proposer).second) proposers += (proposers.empty() ? "" : ", ") + part.proposer;
-  return proposers;
-}
-
 PatchEvidence FixRun::lines_of(const Winner& winner, const tools::WorkTree& tree, const tools::Edit& edit) const {
   PatchEvidence lines = evidence_of(coverage_, tree, edit);
   lines.turns_condition = std::any_of(winner.applied.begin(), winner.applied.end(),
@@ -347,21 +313,9 @@ base::Status FixRun::accept(const tools::WorkTree& tree, const std::vector<Winne
   return base::ok();
 }
 
-// Often what is left fails for a reason of its own, which no edit here will change.
-void say_of_part(const Partial& part, std::vector<std::string>& tried) {
-  for (const std::string& change : part.changes) tried.push_back(base::cat("repairs a part: ", change));
-  const std::vector<std::string>&before = part.before.failing, &after = part.after.failing;
-  if (part.before.build_failed || part.after.build_failed || after.size() >= before.size()) return;
-  std::string left;
-  for (size_t i = 0; i < std::min(after.size(), kNamedTests); ++i) left += (i > 0 ? ", " : "") + after[i];
-  if (after.size() > kNamedTests) left += base::cat(" and ", after.size() - kNamedTests, " more");
-  tried.push_back(base::cat(before.size() - after.size(), " of the ", before.size(),
-                            " failing tests pass with it. What still fails: ", left,
-                            ". If that has another cause, leave it out of the check"));
-}
-
 void FixRun::say_what_was_tried(const SearchResult& found) {
   std::vector<std::string>& tried = report_.tried;
+  if (!failing_.empty()) tried.insert(tried.begin(), base::cat("fails: ", some_of(failing_)));
   if (flaky_) tried.push_back("the check passed once on the unchanged work tree: it does not fail every time");
   if (found.best_partial) say_of_part(*found.best_partial, tried);
   tried.insert(tried.end(), unconfirmed_.begin(), unconfirmed_.end());

@@ -10,7 +10,7 @@
 namespace cli {
 namespace {
 
-constexpr std::array<std::string_view, 10> kAdvice = {
+constexpr auto kAdvice = std::to_array<std::string_view>({
     "[ERROR] -> [Help",
     "[ERROR] [Help",
     "[ERROR] To see the full stack",
@@ -21,7 +21,16 @@ constexpr std::array<std::string_view, 10> kAdvice = {
     "note: Some details are omitted, run with `RUST_BACKTRACE",
     "npm ERR! A complete log",
     "npm error A complete log",
-};
+    // The sums at the end of TAP, as node writes them.
+    "# tests ",
+    "# suites ",
+    "# pass ",
+    "# fail ",
+    "# cancelled ",
+    "# skipped ",
+    "# todo ",
+    "# duration_ms ",
+});
 
 constexpr std::string_view kTab = "    ";  // in columns behind a label a tab would jump anywhere
 

@@ -8,7 +8,7 @@
 namespace cli {
 
 // The last lines of `output` that say something of this failure, at most `n`: without blank ones, colours, tabs,
-// and the advice that tools append to every failure.
+// and the sums and advice that tools append to every failure.
 std::vector<std::string> last_words(std::string_view output, size_t n);
 
 }  // namespace cli

@@ -128,6 +128,7 @@ TEST_CASE("fix: where a test fails for a reason of its own, the change that repa
     return std::any_of(report.tried.begin(), report.tried.end(),
                        [&](const std::string& line) { return line.find(words) != std::string::npos; });
   };
+  CHECK(report.tried.front().starts_with("fails: test_area (test_area.AreaTest"));
   CHECK(says("repairs a part: area.py:2 `+` becomes `*`"));
   CHECK(says("2 of the 3 failing tests pass with it. What still fails: "));
   CHECK(says("test_machine"));

@@ -26,5 +26,8 @@ TEST_CASE("last words: what a tool says of every failure is left out") {
                         "[ERROR] [Help 1] http://example.org/MojoFailureException\n",
                         8) == Lines{"[ERROR]   CalcTest.adds:2 expected: <3> but was: <2>",
                                     "[ERROR] Failed to execute goal test: There are test failures."});
+  CHECK(cli::last_words("not ok 2 - deep\n1..2\n# tests 3\n# suites 1\n# pass 1\n# fail 2\n# cancelled 0\n# skipped 0\n"
+                        "# todo 0\n# duration_ms 80.5\n",
+                        8) == Lines{"not ok 2 - deep", "1..2"});
   CHECK(cli::last_words("left: 1\nnote: run with `RUST_BACKTRACE=1` environment variable\n", 3) == Lines{"left: 1"});
 }
