@@ -30,7 +30,7 @@ const std::filesystem::path kFamilies = std::filesystem::path(GRAFT_SOURCE_DIR) 
 
 // What is guessed behind each front of the tokens, as draft.f32 has it; states go to the drafts `piece` at a time in
 // between.
-std::vector<float> guesses_of(Model& model, const TinyModel& tiny, size_t piece) {
+std::vector<float> guesses_of(Model& model, const TinyModel& tiny, size_t piece, double most_error = 1e-4) {
   const size_t n = tiny.tokens.size(), width = static_cast<size_t>(model.draft_width()),
                n_vocab = static_cast<size_t>(tiny.n_vocab);
   REQUIRE(width > 0);
@@ -48,6 +48,7 @@ std::vector<float> guesses_of(Model& model, const TinyModel& tiny, size_t piece)
   forward.states = states.data() + (n - 3) * width;
   forward.logits = logits.data() + (n - 3) * n_vocab;
   REQUIRE(model.forward(forward));
+  CHECK(relative_error(logits, tiny.logits) <= most_error);
   for (size_t length = 1; length < n; ++length) {
     const auto draft_cache = model.make_draft_cache(static_cast<int64_t>(n));
     DraftBlock block;
@@ -98,7 +99,8 @@ void check_blocks(Model& model, const TinyModel& tiny, const std::string& name =
 // Of a model with keys in bf16: the block's own among them. The median of the blocks, as some token of a block may go
 // to another expert, or be another where two are about as likely.
 void check_rounded_blocks(Model& model, const TinyModel& tiny, const std::string& name) {
-  const std::vector<float> golden = golden_blocks(name), made = guesses_of(model, tiny, 1);
+  constexpr double kMostError = .5;  // of the model's own logits: cache_types_test.cc holds their median
+  const std::vector<float> golden = golden_blocks(name), made = guesses_of(model, tiny, 1, kMostError);
   REQUIRE(made.size() == golden.size());
   const size_t block = static_cast<size_t>(model.draft_block()), logits = block * static_cast<size_t>(tiny.n_vocab);
   std::vector<double> errors;
@@ -107,7 +109,7 @@ void check_rounded_blocks(Model& model, const TinyModel& tiny, const std::string
   std::sort(errors.begin(), errors.end());
   CHECK(errors[errors.size() / 2] <= 0.01);  // docs/kv-cache.md: three stages behind the model's layers
   CHECK(errors.front() > 1e-5);              // or nothing was rounded
-  CHECK(guesses_of(model, tiny, 5) == made);
+  CHECK(guesses_of(model, tiny, 5, kMostError) == made);
 }
 
 std::unique_ptr<Session> open_drafting(const Engine& engine, int n_ctx) {
@@ -172,7 +174,8 @@ void write_agreeing(const ::test::TempDir& dir, bool sure) {
   }
   std::string changed = bytes;
   for (const auto& [name, stored] : tensors)
-    if (!values[name].empty()) std::memcpy(changed.data() + stored.file_offset, values[name].data(), values[name].size() * 2);
+    if (!values[name].empty())
+      std::memcpy(changed.data() + stored.file_offset, values[name].data(), values[name].size() * 2);
   dir.write("config.json", *base::read_file(kFolder / "config.json", 1 << 20));
   dir.write("model.safetensors", changed);
 }
@@ -181,9 +184,11 @@ void write_agreeing(const ::test::TempDir& dir, bool sure) {
 class ChangedFolder {
  public:
   explicit ChangedFolder(const std::filesystem::path& folder)
-      : weights_(*base::read_file(folder / "model.safetensors", 1 << 24)), config_(*base::read_file(folder / "config.json", 1 << 20)) {
+      : weights_(*base::read_file(folder / "model.safetensors", 1 << 24)),
+        config_(*base::read_file(folder / "config.json", 1 << 20)) {
     dir_.write("config.json", config_);
-    if (const auto tokenizer = base::read_file(folder / "tokenizer.json", 1 << 20)) dir_.write("tokenizer.json", *tokenizer);
+    if (const auto tokenizer = base::read_file(folder / "tokenizer.json", 1 << 20))
+      dir_.write("tokenizer.json", *tokenizer);
   }
   // Checks that the tensor's absence is told by its name.
   void check_needs(const std::string& tensor) const {
@@ -329,8 +334,9 @@ TEST_CASE("dspark: blocks that know what comes next are believed, as far as they
 
 TEST_CASE("dspark: V4.1's stages, there in part or not described, say so") {
   const ChangedFolder folder(kFamilies / "deepseek_v41_dspark");
-  for (const char* name : {"mtp.0.main_norm.weight", "mtp.1.attn.kv_norm.weight", "mtp.1.norm.weight", "mtp.1.markov_head.embed.weight",
-                           "mtp.1.markov_head.head.weight", "mtp.1.confidence_head.proj.weight"})
+  for (const char* name :
+       {"mtp.0.main_norm.weight", "mtp.1.attn.kv_norm.weight", "mtp.1.norm.weight", "mtp.1.markov_head.embed.weight",
+        "mtp.1.markov_head.head.weight", "mtp.1.confidence_head.proj.weight"})
     folder.check_needs(name);
   const std::tuple<const char*, const char*, const char*> bad[] = {
       {"\"dspark_n_routed_experts\": 6", "\"dspark_n_routed_experts\": 2000", "dspark_n_routed_experts"},
@@ -353,8 +359,12 @@ TEST_CASE("dspark: V4.1's stages, there in part or not described, say so") {
 TEST_CASE("dspark: the stages come through GGUF, and what is wrong with their keys or tensors is named") {
   ThreadPool pool(2);
   std::string model, arch;
-  SUBCASE("DeepSeek V4") { model = "deepseek_v4_dspark", arch = "deepseek4."; }
-  SUBCASE("DeepSeek V4.1") { model = "deepseek_v41_dspark", arch = "deepseek41."; }
+  SUBCASE("DeepSeek V4") {
+    model = "deepseek_v4_dspark", arch = "deepseek4.";
+  }
+  SUBCASE("DeepSeek V4.1") {
+    model = "deepseek_v41_dspark", arch = "deepseek41.";
+  }
   const bool v41 = arch == "deepseek41.";
   const TinyModel tiny = read_model(model);
   const auto content = tiny.family->to_gguf();
@@ -379,7 +389,8 @@ TEST_CASE("dspark: the stages come through GGUF, and what is wrong with their ke
   CHECK(info.has_draft_layer);
   uint64_t bytes = 0;
   for (const auto& [name, stored] : gguf->tensors)
-    if (stored.view.type != DType::kI32) bytes += static_cast<uint64_t>(stored.view.size_bytes());  // tables are no weights
+    if (stored.view.type != DType::kI32)
+      bytes += static_cast<uint64_t>(stored.view.size_bytes());  // tables are no weights
   CHECK(info.weight_bytes == bytes);
 
   const auto engine = Engine::load(path, {Numerics::kFast, 2});
@@ -395,7 +406,8 @@ TEST_CASE("dspark: the stages come through GGUF, and what is wrong with their ke
   CHECK(with->token_logprobs == want->token_logprobs);
   CHECK(with->n_drafted > 0);
 
-  const auto refused = [&](const std::function<void(GgufFile&)>& change, std::initializer_list<std::string_view> parts) {
+  const auto refused = [&](const std::function<void(GgufFile&)>& change,
+                           std::initializer_list<std::string_view> parts) {
     GgufFile changed = *gguf;
     change(changed);
     const auto read = family_from_gguf(changed);
@@ -408,7 +420,8 @@ TEST_CASE("dspark: the stages come through GGUF, and what is wrong with their ke
     refused([&](GgufFile& f) { f.tensors[name].view.shape[0] += 1; }, {name, "shape"});
   }
   if (!v41) refused([](GgufFile& f) { f.tensors.erase("markov_w1.weight"); }, {"not part of"});
-  const auto with_key = [&](const std::string& key, std::optional<GgufValue> value, std::initializer_list<std::string_view> parts) {
+  const auto with_key = [&](const std::string& key, std::optional<GgufValue> value,
+                            std::initializer_list<std::string_view> parts) {
     refused(
         [&](GgufFile& f) {
           f.metadata.erase(key);
@@ -422,8 +435,10 @@ TEST_CASE("dspark: the stages come through GGUF, and what is wrong with their ke
   with_key(arch + "block_size", GgufValue(uint64_t{0}), {"block_size", "1..64"});
   with_key("tokenizer.ggml.mask_token_id", GgufValue(uint64_t{304}), {"mask_token_id", "no token"});
   const int32_t falling[] = {2, 1}, beyond[] = {1, 9}, none[] = {v41 ? -1 : 0};
-  for (const std::span<const int32_t> layers : {std::span<const int32_t>(falling), std::span<const int32_t>(beyond), std::span<const int32_t>(none)})
-    with_key(arch + "target_layers", GgufValue(GgufArray{GgufType::kI32, layers.size(), std::as_bytes(layers)}), {"target_layers"});
+  for (const std::span<const int32_t> layers :
+       {std::span<const int32_t>(falling), std::span<const int32_t>(beyond), std::span<const int32_t>(none)})
+    with_key(arch + "target_layers", GgufValue(GgufArray{GgufType::kI32, layers.size(), std::as_bytes(layers)}),
+             {"target_layers"});
   if (!v41) return;
   with_key(arch + "nextn_expert_used_count", GgufValue(uint64_t{7}), {"nextn_expert_used_count", "1..6"});
   with_key(arch + "nextn_expert_used_count", GgufValue(uint64_t{0}), {"nextn_expert_used_count", "1..6"});
@@ -440,8 +455,9 @@ TEST_CASE("dspark: the stages come through GGUF, and what is wrong with their ke
 
 TEST_CASE("dspark: a model whose blocks are there in part, or that config.json does not describe, says so") {
   const ChangedFolder folder(kFolder);
-  for (const char* name : {"mtp.0.main_norm.weight", "mtp.1.attn.kv_norm.weight", "mtp.2.norm.weight", "mtp.2.hc_head_scale",
-                           "mtp.2.markov_head.markov_w1.weight", "mtp.2.confidence_head.proj.weight"})
+  for (const char* name :
+       {"mtp.0.main_norm.weight", "mtp.1.attn.kv_norm.weight", "mtp.2.norm.weight", "mtp.2.hc_head_scale",
+        "mtp.2.markov_head.markov_w1.weight", "mtp.2.confidence_head.proj.weight"})
     folder.check_needs(name);
   const std::pair<const char*, const char*> bad[] = {
       {"\"dspark_block_size\": 4", "\"dspark_block_size\": 65"},
@@ -455,7 +471,8 @@ TEST_CASE("dspark: a model whose blocks are there in part, or that config.json d
     REQUIRE_FALSE(engine);
     CHECK(engine.error().message.find("dspark_") != std::string::npos);
   }
-  CHECK_FALSE(folder.load_with("\"dspark_markov_rank\": 32", "\"dspark_markov_rank\": 31"));  // the tensors are of another
+  CHECK_FALSE(
+      folder.load_with("\"dspark_markov_rank\": 32", "\"dspark_markov_rank\": 31"));  // the tensors are of another
   const auto engine = folder.load_with("\"dspark_block_size\"", "\"block_size\"");
   REQUIRE_MESSAGE(engine, engine.error().message);
   CHECK_FALSE((*engine)->info().has_draft_layer);
