@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 
+#include "agent/lexed_tokens.h"
 #include "base/strings.h"
 
 namespace agent {
@@ -57,6 +58,22 @@ std::string middle_of(const CodeFile& file, const Span& span, const std::vector<
   }
   if (at < span.end) text.append(file.text(), at, span.end - at);
   return text;
+}
+
+// Lines on which a token begins: what lies between, as in comments and long texts, is no code.
+std::set<int> code_lines(const CodeFile& file) {
+  std::set<int> lines;
+  for (const LexedToken& token : lexed_tokens(file.text(), file.tree.language()))
+    if (token.kind != LexedKind::kLineEnd) lines.insert(file.line_of(token.range.begin));
+  return lines;
+}
+
+std::vector<std::string_view> words_of(std::string_view line, tools::Language language) {
+  std::vector<std::string_view> words;
+  for (const LexedToken& token : lexed_tokens(line, language))
+    if (token.kind != LexedKind::kLineEnd)
+      words.push_back(line.substr(token.range.begin, token.range.end - token.range.begin));
+  return words;
 }
 
 bool knows_names(const CodeBase& code, const CodeFile& file, std::string_view line) {
@@ -144,11 +161,12 @@ base::Result<std::vector<Candidate>> ModelJudge::write_lines(const CodeBase& cod
   for (const auto& [path, lines] : suspects.lines) {
     const CodeFile* file = code.file(path);
     if (file == nullptr || !file->editable) continue;
+    const std::set<int> with_code = code_lines(*file);
     for (const auto& [line, weight] : lines) {
       const tools::Range range = file->line_range(line);
       const std::string_view text =
           base::trim(std::string_view(file->text()).substr(range.begin, range.end - range.begin));
-      if (text.size() > 2 && !text.starts_with("#") && !text.starts_with("//") && !text.starts_with("\"\"\""))
+      if (text.size() > 2 && with_code.contains(line) && !text.starts_with("#") && !text.starts_with("\"\"\""))
         places.push_back({weight, file, line});
     }
   }
@@ -183,8 +201,10 @@ base::Result<std::vector<Candidate>> ModelJudge::write_lines(const CodeBase& cod
           break;
         }
         const std::string text(base::trim(generated->text));
-        if (text.empty() || text == base::trim(present) || !seen.insert(text).second || !knows_names(code, *file, text))
-          continue;
+        // A comment more, or other words in one, changes nothing.
+        const tools::Language language = file->tree.language();
+        if (words_of(text, language) == (gap ? std::vector<std::string_view>() : words_of(present, language))) continue;
+        if (!seen.insert(text).second || !knows_names(code, *file, text)) continue;
         Candidate candidate;
         candidate.path = file->path;
         candidate.line = line;

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "agent/ranking.h"
+#include "base/strings.h"
 #include "tests/support/temp_dir.h"
 #include "tools/work_tree.h"
 
@@ -123,4 +124,25 @@ TEST_CASE("model judge: its own lines speak of names that are there") {
   }
   CHECK(all > 0);
   CHECK(all <= 2);
+}
+
+TEST_CASE("model judge: it writes no line of a comment, and no comment in place of nothing") {
+  const std::string text =
+      "/*\n  Counts what is there\n  and tells how much it is\n*/\n\n"
+      "int count(const int *values, int n) {\n  int total = 0; /* so far */\n  return total + n;\n}\n";
+  Judged j;
+  j.folder.write("count.c", text);
+  j.code.emplace(*agent::CodeBase::load(*j.tree, "make check", {}, {}));
+  agent::Suspects suspects;
+  for (int line = 1; line <= 9; ++line) suspects.lines["count.c"][line] = 1;
+  auto written = j.judge->write_lines(*j.code, suspects, 2, j.deadline, {});
+  REQUIRE(written);
+  REQUIRE_FALSE(written->empty());
+  for (const agent::Candidate& candidate : *written) {
+    CAPTURE(candidate.description);
+    CHECK(candidate.line >= 6);
+    const std::string line(base::trim(candidate.replacements.front().text));
+    CHECK_FALSE((line.starts_with("/*") && line.find("*/") == line.size() - 2));
+    CHECK_FALSE(line.starts_with("//"));
+  }
 }
