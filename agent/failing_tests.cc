@@ -85,6 +85,23 @@ std::optional<std::string> test_behind_place(std::string_view text) {
   return std::string(until(text.substr(boost + kBoost.size()), "\""));
 }
 
+// 3 - calc_test (Failed), in ctest's list at the end; the labels of a test may follow.
+std::optional<std::string> ctest_test(std::string_view text) {
+  // Source: CMake's cmCTestTestHandler, GetTestStatus and the exceptions of its processes; none of (Disabled), (Not Run).
+  constexpr std::array kReasons = {
+      std::string_view("Failed"),  std::string_view("SEGFAULT"),  std::string_view("Timeout"),
+      std::string_view("ILLEGAL"), std::string_view("NUMERICAL"), std::string_view("INTERRUPT"),
+      std::string_view("SIG"),     std::string_view("Bus error"), std::string_view("OTHER_FAULT"),
+      std::string_view("Child "),  std::string_view("Exit code"), std::string_view("Subprocess ")};
+  const auto rest = behind_number(text, " - ");
+  const size_t open = rest ? rest->rfind(" (") : std::string_view::npos;
+  if (open == std::string_view::npos || rest->find(')', open) == std::string_view::npos) return std::nullopt;
+  const std::string_view reason = rest->substr(open + 2);
+  const auto is_reason = [&](std::string_view known) { return reason.starts_with(known); };
+  if (std::none_of(kReasons.begin(), kReasons.end(), is_reason)) return std::nullopt;
+  return std::string(base::trim(rest->substr(0, open)));
+}
+
 // What stands in front of a failing test's name.
 constexpr std::array kFailMarks = {
     std::string_view("FAILED "),                // pytest: FAILED path::test - reason
@@ -120,13 +137,10 @@ std::optional<std::string> marked_test(std::string_view text) {
 }
 
 std::optional<std::string> failing_test(std::string_view text) {
-  for (const auto read : {tap_test, surefire_test, junit_test, test_behind_place, marked_test})
+  for (const auto read : {tap_test, surefire_test, junit_test, test_behind_place, ctest_test, marked_test})
     if (auto name = read(text)) return name;
   if (text.starts_with("test ") && text.ends_with("... FAILED"))  // cargo
     return std::string(base::trim(text.substr(5, text.size() - 15)));
-  if (text.ends_with("(Failed)") || text.ends_with("***Failed") || text.ends_with("(SEGFAULT)") ||
-      text.ends_with("(Timeout)"))  // ctest
-    return std::string(base::trim(text.substr(0, text.rfind('('))));
   return std::nullopt;
 }
 

@@ -45,8 +45,18 @@ Region region_around(const CodeFile& file, int line) {
   return {&file, begin, end, line};
 }
 
+// ctest knows a program and no functions: it is often named as its file is.
+void add_file_of_test(const LocaliseInput& input, std::string_view name, std::vector<Region>& regions) {
+  for (const auto& [path, file] : input.code.files()) {
+    if (file.editable || regions.size() >= kMaxRegions) continue;
+    const std::string_view last = std::string_view(path).substr(path.rfind('/') + 1);
+    if (last.substr(0, last.rfind('.')) == name) regions.push_back({&file, 1, file.n_lines(), 0});
+  }
+}
+
 void add_named_tests(const LocaliseInput& input, std::vector<Region>& regions) {
   for (const std::string& name : input.reading.failing) {
+    const size_t known = regions.size();
     std::string_view last = name;
     for (std::string_view mark : {"::", " ", "(", "["}) {
       if (mark == "::") {
@@ -72,6 +82,7 @@ void add_named_tests(const LocaliseInput& input, std::vector<Region>& regions) {
         regions.push_back(region);
       }
     }
+    if (regions.size() == known) add_file_of_test(input, last, regions);
   }
 }
 

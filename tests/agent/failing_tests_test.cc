@@ -67,5 +67,8 @@ TEST_CASE("failing tests: Go, Rust, and the frameworks of C and C++") {
   CHECK(failing("TEST CASE:  calc: adds (twice)\n") == Names{"calc: adds (twice)"});
   CHECK(failing("tests/calc.c:12:test_adds:FAIL: Expected 3 Was 2\n") == Names{"test_adds"});
   CHECK(failing("a.cpp(5): error: in \"calc/adds\": check 1 == 2 has failed\n") == Names{"calc/adds"});
-  CHECK(failing("\t  3 - calc_test (Failed)\n") == Names{"3 - calc_test"});
+  CHECK(failing("\t  3 - calc_test (Failed)\n") == Names{"calc_test"});
+  CHECK(failing("\t 14 - calc_test (SEGFAULT)\n\t 15 - sum (two) (Subprocess aborted)     slow unit\n") ==
+        Names{"calc_test", "sum (two)"});
+  CHECK(failing("\t  4 - calc_test (Disabled)\n 4 - of (Fail) all\n") == Names{});
 }

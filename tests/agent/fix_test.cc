@@ -318,6 +318,27 @@ TEST_CASE("check runner: tests put in front refuse a state alone; what passes ha
   CHECK_FALSE(*told);
 }
 
+TEST_CASE("check runner: ctest tells what a failing test says without being asked to") {
+  if (!isolated()) return;
+  if (std::system("ctest --version >/dev/null 2>&1") != 0) {
+    MESSAGE("skipped: no ctest");
+    return;
+  }
+  const test::TempDir folder;
+  folder.write("CTestTestfile.cmake", "add_test(adds sh -c \"echo calc.c:7: 3 is not 4; exit 1\")\n");
+  const auto tree = tools::WorkTree::open(folder.path());
+  REQUIRE(tree);
+  for (const auto& [check, tells] : {std::pair{"ctest", true}, std::pair{"CTEST_OUTPUT_ON_FAILURE=0 ctest", false}}) {
+    CAPTURE(check);
+    auto checker = agent::open_check_runner(*tree, check, std::chrono::minutes(1));
+    REQUIRE(checker);
+    auto result = (*checker)->run({}, {});
+    REQUIRE(result);
+    CHECK_FALSE(result->passed);
+    CHECK((result->output.find("calc.c:7: 3 is not 4") != std::string::npos) == tells);
+  }
+}
+
 TEST_CASE(
     "fix: a patch comes with how many tests run its line, and with the other changes that pass, which are not proven") {
   if (!isolated()) return;

@@ -83,6 +83,18 @@ TEST_CASE("localise: a test beside the code it judges leads to the code, and is 
   }
 }
 
+TEST_CASE("localise: a test that bears the name of its file, as ctest has it, leads to what that file names") {
+  Project p;
+  p.folder.write("src/calc.c", "int add(int a, int b) {\n  return a - b;\n}\nint take(int a, int b) {\n  return a - b;\n}\n");
+  p.folder.write("tests/add_test.c", "int add(int a, int b);\nint main(void) {\n  return add(1, 2) == 3 ? 0 : 1;\n}\n");
+  p.folder.write("tests/take_test.c", "int take(int a, int b);\nint main(void) {\n  return take(3, 2) == 1 ? 0 : 1;\n}\n");
+  p.code.emplace(*agent::CodeBase::load(*p.tree, "ctest", {}, {}));
+  const agent::Suspects suspects = p.suspects("The following tests FAILED:\n\t  1 - add_test (SEGFAULT)\n");
+  CHECK(suspects.weight("src/calc.c", 2) > 0);
+  CHECK(suspects.weight("src/calc.c", 5) == 0);
+  CHECK(suspects.weight("shop/price.py", 2) == 0);
+}
+
 TEST_CASE("localise: an assertion that fails leads to the function it stands in and to what it calls") {
   test::TempDir folder;
   folder.write("a.py",
