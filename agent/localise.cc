@@ -2,6 +2,7 @@
 #include "agent/localise.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <set>
 
@@ -14,6 +15,11 @@ constexpr double kHop = .5;  // what a caller's weight is worth to its callee
 constexpr int kMaxHops = 4;
 constexpr size_t kMaxRegions = 40;
 constexpr double kLoop = 1, kCalledByLoop = .4;  // of all lines that ran while a test hung
+constexpr double kImplicit = .6;  // of a type's weight, for what a language calls on it without naming it
+// Where few lines are suspect, and no run has been watched, the others of the language follow: far behind, but ahead of
+// giving up with time left.
+constexpr size_t kFewLines = 1500;
+constexpr double kElsewhere = .01;
 constexpr double kNotRun = .03;  // a line that the failing tests did not run: an insertion before it may still help
 
 struct Region {  // a failing test's body
@@ -107,22 +113,41 @@ bool is_class(const tools::Symbol& symbol) {
   return symbol.kind == tools::SymbolKind::kClass || symbol.kind == tools::SymbolKind::kStruct;
 }
 
+// Called by loops, prints, comparisons and the like: their names stand nowhere near the call.
+bool is_called_implicitly(std::string_view name) {
+  constexpr std::array kNames = {
+      std::string_view("fmt"),         std::string_view("drop"),     std::string_view("next"),
+      std::string_view("eq"),          std::string_view("cmp"),      std::string_view("deref"),
+      std::string_view("partial_cmp"), std::string_view("from"),     std::string_view("from_str"),
+      std::string_view("String"),      std::string_view("Error"),    std::string_view("toString"),
+      std::string_view("equals"),      std::string_view("hashCode"), std::string_view("compareTo"),
+      std::string_view("iterator"),    std::string_view("hasNext"),  std::string_view("close")};
+  return name.starts_with("operator") || (name.size() > 4 && name.starts_with("__") && name.ends_with("__")) ||
+         std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+}
+
+// Rust's `impl<T> fmt::Display for Shelf<T>` bears the name `Shelf<T>`.
+std::string_view without_parameters(std::string_view name) {
+  return name.substr(0, name.find('<'));
+}
+
+void add_definition(const Definition& definition, double value, FunctionWeights& weights,
+                    std::vector<const tools::Symbol*>& touched) {
+  auto& [file, known] = weights[definition.symbol];
+  file = definition.file;
+  if (value <= known) return;
+  known = value;
+  touched.push_back(definition.symbol);
+}
+
 // Adds weight to the definitions of a name; a class stands for its constructor.
 void add_name(const CodeBase& code, std::string_view name, double weight, FunctionWeights& weights,
               std::vector<const tools::Symbol*>& touched) {
   const std::vector<Definition> found = code.find(name);
   if (found.empty() || found.size() > 12) return;
   const double share = weight / std::sqrt(static_cast<double>(found.size()));
-  for (const Definition& definition : found) {
-    double value = share;
-    if (is_class(*definition.symbol)) value *= .3;
-    auto& [file, known] = weights[definition.symbol];
-    file = definition.file;
-    if (value > known) {
-      known = value;
-      touched.push_back(definition.symbol);
-    }
-  }
+  for (const Definition& definition : found)
+    add_definition(definition, is_class(*definition.symbol) ? .3 * share : share, weights, touched);
 }
 
 FunctionWeights functions_of_tests(const LocaliseInput& input, const std::vector<Region>& regions, Suspects& suspects) {
@@ -141,12 +166,23 @@ FunctionWeights functions_of_tests(const LocaliseInput& input, const std::vector
       }
     }
   suspects.expected_names.assign(names.begin(), names.end());
+  // By the name of their type.
+  std::multimap<std::string_view, Definition> implicit;
+  for (const auto& [path, file] : input.code.files())
+    for (const tools::Symbol& symbol : file.symbols)
+      if (file.editable && symbol.parent >= 0 && is_called_implicitly(symbol.name) && !file.in_test(symbol.range))
+        implicit.emplace(without_parameters(file.symbols[static_cast<size_t>(symbol.parent)].name),
+                         Definition{&file, &symbol});
   // What the named functions call, by name.
   for (int hop = 0; hop < kMaxHops && !wave.empty(); ++hop) {
     std::vector<const tools::Symbol*> next;
     for (const tools::Symbol* symbol : wave) {
       const auto [file, weight] = weights[symbol];
-      if (is_class(*symbol) && hop > 0) continue;
+      if (is_class(*symbol)) {
+        const auto [begin, end] = implicit.equal_range(without_parameters(symbol->name));
+        for (auto it = begin; it != end; ++it) add_definition(it->second, weight * kImplicit, weights, next);
+        if (hop > 0) continue;
+      }
       const std::string_view body =
           std::string_view(file->text()).substr(symbol->range.begin, symbol->range.end - symbol->range.begin);
       std::set<std::string_view> seen = {symbol->name};
@@ -278,6 +314,37 @@ void weigh_heads(const LocaliseInput& input, LineWeights& weights) {
   }
 }
 
+// Files that hold suspect lines first, then those beside them, then all others.
+void add_elsewhere(const CodeBase& code, LineWeights& weights) {
+  size_t n = 0;
+  double top = 0;
+  std::set<std::string_view> folders;
+  std::set<tools::Language> languages;
+  for (const auto& [path, lines] : weights.lines) {
+    n += lines.size();
+    for (const auto& [line, weight] : lines) top = std::max(top, weight);
+    const std::string_view whole = path;
+    folders.insert(whole.substr(0, whole.rfind('/') + 1));
+    if (const CodeFile* file = code.file(path)) languages.insert(file->tree.language());
+  }
+  std::vector<std::pair<int, const CodeFile*>> files;
+  for (const auto& [path, file] : code.files()) {
+    if (!file.editable || !languages.contains(file.tree.language())) continue;
+    const std::string_view whole = path;
+    const bool beside = folders.contains(whole.substr(0, whole.rfind('/') + 1));
+    files.emplace_back(weights.lines.contains(path) ? 0 : beside ? 1 : 2, &file);
+  }
+  std::stable_sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (const auto& [distance, file] : files) {
+    const std::map<int, double> known = weights.lines[file->path];
+    for (int line = 1; line <= file->n_lines() && n < kFewLines; ++line) {
+      if (known.contains(line)) continue;
+      weights.add(file->path, line, kElsewhere * top);
+      ++n;
+    }
+  }
+}
+
 bool in_focus(const std::string& path, const std::vector<std::string>& focus) {
   return std::any_of(focus.begin(), focus.end(), [&](const std::string& named) {
     return path == named || path.starts_with(named + "/") || named == ".";
@@ -316,10 +383,13 @@ Suspects localise(const LocaliseInput& input) {
                                       [](const TracedFailure& failure) { return failure.hung; });
     if (n_hung > 0) suspects.evidence.push_back(base::cat(n_hung, " places where tests did not end"));
   }
-  if (weights.lines.empty())  // nothing is known: everything is equally suspect
+  if (weights.lines.empty()) {  // nothing is known: everything is equally suspect
     for (const auto& [path, file] : input.code.files())
       if (file.editable)
         for (int line = 1; line <= file.n_lines(); ++line) weights.add(path, line, .1);
+  } else if (input.coverage.empty() && !input.reading.build_failed) {
+    add_elsewhere(input.code, weights);
+  }
   const std::set<std::string> changed(input.changed.begin(), input.changed.end());
   const bool few_changed = !changed.empty() && changed.size() <= 20;
   int n_changed = 0;
