@@ -219,6 +219,10 @@ CheckReading read_check_output(std::string_view output, const PathResolver& reso
     std::optional<Found> found = python_frame(line, resolver);
     const bool python = found.has_value();
     if (!found) found = path_and_line(line, resolver);
+    if (!found && !reading.places.empty() && base::trim(line).starts_with("symbol: ")) {
+      std::string& message = reading.places.back().message;  // javac says what first, and of which symbol below
+      if (has(message, "cannot find symbol") && !has(message, "symbol: ")) message += base::cat("; ", base::trim(line));
+    }
     if (!found && since_place <= 2 && !reading.places.empty()) {
       if (since_place == 1) read_underline(shown, line, reading.places.back());
       shown = line;

@@ -5,6 +5,7 @@
 #include <map>
 #include <set>
 
+#include "agent/lexed_tokens.h"
 #include "agent/mutation_context.h"
 #include "base/strings.h"
 
@@ -153,8 +154,42 @@ std::vector<size_t> occurrences(const CodeFile& file, int line, std::string_view
   return found;
 }
 
+namespace {
+
+// At most `enough`.
+size_t count_word(const CodeBase& code, std::string_view word, size_t enough) {
+  size_t n = 0;
+  for (const auto& [path, file] : code.files()) {
+    const std::string_view text = file.text();
+    for (size_t at = text.find(word); at != std::string_view::npos && n < enough;
+         at = text.find(word, at + word.size()))
+      if ((at == 0 || !is_name_byte(text[at - 1])) &&
+          (at + word.size() == text.size() || !is_name_byte(text[at + word.size()])))
+        ++n;
+  }
+  return n;
+}
+
+// A definition that nothing speaks of by its name, while others ask for one like it, is itself the misspelt one.
+void offer_definition(std::string_view name, const std::vector<std::string>& near, double score, RepairSink& sink) {
+  for (const std::string& other : near) {
+    const std::vector<Definition> found = sink.code.find(other);
+    if (found.size() != 1 || count_word(sink.code, other, 2) != 1) continue;
+    if (count_word(sink.code, name, 2) < 2) score *= .6;  // a single use may as well be wrong
+    const tools::Range range = found[0].symbol->name_range;
+    sink.offer(*found[0].file, {range.begin, range.end, std::string(name)}, "misspelt name", score,
+               base::cat("`", other, "` becomes `", name, "`"));
+    return;
+  }
+}
+
+}  // namespace
+
 void offer_near_names(const Complaint& complaint, std::string_view name, double score, RepairSink& sink) {
-  for (const std::string& other : near_names(sink.code, *complaint.file, name, 5)) {
+  if (name.empty()) return;
+  const std::vector<std::string> near = near_names(sink.code, *complaint.file, name, 5);
+  offer_definition(name, near, std::min(.95, 1.05 * score), sink);
+  for (const std::string& other : near) {
     for (size_t at : occurrences(*complaint.file, complaint.line, name))
       sink.offer(*complaint.file, {at, at + name.size(), other}, "misspelt name", score,
                  base::cat("`", name, "` becomes `", other, "`"));

@@ -82,9 +82,11 @@ void undefined_in_go(const Complaint& c, RepairSink& sink) {
 }
 
 // "x.total undefined (type T has no field or method total, but does have Total)"
-void other_case(const Complaint& c, RepairSink& sink) {
+void unknown_member_in_go(const Complaint& c, RepairSink& sink) {
   const size_t lacks = c.message.find("has no field or method "), owns = c.message.find("but does have ");
-  if (lacks == std::string::npos || owns == std::string::npos) return;
+  if (lacks == std::string::npos) return;
+  offer_near_names(c, leading_name(std::string_view(c.message).substr(lacks + 23)), .9, sink);
+  if (owns == std::string::npos) return;
   std::string_view other = std::string_view(c.message).substr(owns + 14);
   for (const std::string_view word : {"field ", "method "})
     if (other.starts_with(word)) other.remove_prefix(word.size());
@@ -143,7 +145,8 @@ std::string in_backticks(std::string_view message, std::string_view words) {
 
 void unknown_in_rust(const Complaint& c, RepairSink& sink) {
   for (const std::string_view words : {"undeclared type", "cannot find type", "cannot find value", "cannot find function", "cannot find struct, variant or union type",
-                                       "use of undeclared crate or module", "use of unresolved module or unlinked crate", "cannot find trait", "cannot find macro"}) {
+                                       "use of undeclared crate or module", "use of unresolved module or unlinked crate", "cannot find trait", "cannot find macro",
+                                       "no method named", "no field", "no variant or associated item named", "no function or associated item named", "no variant named"}) {
     const std::string name = in_backticks(c.message, words);
     if (name.empty() || occurrences(*c.file, c.line, name).empty()) continue;
     for (const Home& home : kRustHomes) {
@@ -198,7 +201,15 @@ constexpr std::array kJavaHomes = {
     Home{"Paths", "java.nio.file"},    Home{"Files", "java.nio.file"},      Home{"StandardCharsets", "java.nio.charset"},
     Home{"Duration", "java.time"},     Home{"Instant", "java.time"},        Home{"LocalDate", "java.time"}};
 
-// "cannot find symbol" says which on a later line; the names of the line itself tell as much.
+// "cannot find symbol" says on a later line, which is read with it, what it looks for: "symbol:   method total(int)".
+std::string_view missing_symbol(std::string_view message) {
+  const size_t at = message.find("symbol:");
+  if (at == std::string_view::npos) return {};
+  std::string_view symbol = base::trim(message.substr(at + 7));
+  symbol.remove_prefix(std::min(symbol.size(), symbol.find(' ')));
+  return leading_name(base::trim(symbol));
+}
+
 void unknown_in_java(const Complaint& c, RepairSink& sink) {
   if (!has(c.message, "cannot find symbol") && !has(c.message, "does not exist")) return;
   for (const Home& home : kJavaHomes) {
@@ -223,13 +234,11 @@ void unknown_in_java(const Complaint& c, RepairSink& sink) {
     }
     sink.offer(*c.file, added, "missing import", .95, base::cat("new line `", line, "`"));
   }
+  if (const std::string_view name = missing_symbol(c.message); !name.empty()) return offer_near_names(c, name, .9, sink);
   // Any name of the line may be the misspelt one: those that the file knows nowhere else.
+  const std::vector<std::string_view> all = identifiers(c.file->text());
   for (const std::string_view name : identifiers(line_text(*c.file, c.line)))
-    if (name.size() >= 3) {
-      size_t n = 0;
-      for (size_t at = c.file->text().find(name); at != std::string::npos && n < 2; at = c.file->text().find(name, at + name.size())) ++n;
-      if (n == 1) offer_near_names(c, name, .8, sink);
-    }
+    if (name.size() >= 3 && std::count(all.begin(), all.end(), name) == 1) offer_near_names(c, name, .8, sink);
 }
 
 }  // namespace
@@ -239,7 +248,7 @@ void repair_compiled(const Complaint& c, RepairSink& sink) {
     case tools::Language::kGo:
       unused_import(c, sink);
       undefined_in_go(c, sink);
-      other_case(c, sink);
+      unknown_member_in_go(c, sink);
       unread_in_go(c, sink);
       break;
     case tools::Language::kRust:

@@ -388,3 +388,42 @@ TEST_CASE("repairs of Java's compile errors: a class's package, a misspelt name"
   CHECK(score({{"A.java", "class A {\n  int f(int length) { return lenght; }\n}\n"}}, "A.java:2: error: cannot find symbol\n",
               "class A {\n  int f(int length) { return length; }\n}\n") > .4);
 }
+
+TEST_CASE("repair rules: a member that is misspelt, in Go and Rust") {
+  const Project go(Files{{"a.go", "package a\n\ntype T struct{ args []int }\n\nfunc (t *T) Arg(i int) int { return t.args[i] }\n\nfunc f(t *T) {\n\tt.arg = nil\n}\n"}});
+  std::string wanted = go.code->file("a.go")->text();
+  wanted.replace(wanted.find("t.arg = "), 8, "t.args = ");
+  CHECK(go.score(go.repairs("./a.go:8:4: t.arg undefined (type *T has no field or method arg)\n"), "a.go", wanted) > 0);
+
+  const Project rust(Files{{"src/lib.rs", "pub struct T {\n    length: usize,\n}\n\npub fn f(t: &T) -> usize {\n    t.lenght\n}\n"}});
+  wanted = rust.code->file("src/lib.rs")->text();
+  wanted.replace(wanted.find("lenght"), 6, "length");
+  CHECK(rust.score(rust.repairs("error[E0609]: no field `lenght` on type `&T`\n --> src/lib.rs:6:7\n"), "src/lib.rs", wanted) > 0);
+}
+
+TEST_CASE("repair rules: of a Java name that is part of other names the line below the message tells") {
+  const Project java(Files{{"src/A.java", "class A {\n    void f(char[] c) { java.util.Arrays.fill(c, 'a'); }\n    void g(char[] c) {\n        java.util.Arrays.fil(c, 'b');\n    }\n}\n"}});
+  std::string wanted = java.code->file("src/A.java")->text();
+  wanted.replace(wanted.find("fil(c"), 3, "fill");
+  for (const std::string_view output : {"src/A.java:4: error: cannot find symbol\n        java.util.Arrays.fil(c, 'b');\n                        ^\n  symbol:   method fil(char[],char)\n  location: class Arrays\n",
+                                        "[ERROR] /build/src/A.java:[4,25] cannot find symbol\n  symbol:   method fil(char[],char)\n  location: class java.util.Arrays\n"}) {
+    const auto found = java.repairs(output);
+    CHECK(java.score(found, "src/A.java", wanted) > 0);
+    for (const agent::Candidate& other : found) CHECK(other.replacements.front().text != "java");
+  }
+}
+
+TEST_CASE("repair rules: where a definition alone bears a name near to one that is asked for twice, the definition is misspelt") {
+  const Files files = {{"A.java", "class A {\n    boolean isEndOFile(int c) { return c < 0; }\n    int f(int c) { return isEndOfFile(c) ? 0 : 1; }\n    int g(int c) {\n        return isEndOfFile(c) ? 2 : 3;\n    }\n}\n"}};
+  const Project java(files);
+  std::string wanted = files[0].second;
+  wanted.replace(wanted.find("isEndOFile"), 10, "isEndOfFile");
+  const auto found = java.repairs("A.java:3: error: cannot find symbol\n  symbol:   method isEndOfFile(int)\n");
+  const double definition = java.score(found, "A.java", wanted);
+  CHECK(definition > 0);
+  for (const agent::Candidate& other : found) CHECK(other.score <= definition);
+
+  // Named elsewhere, the definition is right and the use is wrong.
+  const Project used({{"A.java", files[0].second}, {"B.java", "class B {\n    int h(A a) { return a.isEndOFile(1) ? 1 : 0; }\n}\n"}});
+  CHECK(used.score(used.repairs("A.java:3: error: cannot find symbol\n  symbol:   method isEndOfFile(int)\n"), "A.java", wanted) == 0);
+}
