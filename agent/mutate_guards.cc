@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Guards for nothing and zero: early ways out, divisions, stronger conditions.
+// Guards for nothing and zero: early ways out, divisions.
 #include <algorithm>
 #include <set>
 
@@ -302,79 +302,6 @@ void guard_division(MutationContext& c, int node) {
     c.replace(node, base::cat("(", divisor, " == 0 ? 0 : ", text, ")"), kGuard, .3);
 }
 
-// `while (x[i] ...)` to `while (i < x.size() && x[i] ...)`; `if x.y` to `if x and x.y`.
-void strengthen_condition(MutationContext& c, int node) {
-  if (!is_one_of(c.nodes[node].type, c.traits.conditionals)) return;
-  int condition = c.nodes.child_of_field(node, "condition");
-  if (condition < 0) return;
-  while ((c.nodes[condition].type == "parenthesized_expression" || c.nodes[condition].type == "condition_clause") &&
-         c.nodes.named_children(condition).size() == 1)
-    condition = c.nodes.named_children(condition)[0];
-  if (c.nodes[condition].type.find("declaration") != std::string_view::npos) return;
-  const std::string text(c.nodes.text(condition));
-  if (text.size() > 120 || text.find('\n') != std::string::npos) return;
-  const bool has_or = has_word(text, "or") || text.find("||") != std::string::npos;
-  const std::string inner = has_or ? base::cat("(", text, ")") : text;
-  std::set<std::string> seen;
-  auto offer = [&](std::string extra, double weight) {
-    if (text.find(extra) != std::string::npos || !seen.insert(extra).second) return;
-    c.replace(condition, base::cat(extra, " ", c.traits.and_word, " ", inner), MutationKind::kCondition, weight);
-  };
-  for (int i = condition; i < c.nodes.size() && c.nodes[i].range.begin < c.nodes[condition].range.end; ++i) {
-    const bool member = is_one_of(c.nodes[i].type, c.traits.members),
-               index = is_one_of(c.nodes[i].type, c.traits.subscripts);
-    if (!member && !index) continue;
-    const std::vector<int> parts = c.nodes.named_children(i);
-    if (parts.size() < 2 || c.nodes[parts[0]].type != "identifier") continue;
-    const std::string receiver(c.nodes.text(parts[0])), second(c.nodes.text(parts[1]));
-    if (receiver == "self" || receiver == "this" || receiver == "cls") continue;
-    if (c.python()) {
-      offer(receiver, index ? .5 : .3);
-      offer(base::cat(receiver, " is not None"), .2);
-      if (index && c.nodes[parts[1]].type == "identifier") offer(base::cat(second, " < len(", receiver, ")"), .4);
-    } else if (c.c_family()) {
-      if (c.nodes.text(i).find("->") != std::string_view::npos)
-        offer(base::cat(receiver, " != ", c.traits.null_word), .5);
-      else if (index)
-        offer(base::cat(second.starts_with("[") ? second.substr(1, second.size() - 2) : second, " < ", receiver,
-                        ".size()"),
-              .5);
-      else
-        offer(base::cat("!", receiver, ".empty()"), .3);
-    } else if (c.traits.null_word == "null") {
-      offer(receiver, .3);
-    }
-  }
-  const int function = c.function_of(node);
-  if (function < 0) return;
-  // A way out that is to be taken where there is nothing as well: `if x.next is None` to `if x is None or x.next is
-  // None`.
-  const int consequence = c.nodes.child_of_field(node, "consequence");
-  const std::vector<int> inside = consequence < 0 ? std::vector<int>{} : c.statements_of(consequence);
-  static const Words kExits = {"return_statement", "raise_statement", "break_statement", "continue_statement"};
-  if (c.python() && !inside.empty() && is_one_of(c.nodes[inside[0]].type, kExits)) {
-    const FunctionNames& names = c.names_of(function);
-    auto widen = [&](std::string extra, bool first, double weight) {
-      if (text.find(extra) != std::string::npos || !seen.insert(extra).second) return;
-      c.replace(condition, first ? base::cat(extra, " or ", text) : base::cat(text, " or ", extra),
-                MutationKind::kCondition, weight);
-    };
-    for (int i = condition; i < c.nodes.size() && c.nodes[i].range.begin < c.nodes[condition].range.end; ++i)
-      if (is_one_of(c.nodes[i].type, c.traits.members) || is_one_of(c.nodes[i].type, c.traits.subscripts))
-        if (const std::vector<int> parts = c.nodes.named_children(i);
-            parts.size() > 1 && c.nodes[parts[0]].type == "identifier") {
-          const std::string receiver(c.nodes.text(parts[0]));
-          if (receiver != "self") widen(receiver + " is None", true, .5);
-        }
-    for (const std::string& name : names.parameters)
-      if (name != "self" && name != "cls" && !has_word(text, name)) widen("not " + name, false, .3);
-  }
-  // Another test of the same function that may belong here as well.
-  for (int i = function; i < c.nodes.size() && c.nodes[i].range.begin < c.nodes[function].range.end; ++i)
-    if (c.is_comparison(i) && i != condition && c.nodes.text(i).size() < 40 && seen.size() < 8)
-      offer(std::string(c.nodes.text(i)), .12);
-}
-
 }  // namespace
 
 void mutate_guard(MutationContext& c, int node) {
@@ -384,7 +311,6 @@ void mutate_guard(MutationContext& c, int node) {
   guard_statement(c, node);
   heed_answer(c, node);
   guard_division(c, node);
-  strengthen_condition(c, node);
 }
 
 }  // namespace agent

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Names: another variable in scope, another member of the same receiver.
+// Names: another variable in scope, another member of the same receiver, another constant of the same family.
 #include <algorithm>
 #include <array>
 #include <set>
@@ -204,7 +204,52 @@ void other_member(MutationContext& c, int node) {
     names.push_back({other, weight});
   }
   keep_best(names);
-  for (const Scored& other : names) c.replace(name_node, other.name, other.opposite ? MutationKind::kOpposite : MutationKind::kMember, other.weight);
+  for (const Scored& other : names)
+    c.replace(name_node, other.name, other.opposite ? MutationKind::kOpposite : MutationKind::kMember, other.weight);
+}
+
+// `Mode::kFast` for `Mode::kSlow`, `SHELF_FULL` for `SHELF_EMPTY`: other values of the enumeration, or of the family of
+// constants, that the file knows. What is called is no value.
+void other_constant(MutationContext& c, int node) {
+  const std::string_view type = c.nodes[node].type, text = c.nodes.text(node);
+  const bool scoped = type == "scoped_identifier" || type == "qualified_identifier";
+  const size_t scope_end = scoped ? text.rfind("::") : text.find('_');
+  if ((!scoped && type != "identifier") || scope_end == std::string_view::npos || scope_end < 2 || text.size() > 60)
+    return;
+  const size_t name_at = scope_end + (scoped ? 2 : 1);
+  const auto is_capital = [](char ch) { return ch >= 'A' && ch <= 'Z'; };
+  const auto is_value = [&](int i) {  // the last part is a constant's name, not a function's or a variable's
+    const std::string_view name = c.nodes.text(i).substr(name_at);
+    const int parent = c.nodes.parent(i);
+    if (name.empty() || name.find("::") != std::string_view::npos || parent < 0) return false;
+    if (!is_capital(name[0]) && !(name.size() > 1 && name[0] == 'k' && is_capital(name[1]))) return false;
+    const std::string_view above = c.nodes[parent].type;
+    return !is_callee(c, i) && above.find("type") == std::string_view::npos &&
+           above.find("declarat") == std::string_view::npos && above != "scoped_identifier" &&
+           above != "qualified_identifier" && !above.starts_with("preproc");
+  };
+  const std::string_view front = text.substr(0, name_at);
+  if (!is_value(node)) return;
+  const std::string_view enumeration = scoped ? text.substr(0, scope_end) : std::string_view();
+  std::vector<Scored> names;
+  std::set<std::string_view> seen = {text.substr(name_at)};
+  auto add = [&](std::string_view name) {
+    if (!seen.insert(name).second) return;
+    names.push_back({base::cat(front, name), .25 + .4 * name_similarity(text.substr(name_at), name)});
+  };
+  for (int i = 0; i < c.nodes.size(); ++i) {
+    const std::string_view other = c.nodes.text(i);
+    if (c.nodes[i].type == type && other.size() > name_at && other.starts_with(front) && is_value(i))
+      add(other.substr(name_at));
+    // Where the enumeration itself stands in the file, all of it.
+    if (!scoped || (c.nodes[i].type != "enum_variant" && c.nodes[i].type != "enumerator")) continue;
+    const int list = c.nodes.parent(i), whole = list < 0 ? -1 : c.nodes.parent(list);
+    const int named = whole < 0 ? -1 : c.nodes.child_of_field(whole, "name"), value = c.nodes.child_of_field(i, "name");
+    if (named >= 0 && value >= 0 && c.nodes.text(named) == enumeration && c.nodes.named_children(i).size() == 1)
+      add(c.nodes.text(value));
+  }
+  keep_best(names);
+  for (const Scored& other : names) c.replace(node, other.name, MutationKind::kMember, other.weight);
 }
 
 // `min` for `max`, and functions of the file whose names read alike.
@@ -228,7 +273,8 @@ void other_function(MutationContext& c, int node) {
     names.push_back({symbol.name, .4 * near});
   }
   keep_best(names);
-  for (const Scored& other : names) c.replace(callee, other.name, other.opposite ? MutationKind::kOpposite : MutationKind::kCall, other.weight);
+  for (const Scored& other : names)
+    c.replace(callee, other.name, other.opposite ? MutationKind::kOpposite : MutationKind::kCall, other.weight);
 }
 
 }  // namespace
@@ -239,6 +285,7 @@ void mutate_name(MutationContext& c, int node) {
   other_member(c, node);
   other_function(c, node);
   other_end(c, node);
+  other_constant(c, node);
 }
 
 }  // namespace agent

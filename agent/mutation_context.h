@@ -81,6 +81,7 @@ void mutate_ingredient(MutationContext& context, int node); // mutate_ingredient
 void mutate_script(MutationContext& context, int node);     // mutate_script.cc
 void mutate_statement(MutationContext& context, int node);  // mutate_statements.cc
 void mutate_guard(MutationContext& context, int node);      // mutate_guards.cc
+void mutate_condition(MutationContext& context, int node);  // mutate_conditions.cc
 void mutate_insertion(MutationContext& context, int node);  // mutate_insertions.cc
 void mutate_state(MutationContext& context, int node);      // mutate_state.cc
 void mutate_twins(MutationContext& context, int node);      // mutate_twins.cc

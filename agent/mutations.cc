@@ -87,6 +87,7 @@ std::vector<Mutation> enumerate_mutations(const tools::SyntaxTree& tree, tools::
     mutate_twins(context, i);
     if (options.insertions) {
       mutate_guard(context, i);
+      mutate_condition(context, i);
       mutate_insertion(context, i);
       mutate_state(context, i);
     }

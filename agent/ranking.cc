@@ -172,6 +172,34 @@ bool turns(const CodeFile& file, const Mutation& mutation) {
   }
 }
 
+// `if err != nil { return err }` turned round would break every call that goes well, as would `if (p == NULL) return;`.
+constexpr double kTurnsWayOut = .2;
+
+bool turns_way_out(const CodeFile& file, const Mutation& mutation) {
+  const tools::Replacement& change = mutation.replacement;
+  const std::string_view text = file.text(), before = text.substr(change.begin, change.end - change.begin);
+  const bool opposite = (before == "!=" && change.text == "==") || (before == "==" && change.text == "!=");
+  const bool negated = mutation.kind == MutationKind::kNegation && change.text.starts_with("!");
+  if (!opposite && !negated) return false;
+  const tools::Range line = file.line_range(file.line_of(change.begin));
+  const std::string_view whole = base::trim(text.substr(line.begin, line.end - line.begin));
+  const std::string_view compared =
+      base::trim(opposite ? text.substr(change.end, line.end - std::min(line.end, change.end)) : whole);
+  const auto is_nothing = [&](std::string_view word) {
+    return opposite ? compared.starts_with(word) : compared.find(base::cat("= ", word)) != std::string_view::npos;
+  };
+  if (!whole.starts_with("if") && whole.find(" if ") == std::string_view::npos) return false;
+  if (!is_nothing("nil") && !is_nothing("NULL") && !is_nothing("null")) return false;  // nullptr begins so, too
+  // What comes next, on the line or below it, leaves the function or the loop.
+  std::string_view next = !whole.ends_with(")") && !whole.ends_with("{")
+                              ? ""
+                              : text.substr(line.end, std::min<size_t>(200, text.size() - line.end));
+  next.remove_prefix(std::min(next.size(), next.find_first_not_of(" \t\r\n{")));
+  for (const std::string_view exit : {"return", "throw", "continue", "break", "goto", "panic"})
+    if (next.starts_with(exit) || whole.find(base::cat(") ", exit)) != std::string_view::npos) return true;
+  return false;
+}
+
 // What raises an error on purpose says what was wrong: the condition in front of it, or what that was asked of.
 constexpr double kRaises = .3;
 
@@ -228,6 +256,7 @@ std::vector<Candidate> rank_mutations(const CodeBase& code, const Suspects& susp
       candidate.description = std::move(mutation.description);
       candidate.score = suspicion * mutation.weight;
       if (hangs && widens(*file, mutation)) candidate.score *= kWidensHang;
+      if (turns_way_out(*file, mutation)) candidate.score *= kTurnsWayOut;
       const tools::Range whole = file->line_range(line);
       if (raises(std::string_view(file->text()).substr(whole.begin, whole.end - whole.begin)))
         candidate.score *= kRaises;

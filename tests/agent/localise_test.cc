@@ -265,6 +265,34 @@ TEST_CASE("rank: where an error is raised on purpose, what led there comes befor
   }
 }
 
+TEST_CASE("rank: a way out for what is nothing is hardly turned round") {
+  const test::TempDir folder;
+  folder.write("a.go",
+               "package a\n\nfunc f(s string) (int, error) {\n\tv, err := g(s)\n\tif err != nil {\n\t\treturn 0, "
+               "err\n\t}\n\tif v != 3 {\n\t\treturn 1, nil\n\t}\n\treturn v, nil\n}\n");
+  folder.write("a.c",
+               "int f(int *p, int n) {\n    if (p == NULL) return 0;\n    if ((n > 1) || (p->next == NULL))\n    {\n        "
+               "return 0;\n    }\n    if (n == 2) return 1;\n    if (p == NULL) n = 1;\n    return n;\n}\n");
+  const auto tree = tools::WorkTree::open(folder.path());
+  REQUIRE(tree);
+  const auto code = agent::CodeBase::load(*tree, "make check", {}, {});
+  REQUIRE(code);
+  const auto score = [&](const std::string& path, int line) {
+    agent::Suspects suspects;
+    for (int i = 1; i <= 12; ++i) suspects.lines[path][i] = 1;
+    for (const agent::Candidate& candidate : agent::rank_mutations(*code, suspects, {}, 1000))
+      if (candidate.line == line && (candidate.description.starts_with("`!=` becomes `==`") ||
+                                     candidate.description.starts_with("`==` becomes `!=`")))
+        return candidate.score;
+    return 0.;
+  };
+  CHECK(score("a.go", 5) > 0);
+  CHECK(score("a.go", 5) < .5 * score("a.go", 8));
+  CHECK(score("a.c", 2) < .5 * score("a.c", 7));
+  CHECK(score("a.c", 3) < .5 * score("a.c", 7));
+  CHECK(score("a.c", 8) == doctest::Approx(score("a.c", 7)));
+}
+
 TEST_CASE("file roles: tests, other people's code and judges are never edited") {
   for (const char* path :
        {"tests/a.py", "src/a_test.cc", "a.test.ts", "conftest.py", "src/__tests__/a.js", "AppTest.java", "test_a.py"}) {
