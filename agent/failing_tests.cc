@@ -12,6 +12,7 @@ namespace agent {
 namespace {
 
 constexpr size_t kMostNumbered = 10'000;
+constexpr size_t kLongestHeading = 500;
 
 bool has(std::string_view text, std::string_view part) {
   return text.find(part) != std::string_view::npos;
@@ -87,7 +88,8 @@ std::optional<std::string> test_behind_place(std::string_view text) {
 
 // 3 - calc_test (Failed), in ctest's list at the end; the labels of a test may follow.
 std::optional<std::string> ctest_test(std::string_view text) {
-  // Source: CMake's cmCTestTestHandler, GetTestStatus and the exceptions of its processes; none of (Disabled), (Not Run).
+  // Source: CMake's cmCTestTestHandler, GetTestStatus and the exceptions of its processes; none of (Disabled), (Not
+  // Run).
   constexpr std::array kReasons = {
       std::string_view("Failed"),  std::string_view("SEGFAULT"),  std::string_view("Timeout"),
       std::string_view("ILLEGAL"), std::string_view("NUMERICAL"), std::string_view("INTERRUPT"),
@@ -146,8 +148,27 @@ std::optional<std::string> failing_test(std::string_view text) {
 
 }  // namespace
 
+// A heading of one line for the case and one, indented, for each section, between lines of dashes; failures name no
+// test.
+void FailingTests::read_catch2(std::string_view line) {
+  constexpr size_t kDashes = 79;  // Catch2's width, CATCH_CONFIG_CONSOLE_WIDTH, less one
+  const std::string_view text = base::trim(line);
+  if (text.size() == kDashes && text.find_first_not_of('-') == std::string_view::npos) {
+    if (!in_heading_) heading_.clear();
+    in_heading_ = !in_heading_;
+  } else if (in_heading_ && (text.empty() || heading_.size() > kLongestHeading)) {
+    in_heading_ = false;  // the line of dashes was no heading's
+    heading_.clear();
+  } else if (in_heading_) {
+    heading_ += base::cat(heading_.empty() ? "" : "/", text);
+  } else if (!heading_.empty() && text.ends_with(": FAILED:")) {
+    names_.insert(heading_);
+  }
+}
+
 void FailingTests::read(std::string_view line) {
   const std::string_view text = base::trim(line);
+  read_catch2(line);
   if (const auto rest = behind_number(text, " failing"); rest && rest->empty()) numbers_failures_ = true;
   if (const auto rest = behind_number(text, ") "); rest && !rest->empty()) {
     // JUnit 4's console: 1) adds(CalcTest).

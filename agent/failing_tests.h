@@ -19,6 +19,10 @@ class FailingTests {
   std::vector<std::string> names() const;
 
  private:
+  void read_catch2(std::string_view line);
+
+  std::string heading_;      // Catch2's, "case" or "case/section", above what failed in it
+  bool in_heading_ = false;  // between its two lines of dashes
   std::set<std::string> names_;
   // Mocha's "  1) adds two": a list of anything where no "2 failing" stands in the output.
   std::set<std::string> numbered_;

@@ -73,8 +73,9 @@ class FixRun {
   std::unique_ptr<Checker> checker_;
   FixReport report_;
   bool flaky_ = false;
-  bool hung_ = false;      // the unchanged code ran out of the user's limit, or of memory
-  bool unproven_ = false;  // something passed, and there was no time for its proof
+  bool hung_ = false;           // the unchanged code ran out of the user's limit, or of memory
+  bool unproven_ = false;       // something passed, and there was no time for its proof
+  milliseconds found_left_{0};  // of the time, as the search ended
   std::optional<RunLimit> limit_;
   Coverage coverage_;                     // of the work tree; empty where nothing was traced
   std::vector<std::string> failing_;      // tests that the check calls failed, on the unchanged code
@@ -322,7 +323,7 @@ void FixRun::say_what_was_tried(const SearchResult& found) {
   if (found.timed_out > 0)
     tried.push_back(base::cat(found.timed_out, " of the runs ran out of time or memory, with at most ",
                               seconds_text(report_.candidate_limit_seconds), " each: their tests said nothing"));
-  if (found.out_of_time) tried.push_back(base::cat("the time of ", request_.budget_time.count(), " s was used up"));
+  if (found.out_of_time) tried.push_back(end_of_time(found_left_, request_.budget_time));
   report_.summary =
       flaky_      ? "The check is not steady: it passed and failed on the same files."
       : unproven_ ? "A change made the check pass once, but no time was left to prove it: it is not offered."
@@ -349,6 +350,7 @@ base::Result<FixReport> FixRun::run() {
   }
   auto found = search(*tree, std::move(*first));
   if (!found) return std::move(found).error();
+  found_left_ = left();
   report_.checks = found->checks;
   report_.others_tried = found->others_tried;
   report_.candidates = found->candidates;

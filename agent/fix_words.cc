@@ -14,6 +14,7 @@ namespace {
 
 constexpr size_t kTailBytes = 2000;
 constexpr size_t kNamedTests = 3;  // in a sentence
+constexpr int kWorthTelling = 2;   // seconds: with less a person would say that none were left
 
 std::string tail_of(const std::string& output) {
   if (output.size() <= kTailBytes) return base::to_valid_utf8(output);
@@ -54,6 +55,13 @@ std::string some_of(const std::vector<std::string>& tests) {
   for (size_t i = 0; i < std::min(tests.size(), kNamedTests); ++i) some += (i > 0 ? ", " : "") + tests[i];
   if (tests.size() > kNamedTests) some += base::cat(" and ", tests.size() - kNamedTests, " more");
   return some;
+}
+
+std::string end_of_time(std::chrono::milliseconds left, std::chrono::seconds whole) {
+  const auto rest = std::chrono::duration_cast<std::chrono::seconds>(left).count();
+  if (rest < kWorthTelling) return base::cat("the time of ", whole.count(), " s was used up");
+  return base::cat("of the ", whole.count(), " s the last ", rest,
+                   " are too few for another run and the proof of what it may find: allow more, or a shorter check");
 }
 
 // Often what is left fails for a reason of its own, which no edit here will change.

@@ -2,6 +2,7 @@
 #include "agent/run_limit.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace agent {
 namespace {
@@ -9,8 +10,11 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr double kTimes = 6;  // the usual time: a busy machine, and tests that the failing run did not reach
+// Where some hang others will, and each costs its whole limit: of the runs that ended, and of the first alone.
+constexpr double kTimesAmongHangs = 3, kTimesOfFirstAmongHangs = 2;
 constexpr milliseconds kShortest{3'000};  // of checks that take no time: what a busy machine may make of them
 constexpr milliseconds kUnbuilt{10'000};  // the shortest while hardly a run has got as far as a test
+constexpr int kEnoughEndless = 2;         // runs that hung, more say nothing new
 constexpr int kEnoughEnded = 3;           // runs after which the candidates' own times speak
 // Of the longest run alone: what took far longer than all others is damage that slows its tests more often than what a
 // repair needs, and the next of its kind shall not take longer still.
@@ -59,13 +63,23 @@ double RunLimit::usual_seconds() const {
   return std::max(candidates_seconds(), first);
 }
 
+// Half as many times the usual with each run that hung, down to what a busy machine may need.
+double RunLimit::limit_seconds() const {
+  if (first_hung_) return kTimes * usual_seconds();
+  const bool enough = n_ended_ >= kEnoughEnded;
+  const double times = std::max(enough ? kTimesAmongHangs : kTimesOfFirstAmongHangs, std::ldexp(kTimes, -n_endless_));
+  if (!enough) return std::max(times * usual_seconds(), kTimesOutlier * longest_seconds_);
+  return std::max({times * second_longest_, kTimesOutlier * longest_seconds_,
+                   first_built_ ? times * kWarmShare * first_seconds_ : 0});
+}
+
 milliseconds RunLimit::now() const {
   const bool enough = n_ended_ >= kEnoughEnded;
   if (!first_hung_ && !first_built_ && n_ended_ == 0) return allowed_;  // no run has shown how long the tests take
   if (traced_seconds_ > 0)
     return std::min(allowed_, std::max({kShortestTraced, from_seconds(kTimesTraced * traced_seconds_),
                                         from_seconds(kTimes * candidates_seconds())}));
-  milliseconds limit = std::max(kShortest, from_seconds(kTimes * usual_seconds()));
+  milliseconds limit = std::max(kShortest, from_seconds(limit_seconds()));
   if (!first_built_ && !enough) limit = std::max(limit, kUnbuilt);
   if (first_hung_ && !enough) {
     // What writes for ever, or nothing at all, says little about the tests before it.
@@ -109,6 +123,7 @@ void RunLimit::know_hang(double seconds, uint64_t memory_bytes) {
 }
 
 void RunLimit::saw(const CheckResult& result, bool build_failed) {
+  if (result.endless()) n_endless_ = std::min(n_endless_ + 1, kEnoughEndless);
   if (result.endless() || build_failed) return;
   ++n_ended_;
   second_longest_ = std::max(second_longest_, std::min(longest_seconds_, result.seconds));

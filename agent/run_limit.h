@@ -39,12 +39,14 @@ class RunLimit {
   // Of a first run that hung, as far as a traced run knows: what all that came to an end took under the tracer, which
   // is slower than without, and the most memory that it held before it hung. Nothing is known where `seconds` is 0.
   void know_hang(double seconds, uint64_t memory_bytes);
-  // A candidate's run: those that ended in their tests say how long a warm run takes.
+  // A candidate's run: those that ended in their tests say how long a warm run takes, those that did not that others
+  // may not.
   void saw(const CheckResult& result, bool build_failed);
 
  private:
   double usual_seconds() const;
   double candidates_seconds() const;
+  double limit_seconds() const;
 
   const std::chrono::milliseconds allowed_;
   const bool first_hung_, first_filled_, first_built_;
@@ -52,7 +54,7 @@ class RunLimit {
   double traced_seconds_ = 0;   // of what did not hang; 0: not known
   uint64_t traced_memory_ = 0;
   double longest_seconds_ = 0, second_longest_ = 0;  // of the candidates' runs that ended
-  int n_ended_ = 0;
+  int n_ended_ = 0, n_endless_ = 0;
 };
 
 }  // namespace agent

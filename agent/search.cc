@@ -312,6 +312,7 @@ base::Result<bool> Search::try_pick(const Pick& pick, RunLimit& limit, milliseco
   }
   learn(pool, candidate, *result);
   if (result->endless()) {
+    limit.saw(*result, false);
     vain_.insert(pool.key[pick.index]);
     unended_.push_back({std::move(overlay), std::move(applied), pick.value, bounds, result->out_of_memory});
     return true;
@@ -359,6 +360,8 @@ base::Status Search::try_again(const SearchBudget& budget, const RunLimit& limit
   std::stable_sort(unended_.begin(), unended_.end(),
                    [](const Unended& a, const Unended& b) { return a.value > b.value; });
   int n = kept_for_second_tries(limit);
+  // No more than was kept for them: where the runs ended before the time, that is not theirs.
+  const auto end = budget.now() + time_for_second_tries(budget, limit);
   for (Unended& one : unended_) {
     if (n <= 0 || result_.checks >= budget.checks) break;
     if (!one.had_less_than(limit)) continue;
@@ -367,12 +370,15 @@ base::Status Search::try_again(const SearchBudget& budget, const RunLimit& limit
       result_.out_of_time = true;
       break;
     }
+    const auto share = std::chrono::duration_cast<milliseconds>(end - budget.now());
+    if (!one.filled && share <= one.bounds.wall) break;  // no more than it had
     --n;
     const Candidate& last = one.applied.back();
     if (progress_)
       progress_(base::cat("again, with more time: ", last.path, ":", last.line, " ", last.description), result_.checks,
                 result_.candidates);
-    auto result = run_limited(one.overlay, last, {std::min(limit.patient(), left)}, stop);
+    auto result =
+        run_limited(one.overlay, last, {std::min({limit.patient(), left, std::max(share, limit.now())})}, stop);
     if (!result) return std::move(result).error();
     if (!result->passed) continue;
     result_.winners.push_back({std::move(one.overlay), std::move(one.applied), std::move(*result), one.value});

@@ -5,6 +5,7 @@
 
 #include "agent/coverage.h"
 #include "agent/evidence_words.h"
+#include "agent/fix_words.h"
 #include "tools/edit.h"
 
 namespace {
@@ -104,4 +105,11 @@ TEST_CASE("evidence words: weak where others pass, one test alone runs the lines
   report.lines.at_least = true;  // the failing one may not have been seen
   CHECK(agent::strength_of(report) == agent::Strength::kUnclear);
   CHECK(agent::evidence_words(report).starts_with("at least 3 tests run"));
+}
+
+TEST_CASE("fix words: a search that ends before its time says what the rest was kept for") {
+  using std::chrono::seconds;
+  CHECK(agent::end_of_time(seconds(0), seconds(120)) == "the time of 120 s was used up");
+  const std::string words = agent::end_of_time(seconds(45), seconds(120));
+  CHECK(words.find("of the 120 s the last 45 are too few") != std::string::npos);
 }

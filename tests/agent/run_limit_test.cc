@@ -47,6 +47,23 @@ TEST_CASE(
   CHECK(limit.now() == seconds(60));
 }
 
+TEST_CASE("run limit: where candidates hang the next ones get less, but always what the runs that ended need") {
+  RunLimit cold(ended(4.5), false, minutes(1));
+  CHECK(cold.now() == seconds(27));
+  cold.saw(hung(27, 0), false);
+  CHECK(cold.now() == milliseconds(13'500));
+  for (int i = 0; i < 5; ++i) cold.saw(hung(13, 0), false);
+  CHECK(cold.now() == seconds(9));
+  for (int i = 0; i < 3; ++i) cold.saw(ended(2), false);
+  CHECK(cold.now() == seconds(6));
+  cold.saw(ended(5), false);
+  CHECK(cold.now() == seconds(10));
+  RunLimit slow(ended(4), false, minutes(1));
+  slow.saw(hung(24, 0), false);
+  slow.saw(ended(9), false);
+  CHECK(slow.now() >= seconds(18));
+}
+
 TEST_CASE("run limit: a build that failed says nothing of the tests; the first that gets to them does") {
   RunLimit limit(ended(.2), true, minutes(1));
   CHECK(limit.now() == minutes(1));

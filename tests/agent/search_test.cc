@@ -405,6 +405,20 @@ TEST_CASE("search: second tries end with the budget where all hang") {
   CHECK(result->timed_out == 10);
 }
 
+TEST_CASE("search: second tries take an eighth of the time, also where the runs of the budget ended early") {
+  Fixture f("x = 1\n", [](const std::string& text) { return "FAILED test_a.py::t - got " + text; });
+  f.checker.seconds_of = [](const std::string& text) { return text == "x = 2\n" || text == "x = 3\n" ? 1e9 : .3; };
+  f.time = std::chrono::seconds(120);
+  std::vector<Candidate> many;
+  for (int i = 2; i < 40; ++i) many.push_back(change(4, 1, std::to_string(i), 1.0 / i));
+  REQUIRE(f.run(many, 20));
+  CHECK(f.checker.runs.back() == "x = 2\n");
+  CHECK(f.checker.limits.back() > std::chrono::seconds(10));
+  CHECK(f.checker.limits.back() <= std::chrono::seconds(15));
+  CHECK(std::count(f.checker.runs.begin(), f.checker.runs.end(), "x = 2\n") == 2);
+  CHECK(std::count(f.checker.runs.begin(), f.checker.runs.end(), "x = 3\n") == 1);
+}
+
 TEST_CASE("search: no run is given more than the time left, and what the proof of a patch needs is kept") {
   Fixture f("x = 1\n", [](const std::string& text) { return "FAILED test_a.py::t - got " + text; });
   f.checker.seconds_of = [](const std::string& text) { return text == "x = 1\n" ? 4 : 1e9; };
