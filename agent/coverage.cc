@@ -66,7 +66,7 @@ Coverage trace_check(const std::filesystem::path& root, const std::string& check
   const std::chrono::duration<double> until = std::chrono::steady_clock::now().time_since_epoch() + watched;
   const auto date = std::chrono::system_clock::now() + std::chrono::duration_cast<std::chrono::seconds>(watched);
   const TraceKit kit = trace_kit({check, root.string(), (root / inside).string(), until.count(),
-                                  std::chrono::system_clock::to_time_t(date), hangs, first});
+                                  std::chrono::system_clock::to_time_t(date), watched.count(), hangs, first});
   for (const TraceFile& file : kit.files)
     if (!(*workspace)->write_file(inside / file.name, file.text, file.mode)) return coverage;
   sandbox::Policy policy;
@@ -95,6 +95,7 @@ Coverage trace_check(const std::filesystem::path& root, const std::string& check
     }
   }
   take_profiles(**workspace, go_failed, go_passed, resolver, coverage);
+  if (hangs) stacks |= read_go_stacks(outcome->output, resolver, coverage);
   // Of a process that never gave its interpreter back nothing is known; nor of one that hangs unseen.
   const auto seen = [](const TracedFailure& failure) { return failure.hung; };
   if (stacks || std::none_of(coverage.failures.begin(), coverage.failures.end(), seen)) coverage.calm = {};

@@ -107,11 +107,11 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
 
   hung_ = first.endless();
   limit_.emplace(first, reading.build_failed, allowed_);
-  // Where a file cannot be read no line of it has run, nor of a package that does not compile. Of a hang Python's
-  // tracer alone knows.
+  // Where a file cannot be read no line of it has run, nor of a package that does not compile. Of a hang the tracers of
+  // Python and Go know.
   traced.go &= !reading.build_failed;
   const bool unreadable = reading.build_failed && reading.symptoms.contains(Symptom::kSyntax);
-  if ((hung_ ? traced.python : traced.any()) && !unreadable) localise_by_traces(tree, first, resolver, reading);
+  if ((hung_ ? traced.python || traced.go : traced.any()) && !unreadable) localise_by_traces(tree, first, resolver, reading);
 
   if (base::Status early = fail_early(reading, first, resolver); !early) return std::move(early).error();
   std::unique_ptr<ModelJudge> judge;

@@ -379,10 +379,16 @@ Suspects localise(const LocaliseInput& input) {
     weigh_by_coverage(input, functions, weights);
     suspects.evidence.push_back(base::cat("lines run by ", input.coverage.n_failed, " failing and ",
                                           input.coverage.n_passed, " passing tests"));
-    const auto n_hung = std::count_if(input.coverage.failures.begin(), input.coverage.failures.end(),
-                                      [](const TracedFailure& failure) { return failure.hung; });
-    if (n_hung > 0) suspects.evidence.push_back(base::cat(n_hung, " places where tests did not end"));
   }
+  std::set<std::string_view> hung;
+  int n_hung = 0;
+  for (const TracedFailure& failure : input.coverage.failures) {
+    n_hung += failure.hung ? 1 : 0;
+    if (failure.hung && !failure.test.empty()) hung.insert(failure.test);
+  }
+  if (n_hung > 0)
+    suspects.evidence.push_back(base::cat(n_hung, " places where tests did not end", hung.empty() ? "" : ": ",
+                                          hung.empty() ? "" : *hung.begin(), hung.size() > 1 ? " and others" : ""));
   if (weights.lines.empty()) {  // nothing is known: everything is equally suspect
     for (const auto& [path, file] : input.code.files())
       if (file.editable)

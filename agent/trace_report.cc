@@ -160,4 +160,41 @@ void read_trace_stack(std::string_view text, const PathResolver& resolver, Cover
   end_thread();
 }
 
+bool read_go_stacks(std::string_view output, const PathResolver& resolver, Coverage& coverage) {
+  constexpr std::string_view kOver = "panic: test timed out after ";
+  if (output.find(kOver) == std::string_view::npos) return false;
+  TracedFailure failure{"", "test timed out", {}, true, {}, {}};
+  bool awake = false;
+  const auto end_goroutine = [&] {
+    failure.loop = failure.frames;  // one look at it: the loop may be any of its callers
+    std::reverse(failure.frames.begin(), failure.frames.end());
+    if ((awake || !failure.test.empty()) && !failure.frames.empty() && coverage.failures.size() < kMostTracedFailures)
+      coverage.failures.push_back(failure);
+    failure.frames.clear();
+    failure.test.clear();
+    awake = false;
+  };
+  std::string_view function;
+  for (const std::string_view line : base::split_lines(output)) {
+    if (line.starts_with("goroutine ")) {
+      end_goroutine();
+      awake = line.find("[run") != std::string_view::npos;  // [running], [runnable]
+    } else if (line.starts_with("\t")) {
+      // \t/shop/calc.go:7 +0x2c
+      const size_t colon = line.rfind(':'), name = function.rfind('.');
+      const int row = colon == std::string_view::npos ? 0 : line_at(line.substr(colon + 1));
+      const auto path = row == 0 ? std::nullopt : resolver.resolve(base::trim(line.substr(0, colon)));
+      if (!path) continue;
+      if (!path->ends_with("_test.go"))
+        failure.frames.emplace_back(*path, row);
+      else if (name != std::string_view::npos && function.substr(name + 1).starts_with("Test"))
+        failure.test = function.substr(name + 1);
+    } else {
+      function = line.substr(0, line.rfind('('));
+    }
+  }
+  end_goroutine();
+  return true;
+}
+
 }  // namespace agent

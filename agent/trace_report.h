@@ -29,4 +29,8 @@ bool read_go_profile(std::string_view text, bool failed, const PathResolver& res
 // first.
 void read_trace_stack(std::string_view text, const PathResolver& resolver, Coverage& coverage);
 
+// What a test program of Go says when its time is over: a block for each goroutine, innermost frame first. Of those
+// that run tests, or run at all, each line of the tree may be in the loop that does not end. False: no such words.
+bool read_go_stacks(std::string_view output, const PathResolver& resolver, Coverage& coverage);
+
 }  // namespace agent

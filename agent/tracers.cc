@@ -17,6 +17,8 @@ namespace agent {
 namespace {
 
 constexpr size_t kMostFailing = 50, kLongestName = 500;
+constexpr double kGoShare =
+    1. / 3;  // of the time of a traced run, for a test program of Go that hangs: the rest builds it
 
 void add_python(const TraceTask& task, TraceKit& kit) {
   kit.files.insert(kit.files.end(), {{"sitecustomize.py", kTracerModule},
@@ -76,7 +78,15 @@ void add_node(const TraceTask& task, TraceKit& kit) {
   if (is_plain(module)) kit.check = with_options(std::move(kit.check), "NODE_OPTIONS=", "--require " + module);
 }
 
+// The test program ends itself and says where each of its goroutines stands. Its time begins when it is built.
+void add_go_watch(const TraceTask& task, TraceKit& kit) {
+  const std::string options = base::cat("-timeout=", std::max(1, static_cast<int>(kGoShare * task.seconds)), "s");
+  kit.environment["GOFLAGS"] = options;
+  kit.check = with_options(std::move(kit.check), "GOFLAGS=", options);
+}
+
 void add_go(const TraceTask& task, TraceKit& kit) {
+  if (task.hangs) return add_go_watch(task, kit);
   if (!is_plain(task.folder)) return;
   kit.files.push_back({"graft_trace_go.sh", kGoScript, 0755});
   const std::string options = base::cat(

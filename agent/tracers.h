@@ -19,6 +19,7 @@ struct TraceTask {
   std::string folder;                       // where the modules lie, and reports go
   double until = 0;                         // steady_clock's seconds: then a tracer writes what it knows
   int64_t until_date = 0;                   // the same moment, in seconds since 1970
+  double seconds = 0;                       // from the start of the run to that moment
   bool hangs = false;                       // tests that take too long are ended
   const std::vector<std::string>& failing;  // tests that failed before, as the check named them
 };

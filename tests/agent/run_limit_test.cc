@@ -58,6 +58,11 @@ TEST_CASE("run limit: where candidates hang the next ones get less, but always w
   CHECK(cold.now() == seconds(6));
   cold.saw(ended(5), false);
   CHECK(cold.now() == seconds(10));
+  RunLimit hangs(hung(60, 0), false, minutes(1));
+  hangs.saw(ended(2), false);
+  CHECK(hangs.now() == seconds(12));
+  hangs.saw(hung(12, 0), false);
+  CHECK(hangs.now() == seconds(6));
   RunLimit slow(ended(4), false, minutes(1));
   slow.saw(hung(24, 0), false);
   slow.saw(ended(9), false);
