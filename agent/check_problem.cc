@@ -28,8 +28,7 @@ constexpr std::array kSigns = {
     // Build tools and runners of scripts.
     Sign{Problem::kNothingThere, {"*** No rule to make target", ""}, {}, "needed by"},
     Sign{Problem::kNothingThere, {"*** No targets specified and no makefile found", ""}},
-    Sign{Problem::kNothingThere, {"npm", "issing script:"}},
-    Sign{Problem::kNothingThere, {"ERR_PNPM_NO_SCRIPT", ""}},
+    Sign{Problem::kNothingThere, {"npm", "issing script:"}}, Sign{Problem::kNothingThere, {"ERR_PNPM_NO_SCRIPT", ""}},
     Sign{Problem::kNothingThere, {"npm", "Could not read package.json"}},
     Sign{Problem::kNothingThere, {"ninja: error: loading 'build.ninja'", ""}},
     Sign{Problem::kNothingThere, {"does not appear to contain CMakeLists.txt", ""}},
@@ -40,23 +39,40 @@ constexpr std::array kSigns = {
     Sign{Problem::kNothingThere, {"does not contain main module", ""}},
     Sign{Problem::kNothingThere, {"go.mod file not found", ""}},
     Sign{Problem::kNothingThere, {"can't open file '", "[Errno 2]"}},
+    Sign{Problem::kNothingThere, {"pattern ", ": no such file or directory"}},  // go test ./nosuch/...
+    Sign{Problem::kNothingThere, {"stat ", ": directory not found"}},
+    Sign{Problem::kNothingThere, {"no Go files in ", ""}},
+    Sign{Problem::kNothingThere, {"error: no ", " target named `"}},  // cargo
+    Sign{Problem::kNothingThere, {"error: package ID specification `", "did not match any packages"}},
+    Sign{Problem::kNothingThere, {"does not contain this feature:", ""}},
+    Sign{Problem::kNothingThere, {"there is no POM in this directory", ""}},
+    Sign{Problem::kNothingThere, {"Unknown lifecycle phase ", ""}},
+    Sign{Problem::kNothingThere, {"Could not find the selected project in the reactor", ""}},
+    Sign{Problem::kNothingThere, {"Task '", "' not found in root project"}},       // Gradle
+    Sign{Problem::kNothingThere, {"Failed to change working directory to ", ""}},  // ctest
+    Sign{Problem::kNothingThere, {"Error: could not load cache", ""}},             // cmake --build
+    Sign{Problem::kNothingThere, {"Error: ", " is not a directory"}},
     // Test tools without a test.
     Sign{Problem::kNoTests, {"file or directory not found:", ""}, "exit 4"},
     Sign{Problem::kNoTests, {"ERROR: not found:", ""}, "exit 4"},
-    Sign{Problem::kNoTests, {"no tests ran", ""}, "exit 5"},
-    Sign{Problem::kNoTests, {"NO TESTS RAN", ""}, "exit 5"},
-    Sign{Problem::kNoTests, {"deselected in", ""}, "exit 5"},
-    Sign{Problem::kNoTests, {"No test files found", ""}},
+    Sign{Problem::kNoTests, {"no tests ran", ""}, "exit 5"}, Sign{Problem::kNoTests, {"NO TESTS RAN", ""}, "exit 5"},
+    Sign{Problem::kNoTests, {"deselected in", ""}, "exit 5"}, Sign{Problem::kNoTests, {"No test files found", ""}},
     Sign{Problem::kNoTests, {"No tests found, exiting with code 1", ""}},
     Sign{Problem::kNoTests, {"no test files found", ""}},
     Sign{Problem::kNoTests, {"No test configuration file found!", ""}},
+    Sign{Problem::kNoTests, {"No tests matching pattern ", " were executed"}},  // Maven
+    Sign{Problem::kNoTests, {"No tests were executed!", ""}},
+    Sign{Problem::kNoTests, {"No tests found for given includes", ""}},  // Gradle
+    Sign{Problem::kNoTests, {"No tests were found!!!", ""}},             // ctest
     // `python3 -m TOOL`; an import of the program comes with a traceback and its lines.
     Sign{Problem::kNoModule, {"/python", ": No module named "}},
     // Package managers that look for what is not there.
-    Sign{Problem::kNoNetwork, {"getaddrinfo E", ""}},
-    Sign{Problem::kNoNetwork, {"Could not resolve host", ""}},
+    Sign{Problem::kNoNetwork, {"getaddrinfo E", ""}}, Sign{Problem::kNoNetwork, {"Could not resolve host", ""}},
     Sign{Problem::kNoNetwork, {"Temporary failure in name resolution", ""}},
     Sign{Problem::kNoNetwork, {"dial tcp: lookup ", ""}},
+    Sign{Problem::kNoNetwork, {"in offline mode", "has not been downloaded from it before"}},  // Maven
+    Sign{Problem::kNoNetwork, {"Could not transfer artifact ", ""}},
+    Sign{Problem::kNoNetwork, {"error: no matching package named `", ""}},  // cargo --offline
 };
 
 bool shows(const Sign& sign, std::string_view line) {

@@ -201,6 +201,8 @@ base::Result<std::vector<Candidate>> ModelJudge::write_lines(const CodeBase& cod
           break;
         }
         const std::string text(base::trim(generated->text));
+        // A mark that opens a comment would take what follows with it.
+        if ((text.find("/*") == std::string::npos) != (text.find("*/") == std::string::npos)) continue;
         // A comment more, or other words in one, changes nothing.
         const tools::Language language = file->tree.language();
         if (words_of(text, language) == (gap ? std::vector<std::string_view>() : words_of(present, language))) continue;

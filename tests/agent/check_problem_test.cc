@@ -32,6 +32,19 @@ TEST_CASE("check problem: a command, script, target or file that is not there is
       {"exit 1", "/usr/bin/python3: No module named pytest\n"},
       {"exit 4", "\nno tests ran in 0.01s\nERROR: file or directory not found: nosuch.py\n\n"},
       {"exit 5", "\n3 deselected in 0.01s\n"},
+      {"exit 1", "pattern ./nosuch/...: lstat ./nosuch/: no such file or directory\n"},
+      {"exit 1", "stat /repo/nosuch: directory not found\n"},
+      {"exit 1", "no Go files in /repo/docs\n"},
+      {"exit 101", "error: no test target named `nope` in default-run packages\n"},
+      {"exit 101", "error: package ID specification `nope` did not match any packages\n"},
+      {"exit 101", "error: no matching package named `left` found\nlocation searched: crates.io index\n"},
+      {"exit 1", "[ERROR] The goal you specified requires a project to execute but there is no POM in this directory (/repo).\n"},
+      {"exit 1", "[ERROR] Unknown lifecycle phase \"tst\". You must specify a valid lifecycle phase\n"},
+      {"exit 1", "[ERROR] Failed to execute goal x:test on project y: No tests matching pattern \"Nope\" were executed! (Set z)\n"},
+      {"exit 1", "[ERROR] Could not resolve dependencies: Cannot access central in offline mode and the artifact a:b:jar:1 has not been downloaded from it before.\n"},
+      {"exit 8", "Test project /repo/build\nNo tests were found!!!\nErrors while running CTest\n"},
+      {"exit 1", "Failed to change working directory to \"/repo/nobuild\" : No such file or directory\n"},
+      {"exit 1", "Error: could not load cache\n"},
       {"exit 1", "No test files found, exiting with code 1\n\nfilter: nosuch\ninclude: **/*.test.ts\n"},
       {"exit 1",
        "npm error code EAI_AGAIN\nnpm error request to https://example.org/x failed, reason: getaddrinfo EAI_AGAIN "
@@ -55,6 +68,8 @@ TEST_CASE("check problem: what failed in the code is never taken for one") {
   CHECK_FALSE(problem("exit 1",
                       "Traceback (most recent call last):\n  File \"/repo/src/a.py\", line 1, in <module>\n    import "
                       "nosuch\nModuleNotFoundError: No module named 'nosuch'\n"));
+  CHECK_FALSE(problem("exit 1", "FAILED tests/test_a.py::test_open - Error: /tmp/x is not a directory\n"));
+  CHECK_FALSE(problem("exit 1", "[ERROR] Tests run: 618, Failures: 0, Errors: 1\n"));
   // The words belong to another ending, or to a header that a source asks for.
   CHECK_FALSE(problem("exit 1", "user 7: not found\n"));
   CHECK_FALSE(problem("exit 1", "no tests ran in 0.01s\n"));
