@@ -4,10 +4,13 @@
 #include <algorithm>
 #include <array>
 
+#include "base/colours.h"
 #include "base/strings.h"
 
 namespace agent {
 namespace {
+
+constexpr size_t kMostDigits = 6;
 
 enum class Problem { kNoCommand, kNothingThere, kNoTests, kNoModule, kNoNetwork };
 
@@ -98,9 +101,41 @@ std::string_view advice(Problem problem) {
   return {};
 }
 
+// The number at the front of `text`, which loses it; -1 where there is none.
+int take_number(std::string_view& text) {
+  text.remove_prefix(std::min(text.size(), text.find_first_not_of(' ')));
+  const size_t digits = std::min({text.size(), text.find_first_not_of("0123456789"), kMostDigits});
+  int number = digits == 0 ? -1 : 0;
+  for (const char digit : text.substr(0, digits)) number = number * 10 + (digit - '0');
+  text.remove_prefix(digits);
+  return number;
+}
+
+// A step of a build that has others before it: ninja's [3/35], make's [ 12%] Building, Cargo's Compiling.
+bool is_build_step(std::string_view line) {
+  if (line.starts_with("Compiling ") || line.starts_with("> Task :compile")) return true;
+  if (!line.starts_with("[")) return false;
+  line.remove_prefix(1);
+  const int done = take_number(line);
+  if (done < 0) return false;
+  if (line.starts_with("%] "))
+    return done < 100 && (line.starts_with("%] Building ") || line.starts_with("%] Linking "));
+  if (!line.starts_with("/")) return false;
+  line.remove_prefix(1);
+  return done < take_number(line) && line.starts_with("] ");
+}
+
+std::string_view last_line(std::string_view output) {
+  const std::string_view text = base::trim(output);
+  return base::trim(text.substr(text.rfind('\n') + 1));
+}
+
 }  // namespace
 
 std::optional<std::string> check_problem(const CheckResult& first, const CheckReading& reading) {
+  if (first.timed_out && is_build_step(base::without_colours(last_line(first.output))))
+    return base::cat("The check was still building when the time of one run was over: it ", first.ending,
+                     ". Allow it more (--check-timeout; in the editors graft.check.timeoutSeconds), or build less.");
   if (first.passed || first.endless() || !reading.failing.empty() || !reading.places.empty()) return std::nullopt;
   for (const std::string_view line : base::split_lines(first.output))
     for (const Sign& sign : kSigns)

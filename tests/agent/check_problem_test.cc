@@ -87,3 +87,28 @@ TEST_CASE("check problem: a check that passes or does not end has none") {
   first.timed_out = true;
   CHECK_FALSE(agent::check_problem(first, {}));
 }
+
+TEST_CASE("check problem: a build that outlasts the run is no loop of the code") {
+  const auto cut = [](const std::string& output) {
+    agent::CheckResult first;
+    first.ending = "timed out after 60.0 s";
+    first.timed_out = true;
+    first.output = output;
+    return agent::check_problem(first, {});
+  };
+  for (const char* output : {"[1/35] Building CXX object a.o\n[12/35] Building CXX object b.o\n", "[ 12%] Building CXX object b.o\n\n",
+                             "   Compiling syn v2.0.1\n   Compiling shelf v0.1.0 (/repo)\n", "\x1b[32m[ 97%] \x1b[32mLinking CXX executable tests\x1b[0m\n"}) {
+    CAPTURE(output);
+    const auto found = cut(output);
+    REQUIRE(found);
+    CHECK(found->find("timed out after 60.0 s") != std::string::npos);
+    CHECK(found->find("--check-timeout") != std::string::npos);
+  }
+  // What comes behind the last step is the tests' own time.
+  for (const char* output : {"", "[12/35] Building CXX object b.o\n[35/35] Linking CXX executable tests\n", "[100%] Built target tests\n",
+                             "[ 97%] Building CXX object b.o\nStart 1: sums\n", "   Compiling shelf v0.1.0\n    Finished test profile\n", "[3] waits\n",
+                             "[1/2\n", "[99999999999999/2] x\n"}) {
+    CAPTURE(output);
+    CHECK_FALSE(cut(output));
+  }
+}
