@@ -19,7 +19,7 @@ constexpr double kImplicit = .6;  // of a type's weight, for what a language cal
 // Where few lines are suspect, and no run has been watched, the others of the language follow: far behind, but ahead of
 // giving up with time left.
 constexpr size_t kFewLines = 1500;
-constexpr double kElsewhere = .01;
+constexpr double kElsewhere = .01, kElsewhereInAll = .05;  // of the most suspect line; of all of them together
 constexpr double kNotRun = .03;  // a line that the failing tests did not run: an insertion before it may still help
 
 struct Region {  // a failing test's body
@@ -317,12 +317,15 @@ void weigh_heads(const LocaliseInput& input, LineWeights& weights) {
 // Files that hold suspect lines first, then those beside them, then all others.
 void add_elsewhere(const CodeBase& code, LineWeights& weights) {
   size_t n = 0;
-  double top = 0;
+  double top = 0, all = 0;
   std::set<std::string_view> folders;
   std::set<tools::Language> languages;
   for (const auto& [path, lines] : weights.lines) {
     n += lines.size();
-    for (const auto& [line, weight] : lines) top = std::max(top, weight);
+    for (const auto& [line, weight] : lines) {
+      top = std::max(top, weight);
+      all += weight;
+    }
     const std::string_view whole = path;
     folders.insert(whole.substr(0, whole.rfind('/') + 1));
     if (const CodeFile* file = code.file(path)) languages.insert(file->tree.language());
@@ -335,14 +338,17 @@ void add_elsewhere(const CodeBase& code, LineWeights& weights) {
     files.emplace_back(weights.lines.contains(path) ? 0 : beside ? 1 : 2, &file);
   }
   std::stable_sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<std::pair<const CodeFile*, int>> others;
   for (const auto& [distance, file] : files) {
-    const std::map<int, double> known = weights.lines[file->path];
+    const auto known = weights.lines.find(file->path);
     for (int line = 1; line <= file->n_lines() && n < kFewLines; ++line) {
-      if (known.contains(line)) continue;
-      weights.add(file->path, line, kElsewhere * top);
+      if (known != weights.lines.end() && known->second.contains(line)) continue;
+      others.emplace_back(file, line);
       ++n;
     }
   }
+  const double each = std::min(kElsewhere * top, kElsewhereInAll * all / static_cast<double>(others.size() + 1));
+  for (const auto& [file, line] : others) weights.add(file->path, line, each);
 }
 
 bool in_focus(const std::string& path, const std::vector<std::string>& focus) {

@@ -117,6 +117,20 @@ TEST_CASE("localise: what a language calls without its name is reached over the 
   CHECK(found.weight("src/join.rs", 6) < .02);
 }
 
+TEST_CASE("localise: the rest of much code weighs little beside what is suspect, all of it together") {
+  Project p;
+  std::string much;
+  for (int i = 0; i < 400; ++i) much += "def f" + std::to_string(i) + "(x):\n    return x + 1\n";
+  p.folder.write("shop/much.py", much);
+  p.code.emplace(*agent::CodeBase::load(*p.tree, "python3 -m pytest", {}, {}));
+  const agent::Suspects found = p.suspects("tests/test_price.py:5: AssertionError\n");
+  double all = 0, rest = 0;
+  for (const auto& [path, lines] : found.lines)
+    for (const auto& [line, weight] : lines) (path == "shop/much.py" ? rest : all) += weight;
+  CHECK(rest > 0);
+  CHECK(rest < .1 * all);
+}
+
 TEST_CASE("localise: an assertion that fails leads to the function it stands in and to what it calls") {
   test::TempDir folder;
   folder.write("a.py",
