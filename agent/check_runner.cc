@@ -41,9 +41,9 @@ class CheckRunner final : public Checker {
     if (bounds_.memory_bytes != 0 && sandbox::probe_isolation().memory_of_tree)
       policy.limits.memory_bytes = std::min(policy.limits.memory_bytes, bounds_.memory_bytes);
     // Compiled modules are told apart by whole seconds of time and by size, which two candidates may share; and a check
-    // whose hashes are random could differ between two runs of one tree. ctest alone keeps to itself what a failing test says.
-    policy.environment = {
-        {"PYTHONDONTWRITEBYTECODE", "1"}, {"PYTHONHASHSEED", "0"}, {"CTEST_OUTPUT_ON_FAILURE", "1"}};
+    // whose hashes are random could differ between two runs of one tree. ctest alone keeps to itself what a failing
+    // test says.
+    policy.environment = {{"PYTHONDONTWRITEBYTECODE", "1"}, {"PYTHONHASHSEED", "0"}, {"CTEST_OUTPUT_ON_FAILURE", "1"}};
     std::string check = check_;
     if (!first_.empty()) {
       const std::string folder = (tree_.root() / kFirstFolder).string();

@@ -111,7 +111,8 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
   // Python and Go know.
   traced.go &= !reading.build_failed;
   const bool unreadable = reading.build_failed && reading.symptoms.contains(Symptom::kSyntax);
-  if ((hung_ ? traced.python || traced.go : traced.any()) && !unreadable) localise_by_traces(tree, first, resolver, reading);
+  if ((hung_ ? traced.python || traced.go : traced.any()) && !unreadable)
+    localise_by_traces(tree, first, resolver, reading);
 
   if (base::Status early = fail_early(reading, first, resolver); !early) return std::move(early).error();
   std::unique_ptr<ModelJudge> judge;

@@ -66,7 +66,8 @@ double RunLimit::usual_seconds() const {
 // Half as many times the usual with each run that hung, down to what a busy machine may need.
 double RunLimit::limit_seconds() const {
   const bool enough = n_ended_ >= kEnoughEnded;
-  const double times = std::max(enough || first_hung_ ? kTimesAmongHangs : kTimesOfFirstAmongHangs, std::ldexp(kTimes, -n_endless_));
+  const double times =
+      std::max(enough || first_hung_ ? kTimesAmongHangs : kTimesOfFirstAmongHangs, std::ldexp(kTimes, -n_endless_));
   if (!enough || first_hung_) return std::max(times * usual_seconds(), kTimesOutlier * longest_seconds_);
   return std::max({times * second_longest_, kTimesOutlier * longest_seconds_,
                    first_built_ ? times * kWarmShare * first_seconds_ : 0});

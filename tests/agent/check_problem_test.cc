@@ -38,10 +38,15 @@ TEST_CASE("check problem: a command, script, target or file that is not there is
       {"exit 101", "error: no test target named `nope` in default-run packages\n"},
       {"exit 101", "error: package ID specification `nope` did not match any packages\n"},
       {"exit 101", "error: no matching package named `left` found\nlocation searched: crates.io index\n"},
-      {"exit 1", "[ERROR] The goal you specified requires a project to execute but there is no POM in this directory (/repo).\n"},
+      {"exit 1",
+       "[ERROR] The goal you specified requires a project to execute but there is no POM in this directory (/repo).\n"},
       {"exit 1", "[ERROR] Unknown lifecycle phase \"tst\". You must specify a valid lifecycle phase\n"},
-      {"exit 1", "[ERROR] Failed to execute goal x:test on project y: No tests matching pattern \"Nope\" were executed! (Set z)\n"},
-      {"exit 1", "[ERROR] Could not resolve dependencies: Cannot access central in offline mode and the artifact a:b:jar:1 has not been downloaded from it before.\n"},
+      {"exit 1",
+       "[ERROR] Failed to execute goal x:test on project y: No tests matching pattern \"Nope\" were executed! (Set "
+       "z)\n"},
+      {"exit 1",
+       "[ERROR] Could not resolve dependencies: Cannot access central in offline mode and the artifact a:b:jar:1 has "
+       "not been downloaded from it before.\n"},
       {"exit 8", "Test project /repo/build\nNo tests were found!!!\nErrors while running CTest\n"},
       {"exit 1", "Failed to change working directory to \"/repo/nobuild\" : No such file or directory\n"},
       {"exit 1", "Error: could not load cache\n"},
@@ -96,8 +101,10 @@ TEST_CASE("check problem: a build that outlasts the run is no loop of the code")
     first.output = output;
     return agent::check_problem(first, {});
   };
-  for (const char* output : {"[1/35] Building CXX object a.o\n[12/35] Building CXX object b.o\n", "[ 12%] Building CXX object b.o\n\n",
-                             "   Compiling syn v2.0.1\n   Compiling shelf v0.1.0 (/repo)\n", "\x1b[32m[ 97%] \x1b[32mLinking CXX executable tests\x1b[0m\n"}) {
+  for (const char* output :
+       {"[1/35] Building CXX object a.o\n[12/35] Building CXX object b.o\n", "[ 12%] Building CXX object b.o\n\n",
+        "   Compiling syn v2.0.1\n   Compiling shelf v0.1.0 (/repo)\n",
+        "\x1b[32m[ 97%] \x1b[32mLinking CXX executable tests\x1b[0m\n"}) {
     CAPTURE(output);
     const auto found = cut(output);
     REQUIRE(found);
@@ -105,9 +112,10 @@ TEST_CASE("check problem: a build that outlasts the run is no loop of the code")
     CHECK(found->find("--check-timeout") != std::string::npos);
   }
   // What comes behind the last step is the tests' own time.
-  for (const char* output : {"", "[12/35] Building CXX object b.o\n[35/35] Linking CXX executable tests\n", "[100%] Built target tests\n",
-                             "[ 97%] Building CXX object b.o\nStart 1: sums\n", "   Compiling shelf v0.1.0\n    Finished test profile\n", "[3] waits\n",
-                             "[1/2\n", "[99999999999999/2] x\n"}) {
+  for (const char* output :
+       {"", "[12/35] Building CXX object b.o\n[35/35] Linking CXX executable tests\n", "[100%] Built target tests\n",
+        "[ 97%] Building CXX object b.o\nStart 1: sums\n", "   Compiling shelf v0.1.0\n    Finished test profile\n",
+        "[3] waits\n", "[1/2\n", "[99999999999999/2] x\n"}) {
     CAPTURE(output);
     CHECK_FALSE(cut(output));
   }

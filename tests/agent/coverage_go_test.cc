@@ -128,10 +128,12 @@ TEST_CASE("fix: of many loops of Go the one that does not end is found") {
   if (!runs_go()) return;
   const test::TempDir folder;
   folder.write("go.mod", "module example.org/count\n\ngo 1.18\n");
-  std::string program = "package count\n", test = "package count\n\nimport \"testing\"\n\nfunc TestAll(t *testing.T) {\n";
+  std::string program = "package count\n",
+              test = "package count\n\nimport \"testing\"\n\nfunc TestAll(t *testing.T) {\n";
   for (int i = 0; i < 12; ++i) {
     const std::string name = "Total" + std::to_string(i), step = i == 7 ? "n += 1" : "n -= 1";
-    program += "\nfunc " + name + "(n int) int {\n\tdone := 0\n\tfor n != 0 {\n\t\t" + step + "\n\t\tdone++\n\t}\n\treturn done\n}\n";
+    program += "\nfunc " + name + "(n int) int {\n\tdone := 0\n\tfor n != 0 {\n\t\t" + step +
+               "\n\t\tdone++\n\t}\n\treturn done\n}\n";
     test += "\tif " + name + "(3) != 3 {\n\t\tt.Error(" + std::to_string(i) + ")\n\t}\n";
   }
   folder.write("count.go", program);

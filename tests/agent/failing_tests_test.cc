@@ -66,9 +66,10 @@ TEST_CASE("failing tests: Go, Rust, and the frameworks of C and C++") {
         Names{"Calc.Adds"});
   CHECK(failing("TEST CASE:  calc: adds (twice)\n") == Names{"calc: adds (twice)"});
   const std::string dashes(79, '-'), dots(79, '.');
-  CHECK(failing("~~~\ncalc_test is a Catch v2.13.11 host application.\n\n" + dashes + "\nCalc adds\n  When negative\n" + dashes +
-                "\na.cpp:5\n" + dots + "\n\na.cpp:7: FAILED:\n  CHECK( 1 == 2 )\n\na.cpp:8: FAILED:\n\n" + dashes + "\nCalc warns\n" +
-                dashes + "\na.cpp:9\n" + dots + "\n\na.cpp:10: warning:\n  odd\n") == Names{"Calc adds/When negative"});
+  CHECK(failing("~~~\ncalc_test is a Catch v2.13.11 host application.\n\n" + dashes + "\nCalc adds\n  When negative\n" +
+                dashes + "\na.cpp:5\n" + dots + "\n\na.cpp:7: FAILED:\n  CHECK( 1 == 2 )\n\na.cpp:8: FAILED:\n\n" +
+                dashes + "\nCalc warns\n" + dashes + "\na.cpp:9\n" + dots + "\n\na.cpp:10: warning:\n  odd\n") ==
+        Names{"Calc adds/When negative"});
   CHECK(failing(dashes + "\nsome text\n\nb.cpp:7: FAILED:\n") == Names{});
   CHECK(failing("tests/calc.c:12:test_adds:FAIL: Expected 3 Was 2\n") == Names{"test_adds"});
   CHECK(failing("a.cpp(5): error: in \"calc/adds\": check 1 == 2 has failed\n") == Names{"calc/adds"});

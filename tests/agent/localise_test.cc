@@ -86,9 +86,11 @@ TEST_CASE("localise: a test beside the code it judges leads to the code, and is 
 
 TEST_CASE("localise: a test that bears the name of its file, as ctest has it, leads to what that file names") {
   Project p;
-  p.folder.write("src/calc.c", "int add(int a, int b) {\n  return a - b;\n}\nint take(int a, int b) {\n  return a - b;\n}\n");
+  p.folder.write("src/calc.c",
+                 "int add(int a, int b) {\n  return a - b;\n}\nint take(int a, int b) {\n  return a - b;\n}\n");
   p.folder.write("tests/add_test.c", "int add(int a, int b);\nint main(void) {\n  return add(1, 2) == 3 ? 0 : 1;\n}\n");
-  p.folder.write("tests/take_test.c", "int take(int a, int b);\nint main(void) {\n  return take(3, 2) == 1 ? 0 : 1;\n}\n");
+  p.folder.write("tests/take_test.c",
+                 "int take(int a, int b);\nint main(void) {\n  return take(3, 2) == 1 ? 0 : 1;\n}\n");
   p.code.emplace(*agent::CodeBase::load(*p.tree, "ctest", {}, {}));
   const agent::Suspects suspects = p.suspects("The following tests FAILED:\n\t  1 - add_test (SEGFAULT)\n");
   CHECK(suspects.weight("src/calc.c", 2) > .02);
@@ -284,9 +286,10 @@ TEST_CASE("rank: a way out for what is nothing is hardly turned round") {
   folder.write("a.go",
                "package a\n\nfunc f(s string) (int, error) {\n\tv, err := g(s)\n\tif err != nil {\n\t\treturn 0, "
                "err\n\t}\n\tif v != 3 {\n\t\treturn 1, nil\n\t}\n\treturn v, nil\n}\n");
-  folder.write("a.c",
-               "int f(int *p, int n) {\n    if (p == NULL) return 0;\n    if ((n > 1) || (p->next == NULL))\n    {\n        "
-               "return 0;\n    }\n    if (n == 2) return 1;\n    if (p == NULL) n = 1;\n    return n;\n}\n");
+  folder.write(
+      "a.c",
+      "int f(int *p, int n) {\n    if (p == NULL) return 0;\n    if ((n > 1) || (p->next == NULL))\n    {\n        "
+      "return 0;\n    }\n    if (n == 2) return 1;\n    if (p == NULL) n = 1;\n    return n;\n}\n");
   const auto tree = tools::WorkTree::open(folder.path());
   REQUIRE(tree);
   const auto code = agent::CodeBase::load(*tree, "make check", {}, {});

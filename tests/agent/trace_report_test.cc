@@ -186,16 +186,21 @@ TEST_CASE("read_trace_stack: frames without a line of a file are left out") {
   CHECK(found.failures[0].frames == Lines{{"count.py", 6}});
 }
 
-TEST_CASE("read_go_stacks: of a test that ran out of time each line below it may be in the loop; goroutines that wait elsewhere say nothing") {
+TEST_CASE(
+    "read_go_stacks: of a test that ran out of time each line below it may be in the loop; goroutines that wait "
+    "elsewhere say nothing") {
   const agent::PathResolver resolver("/shop", {"shop.go", "calc/calc.go", "shop_test.go"});
   agent::Coverage coverage;
   CHECK_FALSE(agent::read_go_stacks("--- FAIL: TestSum (0.00s)\n", resolver, coverage));
   const std::string output =
-      "panic: test timed out after 3s\n\ngoroutine 5 [running]:\ntesting.(*M).startAlarm.func1()\n\t/usr/lib/go/src/testing/testing.go:2036 +0x8e\n\n"
+      "panic: test timed out after 3s\n\ngoroutine 5 "
+      "[running]:\ntesting.(*M).startAlarm.func1()\n\t/usr/lib/go/src/testing/testing.go:2036 +0x8e\n\n"
       "goroutine 9 [chan receive]:\nexample.org/shop.watch(0x0)\n\t/shop/shop.go:40 +0x8\n\n"
       "goroutine 20 [runnable]:\nexample.org/shop/calc.Sum(0x1, {0x59d883?, 0x4?})\n\t/shop/calc/calc.go:6 +0x45\n"
-      "example.org/shop.(*Shop).Total(0xc0, (0x1))\n\t/shop/shop.go:7 +0xb3\nexample.org/shop.TestTotal(0xc0000851e0)\n\t/shop/shop_test.go:38 +0x1f4\n"
-      "testing.tRunner(0xc0000851e0, 0x5afcf0)\n\t/usr/lib/go/src/testing/testing.go:1446 +0x10b\nFAIL\texample.org/shop\t3.008s\nFAIL\n";
+      "example.org/shop.(*Shop).Total(0xc0, (0x1))\n\t/shop/shop.go:7 "
+      "+0xb3\nexample.org/shop.TestTotal(0xc0000851e0)\n\t/shop/shop_test.go:38 +0x1f4\n"
+      "testing.tRunner(0xc0000851e0, 0x5afcf0)\n\t/usr/lib/go/src/testing/testing.go:1446 "
+      "+0x10b\nFAIL\texample.org/shop\t3.008s\nFAIL\n";
   CHECK(agent::read_go_stacks(output, resolver, coverage));
   REQUIRE(coverage.failures.size() == 1);
   using Lines = std::vector<std::pair<std::string, int>>;
@@ -205,10 +210,15 @@ TEST_CASE("read_go_stacks: of a test that ran out of time each line below it may
   CHECK(coverage.failures[0].loop == Lines{{"calc/calc.go", 6}, {"shop.go", 7}});
   // What waits for ever in the test itself is where it hangs.
   agent::Coverage waits;
-  CHECK(agent::read_go_stacks("panic: test timed out after 1s\ngoroutine 7 [select (no cases)]:\nexample.org/shop.Wait()\n\t/shop/shop.go:3 +0x1\n"
-                              "example.org/shop.TestWait(0x1)\n\t/shop/shop_test.go:3 +0x1\n", resolver, waits));
+  CHECK(
+      agent::read_go_stacks("panic: test timed out after 1s\ngoroutine 7 [select (no "
+                            "cases)]:\nexample.org/shop.Wait()\n\t/shop/shop.go:3 +0x1\n"
+                            "example.org/shop.TestWait(0x1)\n\t/shop/shop_test.go:3 +0x1\n",
+                            resolver, waits));
   REQUIRE(waits.failures.size() == 1);
   CHECK(waits.failures[0].test == "TestWait");
-  CHECK(agent::read_go_stacks("panic: test timed out after 1s\n\t:\n\tshop.go:x\n\t/shop/shop.go:99999999999999999999\ngoroutine \n", resolver, waits));
+  CHECK(agent::read_go_stacks(
+      "panic: test timed out after 1s\n\t:\n\tshop.go:x\n\t/shop/shop.go:99999999999999999999\ngoroutine \n", resolver,
+      waits));
   CHECK(waits.failures.size() == 1);
 }
