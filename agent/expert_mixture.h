@@ -23,7 +23,10 @@ namespace agent {
 // Beside the model: one for each least number of tokens that is matched in a TextMemory.
 inline constexpr size_t kMemoryMatches[] = {1, 2, 3, 4, 6, 8, 12, 16};
 inline constexpr size_t kMemoryExperts = std::size(kMemoryMatches);
-inline constexpr size_t kExperts = 1 + kMemoryExperts;
+// And behind those, one for each of these lengths of context in an NgramTable.
+inline constexpr size_t kTableContexts[] = {2, 3, 4, 5};
+inline constexpr size_t kTableExperts = std::size(kTableContexts);
+inline constexpr size_t kExperts = 1 + kMemoryExperts + kTableExperts;
 
 struct Share {
   engine::Token token = 0;

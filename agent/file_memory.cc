@@ -34,6 +34,10 @@ std::string_view last_bytes(std::string_view text, size_t n) {
 
 }  // namespace
 
+FileMemory::FileMemory(const engine::Engine& model) : model_(model) {
+  far_.consult(NgramTable::beside(model));
+}
+
 std::vector<engine::Token> FileMemory::tokens_of(std::string_view text) {
   std::vector<engine::Token> tokens;
   while (!text.empty()) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// agent/file_memory.h: a TextMemory of the file being typed in, of the files open beside it and of the project around them, kept from
-// one keystroke to the next.
+// agent/file_memory.h: a TextMemory of the file being typed in, of the files open beside it and of the project around
+// them, with the model's table of n-grams, kept from one keystroke to the next.
 //
 // Threads  Belongs to one thread.
 // Cost     A keystroke costs the tokens of the line that changed, and a pass over the file's to link them (about a
@@ -21,7 +21,7 @@ namespace agent {
 class FileMemory {
  public:
   // `model` must outlive it.
-  explicit FileMemory(const engine::Engine& model) : model_(model) {}
+  explicit FileMemory(const engine::Engine& model);
 
   // What lies further away than all that set() is given, the nearest first; kept until the next call.
   void set_far(std::span<const std::string> texts);

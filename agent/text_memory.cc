@@ -15,6 +15,7 @@ constexpr std::array<size_t, 3> kKeys{6, 3, 1};
 // less exactly.
 constexpr size_t kMostTokens = 1u << 24;
 constexpr size_t kMostPlaces = 256;
+constexpr double kDiscount = 0.75, kLeastUnknown = 0.01;  // of a table
 
 uint32_t hash_of(std::span<const Token> key) {
   uint64_t h = 0x9e3779b97f4a7c15U;
@@ -99,7 +100,24 @@ TextMemory::Knowledge TextMemory::knowledge(std::span<const Token> context, size
     for (Share& share : expert.shares) share.share /= expert.n_seen;
     known.experts.push_back(std::move(expert));
   }
+  ask_table(context, n_vocab, known.experts);
   return known;
+}
+
+// How often a context was seen is guessed from its unknown mass, which absolute discounting makes of kinds and times.
+void TextMemory::ask_table(std::span<const Token> context, size_t n_vocab, std::vector<Expert>& experts) const {
+  for (size_t k = 0; table_ && k < kTableExperts; ++k) {
+    if (kTableContexts[k] > std::min(context.size(), table_->longest_context())) break;
+    Expert expert{
+        .number = 1 + kMemoryExperts + k, .n_seen = 0, .shares = table_->after(context.last(kTableContexts[k]))};
+    std::erase_if(expert.shares, [&](const Share& share) { return static_cast<size_t>(share.token) >= n_vocab; });
+    if (expert.shares.empty()) continue;
+    double known = 0;
+    for (const Share& share : expert.shares) known += share.share;
+    for (Share& share : expert.shares) share.share /= known;
+    expert.n_seen = kDiscount * static_cast<double>(expert.shares.size()) / std::max(kLeastUnknown, 1 - known);
+    experts.push_back(std::move(expert));
+  }
 }
 
 void TextMemory::mix(std::span<const Token> context, std::span<float> logits) const {

@@ -3,7 +3,7 @@
 //
 // Each token is predicted once, from the tokens before it in the text that the session's context holds: at least a
 // quarter of it, except at the text's start. The memory (text_memory.h) holds this text up to the token, and nothing
-// else.
+// else; the model's table of n-grams is asked too.
 //
 // Units    nats, natural logs; bytes of UTF-8 as the text has them.
 // Threads  The caller's; the session's timeline is overwritten.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `graft model score`: bits per byte of text files under a model, alone and with the memory of the open file.
+// `graft model score`: bits per byte of text files under a model, alone and with the memory of the open file and the model's table.
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
@@ -78,7 +78,7 @@ base::Status score_files(const Options& options, const Context& context) {
 
 void add_model_score_command(CLI::App& app, Context& context) {
   CLI::App* command = app.get_subcommand("model")->add_subcommand(
-      "score", "Bits per byte of text files, alone and with the memory of the open file");
+      "score", "Bits per byte of text files, alone and with the memory of the open file and the model's table of n-grams");
   command->fallthrough();
   const auto options = std::make_shared<Options>();
   add_model_option(*command, options->model)->required();

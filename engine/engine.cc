@@ -292,6 +292,7 @@ base::Result<std::shared_ptr<const Engine>> Engine::synthetic(const std::string&
 base::Result<std::shared_ptr<const Engine>> Engine::load(const std::filesystem::path& path, const LoadOptions& options) {
   base::Result<ModelPackage> package = load_model_package(path);
   if (!package) return std::move(package).error();
+  package->info.path = path;
   try {
     return make_engine(std::move(*package), options, false);
   } catch (const std::bad_alloc&) {

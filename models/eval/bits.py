@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bits per byte of held-out text: the model alone, with the memory of the open file, and after quantisation.
+"""Bits per byte of held-out text: the model alone, with the memory of the open file and the table of n-grams, and after quantisation.
 
 The text is the card's own sample (models/train/held_out.py): up to 120,000 characters a language, at most the first 8,000 of a file.
 """
@@ -73,7 +73,7 @@ class Bits(Measure):
             where, targets = f"{self.splits[split]}, {lang}", {"good": 0.75, "excellent": 0.68} if split == "heldout_files" else {"good": 0.83, "excellent": 0.75}
             figures.append(Figure("bits per byte, model alone", where, r["files"], r["bits_per_byte"], *bootstrap_ratio(r["alone"]),
                                   unit="bits", baseline="xz -9e", baseline_value=r["xz"], **targets))
-            figures.append(Figure("bits per byte, with the open file's memory", where, r["files"], r["with_memory"], *bootstrap_ratio(r["memory"]),
+            figures.append(Figure("bits per byte, with the open file's memory and the table", where, r["files"], r["with_memory"], *bootstrap_ratio(r["memory"]),
                                   unit="bits", baseline="order-5 bytes, learning the file", baseline_value=r["adaptive"]))
         return figures
 

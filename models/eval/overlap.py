@@ -2,7 +2,7 @@
 """Does a set share text with what the model was trained on?
 
 models/TRAINING_DATA.tsv names archives with their hashes, no file hashes: by it alone one can check that no archive of the held-out packages
-was trained on, and no more. With --corpus train.jsonl (rebuilt from the same archives by models/train/corpus.py) each item's runs of 13
+was trained on, and no more. With --corpus train.jsonl or table.jsonl (rebuilt from the same archives by models/train/corpus.py) each item's runs of 13
 words are looked for in the training text itself.
 """
 
@@ -57,7 +57,7 @@ class Overlap(Measure):
 
     def run(self, kit: Kit, item: Item) -> dict[str, Any]:
         if item.key == "archives":
-            trained, held = archives(MANIFEST, "train"), archives(MANIFEST, "heldout")
+            trained, held = archives(MANIFEST, "train") | archives(MANIFEST, "table"), archives(MANIFEST, "heldout")
             return {"trained": len(trained), "held": len(held), "shared": len({h for _, h in trained} & {h for _, h in held})}
         wanted = {name: {key: runs(text) for key, text in items.items()} for name, items in texts_of_sets(kit).items()}
         everything = set().union(*(marks for items in wanted.values() for marks in items.values()))
@@ -73,7 +73,7 @@ class Overlap(Measure):
         if "archives" in results:
             r = results["archives"]
             figures.append(Figure("archives both held out and trained on", "models/TRAINING_DATA.tsv", r["held"], r["shared"] / r["held"],
-                                  note=f"by sha256, beside {r['trained']} training archives" + ("" if kit.corpus else "; shared text was not looked for: needs --corpus")))
+                                  note=f"by sha256, beside {r['trained']} archives of the model and the table" + ("" if kit.corpus else "; shared text was not looked for: needs --corpus")))
         for name, r in results.get("runs of 13 words", {}).items():
             n = max(1, r["items"])
             figures.append(Figure("items with 13 words in a row in the training text", name, r["items"], r["touched"] / n, *wilson(r["touched"], n),

@@ -62,7 +62,7 @@ HELD_OUT = Set(
     "of each package",
     "versions and hashes in models/TRAINING_DATA.tsv, role heldout",
     "cd models/train && grep heldout sources.tsv > {sets}/heldout.tsv && python3 fetch.py --sources {sets}/heldout.tsv --archives "
-    "{sets}/archives && python3 corpus.py --sources {sets}/heldout.tsv --archives {sets}/archives --out {sets}/heldout --manifest "
+    "{sets}/archives && python3 corpus.py --sources {sets}/heldout.tsv --archives {sets}/archives --cap-mb 10 --out {sets}/heldout --manifest "
     "{sets}/heldout_manifest.tsv",
 )
 ALL = (QUIXBUGS, INFILLING, HUMANEVALPACK, HELD_OUT)

@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Archives -> corpus: licence, filters, duplicates, hold-outs, and the manifest TRAINING_DATA.tsv.
 
-Writes   OUT/train.jsonl, OUT/heldout_files.jsonl (one file in sixty of the training packages, by content hash),
-         OUT/heldout_packages.jsonl (packages with role heldout); one {"package","path","lang","text"} a line
+Writes   OUT/train.jsonl: text for the model, of packages with role train, bounded by --cap-mb and --group-mb
+         OUT/table.jsonl: text for the table of n-grams, of packages with role train or table, bounded by --table-cap-mb
+         OUT/gate.jsonl (role gate): seen by neither, for weighing one against the other
+         OUT/heldout_files.jsonl (one file in sixty of the training packages, by content hash), OUT/heldout_packages.jsonl
+         (role heldout): for measuring; one {"package","path","lang","text"} a line
 Dropped  other licences, generated, minified, huge, non-UTF-8, key material, near duplicates (70 % of a file's longer
          lines already seen)
 Changed  leading licence comments go, e-mail addresses and long random strings become placeholders
@@ -12,6 +15,7 @@ import argparse
 import hashlib
 import io
 import json
+import multiprocessing
 import pathlib
 import re
 import subprocess
@@ -23,8 +27,12 @@ from fetch import read_sources
 from licences import Copyright, name_is_allowed
 
 LANGUAGES = {'py': 'python', 'c': 'c', 'h': 'cpp', 'cc': 'cpp', 'cpp': 'cpp', 'cxx': 'cpp', 'hpp': 'cpp', 'hh': 'cpp',
-             'js': 'javascript', 'mjs': 'javascript', 'cjs': 'javascript', 'ts': 'typescript', 'tsx': 'typescript'}
-GROUP = {'python': 'python', 'c': 'c-family', 'cpp': 'c-family', 'javascript': 'js-ts', 'typescript': 'js-ts'}
+             'js': 'javascript', 'mjs': 'javascript', 'cjs': 'javascript', 'ts': 'typescript', 'tsx': 'typescript',
+             'go': 'go', 'rs': 'rust', 'java': 'java'}
+GROUP = {'python': 'python', 'c': 'c-family', 'cpp': 'c-family', 'javascript': 'js-ts', 'typescript': 'js-ts',
+         'go': 'go', 'rust': 'rust', 'java': 'java'}
+ROLES = ('heldout', 'gate', 'train', 'table')  # in this order: near duplicates of an earlier one leave the later ones
+SPLIT_OF = {'heldout': 'heldout_packages'}
 MIN_BYTES, MAX_BYTES = 200, 120_000
 SKIP_PATH = re.compile(r'(^|/)(dist|build|bundle[sd]?|min|vendor|vendored|_vendor|third[_-]?party|3rdparty|node_modules|'
                        r'fixtures?|test[-_]?data|baselines|conformance|unicode_data|locales?|l10n|i18n)(/|$)|\.min\.|\.d\.ts$|_pb2\.py$|\.pb\.', re.I)
@@ -155,6 +163,36 @@ def choose(files, cap, test_share):
     return kept
 
 
+def extract(job):
+    """-> version, archives, files whose licence and text are fit to keep, number of files refused by licence"""
+    row, folder = job
+    version, archives, members = read_package(row, folder)
+    files, refused = [], 0
+    for path, body, licence in members:
+        lang = LANGUAGES.get(path.rsplit('.', 1)[-1].lower()) if '.' in path else None
+        if not lang or SKIP_PATH.search(path) or path.startswith('debian/') or (row['keep'] and not path.startswith(row['keep'])):
+            continue
+        if not name_is_allowed(licence):
+            refused += 1
+            continue
+        text = clean(body, path)
+        if text is not None:
+            files.append({'package': row['name'], 'path': path, 'lang': lang, 'text': text, 'role': row['role'], 'licence': licence,
+                          'hash': hashlib.sha256(text.encode()).hexdigest()})
+    return version, archives, files, refused
+
+
+def extract_or_reason(job):
+    try:
+        return *extract(job), ''
+    except (ValueError, OSError, StopIteration, KeyError, tarfile.TarError, subprocess.CalledProcessError) as error:
+        return '', [], [], 0, f'{type(error).__name__} {error}'
+
+
+def is_heldout_file(file):
+    return file['role'] == 'train' and int(file['hash'][-6:], 16) % 60 == 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--sources', default=str(pathlib.Path(__file__).with_name('sources.tsv')))
@@ -162,47 +200,48 @@ def main():
     parser.add_argument('--out', required=True)
     parser.add_argument('--manifest', required=True, help='TRAINING_DATA.tsv to write')
     parser.add_argument('--cap-mb', type=float, default=3.0, help='most text of one package and language group')
-    parser.add_argument('--group-mb', default='python=32,c-family=20,js-ts=13', help='most text of a language group')
+    parser.add_argument('--table-cap-mb', type=float, default=20.0, help='the same, for the table')
+    parser.add_argument('--group-mb', default='python=32,c-family=20,js-ts=13', help='most text of a language group; others are for the table alone')
+    parser.add_argument('--jobs', type=int, default=2)
     args = parser.parse_args()
     out = pathlib.Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    duplicates, kept, rows = NearDuplicates(), [], []
-    sources = read_sources(args.sources)
-    for row in sorted(sources, key=lambda r: r['role'] != 'heldout'):  # held-out first: their duplicates leave training
+    duplicates, kept, for_table, rows = NearDuplicates(), [], [], []
+    limit = {k: float(v) * 1e6 for k, v in (part.split('=') for part in args.group_mb.split(','))}
+    jobs = []
+    for row in sorted(read_sources(args.sources), key=lambda r: ROLES.index(r['role'])):
         folder = pathlib.Path(args.archives) / f"{row['kind']}+{row['name'].replace('/', '+')}"
-        if not folder.is_dir():
+        if folder.is_dir():
+            jobs.append((row, folder))
+        else:
             print(f"absent: {row['name']}", file=sys.stderr)
-            continue
-        version, archives, members = read_package(row, folder)
-        groups, licences, refused = defaultdict(list), set(), 0
-        for path, body, licence in members:
-            lang = LANGUAGES.get(path.rsplit('.', 1)[-1].lower()) if '.' in path else None
-            if not lang or SKIP_PATH.search(path) or path.startswith('debian/') or (row['keep'] and not path.startswith(row['keep'])):
+    with multiprocessing.Pool(args.jobs) as pool:
+        for (row, _), (version, archives, files, refused, reason) in zip(jobs, pool.imap(extract_or_reason, jobs)):
+            if reason:
+                print(f"left out: {row['name']}: {reason}", file=sys.stderr, flush=True)
                 continue
-            if not name_is_allowed(licence):
-                refused += 1
-                continue
-            text = clean(body, path)
-            if text is None or not duplicates.is_new(text):
-                continue
-            licences.add(licence)
-            groups[GROUP[lang]].append({'package': row['name'], 'path': path, 'lang': lang, 'text': text, 'role': row['role'],
-                                        'hash': hashlib.sha256(text.encode()).hexdigest()})
-        chosen = [f for files in groups.values() for f in choose(files, args.cap_mb * 1e6, 0.3)]
-        kept += chosen
-        rows.append((row, version, archives, licences, {f['hash'] for f in chosen}))
-        print(f"{row['name']} {version}: {len(chosen)} files, {sum(len(f['text']) for f in chosen) / 1e6:.2f} MB, "
-              f"{refused} refused by licence", file=sys.stderr, flush=True)
+            groups = defaultdict(list)
+            for file in files:
+                if duplicates.is_new(file['text']):
+                    groups[GROUP[file['lang']]].append(file)
+            chosen = [f for group, files in groups.items() for f in choose(files, args.cap_mb * 1e6, 0.3)
+                      if row['role'] != 'table' and (row['role'] != 'train' or group in limit)]
+            of_table = [f for files in groups.values() for f in choose(files, args.table_cap_mb * 1e6, 0.3) if f['role'] in ('train', 'table')]
+            kept += chosen
+            for_table += of_table
+            rows.append((row, version, archives, {f['hash']: f['licence'] for f in chosen + of_table}))
+            print(f"{row['name']} {version}: {len(chosen)} files, {sum(len(f['text']) for f in chosen) / 1e6:.2f} MB; for the table "
+                  f"{len(of_table)}, {sum(len(f['text']) for f in of_table) / 1e6:.2f} MB; {refused} refused by licence", file=sys.stderr, flush=True)
 
     training = [f for f in kept if f['role'] == 'train']
-    limit = {k: float(v) * 1e6 for k, v in (part.split('=') for part in args.group_mb.split(','))}
     size = {g: sum(len(f['text']) for f in training if GROUP[f['lang']] == g) for g in limit}
     print('before balance (bytes):', size, file=sys.stderr)
-    splits = {'train': [], 'heldout_files': [], 'heldout_packages': [f for f in kept if f['role'] == 'heldout']}
+    splits = {'train': [], 'table': [f for f in for_table if not is_heldout_file(f)], 'gate': [f for f in kept if f['role'] == 'gate'],
+              'heldout_files': [], 'heldout_packages': [f for f in kept if f['role'] == 'heldout']}
     used = defaultdict(float)
     for f in sorted(training, key=lambda f: f['hash']):
         group = GROUP[f['lang']]
-        if int(f['hash'][-6:], 16) % 60 == 0:
+        if is_heldout_file(f):
             splits['heldout_files'].append(f)
         elif used[group] < limit[group]:
             used[group] += len(f['text'])
@@ -216,21 +255,20 @@ def main():
             by_lang[f['lang']] += len(f['text'])
         print(f'{name}: {len(files)} files, {sum(by_lang.values()) / 1e6:.1f} MB, {dict(by_lang)}', file=sys.stderr)
 
-    in_train = defaultdict(list)
-    for name in ('train', 'heldout_packages'):
-        for f in splits[name]:
-            in_train[f['hash']].append(len(f['text'].encode()))
+    in_split = {name: {f['hash']: len(f['text'].encode()) for f in files} for name, files in splits.items()}
     with open(args.manifest, 'w') as stream:
-        stream.write('kind\tpackage\tversion\trole\tarchive\tsha256\tlicences\tfiles\tbytes\n')
-        for row, version, archives, licences, hashes in rows:
-            sizes = [in_train[h][0] for h in hashes if h in in_train]
-            if not sizes:
+        stream.write('kind\tpackage\tversion\trole\tarchive\tsha256\tlicences\tfiles\tbytes\ttable_files\ttable_bytes\n')
+        for row, version, archives, licences in rows:
+            mine = [[in_split[name][h] for h in licences if h in in_split[name]] for name in (SPLIT_OF.get(row['role'], row['role']), 'table')]
+            if not any(mine):
                 continue
+            counts = [n for sizes in (mine if row['role'] == 'train' else [[], mine[1]] if row['role'] == 'table' else [mine[0], []])
+                      for n in (len(sizes), sum(sizes))]
+            used_licences = {licence for h, licence in licences.items() if any(h in split for split in in_split.values())}
             for i, archive in enumerate(archives):
                 digest = hashlib.sha256(archive.read_bytes()).hexdigest()
-                count = (len(sizes), sum(sizes)) if i == 0 else ('', '')
                 stream.write('\t'.join(map(str, (row['kind'], row['name'], version, row['role'], archive.name, digest,
-                                                 '; '.join(sorted(licences)), *count))) + '\n')
+                                                 '; '.join(sorted(used_licences)), *(counts if i == 0 else [''] * 4)))) + '\n')
 
 
 if __name__ == '__main__':

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Fit the gate of agent/expert_mixture.h -> agent/gate_weights.inc, by the likelihood of text of some training packages.
+"""Fit the gate of agent/expert_mixture.h -> agent/gate_weights.inc, by the likelihood of text that neither model nor table has seen.
 
-    fit_mixture.py --corpus DIR --tokenizer tokenizer.json --gguf ../graft-tiny.gguf
+    fit_mixture.py --corpus DIR --tokenizer tokenizer.json --gguf ../graft-tiny.gguf --table ../graft-tiny.ngrams
 
-The packages are a few of those in train.jsonl (the model has read about a third of them, each text once), none held out. Three kinds of
+The packages are those with role gate in sources.tsv, none held out. Each step counts twice, with the table and without: other models have none. Three kinds of
 places: text from its start, with the memory of what was read of it; rests of lines, cut at random, with the file around the cut in
 the memory; the same with the package's other files too. A report compares both halves, each under weights fitted on the other.
 """
@@ -27,11 +27,10 @@ sys.path += [str(Path(__file__).resolve().parents[2] / folder) for folder in ('b
 from completions import around  # noqa: E402
 from export import load_gguf_into  # noqa: E402
 from model import Model  # noqa: E402
+from ngram_table import Table  # noqa: E402
 from rest_of_line import places  # noqa: E402
 from trainer_logits import config_of  # noqa: E402
 
-PACKAGES = {'python3-scrapy', 'python3-jsonschema', 'rich', 'python3-toolz', 'jansson', 'libyaml', 'libevent', 'capnproto', 'yaml-cpp', 'google-glog',
-            'luxon', 'mocha', 'async', 'fastify', '@reduxjs/toolkit', 'ethers'}
 PREFIX_CHARACTERS, SUFFIX_CHARACTERS = 1455, 485  # of the prompt, as agent/complete.cc shows a model with a context of 1,024
 SIDE_BYTES, AROUND_TOKENS = 128 << 10, 85_000  # of the memory, as agent/file_memory.cc
 OPEN_END = r'( ?[^\W\d_]+| ?\d+| ?(?:[^\s\w]|_)+|\s+)$'  # near enough agent/open_end.h
@@ -40,11 +39,12 @@ Step = collections.namedtuple('Step', 'place own there q file')  # q: what each 
 
 
 class Steps:
-    def __init__(self, tokenizer_path, gguf):
+    def __init__(self, tokenizer_path, gguf, table):
         self.tokenizer = Tokenizer.from_file(tokenizer_path)
         self.model = load_gguf_into(Model(config_of(gguf)), gguf).eval()
         texts = [self.tokenizer.decode([i]) for i in range(self.tokenizer.get_vocab_size())]
         self.ends_line = np.array([i == EOT or '\n' in text or '\r' in text for i, text in enumerate(texts)])
+        self.table = Table(table) if table else None
         self.steps = []
 
     def encode(self, text):
@@ -56,7 +56,7 @@ class Steps:
 
     def add(self, log_p, context, memory, token, file):
         """token: what came next; None: any that ends the line."""
-        found, longest = mixture.experts(memory, context)
+        found, longest = mixture.experts(memory, context, self.table)
         if not found:
             return
         own, there = np.zeros((mixture.EXPERTS, mixture.EXPERT_FEATURES)), np.zeros(mixture.EXPERTS, bool)
@@ -102,14 +102,14 @@ def columns_of(steps):
 
 def collect(args):
     """Part by part; with --cache, parts that are there are taken from there."""
-    rows = [row for row in map(json.loads, open(f'{args.corpus}/train.jsonl')) if row['package'] in PACKAGES]
+    rows = [json.loads(line) for line in open(f'{args.corpus}/{args.split}.jsonl')]
     random.Random(3).shuffle(rows)
     rows.sort(key=lambda row: row['lang'])
     by_language = collections.defaultdict(list)
     for row in rows:
         by_language[row['lang']].append(row)
     numbered = list(enumerate(rows))
-    steps, found = Steps(args.tokenizer, args.gguf), places([(row['lang'], row['text']) for row in rows], args.places, 11)
+    steps, found = Steps(args.tokenizer, args.gguf, args.table), places([(row['lang'], row['text']) for row in rows], args.places, 11)
     encode = functools.cache(steps.encode)  # files of a package stand around many places
 
     def texts(lang):
@@ -145,8 +145,15 @@ def nats(place, own, there, q, of_place, of_expert):
     return -(scores.masked_fill(~there, -1e9).softmax(1) * q).sum(1).clamp_min(1e-9).log()
 
 
+def without_table(columns):
+    place, own, there, q, file = columns
+    there = there.clone()
+    there[:, 1 + len(mixture.MATCHES):] = False
+    return place, own, there, q, file
+
+
 def fit(columns, steps=400):
-    place, own, there, q, _ = columns
+    place, own, there, q, _ = (torch.cat(both) for both in zip(columns, without_table(columns)))
     of_place = torch.zeros(mixture.EXPERTS, mixture.PLACE_FEATURES, requires_grad=True)
     of_expert = torch.zeros(mixture.EXPERTS, mixture.EXPERT_FEATURES, requires_grad=True)
     with torch.no_grad():
@@ -164,9 +171,11 @@ def fit(columns, steps=400):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('--corpus', required=True, help='folder with train.jsonl')
+    parser.add_argument('--corpus', required=True, help='folder with gate.jsonl')
     parser.add_argument('--tokenizer', required=True)
     parser.add_argument('--gguf', required=True)
+    parser.add_argument('--table', help='the table of n-grams')
+    parser.add_argument('--split', default='gate', help='of the corpus')
     parser.add_argument('--places', type=int, default=240, help='lines of each language, with and without other files')
     parser.add_argument('--characters', type=int, default=40_000, help='of texts of each language')
     parser.add_argument('--cache', help='folder: keep there what is collected, so that a run can be ended and goes on')
@@ -176,7 +185,8 @@ def main():
     for name, mine in (('odd', odd), ('even', ~odd)):
         weights = fit([column[mine] for column in columns])
         rest = [column[~mine] for column in columns]
-        print(f'fitted on {name} files: the others {nats(*rest[:4], *weights).mean():.4f} nats a token; model alone {-rest[3][:, 0].clamp_min(1e-9).log().mean():.4f}')
+        print(f'fitted on {name} files: the others {nats(*rest[:4], *weights).mean():.4f} nats a token, without the table '
+              f'{nats(*without_table(rest)[:4], *weights).mean():.4f}; model alone {-rest[3][:, 0].clamp_min(1e-9).log().mean():.4f}')
     mixture.write_weights(*(table.tolist() for table in fit(columns)))
 
 

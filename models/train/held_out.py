@@ -6,7 +6,7 @@ import re
 from collections import defaultdict
 
 SPLITS = ('heldout_files', 'heldout_packages')
-LANGUAGES = ('python', 'c', 'cpp', 'javascript', 'typescript')
+LANGUAGES = ('python', 'c', 'cpp', 'javascript', 'typescript', 'go', 'rust', 'java')
 GROUPS = {'python': ('python',), 'c-family': ('c', 'cpp'), 'js-ts': ('javascript', 'typescript')}
 
 

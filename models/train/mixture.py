@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The mixture that completions are chosen by: agent/text_memory.h and agent/expert_mixture.h in plain numpy.
 
-Expert 0 is the model, expert 1 + k the tokens that followed what the last MATCHES[k] tokens are, in the texts of a memory.
+Expert 0 is the model, expert 1 + k the tokens that followed what the last MATCHES[k] tokens are, in the texts of a memory;
+the experts behind those are what a table of n-grams (ngram_table.py) says comes after the last TABLE_CONTEXTS[k] tokens.
 """
 import re
 from pathlib import Path
@@ -11,7 +12,8 @@ import numpy as np
 MATCHES = (1, 2, 3, 4, 6, 8, 12, 16)
 LONGEST = MATCHES[-1]
 KEYS, MOST_PLACES = (6, 3, 1), 256  # of text_memory.cc: the nearest places that a key of so many tokens leads to
-EXPERTS, PLACE_FEATURES, EXPERT_FEATURES = 1 + len(MATCHES), 6, 6
+TABLE_CONTEXTS, TABLE_DISCOUNT = (2, 3, 4, 5), 0.75
+EXPERTS, PLACE_FEATURES, EXPERT_FEATURES = 1 + len(MATCHES) + len(TABLE_CONTEXTS), 6, 6
 LEAST_LOG = -12
 WEIGHTS = Path(__file__).resolve().parents[2] / 'agent' / 'gate_weights.inc'
 
@@ -41,7 +43,14 @@ class Memory:
         return tokens[at[chosen]], matched[chosen]
 
 
-def experts(memory, context):
+def table_expert(tokens, shares):
+    """What a context's followers say, their known mass made one. How often the context was seen is guessed from the mass
+    that is unknown, which grows with the kinds and falls with the times."""
+    known = shares.sum()
+    return TABLE_DISCOUNT * len(tokens) / max(0.01, 1 - known), tokens, shares / known
+
+
+def experts(memory, context, table=None):
     """-> ({number: (times seen, tokens, shares)}, longest match)"""
     followed, matched = memory.followers(context)
     found = {}
@@ -49,6 +58,10 @@ def experts(memory, context):
         tokens, counts = np.unique(followed[matched >= n], return_counts=True)
         if len(tokens):
             found[1 + k] = (counts.sum(), tokens, counts / counts.sum())
+    for k, n in enumerate(TABLE_CONTEXTS if table else ()):
+        tokens, shares = table.after(context[-n:]) if len(context) >= n else ((), ())
+        if len(tokens):
+            found[1 + len(MATCHES) + k] = table_expert(tokens, shares)
     return found, int(matched.max(initial=0))
 
 
@@ -72,9 +85,9 @@ def gate(place, own, weights):
     return {number: np.exp(score - most) / total for number, score in scores.items()}
 
 
-def mix(log_p, memory, context, weights):
+def mix(log_p, memory, context, weights, table=None):
     """-> natural logs of the mixture, [vocabulary]"""
-    found, longest_match = experts(memory, context)
+    found, longest_match = experts(memory, context, table)
     if not found:
         return log_p
     own = {number: expert_features(log_p, *expert) for number, expert in found.items()}

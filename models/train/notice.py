@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Write models/NOTICE: the packages whose text the model was trained on, their licences and copyright holders.
+"""Write models/NOTICE: the packages whose text the model was trained on or the table counted, their licences and copyright holders.
 
 Holders are the Copyright field of the main paragraph of debian/copyright, or the copyright lines of an npm package's
 licence file; addresses are left out.
@@ -12,10 +12,10 @@ import re
 
 from corpus import EMAIL, deb_data, tar_members
 
-HEAD = '''NOTICE for models/graft-tiny.gguf
+HEAD = '''NOTICE for models/graft-tiny.gguf and models/graft-tiny.ngrams
 
-The model was trained on text from the packages below, all under permissive licences; the licence of each file was read from
-the package (TRAINING_DATA.tsv has versions, hashes and counts). No file of theirs is distributed here. With thanks to their
+The model was trained on text from packages below, and the table of n-grams counted text of all of them, all under permissive licences;
+the licence of each file was read from the package (TRAINING_DATA.tsv has versions, hashes and counts). No file of theirs is distributed here. With thanks to their
 authors:
 
 '''
@@ -54,7 +54,7 @@ def main():
     args = parser.parse_args()
     out = [HEAD]
     for row in csv.DictReader(open(args.manifest), delimiter='\t'):
-        if row['role'] != 'train' or not row['files'] or row['files'] == '0':
+        if row['role'] not in ('train', 'table') or not row['files']:
             continue
         folder = pathlib.Path(args.archives) / f"{row['kind']}+{row['package'].replace('/', '+')}"
         out.append(f"{row['package']} {row['version']} ({row['licences']})\n")

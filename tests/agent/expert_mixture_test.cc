@@ -30,9 +30,13 @@ TEST_CASE("expert mixture: as the definition in Python has it") {
   REQUIRE(text);
   const auto cases = base::parse_json(*text);
   REQUIRE(cases);
+  auto opened = agent::NgramTable::open(std::string(GRAFT_SOURCE_DIR) + "/tests/data/agent/ngrams/small.ngrams");
+  REQUIRE(opened);
+  const auto table = std::make_shared<const agent::NgramTable>(std::move(*opened));
   size_t changed = 0;
   for (const auto& each : *cases) {
     agent::TextMemory memory;
+    if (each["table"].get<bool>()) memory.consult(table);
     for (const auto& tokens : each["texts"]) memory.add(tokens.get<std::vector<Token>>());
     auto logits = each["logits"].get<std::vector<float>>();
     const auto before = logits;
