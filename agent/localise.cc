@@ -6,6 +6,7 @@
 #include <cmath>
 #include <set>
 
+#include "agent/failing_regions.h"
 #include "base/strings.h"
 
 namespace agent {
@@ -13,7 +14,6 @@ namespace {
 
 constexpr double kHop = .5;  // what a caller's weight is worth to its callee
 constexpr int kMaxHops = 4;
-constexpr size_t kMaxRegions = 40;
 constexpr double kLoop = 1, kCalledByLoop = .4;  // of all lines that ran while a test hung
 constexpr double kImplicit = .6;  // of a type's weight, for what a language calls on it without naming it
 // Where few lines are suspect, and no run has been watched, the others of the language follow: far behind, but ahead of
@@ -22,92 +22,7 @@ constexpr size_t kFewLines = 1500;
 constexpr double kElsewhere = .01, kElsewhereInAll = .05;  // of the most suspect line; of all of them together
 constexpr double kNotRun = .03;  // a line that the failing tests did not run: an insertion before it may still help
 
-struct Region {  // a failing test's body
-  const CodeFile* file;
-  int begin, end;  // 1-based lines
-  int at;          // the line that failed, 0 where unknown
-};
-
 using FunctionWeights = std::map<const tools::Symbol*, std::pair<const CodeFile*, double>>;
-
-bool starts_definition(std::string_view line) {
-  return !line.empty() && line[0] != ' ' && line[0] != '\t' && line[0] != '}' && line[0] != '#' && line[0] != '/';
-}
-
-// Test macros are no functions for the grammar: go by the left margin.
-Region region_around(const CodeFile& file, int line) {
-  if (const tools::Symbol* function = CodeBase::function_at(file, line))
-    return {&file, file.line_of(function->range.begin), file.line_of(function->range.end), line};
-  auto text = [&](int i) {
-    const tools::Range range = file.line_range(i);
-    return std::string_view(file.text()).substr(range.begin, range.end - range.begin);
-  };
-  int begin = std::min(line, file.n_lines()), end = begin;
-  while (begin > 1 && !starts_definition(text(begin))) --begin;
-  while (end < file.n_lines() && (end == begin || !starts_definition(text(end + 1))) && end - begin < 200) {
-    ++end;
-    if (text(end).starts_with("}")) break;
-  }
-  return {&file, begin, end, line};
-}
-
-// ctest knows a program and no functions: it is often named as its file is.
-void add_file_of_test(const LocaliseInput& input, std::string_view name, std::vector<Region>& regions) {
-  for (const auto& [path, file] : input.code.files()) {
-    if (file.editable || regions.size() >= kMaxRegions) continue;
-    const std::string_view last = std::string_view(path).substr(path.rfind('/') + 1);
-    if (last.substr(0, last.rfind('.')) == name) regions.push_back({&file, 1, file.n_lines(), 0});
-  }
-}
-
-void add_named_tests(const LocaliseInput& input, std::vector<Region>& regions) {
-  for (const std::string& name : input.reading.failing) {
-    const size_t known = regions.size();
-    std::string_view last = name;
-    for (std::string_view mark : {"::", " ", "(", "["}) {
-      if (mark == "::") {
-        if (const size_t at = last.rfind(mark); at != std::string_view::npos) last.remove_prefix(at + 2);
-      } else if (const size_t at = last.find(mark); at != std::string_view::npos && at > 0) {
-        last = last.substr(0, at);
-      }
-    }
-    for (const auto& [path, file] : input.code.files()) {
-      if ((file.editable && file.tests.empty()) || regions.size() >= kMaxRegions) continue;
-      const auto judges = [&](tools::Range range) { return !file.editable || file.in_test(range); };
-      bool found = false;
-      for (const tools::Symbol& symbol : file.symbols)
-        if (symbol.name == last && judges(symbol.range)) {
-          regions.push_back({&file, file.line_of(symbol.range.begin), file.line_of(symbol.range.end), 0});
-          found = true;
-        }
-      if (found) continue;
-      const size_t quoted = file.text().find(base::cat("\"", name, "\""));
-      if (quoted != std::string::npos && judges({quoted, quoted + 1})) {
-        Region region = region_around(file, file.line_of(quoted));
-        region.at = 0;
-        regions.push_back(region);
-      }
-    }
-    if (regions.size() == known) add_file_of_test(input, last, regions);
-  }
-}
-
-std::vector<Region> failing_regions(const LocaliseInput& input) {
-  std::vector<Region> regions;
-  auto add = [&](const std::string& path, int line) {
-    const CodeFile* file = input.code.file(path);
-    if (file == nullptr || line < 1 || regions.size() >= kMaxRegions) return;
-    if (file->editable && !file->is_test_line(line)) return;
-    regions.push_back(region_around(*file, line));
-  };
-  for (const Place& place : input.reading.places)
-    if (place.kind == PlaceKind::kAssertion || place.kind == PlaceKind::kFrame || place.kind == PlaceKind::kError)
-      add(place.path, place.line);
-  for (const TracedFailure& failure : input.coverage.failures)
-    for (const auto& [path, line] : failure.frames) add(path, line);
-  if (regions.empty()) add_named_tests(input, regions);
-  return regions;
-}
 
 bool is_class(const tools::Symbol& symbol) {
   return symbol.kind == tools::SymbolKind::kClass || symbol.kind == tools::SymbolKind::kStruct;
@@ -150,11 +65,12 @@ void add_name(const CodeBase& code, std::string_view name, double weight, Functi
     add_definition(definition, is_class(*definition.symbol) ? .3 * share : share, weights, touched);
 }
 
-FunctionWeights functions_of_tests(const LocaliseInput& input, const std::vector<Region>& regions, Suspects& suspects) {
+FunctionWeights functions_of_tests(const LocaliseInput& input, const std::vector<TestRegion>& regions,
+                                   Suspects& suspects) {
   FunctionWeights weights;
   std::vector<const tools::Symbol*> wave;
   std::set<std::string> names;
-  for (const Region& region : regions)
+  for (const TestRegion& region : regions)
     for (int line = region.begin; line <= region.end; ++line) {
       const tools::Range range = region.file->line_range(line);
       const std::string_view text = std::string_view(region.file->text()).substr(range.begin, range.end - range.begin);
@@ -371,7 +287,7 @@ Suspects localise(const LocaliseInput& input) {
   LineWeights weights(input.code);
   const int n_places = add_places(input, weights);
   if (n_places > 0) suspects.evidence.push_back(base::cat(n_places, " places in the check's output"));
-  const std::vector<Region> regions = failing_regions(input);
+  const std::vector<TestRegion> regions = failing_regions(input.code, input.reading, input.coverage);
   const FunctionWeights functions = functions_of_tests(input, regions, suspects);
   double largest = 0;
   for (const auto& [symbol, entry] : functions) largest = std::max(largest, entry.second);
