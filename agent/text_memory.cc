@@ -107,7 +107,7 @@ TextMemory::Knowledge TextMemory::knowledge(std::span<const Token> context, size
 // How often a context was seen is guessed from its unknown mass, which absolute discounting makes of kinds and times.
 void TextMemory::ask_table(std::span<const Token> context, size_t n_vocab, std::vector<Expert>& experts) const {
   for (size_t k = 0; table_ && k < kTableExperts; ++k) {
-    if (kTableContexts[k] > std::min(context.size(), table_->longest_context())) break;
+    if (kTableContexts[k] > context.size()) break;
     Expert expert{
         .number = 1 + kMemoryExperts + k, .n_seen = 0, .shares = table_->after(context.last(kTableContexts[k]))};
     std::erase_if(expert.shares, [&](const Share& share) { return static_cast<size_t>(share.token) >= n_vocab; });

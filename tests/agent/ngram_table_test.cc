@@ -58,18 +58,25 @@ TEST_CASE("table of n-grams: says what the text that it was made of says") {
   REQUIRE(text);
   const auto cases = base::parse_json(*text);
   REQUIRE(cases);
-  size_t n_known = 0;
+  size_t n_known = 0, n_longer = 0;
   for (const auto& each : *cases) {
     const auto shares = table.after(each["context"].get<std::vector<Token>>());
     const auto tokens = each["tokens"].get<std::vector<Token>>();
     REQUIRE(shares.size() == tokens.size());
     n_known += shares.empty() ? 0 : 1;
+    auto longer = each["context"].get<std::vector<Token>>();
+    if (longer.size() == table.longest_context() && !tokens.empty()) {
+      longer.push_back(tokens.front());
+      CHECK(table.after(longer).empty());
+      ++n_longer;
+    }
     for (size_t i = 0; i < shares.size(); ++i) {
       CHECK(shares[i].token == tokens[i]);
       CHECK(shares[i].share == doctest::Approx(each["shares"][i].get<double>()).epsilon(1e-5));
     }
   }
   CHECK(n_known > 50);
+  CHECK(n_longer > 0);
   CHECK(table.after({}).empty());
   CHECK(table.after(std::vector<Token>{1, 2, 3, 4, 5, 6}).empty());  // longer than it knows
   CHECK(table.after(std::vector<Token>{-1}).empty());
@@ -137,9 +144,21 @@ TEST_CASE("table of n-grams: counts that do not fit, another version and another
   refused(16, 1u << 31, 4, "are possible");
   refused(32, uint64_t{1} << 62, 8, "are possible");
   refused(32, (uint64_t{1} << 30) - 1, 8, "does not fit");
-  refused(72, 1, 4, "index of tokens");           // begins[0]
-  refused(72 + 4 * 24, 3, 4, "index of tokens");  // begins[n_vocab]
-  refused(72 + 4 * 10, 1u << 30, 4, "index of tokens");
+  constexpr size_t kBegins = 72;  // of the index of tokens
+  refused(kBegins, (uint64_t{1} << 32) + 1, 8, "index of tokens");
+  refused(kBegins + 4 * 24, 3, 4, "index of tokens");
+  refused(kBegins + 4 * 24, 1u << 30, 4, "index of tokens");
+  refused(kBegins + 4 * 10, 1u << 30, 4, "index of tokens");
+  const std::string bytes = small_bytes();
+  const auto size_of = [&](int n) {
+    uint64_t size = 0;
+    std::memcpy(&size, bytes.data() + 32 + 8 * (n - 2), 8);
+    return static_cast<size_t>(size);
+  };
+  const auto padded = [](size_t n_bytes) { return (n_bytes + 7) / 8 * 8; };
+  const size_t last_numbers = bytes.size() - padded(2 * size_of(6)) - padded(size_of(5));
+  refused(last_numbers + size_of(5) - 1, 255, 1, "followers, and");
+  refused(last_numbers, 255, 1, "index of contexts");
 }
 
 TEST_CASE("table of n-grams: damage of any byte is refused or harmless") {
@@ -174,6 +193,12 @@ TEST_CASE("table of n-grams: none lies beside a model that has none, one of anot
   std::filesystem::copy_file(kData / "small.ngrams", dir.path() / "m.ngrams");
   CHECK(NgramTable::beside(**model) == nullptr);
   REQUIRE(base::write_file_atomic(dir.path() / "m.ngrams", "GRAFTNGMnothing"));
+  CHECK(NgramTable::beside(**model) == nullptr);
+  auto bytes = base::read_file(std::filesystem::path(GRAFT_SOURCE_DIR) / "models/graft-tiny.ngrams", 1 << 26);
+  REQUIRE(bytes);
+  (*bytes)[24] = static_cast<char>((*bytes)[24] + 1);  // as large a vocabulary, of other tokens
+  REQUIRE(base::write_file_atomic(dir.path() / "m.ngrams", *bytes));
+  CHECK(NgramTable::open(dir.path() / "m.ngrams"));
   CHECK(NgramTable::beside(**model) == nullptr);
 }
 
