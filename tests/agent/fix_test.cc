@@ -193,7 +193,7 @@ TEST_CASE("fix: a loop that appends for ever is repaired within its runs, though
   REQUIRE(report);
   REQUIRE(report->status == Status::kVerified);
   CHECK(report->patch.find("+        i += n") != std::string::npos);
-  CHECK(report->checks <= 40);
+  CHECK(report->checks <= request.budget_checks);  // how many look on for others after it hangs on the machine's speed
 }
 
 TEST_CASE("fix: what passes when no time is left for its proof is named, and not offered") {

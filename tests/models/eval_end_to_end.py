@@ -76,7 +76,7 @@ def check(figures: dict, items: dict) -> None:
         assert len(found) == 1, f"{len(found)} rows of {measure}"
         return found[0]
 
-    alone, memory = of("bits per byte, model alone"), of("bits per byte, with the open file's memory")
+    alone, memory = of("bits per byte, model alone"), of("bits per byte, with the open file's memory and the table")
     assert 0.5 < alone["value"] < 4 and 0.2 < memory["value"] < 4, (alone, memory)
     assert abs(of("bits per byte lost by four bits (Q4_0)")["value"]) < 1
     assert [f["n"] for (name, where), f in figures.items() if name == "rest of a line, exact" and where.endswith("python")] == [2]
