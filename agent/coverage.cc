@@ -15,6 +15,7 @@ namespace {
 constexpr uint64_t kMaxTraceBytes = 64u << 20, kMaxStackBytes = 1u << 20;
 // Of the time of a traced run: then the tracer writes what it knows and ends its process, before the sandbox does.
 constexpr double kWatchedShare = .85;
+constexpr std::chrono::milliseconds kLongestReport{30'000};
 
 // Scripts without a test tool: each run is a test, as far as it is known how it ended; else all of it is the one that
 // failed.
@@ -49,14 +50,18 @@ double Coverage::ochiai(const std::string& path, int line) const {
   const auto file = lines.find(path);
   if (file == lines.end() || n_failed == 0) return 0;
   const auto count = file->second.find(line);
-  if (count == file->second.end() || count->second.failed == 0) return 0;
-  const double failed = count->second.failed, ran = failed + count->second.passed;
+  return count == file->second.end() ? 0 : ochiai(count->second);
+}
+
+double Coverage::ochiai(const LineCount& count) const {
+  if (n_failed == 0 || count.failed == 0) return 0;
+  const double failed = count.failed, ran = failed + count.passed;
   return std::min(1., failed / std::sqrt(n_failed * ran));  // a damaged report may count a line more often than tests
 }
 
 Coverage trace_check(const std::filesystem::path& root, const std::string& check, std::chrono::milliseconds timeout,
                      bool hangs, const PathResolver& resolver, std::stop_token stop,
-                     const std::vector<std::string>& first) {
+                     const std::vector<std::string>& first, bool builds) {
   Coverage coverage;
   auto workspace = sandbox::Workspace::create(root);
   if (!workspace) return coverage;
@@ -66,7 +71,7 @@ Coverage trace_check(const std::filesystem::path& root, const std::string& check
   const std::chrono::duration<double> until = std::chrono::steady_clock::now().time_since_epoch() + watched;
   const auto date = std::chrono::system_clock::now() + std::chrono::duration_cast<std::chrono::seconds>(watched);
   const TraceKit kit = trace_kit({check, root.string(), (root / inside).string(), until.count(),
-                                  std::chrono::system_clock::to_time_t(date), watched.count(), hangs, first});
+                                  std::chrono::system_clock::to_time_t(date), watched.count(), hangs, first, builds});
   for (const TraceFile& file : kit.files)
     if (!(*workspace)->write_file(inside / file.name, file.text, file.mode)) return coverage;
   sandbox::Policy policy;
@@ -74,8 +79,19 @@ Coverage trace_check(const std::filesystem::path& root, const std::string& check
   policy.environment = kit.environment;
   auto outcome = (*workspace)->run(sandbox::shell_command(kit.check), policy, stop);
   if (!outcome || outcome->ending == sandbox::Ending::kCancelled) return coverage;
-  const auto changed = (*workspace)->changed_paths();
+  auto changed = (*workspace)->changed_paths();
   if (!changed) return coverage;
+  const auto left_something = [&](const std::filesystem::path& path) {
+    return path.extension() == kit.leaves && path.parent_path().parent_path() == inside;
+  };
+  if (!kit.report.empty() && std::any_of(changed->begin(), changed->end(), left_something)) {
+    sandbox::Policy after;
+    after.limits.wall = std::min(timeout, kLongestReport);
+    const bool ended = outcome->ending == sandbox::Ending::kExited;
+    if (!(*workspace)->run(sandbox::shell_command(kit.report + (ended ? "" : " cut")), after, stop)) return coverage;
+    changed = (*workspace)->changed_paths();
+    if (!changed) return coverage;
+  }
   bool stacks = false;
   std::vector<std::filesystem::path> reports, go_failed, go_passed;
   for (const std::filesystem::path& path : *changed) {

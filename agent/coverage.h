@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // agent/coverage.h: which lines the failing tests ran and the passing ones did not (spectrum-based localisation).
 //
-// Python, JavaScript run by Node, and Go's tests: the check runs once more in a view of its own, with tracers that
-// environment variables bring in (tracers.h). Nothing of it stays. Where the check did not end, Python's tracer ends
-// each test that hangs and says where (hang_tracer.h). Errors   None that matter: a check that cannot be traced gives
-// an empty Coverage, and the driver goes on without. Source   Ochiai: Abreu et al., "On the accuracy of spectrum-based
-// fault localization", 2007, section 2.
+// Python, JavaScript run by Node, Go's tests, and what gcc builds of C and C++: the check runs once more in a view of
+// its own, with tracers that environment variables bring in (tracers.h). Nothing of it stays. Where the check did not
+// end, Python's tracer ends each test that hangs and says where (hang_tracer.h). Errors   None that matter: a check
+// that cannot be traced gives an empty Coverage, and the driver goes on without. Source   Ochiai: Abreu et al., "On the
+// accuracy of spectrum-based fault localization", 2007, section 2.
 #pragma once
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -48,6 +49,7 @@ struct Coverage {
   bool mixed = false;  // tests of one process ran side by side
   bool cut = false;    // its time ended before the check did: not all tests were seen
   std::map<std::string, std::map<int, LineCount>> lines;
+  std::set<std::string> all_code;  // files of which every line that has code is in `lines`, also where none ran it
   std::vector<TracedFailure> failures;
   Calm calm;
   std::string output;  // of the traced run
@@ -55,12 +57,14 @@ struct Coverage {
   bool empty() const { return lines.empty(); }
   // In [0, 1]; 0 for a line that no failing test ran.
   double ochiai(const std::string& path, int line) const;
+  double ochiai(const LineCount& count) const;
 };
 
 // Empty where no process of the check could be traced. `hangs`: the check did not end, so tests that take too
-// long of `timeout` are ended; without it they have all of it, and what is known at its end is returned.
+// long of `timeout` are ended; without it they have all of it, and what is known at its end is returned. `builds`: its
+// programs in C and C++ are built once more to be traced.
 Coverage trace_check(const std::filesystem::path& root, const std::string& check, std::chrono::milliseconds timeout,
                      bool hangs, const PathResolver& resolver, std::stop_token stop,
-                     const std::vector<std::string>& first = {});
+                     const std::vector<std::string>& first = {}, bool builds = false);
 
 }  // namespace agent

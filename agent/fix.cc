@@ -54,7 +54,7 @@ class FixRun {
   }
   base::Result<SearchResult> search(const tools::WorkTree& tree, CheckResult first);
   void localise_by_traces(const tools::WorkTree& tree, const CheckResult& first, const PathResolver& resolver,
-                          CheckReading& reading);
+                          CheckReading& reading, const TracedLanguages& traced);
   base::Status fail_early(CheckReading& reading, CheckResult& first, const PathResolver& resolver);
   base::Result<bool> confirm(Winner& winner);
   void no_time_for_proof(const std::string& change);
@@ -110,9 +110,11 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
   // Where a file cannot be read no line of it has run, nor of a package that does not compile. Of a hang the tracers of
   // Python and Go know.
   traced.go &= !reading.build_failed;
+  traced.cpp &= !reading.build_failed;
   const bool unreadable = reading.build_failed && reading.symptoms.contains(Symptom::kSyntax);
+  traced.cpp &= !hung_;
   if ((hung_ ? traced.python || traced.go : traced.any()) && !unreadable)
-    localise_by_traces(tree, first, resolver, reading);
+    localise_by_traces(tree, first, resolver, reading, traced);
 
   if (base::Status early = fail_early(reading, first, resolver); !early) return std::move(early).error();
   std::unique_ptr<ModelJudge> judge;
@@ -136,15 +138,18 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
 }
 
 void FixRun::localise_by_traces(const tools::WorkTree& tree, const CheckResult& first, const PathResolver& resolver,
-                                CheckReading& reading) {
+                                CheckReading& reading, const TracedLanguages& traced) {
   const double usual = first.endless() ? first.last_output_seconds : first.seconds;
   const milliseconds wanted = std::min(allowed_, milliseconds(static_cast<int64_t>(usual * 10'000) + 10'000));
   const milliseconds given = std::min(wanted, left() / kTraceShare);
   if (given < kShortestTrace) return;
+  // What is built takes as long as before at least.
+  const bool only_cpp = !traced.python && !traced.node && !traced.go;
+  if (only_cpp && given < milliseconds(static_cast<int64_t>(usual * 1000))) return;
   tell("localising", first.endless() ? "tracing where the tests hang" : "tracing which lines the failing tests run");
   // What hangs would take the time of all that comes after it.
   const std::vector<std::string> in_front = first.endless() ? std::vector<std::string>() : reading.failing;
-  coverage_ = trace_check(tree.root(), request_.check, given, first.endless(), resolver, stop_, in_front);
+  coverage_ = trace_check(tree.root(), request_.check, given, first.endless(), resolver, stop_, in_front, traced.cpp);
   for (const TracedFailure& failure : coverage_.failures) read_symptoms(failure.message, reading.symptoms);
   if (!first.endless()) return;
   limit_->know_hang(coverage_.calm.seconds, coverage_.calm.memory_bytes);

@@ -20,6 +20,8 @@ constexpr double kImplicit = .6;  // of a type's weight, for what a language cal
 // giving up with time left.
 constexpr size_t kFewLines = 1500;
 constexpr double kElsewhere = .01, kElsewhereInAll = .05;  // of the most suspect line; of all of them together
+constexpr double kOutsideOfTests = .25;  // a line that ran outside of tests, or that only compilers read
+constexpr int kStatementLines = 10;
 constexpr double kNotRun = .03;  // a line that the failing tests did not run: an insertion before it may still help
 
 using FunctionWeights = std::map<const tools::Symbol*, std::pair<const CodeFile*, double>>;
@@ -185,6 +187,22 @@ int add_places(const LocaliseInput& input, LineWeights& weights) {
   return n;
 }
 
+// What the traces say of a line: of one without code of its own within a function, what they say of the statement
+// above, which may go on in it.
+const LineCount* count_of(const LocaliseInput& input, const CodeFile& file, const std::map<int, LineCount>& counts,
+                          int line) {
+  const auto found = counts.find(line);
+  if (found != counts.end()) return &found->second;
+  const tools::Symbol* function = CodeBase::function_at(file, line);
+  if (function == nullptr || !input.coverage.all_code.contains(file.path)) return nullptr;
+  const auto after = counts.lower_bound(line);
+  if (after == counts.begin()) return nullptr;
+  const auto before = std::prev(after);
+  return line - before->first <= kStatementLines && CodeBase::function_at(file, before->first) == function
+             ? &before->second
+             : nullptr;
+}
+
 // Every line's weight times what the tests' traces say of it; lines that only the traces know come in as well.
 void weigh_by_coverage(const LocaliseInput& input, const FunctionWeights& functions, LineWeights& weights) {
   double largest_function = 0;
@@ -204,11 +222,11 @@ void weigh_by_coverage(const LocaliseInput& input, const FunctionWeights& functi
     auto found = weights.lines.find(path);
     if (found == weights.lines.end()) continue;
     for (auto& [line, weight] : found->second) {
-      const auto count = counts.find(line);
-      if (count != counts.end() && count->second.failed > 0)
-        weight *= .3 + input.coverage.ochiai(path, line);
-      else if (count != counts.end() && count->second.loaded && count->second.passed == 0)
-        weight *= .25;
+      const LineCount* count = count_of(input, *file, counts, line);
+      if (count != nullptr && count->failed > 0)
+        weight *= .3 + input.coverage.ochiai(*count);
+      else if (count != nullptr ? count->loaded && count->passed == 0 : input.coverage.all_code.contains(path))
+        weight *= kOutsideOfTests;
       else
         weight *= kNotRun;
     }

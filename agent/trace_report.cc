@@ -45,9 +45,11 @@ template <typename Add>
 void read_lines(const base::Json& report, const PathResolver& resolver, Coverage& coverage, Add add) {
   const auto lines = report.find("lines");
   if (lines == report.end() || !lines->is_object()) return;
+  const bool all_code = base::json_bool(report, "all_code");
   for (const auto& [named, counts] : lines->items()) {
     const auto path = resolver.resolve(named);
     if (!path || !counts.is_object()) continue;
+    if (all_code) coverage.all_code.insert(*path);
     for (const auto& [number, count] : counts.items()) {
       if (!count.is_array() || count.size() != 3) continue;
       const int at = line_at(number);

@@ -4,6 +4,11 @@
 #include <algorithm>
 #include <array>
 
+#include "agent/cpp_cases.h"
+#include "agent/cpp_elf.h"
+#include "agent/cpp_lines.h"
+#include "agent/cpp_runtime.h"
+#include "agent/cpp_tracer.h"
 #include "agent/first_tests.h"
 #include "agent/go_tracer.h"
 #include "agent/hang_tracer.h"
@@ -97,6 +102,26 @@ void add_go(const TraceTask& task, TraceKit& kit) {
   kit.check = with_options(std::move(kit.check), "GOFLAGS=", options);
 }
 
+// Whatever was built before is built once more, where it tells of itself.
+void add_cpp(const TraceTask& task, TraceKit& kit) {
+  if (!task.builds || !is_plain(task.folder)) return;
+  const std::string folder = base::cat(task.folder, "/cpp");
+  kit.files.insert(kit.files.end(), {{"cpp/cc1", kCompilerScript, 0755},
+                                     {"cpp/cc1plus", kCompilerScript, 0755},
+                                     {"cpp/collect2", kCompilerScript, 0755},
+                                     {"cpp/begin", kBuildBeginScript, 0755},
+                                     {"cpp/report", kBuildReportScript, 0755},
+                                     {"cpp/graft_trace_run.c", kRuntimeSource},
+                                     {"cpp/graft_trace_cases.h", kCasesSource},
+                                     {"cpp/graft_trace_elf.h", kElfSource},
+                                     {"cpp/graft_trace_lines.c", kLinesSource}});
+  kit.environment["COMPILER_PATH"] = folder;
+  kit.environment["CCACHE_DISABLE"] = "1";  // it would give back what was compiled without
+  kit.check = base::cat(folder, "/begin\n", kit.check);
+  kit.report = base::cat(folder, "/report ", task.root);
+  kit.leaves = ".run";
+}
+
 template <size_t N>
 bool ends_with_any(std::string_view text, const std::array<std::string_view, N>& ends) {
   return std::any_of(ends.begin(), ends.end(), [&](std::string_view end) { return text.ends_with(end); });
@@ -121,6 +146,7 @@ TraceKit trace_kit(const TraceTask& task) {
   add_python(task, kit);
   add_node(task, kit);
   add_go(task, kit);
+  add_cpp(task, kit);
   return kit;
 }
 
@@ -132,16 +158,21 @@ TracedLanguages traced_languages(const std::vector<std::string>& paths, std::str
   constexpr std::array<std::string_view, 6> kNodeSays{".js:", ".mjs:", ".cjs:", ".ts:", ".tsx:", "node:internal"};
   TracedLanguages found;
   constexpr std::array<std::string_view, 2> kGoSays{"_test.go:", "--- FAIL: "};
-  bool has_python = false, has_scripts = false, has_go = false;
+  constexpr std::array<std::string_view, 6> kSources{".c", ".cc", ".cpp", ".cxx", ".c++", ".C"};
+  constexpr std::array<std::string_view, 8> kBuildWords{"make", "ctest", "ninja", "meson", "gcc", "g++", "cc ", "c++"};
+  constexpr std::array<std::string_view, 7> kBuildSays{".c:", ".cc:", ".cpp:", ".cxx:", ".h:", ".hpp:", "g++ "};
+  bool has_python = false, has_scripts = false, has_go = false, has_sources = false;
   for (const std::string& path : paths) {
     has_python |= path.ends_with(".py");
     has_go |= path.ends_with("_test.go");
     has_scripts |= ends_with_any(path, kScripts);
+    has_sources |= ends_with_any(path, kSources);
   }
   found.python =
       has_python && (check.find("py") != std::string_view::npos || output.find(".py") != std::string_view::npos);
   found.node = has_scripts && (has_any(check, kNodeWords) || has_any(output, kNodeSays));
   found.go = has_go && (check.find("go test") != std::string_view::npos || has_any(output, kGoSays));
+  found.cpp = has_sources && (has_any(check, kBuildWords) || has_any(output, kBuildSays));
   return found;
 }
 

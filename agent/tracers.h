@@ -22,6 +22,7 @@ struct TraceTask {
   double seconds = 0;                       // from the start of the run to that moment
   bool hangs = false;                       // tests that take too long are ended
   const std::vector<std::string>& failing;  // tests that failed before, as the check named them
+  bool builds = false;                      // programs in C or C++
 };
 
 struct TraceFile {
@@ -32,6 +33,8 @@ struct TraceFile {
 struct TraceKit {
   std::vector<TraceFile> files;
   std::map<std::string, std::string> environment;
+  // For a run of its own in the same view, once the traced one left paths that end in `leaves`; empty: none.
+  std::string report, leaves;
   std::string check;  // the task's, with the folders and modules of the tracers in the variables that it sets itself
 };
 
@@ -39,8 +42,8 @@ TraceKit trace_kit(const TraceTask& task);
 
 // Languages with a tracer that a check runs, as far as its words, its output and the files of the tree tell.
 struct TracedLanguages {
-  bool python = false, node = false, go = false;
-  bool any() const { return python || node || go; }
+  bool python = false, node = false, go = false, cpp = false;
+  bool any() const { return python || node || go || cpp; }
 };
 TracedLanguages traced_languages(const std::vector<std::string>& paths, std::string_view check,
                                  std::string_view output);

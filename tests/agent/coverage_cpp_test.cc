@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+// Traced checks of real programs in C and C++; skipped, with a word, where there is no isolation or no gcc.
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+
+#include "agent/coverage.h"
+#include "agent/fix.h"
+#include "agent/tracers.h"
+#include "sandbox/sandbox.h"
+#include "tests/support/temp_dir.h"
+
+namespace {
+
+bool runs(const std::string& tool) {
+  if (!sandbox::probe_isolation().available) {
+    MESSAGE("skipped: no isolation here. " << sandbox::probe_isolation().fix);
+    return false;
+  }
+  if (std::system((tool + " >/dev/null 2>&1").c_str()) == 0) return true;
+  MESSAGE("skipped: no " << tool);
+  return false;
+}
+
+bool runs_gcc() {
+  return runs("gcc --version") && runs("g++ --version");
+}
+
+agent::Coverage trace(const test::TempDir& folder, const std::vector<std::string>& files, const std::string& check,
+                      const std::vector<std::string>& failing = {}) {
+  const agent::PathResolver resolver(folder.path(), files);
+  return agent::trace_check(folder.path(), check, std::chrono::seconds(60), false, resolver, {}, failing, true);
+}
+
+// Failed and passed; {-1, -1}: nothing is known of the line.
+std::pair<int, int> tests_of(const agent::Coverage& found, const std::string& path, int line) {
+  const auto file = found.lines.find(path);
+  if (file == found.lines.end()) return {-1, -1};
+  const auto count = file->second.find(line);
+  return count == file->second.end() ? std::pair{-1, -1} : std::pair{count->second.failed, count->second.passed};
+}
+
+constexpr std::string_view kPick =
+    "int pick(int n) {\n  int from = n + 1;\n  int twice = 2 * from;\n  if (n > 3) {\n    twice += 1;\n"
+    "    return twice;\n  }\n  return from;\n}\n";
+
+}  // namespace
+
+TEST_CASE("trace_check: what a program in C ran is known line by line, also where assert ends it") {
+  if (!runs_gcc()) return;
+  const test::TempDir folder;
+  folder.write("pick.c", kPick);
+  folder.write("small.c",
+               "#include <assert.h>\nint pick(int n);\nint main(void) {\n  assert(pick(1) == 2);\n  return 0;\n}\n");
+  folder.write("large.c",
+               "#include <assert.h>\nint pick(int n);\nint main(void) {\n  assert(pick(7) == 8);\n  return 0;\n}\n");
+  const agent::Coverage found = trace(folder, {"pick.c", "small.c", "large.c"},
+                                      "gcc -Wall -Werror pick.c small.c -o small && gcc pick.c large.c -o large && "
+                                      "./small && ./large; echo ended with $?");
+  CHECK(found.has_tests);
+  CHECK(found.n_failed == 1);
+  CHECK(found.n_passed == 1);
+  CHECK(tests_of(found, "pick.c", 1) == std::pair{1, 1});
+  CHECK(tests_of(found, "pick.c", 3) == std::pair{1, 1});  // inside of a block
+  CHECK(tests_of(found, "pick.c", 5) == std::pair{1, 0});
+  CHECK(tests_of(found, "pick.c", 6) == std::pair{1, 0});
+  CHECK(tests_of(found, "pick.c", 8) == std::pair{0, 1});
+  CHECK(tests_of(found, "large.c", 5) == std::pair{0, 0});
+  CHECK(found.output.find("Assertion `pick(7) == 8' failed") != std::string::npos);
+  CHECK(found.output.find("ended with 134\n") != std::string::npos);
+}
+
+TEST_CASE("trace_check: a killed program, one that ends by _exit, and what a program starts or forks") {
+  if (!runs_gcc()) return;
+  const test::TempDir folder;
+  folder.write(
+      "ends.c",
+      "#include <signal.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/wait.h>\n#include <unistd.h>\n"
+      "int in_child(void) {\n  return 3;\n}\n"
+      "int main(int argc, char** argv) {\n  (void)argc;\n"
+      "  if (strcmp(argv[1], \"kill\") == 0)\n    kill(getpid(), SIGKILL);\n"
+      "  if (strcmp(argv[1], \"quick\") == 0)\n    _exit(0);\n"
+      "  if (strcmp(argv[1], \"start\") == 0)\n    return system(\"./ends fail\") == 0;\n"
+      "  if (strcmp(argv[1], \"fork\") == 0) {\n    if (fork() == 0)\n      _exit(in_child());\n    wait(NULL);\n    "
+      "return 0;\n  }\n"
+      "  return 1;\n}\n");
+  folder.write("Makefile",
+               "ends: ends.c\n\tgcc -O2 ends.c -o ends\ncheck: ends\n\t./ends start && ./ends fork && ./ends quick && "
+               "./ends kill\n");
+  const agent::Coverage found = trace(folder, {"ends.c", "Makefile"}, "make check");
+  CHECK(found.n_failed == 1);
+  CHECK(found.n_passed == 3);
+  CHECK(tests_of(found, "ends.c", 12) == std::pair{1, 0});
+  CHECK(tests_of(found, "ends.c", 7) == std::pair{0, 1});
+  CHECK(tests_of(found, "ends.c", 23) == std::pair{0, 1});  // of the program that the first test started
+}
+
+TEST_CASE("trace_check: ctest's programs are its tests, with a shared library, and what was built before counts") {
+  if (!runs_gcc() || !runs("cmake --version")) return;
+  const test::TempDir folder;
+  folder.write("pick.c", kPick);
+  folder.write("low.c", "int pick(int n);\nint main(void) { return pick(1) != 2; }\n");
+  folder.write("high.c", "int pick(int n);\nint main(void) { return pick(9) != 10; }\n");
+  folder.write(
+      "CMakeLists.txt",
+      "cmake_minimum_required(VERSION 3.10)\nproject(pick C)\nenable_testing()\nset(CMAKE_BUILD_TYPE Release)\n"
+      "set(CMAKE_SHARED_LINKER_FLAGS \"-Wl,--no-undefined -s\")\nset(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)\n"
+      "add_library(pick SHARED pick.c)\nforeach(name low high)\n  add_executable(${name} ${name}.c)\n"
+      "  target_link_libraries(${name} pick)\n  add_test(NAME ${name} COMMAND ${name})\nendforeach()\n");
+  const std::string check = "cmake -S . -B build && cmake --build build && ctest --test-dir build";
+  const std::string here = "cd '" + folder.path().string() + "' && " + check + " >/dev/null 2>&1";
+  const std::vector<std::string> files = {"pick.c", "low.c", "high.c", "CMakeLists.txt"};
+  for (int built = 0; built < 2; ++built) {
+    const agent::Coverage found = trace(folder, files, check);
+    CHECK(found.has_tests);
+    CHECK(found.n_failed == 1);
+    CHECK(found.n_passed == 1);
+    CHECK(tests_of(found, "pick.c", 2) == std::pair{1, 1});
+    CHECK(tests_of(found, "pick.c", 5) == std::pair{1, 0});
+    CHECK(found.output.find("1 tests failed out of 2") != std::string::npos);
+    CHECK(std::system(here.c_str()) != 0);
+  }
+}
+
+TEST_CASE("trace_check: each case of a doctest program is a test, and the program runs as it was meant") {
+  if (!runs_gcc()) return;
+  const test::TempDir folder;
+  folder.write("pick.cc", kPick);
+  folder.write(
+      "test.cc",
+      "#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN\n#include <doctest/doctest.h>\n#include <cstdlib>\nint pick(int n);\n"
+      "TEST_CASE(\"small, and so on\") { CHECK(pick(1) == 2); }\n"
+      "TEST_CASE(\"large\") { CHECK(pick(5) == 6); }\n"
+      "TEST_CASE(\"zero\") { CHECK(pick(0) == 1); }\n"
+      "TEST_CASE(\"none\" * doctest::skip()) { CHECK(pick(5) == 0); }\n"
+      "TEST_CASE(\"last\") { if (pick(9) != 10) std::abort(); }\n");
+  const agent::Coverage found =
+      trace(folder, {"pick.cc", "test.cc"},
+            "g++ pick.cc test.cc -o all && ./all -tce=none --no-colors=1; echo ended with $?", {"large"});
+  CHECK(found.has_tests);
+  CHECK_FALSE(found.cut);
+  CHECK(found.n_failed == 2);
+  CHECK(found.n_passed == 2);
+  CHECK(tests_of(found, "pick.cc", 2) == std::pair{2, 2});
+  CHECK(tests_of(found, "pick.cc", 5) == std::pair{2, 0});
+  CHECK(tests_of(found, "pick.cc", 8) == std::pair{0, 2});
+  CHECK(found.output.find("TEST CASE:  large") != std::string::npos);
+}
+
+TEST_CASE("trace_check: a test of Unity's is told apart within its program") {
+  if (!runs_gcc()) return;
+  const test::TempDir folder;
+  folder.write("pick.c", kPick);
+  // As Unity 2.5 has it: counters behind the place of the test, and a jump out of a test that fails.
+  folder.write("unity.c",
+               "#include <setjmp.h>\nstruct { const char* file; const char* test; unsigned long line; unsigned n, "
+               "failures, ignores; jmp_buf out; } Unity;\n"
+               "void UnityDefaultTestRun(void (*test)(void), const char* name, const int line) {\n"
+               "  Unity.test = name;\n  Unity.line = line;\n  Unity.n++;\n  if (setjmp(Unity.out) == 0) test();\n  "
+               "else Unity.failures++;\n}\n"
+               "void check(int holds) {\n  if (!holds) longjmp(Unity.out, 1);\n}\n");
+  folder.write("test.c",
+               "void UnityDefaultTestRun(void (*test)(void), const char* name, const int line);\nvoid check(int "
+               "holds);\nint pick(int n);\n"
+               "void one(void) { check(pick(1) == 2); }\nvoid two(void) { check(pick(7) == 8); }\nvoid three(void) { "
+               "check(pick(2) == 3); }\n"
+               "int main(void) {\n  UnityDefaultTestRun(one, \"one\", 8);\n  UnityDefaultTestRun(two, \"two\", 9);\n"
+               "  UnityDefaultTestRun(three, \"three\", 10);\n  return 1;\n}\n");
+  const agent::Coverage found =
+      trace(folder, {"pick.c", "unity.c", "test.c"}, "gcc pick.c unity.c test.c -o all && ./all");
+  CHECK(found.has_tests);
+  CHECK(found.n_failed == 1);
+  CHECK(found.n_passed == 2);
+  CHECK(tests_of(found, "pick.c", 5) == std::pair{1, 0});
+  CHECK(tests_of(found, "pick.c", 8) == std::pair{0, 2});
+}
+
+TEST_CASE("trace_check: what does not compile is not known, and one program alone says where to look, no more") {
+  if (!runs_gcc()) return;
+  const test::TempDir folder;
+  folder.write("pick.c", std::string(kPick) + "int main(void) {\n  return pick(4) != 5;\n}\n");
+  folder.write("broken.c", "int broken(void) { return 1 }\n");
+  const std::vector<std::string> files = {"pick.c", "broken.c"};
+  const agent::Coverage broken = trace(folder, files, "gcc pick.c broken.c -o all && ./all");
+  CHECK(broken.empty());
+  CHECK(broken.output.find("error: expected") != std::string::npos);
+  const agent::Coverage alone = trace(folder, files, "gcc pick.c -o all && ./all");
+  CHECK_FALSE(alone.has_tests);
+  CHECK(alone.n_failed == 1);
+  CHECK(tests_of(alone, "pick.c", 5) == std::pair{1, 0});
+  CHECK(tests_of(alone, "pick.c", 8) == std::pair{0, 0});
+  const agent::Coverage judged =
+      trace(folder, files, "gcc pick.c -o /tmp/all && ! /tmp/all && /tmp/all | grep nothing");
+  CHECK(judged.n_failed > 0);
+  CHECK(tests_of(judged, "pick.c", 5).first > 0);
+}
