@@ -202,8 +202,8 @@ HIDDEN void __wrap__Exit(int status) {
   __real__Exit(status);
 }
 
-// Unity's tests run in one process, which the first word that goes from 0 to 1 in `Unity` counts; the next one counts
-// those that failed.
+// Unity's tests run in one process. In `Unity` stand, all of one width, the line of the test, how many have run, which
+// goes from 0 to 1 with the first, and how many failed.
 extern void __real_UnityDefaultTestRun(void (*)(void), const char*, int) __attribute__((weak));
 extern uint32_t Unity[] __attribute__((weak));
 HIDDEN void __wrap_UnityDefaultTestRun(void (*test)(void), const char* name, int line) {
@@ -218,8 +218,8 @@ HIDDEN void __wrap_UnityDefaultTestRun(void (*test)(void), const char* name, int
   atomic_fetch_add(&run->test, 1);
   put(run, (uint64_t)BEGIN << 48);
   __real_UnityDefaultTestRun(test, name, line);
-  for (int i = 0; i + 1 < WORDS && failures < 0; ++i)
-    if (before[i] == 0 && Unity[i] == 1) failures = i + 1;
+  for (int i = 2; i + 2 < WORDS && failures < 0; ++i)
+    if (before[i] == 0 && Unity[i] == 1) failures = Unity[i - 1] == (uint32_t)line ? i + 1 : i + 2;
   atomic_fetch_add(&run->test, 1);
   if (failures >= 0) put(run, (uint64_t)(Unity[failures] == before[failures] ? PASSED : FAILED) << 48);
 }

@@ -85,7 +85,7 @@ TEST_CASE("trace_check: a killed program, one that ends by _exit, and what a pro
       "return 0;\n  }\n"
       "  return 1;\n}\n");
   folder.write("Makefile",
-               "ends: ends.c\n\tgcc -O2 ends.c -o ends\ncheck: ends\n\t./ends start && ./ends fork && ./ends quick && "
+               "ends: ends.c\n\tgcc ends.c -o ends\ncheck: ends\n\t./ends start && ./ends fork && ./ends quick && "
                "./ends kill\n");
   const agent::Coverage found = trace(folder, {"ends.c", "Makefile"}, "make check");
   CHECK(found.n_failed == 1);
@@ -153,8 +153,8 @@ TEST_CASE("trace_check: a test of Unity's is told apart within its program") {
   folder.write("pick.c", kPick);
   // As Unity 2.5 has it: counters behind the place of the test, and a jump out of a test that fails.
   folder.write("unity.c",
-               "#include <setjmp.h>\nstruct { const char* file; const char* test; unsigned long line; unsigned n, "
-               "failures, ignores; jmp_buf out; } Unity;\n"
+               "#include <setjmp.h>\nstruct { const char* file; const char* test; COUNTER line, n, failures, "
+               "ignores; jmp_buf out; } Unity;\n"
                "void UnityDefaultTestRun(void (*test)(void), const char* name, const int line) {\n"
                "  Unity.test = name;\n  Unity.line = line;\n  Unity.n++;\n  if (setjmp(Unity.out) == 0) test();\n  "
                "else Unity.failures++;\n}\n"
@@ -166,13 +166,16 @@ TEST_CASE("trace_check: a test of Unity's is told apart within its program") {
                "check(pick(2) == 3); }\n"
                "int main(void) {\n  UnityDefaultTestRun(one, \"one\", 8);\n  UnityDefaultTestRun(two, \"two\", 9);\n"
                "  UnityDefaultTestRun(three, \"three\", 10);\n  return 1;\n}\n");
-  const agent::Coverage found =
-      trace(folder, {"pick.c", "unity.c", "test.c"}, "gcc pick.c unity.c test.c -o all && ./all");
-  CHECK(found.has_tests);
-  CHECK(found.n_failed == 1);
-  CHECK(found.n_passed == 2);
-  CHECK(tests_of(found, "pick.c", 5) == std::pair{1, 0});
-  CHECK(tests_of(found, "pick.c", 8) == std::pair{0, 2});
+  for (const std::string counter : {"int", "long"}) {
+    CAPTURE(counter);
+    const agent::Coverage found = trace(folder, {"pick.c", "unity.c", "test.c"},
+                                        "gcc -DCOUNTER=" + counter + " pick.c unity.c test.c -o all && ./all");
+    CHECK(found.has_tests);
+    CHECK(found.n_failed == 1);
+    CHECK(found.n_passed == 2);
+    CHECK(tests_of(found, "pick.c", 5) == std::pair{1, 0});
+    CHECK(tests_of(found, "pick.c", 8) == std::pair{0, 2});
+  }
 }
 
 TEST_CASE("trace_check: what does not compile is not known, and one program alone says where to look, no more") {
@@ -193,4 +196,81 @@ TEST_CASE("trace_check: what does not compile is not known, and one program alon
       trace(folder, files, "gcc pick.c -o /tmp/all && ! /tmp/all && /tmp/all | grep nothing");
   CHECK(judged.n_failed > 0);
   CHECK(tests_of(judged, "pick.c", 5).first > 0);
+}
+
+// In the place of GoogleTest and Catch2: the symbol that their programs are known by, their options, and their words.
+TEST_CASE("trace_check: the tests of GoogleTest and Catch2 are listed and run one by one") {
+  if (!runs_gcc()) return;
+  const test::TempDir folder;
+  folder.write("pick.cc", kPick);
+  const std::string tests =
+      "#include <cstdio>\n#include <cstring>\n#include <string>\nint pick(int n);\n"
+      "struct { const char *suite, *name; int in, out; } all[] = {\n"
+      "    {\"Low\", \"one, two\", 1, 2}, {\"Low\", \"zero\", 0, 1}, {\"High\", \"seven\", 7, 8}};\n"
+      "int run(const std::string& only, bool suites) {\n  int failed = 0;\n  for (auto& t : all) {\n"
+      "    const std::string name = suites ? std::string(t.suite) + '.' + t.name : t.name;\n"
+      "    if (only.empty() || name == only) failed += pick(t.in) != t.out;\n  }\n  return failed;\n}\n";
+  folder.write(
+      "g.cc",
+      tests +
+          "namespace testing { struct UnitTest { int Run(); std::string only; }; int UnitTest::Run() { "
+          "return run(only, true); } }\n"
+          "int main(int n, char** args) {\n  all[0].name = \"one\";\n  testing::UnitTest test;\n"
+          "  for (int i = 1; i < n; ++i) {\n    if (!strcmp(args[i], \"--gtest_list_tests\")) {\n"
+          "      puts(\"Running main() of g.cc\\nLow.\\n  one  # of two\\n  zero\\nHigh.\\n  seven\");\n"
+          "      return 0;\n    }\n    if (!strncmp(args[i], \"--gtest_filter=\", 15)) test.only = args[i] + 15;\n"
+          "  }\n  return test.Run();\n}\n");
+  folder.write("c.cc",
+               tests +
+                   "namespace Catch { struct Session { int run(); std::string only; }; int Session::run() { "
+                   "return ::run(only, false); } }\n"
+                   "int main(int n, char** args) {\n  Catch::Session test;\n"
+                   "  for (int i = 1; i < n; ++i) {\n    if (!strcmp(args[i], \"--list-test-names-only\")) {\n"
+                   "      if (OLD) puts(\"one, two\\nzero\\nseven\");\n      return OLD ? 3 : 255;\n    }\n"
+                   "    if (!strcmp(args[i], \"--list-tests\") && !OLD) return puts(\"one, two\\nzero\\nseven\") < 0;\n"
+                   "    if (args[i][0] != '-')\n      for (const char* c = args[i]; *c; ++c)\n"
+                   "        if (*c != '\\\\') test.only += *c;\n  }\n  return test.run();\n}\n");
+  const std::vector<std::string> files = {"pick.cc", "g.cc", "c.cc"};
+  for (const char* check : {"g++ pick.cc g.cc -o all && ./all", "g++ pick.cc -DOLD=1 c.cc -o all && ./all",
+                            "g++ pick.cc -DOLD=0 c.cc -o all && ./all"}) {
+    CAPTURE(check);
+    const agent::Coverage found = trace(folder, files, check, {"High.seven"});
+    CHECK(found.has_tests);
+    CHECK(found.n_failed == 1);
+    CHECK(found.n_passed == 2);
+    CHECK(tests_of(found, "pick.cc", 5) == std::pair{1, 0});
+    CHECK(tests_of(found, "pick.cc", 8) == std::pair{0, 2});
+  }
+  const agent::Coverage named = trace(folder, files, "g++ pick.cc -DOLD=1 c.cc -o all && ./all zero; ./all seven");
+  CHECK(named.n_failed == 1);
+  CHECK(named.n_passed == 1);
+}
+
+TEST_CASE(
+    "fix: of many branches of C the one that only the failing run takes is repaired, and the patch says who ran it") {
+  if (!runs_gcc()) return;
+  const test::TempDir folder;
+  std::string program = "int price(int kind, int n) {\n  switch (kind) {\n", kinds;
+  for (int i = 0; i < 16; ++i) {
+    const std::string kind = std::to_string(i);
+    program +=
+        "    case " + kind + ":\n      return n " + (i == 11 ? "-" : "+") + " " + std::to_string(100 + i) + ";\n";
+    kinds += " " + kind;
+  }
+  folder.write("price.c", program + "  }\n  return 0;\n}\n");
+  folder.write(
+      "test.c",
+      "#include <assert.h>\n#include <stdlib.h>\nint price(int kind, int n);\nint main(int argc, char** argv) {\n"
+      "  const int kind = atoi(argv[argc - 1]);\n  assert(price(kind, 7) == 107 + kind);\n  return 0;\n}\n");
+  agent::FixRequest request;
+  request.root = folder.path();
+  request.check = "gcc price.c test.c -o all && for kind in" + kinds + "; do ./all $kind || exit 1; done";
+  request.budget_checks = 6;
+  const auto report = agent::fix(request, {}, {});
+  REQUIRE(report);
+  REQUIRE(report->status == agent::FixReport::Status::kVerified);
+  CHECK(report->patch.find("+      return n + 111") != std::string::npos);
+  CHECK(report->lines.known);
+  CHECK(report->lines.failed == 1);
+  CHECK(report->lines.passed == 0);
 }

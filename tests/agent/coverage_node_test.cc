@@ -340,14 +340,17 @@ TEST_CASE("trace_check: a check that runs Python and Node is traced in both, in 
 TEST_CASE("traced_languages: those that the check runs and the tree has files of") {
   const auto told = [](const std::vector<std::string>& paths, const char* check, const char* output) {
     const agent::TracedLanguages found = agent::traced_languages(paths, check, output);
-    return std::string(found.python ? "python " : "") + (found.node ? "node " : "") + (found.go ? "go " : "");
+    return std::string(found.python ? "python " : "") + (found.node ? "node " : "") + (found.go ? "go " : "") +
+           (found.cpp ? "c" : "");
   };
   CHECK(told({"a.py"}, "python3 -m unittest", "") == "python ");
   CHECK(told({"a.js"}, "npm test", "") == "node ");
   CHECK(told({"src/a.ts"}, "make test", "at total (src/a.ts:3:5)") == "node ");
   CHECK(told({"a.js", "a.py"}, "make test", "File \"a.py\", line 3\n  at x (a.js:1:2)") == "python node ");
-  CHECK(told({"a.cc", "docs/a.js"}, "ctest", "a.cc:3: error") == "");
+  CHECK(told({"a.cc", "docs/a.js"}, "ctest", "a.cc:3: error") == "c");
   CHECK(told({"a.cc"}, "node build.js", "") == "");
+  CHECK(told({"src/a.c"}, "./check.sh", "check: src/a.c:12: main: Assertion `x' failed.") == "c");
+  CHECK(told({"a.h"}, "make check", "") == "");
   CHECK(told({"a.go", "a_test.go"}, "go test ./...", "") == "go ");
   CHECK(told({"a.go", "a_test.go"}, "make check", "    a_test.go:13: got 9") == "go ");
   CHECK(told({"a.go"}, "go vet ./...", "") == "");

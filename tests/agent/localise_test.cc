@@ -183,6 +183,24 @@ TEST_CASE("localise: lines that only failing tests ran outweigh lines that passi
   CHECK(coverage.ochiai("shop/price.py", 6) == doctest::Approx(0.316).epsilon(0.01));
 }
 
+TEST_CASE("localise: of a file of which all code is known a line without any is neither run nor left out") {
+  Project p;
+  agent::Coverage coverage;
+  coverage.n_failed = 1;
+  coverage.n_passed = 9;
+  // 8 may go on in the statement of 7.
+  coverage.lines["shop/price.py"] = {{2, {0, 1, false}}, {7, {1, 0, false}}};
+  const char* const output = "tests/test_price.py:5: AssertionError\n";
+  const agent::Suspects some = p.suspects(output, coverage);
+  coverage.all_code = {"shop/price.py"};
+  const agent::Suspects all = p.suspects(output, coverage);
+  const auto share = [](const agent::Suspects& found, int line) {
+    return found.weight("shop/price.py", line) / found.weight("shop/price.py", 7);
+  };
+  CHECK(share(all, 8) > 10 * share(some, 8));
+  CHECK(share(all, 2) == doctest::Approx(share(some, 2)));
+}
+
 TEST_CASE("localise: where no failing test was seen under the tracer what passing tests run takes nothing away") {
   Project p;
   agent::Coverage coverage;

@@ -53,12 +53,15 @@ TEST_CASE("read_trace_report: what the processes of one check ran is added up, f
   CHECK_FALSE(found.failures[0].hung);
 }
 
-TEST_CASE("read_trace_run: the runs of two programs are two tests, by how they ended; a third that tells nothing of its end is none") {
+TEST_CASE(
+    "read_trace_run: the runs of two programs are two tests, by how they ended; a third that tells nothing of its end "
+    "is none") {
   agent::Coverage found;
-  for (const char* text : {R"({"failed": 0, "passed": 0, "run": "failed", "lines": {"count.py": {"3": [0, 0, 1], "4": [0, 0, 1]}}})",
-                           R"({"failed": 0, "passed": 0, "run": "passed", "lines": {"count.py": {"3": [0, 0, 1], "5": [0, 0, 0]}}})",
-                           R"({"failed": 0, "passed": 0, "lines": {"count.py": {"4": [0, 0, 1]}}})",
-                           R"({"run": 1, "lines": {"count.py": {"4": [0, 0, 1]}}})", "[]", "{"}) {
+  for (const char* text :
+       {R"({"failed": 0, "passed": 0, "run": "failed", "lines": {"count.py": {"3": [0, 0, 1], "4": [0, 0, 1]}}})",
+        R"({"failed": 0, "passed": 0, "run": "passed", "lines": {"count.py": {"3": [0, 0, 1], "5": [0, 0, 0]}}})",
+        R"({"failed": 0, "passed": 0, "lines": {"count.py": {"4": [0, 0, 1]}}})",
+        R"({"run": 1, "lines": {"count.py": {"4": [0, 0, 1]}}})", "[]", "{"}) {
     agent::read_trace_report(text, kResolver, found);
     agent::read_trace_run(text, kResolver, found);
   }
@@ -73,12 +76,16 @@ TEST_CASE("read_trace_run: the runs of two programs are two tests, by how they e
   CHECK(report({R"({"failed": 1, "mixed": true})", R"({"failed": 1})"}).mixed);
 }
 
-TEST_CASE("read_go_profile: blocks that ran give their lines, each once; a profile without a line of the tree is no test") {
+TEST_CASE(
+    "read_go_profile: blocks that ran give their lines, each once; a profile without a line of the tree is no test") {
   agent::Coverage found;
-  CHECK(agent::read_go_profile("mode: set\n/w/count.py:3.24,4.12 1 1\n/w/count.py:4.12,6.3 1 2\n/w/count.py:8.1,9.3 1 0\n", true, kResolver, found));
+  CHECK(agent::read_go_profile(
+      "mode: set\n/w/count.py:3.24,4.12 1 1\n/w/count.py:4.12,6.3 1 2\n/w/count.py:8.1,9.3 1 0\n", true, kResolver,
+      found));
   CHECK(agent::read_go_profile("mode: set\n/w/count.py:4.1,4.12 1 1\n", false, kResolver, found));
-  for (const char* text : {"", "mode: set\n", "/w/other.py:1.1,2.2 1 1\n", "/w/count.py:5.1,4.1 1 1", "/w/count.py:0.1,4.1 1 1", "/w/count.py:1.1,99999999.1 1 1",
-                           "/w/count.py:1.1,90000.1 1 1", "/w/count.py:x,y 1 1", "/w/count.py 1,1", ",: ", "1 ,:"})
+  for (const char* text : {"", "mode: set\n", "/w/other.py:1.1,2.2 1 1\n", "/w/count.py:5.1,4.1 1 1",
+                           "/w/count.py:0.1,4.1 1 1", "/w/count.py:1.1,99999999.1 1 1", "/w/count.py:1.1,90000.1 1 1",
+                           "/w/count.py:x,y 1 1", "/w/count.py 1,1", ",: ", "1 ,:"})
     CHECK_FALSE(agent::read_go_profile(text, true, kResolver, found));
   CHECK(found.n_failed == 1);
   CHECK(found.n_passed == 1);
@@ -89,16 +96,27 @@ TEST_CASE("read_go_profile: blocks that ran give their lines, each once; a profi
 }
 
 TEST_CASE("read_trace_report: what the processes did beside hanging is added up, within what any limit could use") {
-  const agent::Coverage found = report({R"({"calm_seconds": 1.5, "calm_bytes": 1000})", R"({"calm_seconds": 2, "calm_bytes": 24})"});
+  const agent::Coverage found =
+      report({R"({"calm_seconds": 1.5, "calm_bytes": 1000})", R"({"calm_seconds": 2, "calm_bytes": 24})"});
   CHECK(found.calm.seconds == doctest::Approx(3.5));
   CHECK(found.calm.memory_bytes == 1024);
   const agent::Coverage wild = report({R"({"calm_seconds": 1e308, "calm_bytes": 9223372036854775807})",
                                        R"({"calm_seconds": 1e308, "calm_bytes": 9223372036854775807})"});
   CHECK(wild.calm.seconds == 1e6);
   CHECK(wild.calm.memory_bytes == uint64_t{1} << 40);
-  const agent::Coverage none = report({R"({"calm_seconds": -4, "calm_bytes": -1})", R"({"calm_seconds": "1", "calm_bytes": [1]})"});
+  const agent::Coverage none =
+      report({R"({"calm_seconds": -4, "calm_bytes": -1})", R"({"calm_seconds": "1", "calm_bytes": [1]})"});
   CHECK(none.calm.seconds == 0);
   CHECK(none.calm.memory_bytes == 0);
+}
+
+TEST_CASE("read_trace_report: a report may tell of all code of its files, also of lines that nothing ran") {
+  const agent::Coverage found =
+      report({R"({"failed": 1, "all_code": true, "lines": {"count.py": {"3": [1, 0, 0], "4": [0, 0, 0]}}})",
+              R"({"failed": 1, "lines": {"/w/tests/test_count.py": {"3": [1, 0, 0]}}})"});
+  CHECK(found.all_code == std::set<std::string>{"count.py"});
+  CHECK(found.lines.at("count.py").contains(4));
+  CHECK(found.ochiai("count.py", 4) == 0);
 }
 
 TEST_CASE("read_trace_report: where one process was cut short not all tests were seen") {
