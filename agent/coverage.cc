@@ -88,7 +88,8 @@ Coverage trace_check(const std::filesystem::path& root, const std::string& check
     sandbox::Policy after;
     after.limits.wall = std::min(timeout, kLongestReport);
     const bool ended = outcome->ending == sandbox::Ending::kExited;
-    if (!(*workspace)->run(sandbox::shell_command(kit.report + (ended ? "" : " cut")), after, stop)) return coverage;
+    const auto reported = (*workspace)->run(sandbox::shell_command(kit.report + (ended ? "" : " cut")), after, stop);
+    if (reported && reported->ending == sandbox::Ending::kCancelled) return coverage;
     changed = (*workspace)->changed_paths();
     if (!changed) return coverage;
   }

@@ -29,10 +29,9 @@ static int read_args(void) {
   return n_args > 0 && n_args < MOST_ARGS;
 }
 
-static double now(void) {
-  struct timespec at;
-  clock_gettime(CLOCK_MONOTONIC, &at);
-  return (double)at.tv_sec + 1e-9 * (double)at.tv_nsec;
+static int hangs(void) {
+  const char* hung = getenv("GRAFT_TRACE_HUNG");
+  return hung != NULL && hung[0] == '1';
 }
 
 static void forget_runs_of(pid_t pid) {
@@ -44,7 +43,8 @@ static void forget_runs_of(pid_t pid) {
   if (folder != NULL) closedir(folder);
 }
 
-// A child with two arguments more, what it says in `said` if that is a file. 0: it was ended, and is forgotten.
+// A child with two arguments more, what it says in `said` if that is a file. 0: it was ended, and is forgotten but where
+// the check hangs.
 static int run_self(const char* first, const char* second, double until, int said) {
   args[n_args] = (char*)first;
   args[n_args + 1] = (char*)second;
@@ -72,7 +72,7 @@ static int run_self(const char* first, const char* second, double until, int sai
   if (done) return 1;
   kill(child, SIGKILL);
   waitpid(child, NULL, 0);
-  forget_runs_of(child);
+  if (!hangs()) forget_runs_of(child);
   return 0;
 }
 
@@ -175,7 +175,7 @@ static int run_cases(void) {
   int n_run = 0;
   for (int passing = 0; passing < 2; ++passing)
     for (int i = 0; i < n_cases; ++i)
-      if (known_to_fail(cases[i]) != passing && now() < until) n_run += run_self(cases[i], NULL, until, -1);
+      if (known_to_fail(cases[i]) != passing && now() < until) n_run += run_self(cases[i], NULL, hangs() ? now() + (until - now()) / 3 : until, -1);
   return n_run == 0 ? 0 : n_run == n_cases ? 1 : 2;
 }
 

@@ -23,10 +23,10 @@ inline constexpr std::string_view kElfSource = R"C(#define _GNU_SOURCE
 
 // As in graft_trace_run.c.
 enum { MODULES = 64, ENTRIES = 1 << 20 };
-enum { BEGIN = 0xfffd, PASSED = 0xfffe, FAILED = 0xffff };
+enum { TICK = 0xfffc, BEGIN = 0xfffd, PASSED = 0xfffe, FAILED = 0xffff };
 struct run {
   uint32_t n_entries, n_modules, test;
-  int32_t pid, ended, status, driven, reserved;
+  int32_t pid, ended, status, driven, hangs;
   char module[MODULES][64];
   uint64_t entry[ENTRIES];
 };
@@ -44,7 +44,7 @@ static void* more(void* list, size_t n, size_t each) {  // room for one more whe
 
 // Lines of the tree, each once.
 struct line {
-  uint32_t file, number, failed, passed, loaded, last_test, next;
+  uint32_t file, number, failed, passed, loaded, looped, last_test, next;
 };
 static struct line* lines;
 static size_t n_lines;
@@ -64,7 +64,7 @@ static uint32_t line_of(uint32_t file, uint32_t number) {
   uint32_t* slot = &by_hash[(file * 0x9e3779b1u ^ number * 0x85ebca6bu) % HASHES];
   for (uint32_t at = *slot; at != 0; at = lines[at - 1].next)
     if (lines[at - 1].file == file && lines[at - 1].number == number) return at - 1;
-  const struct line fresh = {file, number, 0, 0, 0, 0, *slot};
+  const struct line fresh = {file, number, 0, 0, 0, 0, 0, *slot};
   ADD(lines, n_lines, fresh);
   *slot = (uint32_t)n_lines;
   return *slot - 1;

@@ -133,6 +133,8 @@ static size_t up_to(const uint64_t* numbers, size_t n, uint64_t value) {
   return low;
 }
 
+enum { LOOP = -2 };  // in the place of an outcome: what ran last of a run that did not end
+
 // Lines of the block of code that a call of the tracer begins; of a function's first one also those in front of it.
 static int count(struct module* of, uint64_t offset, uint32_t test, int outcome) {
   const uint64_t address = of->base + offset;
@@ -157,7 +159,9 @@ static int count(struct module* of, uint64_t offset, uint32_t test, int outcome)
   for (; low < of->n_rows && of->rows[low].address < end; ++low) {
     any = 1;
     struct line* line = &lines[of->rows[low].line];
-    if (outcome < 0) {
+    if (outcome == LOOP) {
+      line->looped = 1;
+    } else if (outcome < 0) {
       line->loaded = 1;
     } else if (line->last_test != test) {
       line->last_test = test;
@@ -205,6 +209,15 @@ static void read_run(const struct run* run) {
     begin = i + 1;
     in_test = mark == BEGIN;
   }
+  // Its last two ticks, as the last one has just begun. What never ticked waits for something.
+  uint32_t tick = run->hangs && !run->ended ? n : 0;
+  for (int left = 2; tick > 0 && left > 0;) left -= run->entry[--tick] >> 48 == TICK;
+  if (tick > 0 || run->entry[0] >> 48 == TICK)
+    for (; tick < n && run->hangs && !run->ended; ++tick) {
+      const uint64_t module = run->entry[tick] >> 48;
+      if (module < MODULES && module < run->n_modules)
+        count(&modules[known[module]], run->entry[tick] & 0xffffffffffff, 0, LOOP);
+    }
 }
 
 static void write_text(const char* string) {
@@ -246,7 +259,15 @@ static void report(void) {
     printf("\"%u\": [%u, %u, %u]", line->number, failed, together ? 0 : line->passed, line->loaded);
     file = line->file;
   }
-  printf("%s}}\n", file != UINT32_MAX ? "}" : "");
+  printf("%s}, \"failures\": [", file != UINT32_MAX ? "}" : "");
+  size_t n_looped = 0;
+  for (size_t i = 0; i < n_lines; ++i) {
+    if (!lines[i].looped) continue;
+    printf(n_looped++ > 0 ? ", [" : "{\"hung\": true, \"loop\": [[");
+    write_text(files[lines[i].file]);
+    printf(", %u]", lines[i].number);
+  }
+  printf("%s]}\n", n_looped > 0 ? "]}" : "");
 }
 
 int main(int argc, char** argv) {

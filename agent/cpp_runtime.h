@@ -36,14 +36,15 @@ PLAIN void __sanitizer_cov_trace_pc(void) {}
 
 // The file that a run writes (graft_trace_lines.c reads it): what is in it survives any end of the process.
 enum { MODULES = 64, ENTRIES = 1 << 20, SITES = 1 << 18, PROBES = 32 };
-enum { BEGIN = 0xfffd, PASSED = 0xfffe, FAILED = 0xffff };  // instead of a module's number: marks of a test in the run
+// Instead of a module's number: marks of a test in the run, and of a moment after which all that runs is noted again.
+enum { TICK = 0xfffc, BEGIN = 0xfffd, PASSED = 0xfffe, FAILED = 0xffff };
 struct run {
   _Atomic uint32_t n_entries, n_modules;
   _Atomic uint32_t test;        // which of the run's tests runs
   int32_t pid;
   int32_t ended, status;        // 0: not, or nobody knows how; 1: with this status; 2: as a part of another program
   int32_t driven;               // its tests have run one by one before: 1 all of them, 2 those that there was time for
-  int32_t reserved;
+  int32_t hangs;                // the check does not end: ticks are wanted
   char module[MODULES][64];     // hex of the build id, as the linker was told
   _Atomic uint64_t entry[ENTRIES];  // module << 48 | offset of the return address
 };
@@ -103,9 +104,32 @@ static void new_name(char* path, size_t size, const char* kind) {
            (unsigned long long)(uintptr_t)__ehdr_start);
 }
 
+static double now(void) {
+  struct timespec at;
+  clock_gettime(CLOCK_MONOTONIC, &at);
+  return (double)at.tv_sec + 1e-9 * (double)at.tv_nsec;
+}
+
+// Where a check hangs: what a loop runs tells of the time that it passes, and ends a process that has had its part.
+static void tick(struct run* to) {
+  static _Atomic uint32_t n;
+  static double last, end;
+  if ((atomic_fetch_add_explicit(&n, 1, memory_order_relaxed) & 0x3fff) != 0) return;
+  const double at = now();
+  if (last == 0) last = at;
+  if (at - last < .25) return;
+  const char* until = getenv("GRAFT_TRACE_UNTIL");
+  if (end == 0) end = until == NULL ? at + 1e9 : at + (strtod(until, NULL) - at) / 3;
+  if (at > end) kill(getpid(), SIGKILL);
+  last = at;
+  atomic_fetch_add(&to->test, 1);
+  put(to, (uint64_t)TICK << 48);
+}
+
 static void hit_here(unsigned module, uint64_t offset) {
   struct run* to = run;
   if (to == NULL || module >= MODULES) return;
+  if (to->hangs) tick(to);
   const uint64_t entry = (uint64_t)module << 48 | offset;
   const uint64_t key = entry ^ (uint64_t)atomic_load_explicit(&to->test, memory_order_relaxed) << 32;
   uint64_t slot = (key * 0x9e3779b97f4a7c15u) >> 46;
@@ -150,7 +174,7 @@ PLAIN void __sanitizer_cov_trace_pc(void) {
 }
 
 #else
-static int run_cases(void);
+static int run_cases(void), hangs(void);
 
 static void join_run(void) {
   static int joined;
@@ -166,6 +190,7 @@ static void join_run(void) {
   new_name(path, sizeof path, "run");
   run = open_run(path, 1);
   if (run == NULL) return;
+  run->hangs = hangs();
   run->pid = getpid();
   run->driven = driven;
   setenv("GRAFT_TRACE_RUN", driven ? "off" : path, 1);

@@ -29,6 +29,7 @@ constexpr double kClearlyFaster = .5;
 constexpr double kSlowCheck = 1.5;             // seconds from which on the order of tests matters
 constexpr double kWorthIt = .7;                // of the whole check's time: what the failing tests alone may take
 constexpr int kTraceShare = 3;                 // of the time that is left, the most for a traced run
+constexpr int kBuiltRuns = 4;                  // a traced one, and some on candidates
 constexpr milliseconds kShortestTrace{1'000};  // hardly an interpreter starts in less
 constexpr size_t kShownAlternatives = 3;       // a person reads them
 
@@ -108,12 +109,11 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
   hung_ = first.endless();
   limit_.emplace(first, reading.build_failed, allowed_);
   // Where a file cannot be read no line of it has run, nor of a package that does not compile. Of a hang the tracers of
-  // Python and Go know.
+  // Node know nothing.
   traced.go &= !reading.build_failed;
   traced.cpp &= !reading.build_failed;
   const bool unreadable = reading.build_failed && reading.symptoms.contains(Symptom::kSyntax);
-  traced.cpp &= !hung_;
-  if ((hung_ ? traced.python || traced.go : traced.any()) && !unreadable)
+  if ((hung_ ? traced.python || traced.go || traced.cpp : traced.any()) && !unreadable)
     localise_by_traces(tree, first, resolver, reading, traced);
 
   if (base::Status early = fail_early(reading, first, resolver); !early) return std::move(early).error();
@@ -143,9 +143,10 @@ void FixRun::localise_by_traces(const tools::WorkTree& tree, const CheckResult& 
   const milliseconds wanted = std::min(allowed_, milliseconds(static_cast<int64_t>(usual * 10'000) + 10'000));
   const milliseconds given = std::min(wanted, left() / kTraceShare);
   if (given < kShortestTrace) return;
-  // What is built takes as long as before at least.
+  // What is built takes as long as before at least, and where no run comes after it there is no use in knowing more.
   const bool only_cpp = !traced.python && !traced.node && !traced.go;
-  if (only_cpp && given < milliseconds(static_cast<int64_t>(usual * 1000))) return;
+  const milliseconds built(static_cast<int64_t>(usual * 1000));
+  if (only_cpp && (given < built || left() < kBuiltRuns * built + limit_->proof())) return;
   tell("localising", first.endless() ? "tracing where the tests hang" : "tracing which lines the failing tests run");
   // What hangs would take the time of all that comes after it.
   const std::vector<std::string> in_front = first.endless() ? std::vector<std::string>() : reading.failing;

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cstdlib>
+#include <set>
 
 #include "agent/coverage.h"
 #include "agent/fix.h"
@@ -273,4 +274,46 @@ TEST_CASE(
   CHECK(report->lines.known);
   CHECK(report->lines.failed == 1);
   CHECK(report->lines.passed == 0);
+}
+
+TEST_CASE("fix: of many loops of C the one that does not end is found") {
+  if (!runs_gcc()) return;
+  const test::TempDir folder;
+  std::string program, test = "#include <assert.h>\n", body;
+  for (int i = 0; i < 12; ++i) {
+    const std::string name = "total" + std::to_string(i), step = i == 7 ? "n += 1" : "n -= 1";
+    program += "unsigned long " + name + "(unsigned long n) {\n  unsigned long done = 0;\n  while (n != 3) {\n    " +
+               step + ";\n    done++;\n  }\n  return done;\n}\n\n";
+    test += "unsigned long " + name + "(unsigned long);\n";
+    body += "  assert(" + name + "(6) == 3);\n";
+  }
+  folder.write("count.c", program);
+  folder.write("test.c", test + "int main(void) {\n" + body + "  return 0;\n}\n");
+  agent::FixRequest request;
+  request.root = folder.path();
+  request.check = "gcc count.c test.c -o all && ./all";
+  request.check_timeout = std::chrono::seconds(8);
+  request.budget_checks = 12;
+  const auto report = agent::fix(request, {}, {});
+  REQUIRE(report);
+  CHECK(report->status == agent::FixReport::Status::kVerified);
+  CHECK(report->patch.find("-    n += 1;") != std::string::npos);
+  CHECK(report->patch.find("total7") != std::string::npos);
+}
+
+TEST_CASE("trace_check: a loop that does not end is told from what ran before it, and what follows runs as well") {
+  if (!runs_gcc()) return;
+  const test::TempDir folder;
+  folder.write("pick.c", std::string(kPick) +
+                             "int main(int argc, char** argv) {\n  int n = pick(argc);\n  (void)argv;\n"
+                             "  while (argc > 1) {\n    n ^= 1;\n  }\n  return n - 2;\n}\n");
+  const agent::PathResolver resolver(folder.path(), {"pick.c"});
+  const agent::Coverage found = agent::trace_check(folder.path(), "gcc pick.c -o all; ./all twice; ./all",
+                                                   std::chrono::seconds(12), true, resolver, {}, {}, true);
+  CHECK(found.n_failed == 1);
+  CHECK(found.n_passed == 1);
+  REQUIRE(found.failures.size() == 1);
+  CHECK(found.failures[0].hung);
+  const std::set<std::pair<std::string, int>> loop(found.failures[0].loop.begin(), found.failures[0].loop.end());
+  CHECK(loop == std::set<std::pair<std::string, int>>{{"pick.c", 13}, {"pick.c", 14}});
 }
