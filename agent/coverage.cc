@@ -61,7 +61,7 @@ double Coverage::ochiai(const LineCount& count) const {
 
 Coverage trace_check(const std::filesystem::path& root, const std::string& check, std::chrono::milliseconds timeout,
                      bool hangs, const PathResolver& resolver, std::stop_token stop,
-                     const std::vector<std::string>& first, bool builds) {
+                     const std::vector<std::string>& first, const std::optional<std::vector<std::string>>& sources) {
   Coverage coverage;
   auto workspace = sandbox::Workspace::create(root);
   if (!workspace) return coverage;
@@ -70,8 +70,20 @@ Coverage trace_check(const std::filesystem::path& root, const std::string& check
   const std::chrono::duration<double> watched = kWatchedShare * timeout;
   const std::chrono::duration<double> until = std::chrono::steady_clock::now().time_since_epoch() + watched;
   const auto date = std::chrono::system_clock::now() + std::chrono::duration_cast<std::chrono::seconds>(watched);
-  const TraceKit kit = trace_kit({check, root.string(), (root / inside).string(), until.count(),
-                                  std::chrono::system_clock::to_time_t(date), watched.count(), hangs, first, builds});
+  TraceTask task{check,
+                 root.string(),
+                 (root / inside).string(),
+                 until.count(),
+                 std::chrono::system_clock::to_time_t(date),
+                 watched.count(),
+                 hangs,
+                 first};
+  if (sources) {
+    task.sources.emplace();
+    for (const std::string& source : *sources)
+      if (source.find('\n') == std::string::npos) *task.sources += source + "\n";
+  }
+  const TraceKit kit = trace_kit(task);
   for (const TraceFile& file : kit.files)
     if (!(*workspace)->write_file(inside / file.name, file.text, file.mode)) return coverage;
   sandbox::Policy policy;

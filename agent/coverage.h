@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <stop_token>
 #include <string>
@@ -61,10 +62,11 @@ struct Coverage {
 };
 
 // Empty where no process of the check could be traced. `hangs`: the check did not end, so tests that take too
-// long of `timeout` are ended; without it they have all of it, and what is known at its end is returned. `builds`: its
-// programs in C and C++ are built once more to be traced.
+// long of `timeout` are ended; without it they have all of it, and what is known at its end is returned. `sources`: it
+// builds C or C++, and these files are built once more to be traced, if they were built before.
 Coverage trace_check(const std::filesystem::path& root, const std::string& check, std::chrono::milliseconds timeout,
                      bool hangs, const PathResolver& resolver, std::stop_token stop,
-                     const std::vector<std::string>& first = {}, bool builds = false);
+                     const std::vector<std::string>& first = {},
+                     const std::optional<std::vector<std::string>>& sources = {});
 
 }  // namespace agent

@@ -63,11 +63,9 @@ ln "$to" "$here/$id.elf" 2>/dev/null || cp "$to" "$here/$id.elf"
 
 // begin, before the check
 inline constexpr std::string_view kBuildBeginScript = R"SH(#!/bin/sh
-# What was built before tells nothing: sources count as newer.
+# What was built before tells nothing: the sources that are to tell count as newer.
 [ -n "$(find . -name '*.o' -print -quit)" ] || exit 0
-find . \( -name .git -o -name .graft-trace \) -prune -o -type f \( -name '*.c' -o -name '*.cc' -o -name '*.cpp' -o \
-  -name '*.cxx' -o -name '*.c++' -o -name '*.C' -o -name '*.h' -o -name '*.hh' -o -name '*.hpp' -o -name '*.hxx' \) \
-  -exec touch -c {} + 2>/dev/null
+tr '\n' '\0' <"${0%/*}/sources" | xargs -0 -r touch -c -- 2>/dev/null
 exit 0
 )SH";
 

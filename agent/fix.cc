@@ -13,6 +13,7 @@
 #include "agent/fix_words.h"
 #include "agent/proposals.h"
 #include "agent/search.h"
+#include "agent/traced_sources.h"
 #include "agent/tracers.h"
 #include "base/strings.h"
 #include "tools/work_tree.h"
@@ -29,6 +30,7 @@ constexpr double kClearlyFaster = .5;
 constexpr double kSlowCheck = 1.5;             // seconds from which on the order of tests matters
 constexpr double kWorthIt = .7;                // of the whole check's time: what the failing tests alone may take
 constexpr int kTraceShare = 3;                 // of the time that is left, the most for a traced run
+constexpr double kBuiltShare = .5;             // of a traced run, for building again what was built before
 constexpr int kBuiltRuns = 4;                  // a traced one, and some on candidates
 constexpr milliseconds kShortestTrace{1'000};  // hardly an interpreter starts in less
 constexpr size_t kShownAlternatives = 3;       // a person reads them
@@ -55,7 +57,7 @@ class FixRun {
   }
   base::Result<SearchResult> search(const tools::WorkTree& tree, CheckResult first);
   void localise_by_traces(const tools::WorkTree& tree, const CheckResult& first, const PathResolver& resolver,
-                          CheckReading& reading, const TracedLanguages& traced);
+                          CheckReading& reading, const TracedLanguages& traced, const CodeBase& code);
   base::Status fail_early(CheckReading& reading, CheckResult& first, const PathResolver& resolver);
   base::Result<bool> confirm(Winner& winner);
   void no_time_for_proof(const std::string& change);
@@ -114,7 +116,7 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
   traced.cpp &= !reading.build_failed;
   const bool unreadable = reading.build_failed && reading.symptoms.contains(Symptom::kSyntax);
   if ((hung_ ? traced.python || traced.go || traced.cpp : traced.any()) && !unreadable)
-    localise_by_traces(tree, first, resolver, reading, traced);
+    localise_by_traces(tree, first, resolver, reading, traced, *code);
 
   if (base::Status early = fail_early(reading, first, resolver); !early) return std::move(early).error();
   std::unique_ptr<ModelJudge> judge;
@@ -138,7 +140,7 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
 }
 
 void FixRun::localise_by_traces(const tools::WorkTree& tree, const CheckResult& first, const PathResolver& resolver,
-                                CheckReading& reading, const TracedLanguages& traced) {
+                                CheckReading& reading, const TracedLanguages& traced, const CodeBase& code) {
   const double usual = first.endless() ? first.last_output_seconds : first.seconds;
   const milliseconds wanted = std::min(allowed_, milliseconds(static_cast<int64_t>(usual * 10'000) + 10'000));
   const milliseconds given = std::min(wanted, left() / kTraceShare);
@@ -147,10 +149,15 @@ void FixRun::localise_by_traces(const tools::WorkTree& tree, const CheckResult& 
   const bool only_cpp = !traced.python && !traced.node && !traced.go;
   const milliseconds built(static_cast<int64_t>(usual * 1000));
   if (only_cpp && (given < built || left() < kBuiltRuns * built + limit_->proof())) return;
+  std::optional<std::vector<std::string>> sources;
+  if (traced.cpp) {
+    const Suspects named = localise({code, reading, coverage_, tree.changed_files(), request_.focus, request_.check});
+    sources = traced_sources(code, named, kBuiltShare * std::chrono::duration<double>(given).count());
+  }
   tell("localising", first.endless() ? "tracing where the tests hang" : "tracing which lines the failing tests run");
   // What hangs would take the time of all that comes after it.
   const std::vector<std::string> in_front = first.endless() ? std::vector<std::string>() : reading.failing;
-  coverage_ = trace_check(tree.root(), request_.check, given, first.endless(), resolver, stop_, in_front, traced.cpp);
+  coverage_ = trace_check(tree.root(), request_.check, given, first.endless(), resolver, stop_, in_front, sources);
   for (const TracedFailure& failure : coverage_.failures) read_symptoms(failure.message, reading.symptoms);
   if (!first.endless()) return;
   limit_->know_hang(coverage_.calm.seconds, coverage_.calm.memory_bytes);

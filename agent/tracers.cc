@@ -102,14 +102,14 @@ void add_go(const TraceTask& task, TraceKit& kit) {
   kit.check = with_options(std::move(kit.check), "GOFLAGS=", options);
 }
 
-// Whatever was built before is built once more, where it tells of itself.
 void add_cpp(const TraceTask& task, TraceKit& kit) {
-  if (!task.builds || !is_plain(task.folder)) return;
+  if (!task.sources || !is_plain(task.folder)) return;
   const std::string folder = base::cat(task.folder, "/cpp");
   kit.files.insert(kit.files.end(), {{"cpp/cc1", kCompilerScript, 0755},
                                      {"cpp/cc1plus", kCompilerScript, 0755},
                                      {"cpp/collect2", kCompilerScript, 0755},
                                      {"cpp/begin", kBuildBeginScript, 0755},
+                                     {"cpp/sources", *task.sources},
                                      {"cpp/report", kBuildReportScript, 0755},
                                      {"cpp/graft_trace_run.c", kRuntimeSource},
                                      {"cpp/graft_trace_cases.h", kCasesSource},

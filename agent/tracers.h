@@ -6,6 +6,7 @@
 #pragma once
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,7 +23,8 @@ struct TraceTask {
   double seconds = 0;                       // from the start of the run to that moment
   bool hangs = false;                       // tests that take too long are ended
   const std::vector<std::string>& failing;  // tests that failed before, as the check named them
-  bool builds = false;                      // programs in C or C++
+  // Of a check that builds C or C++: files that are built once more if they were built before, one a line.
+  std::optional<std::string> sources = {};
 };
 
 struct TraceFile {

@@ -30,7 +30,7 @@ bool runs_gcc() {
 agent::Coverage trace(const test::TempDir& folder, const std::vector<std::string>& files, const std::string& check,
                       const std::vector<std::string>& failing = {}) {
   const agent::PathResolver resolver(folder.path(), files);
-  return agent::trace_check(folder.path(), check, std::chrono::seconds(60), false, resolver, {}, failing, true);
+  return agent::trace_check(folder.path(), check, std::chrono::seconds(60), false, resolver, {}, failing, files);
 }
 
 // Failed and passed; {-1, -1}: nothing is known of the line.
@@ -309,7 +309,7 @@ TEST_CASE("trace_check: a loop that does not end is told from what ran before it
                              "  while (argc > 1) {\n    n ^= 1;\n  }\n  return n - 2;\n}\n");
   const agent::PathResolver resolver(folder.path(), {"pick.c"});
   const agent::Coverage found = agent::trace_check(folder.path(), "gcc pick.c -o all; ./all twice; ./all",
-                                                   std::chrono::seconds(12), true, resolver, {}, {}, true);
+                                                   std::chrono::seconds(12), true, resolver, {}, {}, {{"pick.c"}});
   CHECK(found.n_failed == 1);
   CHECK(found.n_passed == 1);
   REQUIRE(found.failures.size() == 1);
