@@ -16,6 +16,7 @@ constexpr uint64_t kMaxTraceBytes = 64u << 20, kMaxStackBytes = 1u << 20;
 // Of the time of a traced run: then the tracer writes what it knows and ends its process, before the sandbox does.
 constexpr double kWatchedShare = .85;
 constexpr std::chrono::milliseconds kLongestReport{30'000};
+constexpr std::string_view kCppReport = "cpp.json";
 
 // Scripts without a test tool: each run is a test, as far as it is known how it ended; else all of it is the one that
 // failed.
@@ -42,6 +43,15 @@ void take_profiles(sandbox::Workspace& workspace, const std::vector<std::filesys
   for (const std::filesystem::path& profile : passed)
     if (const auto text = workspace.read_file(profile, kMaxTraceBytes))
       read_go_profile(*text, false, resolver, coverage);
+}
+
+// Of programs in C and C++. Those that are no tests by themselves may have made something for tests of another
+// language.
+void take_programs(std::string_view report, const PathResolver& resolver, Coverage& coverage) {
+  Coverage programs;
+  read_trace_report(report, resolver, programs);
+  if (programs.mixed && coverage.n_failed + coverage.n_passed > 0) return;
+  read_trace_report(report, resolver, coverage);
 }
 
 }  // namespace
@@ -106,10 +116,13 @@ Coverage trace_check(const std::filesystem::path& root, const std::string& check
     if (!changed) return coverage;
   }
   bool stacks = false;
+  base::Result<std::string> cpp_report = base::cancelled();
   std::vector<std::filesystem::path> reports, go_failed, go_passed;
   for (const std::filesystem::path& path : *changed) {
     if (path.parent_path() != inside) continue;
-    if (path.extension() == ".json") {
+    if (path.filename() == kCppReport) {
+      cpp_report = (*workspace)->read_file(path, kMaxTraceBytes);
+    } else if (path.extension() == ".json") {
       if (const auto text = (*workspace)->read_file(path, kMaxTraceBytes)) read_trace_report(*text, resolver, coverage);
       reports.push_back(path);
     } else if (path.extension() == ".stack") {
@@ -123,6 +136,7 @@ Coverage trace_check(const std::filesystem::path& root, const std::string& check
       go_passed.push_back(path);
     }
   }
+  if (cpp_report) take_programs(*cpp_report, resolver, coverage);
   take_profiles(**workspace, go_failed, go_passed, resolver, coverage);
   if (hangs) stacks |= read_go_stacks(outcome->output, resolver, coverage);
   // Of a process that never gave its interpreter back nothing is known; nor of one that hangs unseen.

@@ -243,7 +243,7 @@ static void report(void) {
   if (together && (cut || n_passed == 0)) n_lines = n_passed = 0;
   printf("{\"failed\": %d, \"passed\": %u, \"cut\": %s, \"mixed\": %s, \"all_code\": true, \"lines\": {",
          together ? n_passed > 0 : (int)n_failed, together ? 0 : n_passed, cut ? "true" : "false",
-         together || (n_failed + n_passed == 1 && !has_named) ? "true" : "false");
+         (together && n_passed > 0) || (n_failed + n_passed == 1 && !has_named) ? "true" : "false");
   qsort(lines, n_lines, sizeof *lines, by_file);
   uint32_t file = UINT32_MAX;
   for (size_t i = 0; i < n_lines; ++i) {

@@ -75,7 +75,7 @@ inline constexpr std::string_view kBuildReportScript = R"SH(#!/bin/sh
 cd "${0%/*}" || exit 1
 here=$(pwd)
 "$(cat compiler)" -x c -O1 -w graft_trace_lines.c -o lines || exit 1
-./lines "$here" "$1" ${2:+cut} >../c.new && mv ../c.new ../c.json
+./lines "$here" "$1" ${2:+cut} >../cpp.new && mv ../cpp.new ../cpp.json
 )SH";
 
 }  // namespace agent

@@ -317,3 +317,19 @@ TEST_CASE("trace_check: a loop that does not end is told from what ran before it
   const std::set<std::pair<std::string, int>> loop(found.failures[0].loop.begin(), found.failures[0].loop.end());
   CHECK(loop == std::set<std::pair<std::string, int>>{{"pick.c", 13}, {"pick.c", 14}});
 }
+
+TEST_CASE("trace_check: a program in C that makes something for tests in Python is no test among them") {
+  if (!runs_gcc() || !runs("python3 --version")) return;
+  const test::TempDir folder;
+  folder.write("make.c",
+               "#include <stdio.h>\nint main(void) {\n  puts(\"def two():\\n    return 3\");\n  return 0;\n}\n");
+  folder.write("test_all.py",
+               "import unittest\nimport made\n\n\nclass T(unittest.TestCase):\n    def test_two(self):\n"
+               "        self.assertEqual(made.two(), 2)\n\n    def test_one(self):\n        self.assertEqual(1, 1)\n");
+  const agent::Coverage found = trace(folder, {"make.c", "test_all.py"},
+                                      "gcc make.c -o make && ./make > made.py && python3 -m unittest test_all");
+  CHECK(found.has_tests);
+  CHECK(found.n_failed == 1);
+  CHECK(found.n_passed == 1);
+  CHECK(found.lines.count("make.c") == 0);
+}
