@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // agent/cpp_cases.h: how programs of many tests in C++ (doctest, Catch2, GoogleTest) run each of them alone before all.
 //
-// The library is known by the symbol of its main loop. The program calls itself with the arguments that it was given and
-// a filter more; where they name tests already it is left alone.
+// The library is known by the symbol of its main loop. The program calls itself with the arguments that it was given
+// and a filter more; where they name tests already it is left alone.
 #pragma once
 #include <string_view>
 
@@ -91,7 +91,8 @@ static int list(const char* first, const char* second, double until) {
 }
 
 // `name` behind `front`, with `before` in front of each byte of `special`, or `instead` in its place.
-static void add_case(const char* front, const char* name, size_t length, const char* special, char before, char instead) {
+static void add_case(const char* front, const char* name, size_t length, const char* special, char before,
+                     char instead) {
   if (n_cases == MOST_CASES || length == 0 || strlen(front) + 2 * length + 1 >= LONGEST) return;
   char* to = stpcpy(cases[n_cases++], front);
   for (const char* from = name; from < name + length; ++from) {
@@ -175,7 +176,8 @@ static int run_cases(void) {
   int n_run = 0;
   for (int passing = 0; passing < 2; ++passing)
     for (int i = 0; i < n_cases; ++i)
-      if (known_to_fail(cases[i]) != passing && now() < until) n_run += run_self(cases[i], NULL, hangs() ? now() + (until - now()) / 3 : until, -1);
+      if (known_to_fail(cases[i]) != passing && now() < until)
+        n_run += run_self(cases[i], NULL, hangs() ? now() + (until - now()) / 3 : until, -1);
   return n_run == 0 ? 0 : n_run == n_cases ? 1 : 2;
 }
 

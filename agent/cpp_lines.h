@@ -101,7 +101,8 @@ static void load(struct module* of) {
   }
   qsort(of->rows, of->n_rows, sizeof *of->rows, by_number);
   const struct reader symbols = section(of, ".symtab");
-  for (const uint8_t* symbol = symbols.at; (size_t)(symbols.end - symbol) >= sizeof(Elf64_Sym); symbol += sizeof(Elf64_Sym)) {
+  for (const uint8_t* symbol = symbols.at; (size_t)(symbols.end - symbol) >= sizeof(Elf64_Sym);
+       symbol += sizeof(Elf64_Sym)) {
     const Elf64_Sym* found = (const void*)symbol;
     if (ELF64_ST_TYPE(found->st_info) == STT_FUNC && found->st_shndx != SHN_UNDEF)
       ADD(of->functions, of->n_functions, found->st_value);
@@ -145,7 +146,8 @@ static int count(struct module* of, uint64_t offset, uint32_t test, int outcome)
   uint64_t begin = address, end = site < of->n_sites ? of->sites[site] - CALL : UINT64_MAX;
   const size_t function = up_to(of->functions, of->n_functions, begin);
   if (function < of->n_functions && of->functions[function] < end) end = of->functions[function];
-  if (function > 0 && (site < 2 || of->sites[site - 2] <= of->functions[function - 1])) begin = of->functions[function - 1];
+  if (function > 0 && (site < 2 || of->sites[site - 2] <= of->functions[function - 1]))
+    begin = of->functions[function - 1];
   if (begin >= end) return 0;
   size_t low = 0, high = of->n_rows;
   int any = 0;
