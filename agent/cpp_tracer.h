@@ -56,7 +56,8 @@ if [ ! -f "$here/$kind.o" ]; then
 fi
 id=$(date +%s%N)$$
 [ $((${#id} % 2)) = 0 ] || id=${id}0
-[ "$kind" != PROGRAM ] || set -- "$@" --wrap=_exit --wrap=_Exit --wrap=UnityDefaultTestRun
+[ "$kind" != PROGRAM ] || set -- "$@" --wrap=_exit --wrap=_Exit --wrap=UnityDefaultTestRun \
+  --export-dynamic-symbol=graft_trace_join --export-dynamic-symbol=graft_trace_hit
 "$real" "$here/$kind.o" "$@" --build-id=0x"$id" || exit
 ln "$to" "$here/$id.elf" 2>/dev/null || cp "$to" "$here/$id.elf"
 )SH";

@@ -79,7 +79,8 @@ TEST_CASE("trace_check: a killed program, one that ends by _exit, and what a pro
       "#include <signal.h>\n#include <stdlib.h>\n#include <string.h>\n#include <sys/wait.h>\n#include <unistd.h>\n"
       "int in_child(void) {\n  return 3;\n}\n"
       "int main(int argc, char** argv) {\n  (void)argc;\n"
-      "  if (strcmp(argv[1], \"kill\") == 0)\n    kill(getpid(), SIGKILL);\n"
+      "  if (strcmp(argv[1], \"kill\") == 0)\n    kill(fork() == 0 ? (_exit(0), 0) : (wait(NULL), getpid()), "
+      "SIGKILL);\n"
       "  if (strcmp(argv[1], \"quick\") == 0)\n    _exit(0);\n"
       "  if (strcmp(argv[1], \"start\") == 0)\n    return system(\"./ends fail\") == 0;\n"
       "  if (strcmp(argv[1], \"fork\") == 0) {\n    if (fork() == 0)\n      _exit(in_child());\n    wait(NULL);\n    "
@@ -99,9 +100,13 @@ TEST_CASE("trace_check: a killed program, one that ends by _exit, and what a pro
 TEST_CASE("trace_check: ctest's programs are its tests, with a shared library, and what was built before counts") {
   if (!runs_gcc() || !runs("cmake --version")) return;
   const test::TempDir folder;
-  folder.write("pick.c", kPick);
-  folder.write("low.c", "int pick(int n);\nint main(void) { return pick(1) != 2; }\n");
-  folder.write("high.c", "int pick(int n);\nint main(void) { return pick(9) != 10; }\n");
+  // Optimised, `kind` would have no branch.
+  folder.write("pick.c", std::string(kPick) +
+                             "int kind(int n, int m) {\n  int r = m;\n  if (n > 3)\n    r = m + 2;\n  return r;\n}\n");
+  folder.write("low.c",
+               "int pick(int n);\nint kind(int n, int m);\nint main(void) { return pick(1) + kind(1, 1) != 3; }\n");
+  folder.write("high.c",
+               "int pick(int n);\nint kind(int n, int m);\nint main(void) { return pick(9) + kind(9, 1) != 10; }\n");
   folder.write(
       "CMakeLists.txt",
       "cmake_minimum_required(VERSION 3.10)\nproject(pick C)\nenable_testing()\nset(CMAKE_BUILD_TYPE Release)\n"
@@ -118,6 +123,8 @@ TEST_CASE("trace_check: ctest's programs are its tests, with a shared library, a
     CHECK(found.n_passed == 1);
     CHECK(tests_of(found, "pick.c", 2) == std::pair{1, 1});
     CHECK(tests_of(found, "pick.c", 5) == std::pair{1, 0});
+    CHECK(tests_of(found, "pick.c", 12) == std::pair{1, 1});
+    CHECK(tests_of(found, "pick.c", 13) == std::pair{1, 0});
     CHECK(found.output.find("1 tests failed out of 2") != std::string::npos);
     CHECK(std::system(here.c_str()) != 0);
   }
@@ -160,13 +167,14 @@ TEST_CASE("trace_check: a test of Unity's is told apart within its program") {
                "  Unity.test = name;\n  Unity.line = line;\n  Unity.n++;\n  if (setjmp(Unity.out) == 0) test();\n  "
                "else Unity.failures++;\n}\n"
                "void check(int holds) {\n  if (!holds) longjmp(Unity.out, 1);\n}\n");
-  folder.write("test.c",
-               "void UnityDefaultTestRun(void (*test)(void), const char* name, const int line);\nvoid check(int "
-               "holds);\nint pick(int n);\n"
-               "void one(void) { check(pick(1) == 2); }\nvoid two(void) { check(pick(7) == 8); }\nvoid three(void) { "
-               "check(pick(2) == 3); }\n"
-               "int main(void) {\n  UnityDefaultTestRun(one, \"one\", 8);\n  UnityDefaultTestRun(two, \"two\", 9);\n"
-               "  UnityDefaultTestRun(three, \"three\", 10);\n  return 1;\n}\n");
+  folder.write(
+      "test.c",
+      "void UnityDefaultTestRun(void (*test)(void), const char* name, const int line);\nvoid check(int "
+      "holds);\nint pick(int n);\n"
+      "void one(void) { check(pick(1) == 2); }\nvoid two(void) { check(pick(7) == 8); }\nvoid three(void) { "
+      "check(pick(2) == 3); }\n"
+      "int main(void) {\n  pick(7);\n  UnityDefaultTestRun(one, \"one\", 8);\n  UnityDefaultTestRun(two, \"two\", 9);\n"
+      "  UnityDefaultTestRun(three, \"three\", 10);\n  return 1;\n}\n");
   for (const std::string counter : {"int", "long"}) {
     CAPTURE(counter);
     const agent::Coverage found = trace(folder, {"pick.c", "unity.c", "test.c"},
@@ -188,15 +196,20 @@ TEST_CASE("trace_check: what does not compile is not known, and one program alon
   const agent::Coverage broken = trace(folder, files, "gcc pick.c broken.c -o all && ./all");
   CHECK(broken.empty());
   CHECK(broken.output.find("error: expected") != std::string::npos);
-  const agent::Coverage alone = trace(folder, files, "gcc pick.c -o all && ./all");
+  const agent::Coverage alone = trace(folder, files, "gcc pick.c -o /tmp/all && /tmp/all");
   CHECK_FALSE(alone.has_tests);
   CHECK(alone.n_failed == 1);
   CHECK(tests_of(alone, "pick.c", 5) == std::pair{1, 0});
   CHECK(tests_of(alone, "pick.c", 8) == std::pair{0, 0});
-  const agent::Coverage judged =
-      trace(folder, files, "gcc pick.c -o /tmp/all && ! /tmp/all && /tmp/all | grep nothing");
-  CHECK(judged.n_failed > 0);
-  CHECK(tests_of(judged, "pick.c", 5).first > 0);
+  folder.write("say.c",
+               "#include <stdio.h>\nint pick(int n);\nint main(void) {\n  return printf(\"%d\\n\", pick(4)) < 0;\n}\n");
+  folder.write("pick.c", kPick);
+  const agent::Coverage judged = trace(folder, {"pick.c", "say.c"}, "gcc pick.c say.c -o all && ./all | grep -x 5");
+  CHECK_FALSE(judged.has_tests);
+  CHECK(judged.n_failed == 1);
+  CHECK(judged.n_passed == 0);
+  CHECK(tests_of(judged, "pick.c", 5) == std::pair{1, 0});
+  CHECK(tests_of(judged, "pick.c", 8) == std::pair{0, 0});
 }
 
 // In the place of GoogleTest and Catch2: the symbol that their programs are known by, their options, and their words.
@@ -230,7 +243,8 @@ TEST_CASE("trace_check: the tests of GoogleTest and Catch2 are listed and run on
                    "      if (OLD) puts(\"one, two\\nzero\\nseven\");\n      return OLD ? 3 : 255;\n    }\n"
                    "    if (!strcmp(args[i], \"--list-tests\") && !OLD) return puts(\"one, two\\nzero\\nseven\") < 0;\n"
                    "    if (args[i][0] != '-')\n      for (const char* c = args[i]; *c; ++c)\n"
-                   "        if (*c != '\\\\') test.only += *c;\n  }\n  return test.run();\n}\n");
+                   "        test.only += *c == '\\\\' ? *++c : *c == ',' ? '|' : *c;  // a comma is an or\n  }\n  "
+                   "return test.run();\n}\n");
   const std::vector<std::string> files = {"pick.cc", "g.cc", "c.cc"};
   for (const char* check : {"g++ pick.cc g.cc -o all && ./all", "g++ pick.cc -DOLD=1 c.cc -o all && ./all",
                             "g++ pick.cc -DOLD=0 c.cc -o all && ./all"}) {
@@ -332,4 +346,21 @@ TEST_CASE("trace_check: a program in C that makes something for tests in Python 
   CHECK(found.n_failed == 1);
   CHECK(found.n_passed == 1);
   CHECK(found.lines.count("make.c") == 0);
+}
+
+TEST_CASE("trace_check: a library that a program loads and leaves again is known, and does no harm") {
+  if (!runs_gcc()) return;
+  const test::TempDir folder;
+  folder.write("pick.c", kPick);
+  folder.write(
+      "main.c",
+      "#include <dlfcn.h>\nint main(void) {\n  void* library = dlopen(\"./pick.so\", RTLD_NOW);\n  int (*pick)(int) = "
+      "(int (*)(int))dlsym(library, \"pick\");\n  int n = pick(2);\n  dlclose(library);\n  return n != 4;\n}\n");
+  const agent::Coverage found =
+      trace(folder, {"pick.c", "main.c"},
+            "gcc -shared -fPIC pick.c -o pick.so && gcc main.c -o all -ldl && ./all; echo ended with $?");
+  CHECK(found.n_failed == 1);
+  CHECK(tests_of(found, "pick.c", 8) == std::pair{1, 0});
+  CHECK(tests_of(found, "pick.c", 5) == std::pair{0, 0});
+  CHECK(found.output.find("ended with 1\n") != std::string::npos);
 }
