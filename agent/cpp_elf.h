@@ -81,8 +81,8 @@ struct module {
   size_t size;
   uint64_t base;  // the address of its header, as it was linked
   struct row* rows;
-  uint64_t *sites, *functions;
-  size_t n_rows, n_sites, n_functions;
+  uint64_t *sites, *starts, *functions;  // where each call ends and begins
+  size_t n_rows, n_sites, n_starts, n_functions;
 };
 static struct module* modules;
 static size_t n_modules;

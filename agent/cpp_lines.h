@@ -65,7 +65,11 @@ static void find_sites(struct module* of, uint64_t address) {
   if (tracer == 0) return;
   for (int part = 0; (code = code_part(of, &part, &begin, &size)) != NULL;)
     for (uint64_t end = CALL; end <= size; ++end)
-      if (callee(code + end, begin + end) == tracer) ADD(of->sites, of->n_sites, begin + end);
+      if (callee(code + end, begin + end) == tracer) {
+        ADD(of->sites, of->n_sites, begin + end);
+        // With -fno-plt the linker fills the place of a longer call with a prefix.
+        ADD(of->starts, of->n_starts, begin + end - CALL - (CALL == 5 && end > CALL && code[end - 6] == 0x67));
+      }
 }
 
 static void load(struct module* of) {
@@ -143,7 +147,7 @@ static int count(struct module* of, uint64_t offset, uint32_t test, int outcome)
   if (of->n_sites == 0) find_sites(of, address);
   const size_t site = up_to(of->sites, of->n_sites, address);
   if (site == 0 || of->sites[site - 1] != address) return 0;
-  uint64_t begin = address, end = site < of->n_sites ? of->sites[site] - CALL : UINT64_MAX;
+  uint64_t begin = address, end = site < of->n_sites ? of->starts[site] : UINT64_MAX;
   const size_t function = up_to(of->functions, of->n_functions, begin);
   if (function < of->n_functions && of->functions[function] < end) end = of->functions[function];
   if (function > 0 && (site < 2 || of->sites[site - 2] <= of->functions[function - 1]))

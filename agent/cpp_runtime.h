@@ -216,12 +216,12 @@ static void note_end(int status, void* unused) {
   run->ended = 1;
 }
 
-extern void __real__exit(int) __attribute__((weak, noreturn));
+extern void __real__exit(int) __attribute__((noreturn));
 HIDDEN void __wrap__exit(int status) {
   note_end(status, NULL);
   __real__exit(status);
 }
-extern void __real__Exit(int) __attribute__((weak, noreturn));
+extern void __real__Exit(int) __attribute__((noreturn));
 HIDDEN void __wrap__Exit(int status) {
   note_end(status, NULL);
   __real__Exit(status);

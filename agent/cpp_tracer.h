@@ -30,7 +30,7 @@ if [ "$name" != collect2 ]; then
       -O*) level= ;;
     esac
   done
-  exec "$real" "$@" -fsanitize-coverage=trace-pc -g1 -fno-lto $level
+  exec "$real" "$@" -fsanitize-coverage=trace-pc -gdwarf-5 -g1 -fno-lto $level
 fi
 
 kind=PROGRAM has_c= to=a.out last=

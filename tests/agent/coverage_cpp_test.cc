@@ -363,3 +363,21 @@ TEST_CASE("trace_check: a library that a program loads and leaves again is known
   CHECK(tests_of(found, "pick.c", 5) == std::pair{0, 0});
   CHECK(found.output.find("ended with 1\n") != std::string::npos);
 }
+
+TEST_CASE(
+    "trace_check: whatever way a program is linked, and with an older format of lines, it ends and tells as it does") {
+  if (!runs_gcc()) return;
+  const test::TempDir folder;
+  folder.write("pick.c",
+               std::string(kPick) + "int main(int n, char** args) {\n  (void)args;\n  return pick(4 * n) > 8;\n}\n");
+  for (const std::string options :
+       {"-static", "-fno-plt -O2", "-gdwarf-4 -gz", "-pie -fPIE -Wl,-z,now,--gc-sections"}) {
+    CAPTURE(options);
+    const agent::Coverage found = trace(
+        folder, {"pick.c"}, "gcc " + options + " pick.c -o all; ./all; echo ended with $?; ./all twice; echo then $?");
+    CHECK(tests_of(found, "pick.c", 5).first > 0);
+    CHECK(tests_of(found, "pick.c", 8).first <= 0);
+    CHECK(found.output.find("ended with 1\n") != std::string::npos);
+    CHECK(found.output.find("then 1\n") != std::string::npos);
+  }
+}
