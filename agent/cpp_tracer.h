@@ -44,7 +44,7 @@ for word do
   case $word in
     -shared | -Bshareable) kind=LIBRARY ;;
     -lc) has_c=1 ;;
-    -s | -S | --strip-all | --strip-debug) continue ;;
+    -s | -S | --strip-all | --strip-debug | --compress-debug-sections*) continue ;;
   esac
   set -- "$@" "$word"
 done
