@@ -55,6 +55,7 @@ base::Result<NgramTable> NgramTable::open(const std::filesystem::path& path) {
 
 base::Result<NgramTable> NgramTable::of(std::span<const std::byte> bytes) {
   NgramTable table;
+  table.n_bytes_ = bytes.size();
   base::Status status = table.read(bytes);
   if (status) status = table.check();
   if (!status) return std::move(status).error();
@@ -169,33 +170,43 @@ std::vector<Share> NgramTable::after(std::span<const Token> context) const {
   return shares;
 }
 
-uint64_t vocabulary_mark(const engine::Engine& model) {
+uint64_t vocabulary_mark(int n_vocab, const SpellToken& spell) {
   uint64_t mark = 0xcbf29ce484222325U;
   const auto take = [&](uint8_t byte) { mark = (mark ^ byte) * 0x100000001b3U; };
-  for (Token token = 0; token < model.info().n_vocab; ++token) {
-    for (const char c : model.detokenize({&token, 1})) take(static_cast<uint8_t>(c));
+  for (Token token = 0; token < n_vocab; ++token) {
+    for (const char c : spell(token)) take(static_cast<uint8_t>(c));
     take(0xFF);
   }
   return mark;
 }
 
-std::shared_ptr<const NgramTable> NgramTable::beside(const engine::Engine& model) {
-  std::filesystem::path path = model.info().path;
+std::filesystem::path NgramTable::path_beside(const engine::ModelInfo& model) {
+  std::filesystem::path path = model.path;
   std::error_code error;
-  if (path.empty() || !model.info().has_tokenizer ||
+  if (path.empty() || !model.has_tokenizer ||
       !std::filesystem::is_regular_file(path.replace_extension(".ngrams"), error))
-    return nullptr;
+    return {};
+  return path;
+}
+
+base::Result<NgramTable> NgramTable::open_for(const engine::ModelInfo& model, const std::filesystem::path& path,
+                                              const SpellToken& spell) {
   auto table = open(path);
-  if (!table) {
-    base::log(base::LogLevel::kWarning, table.error().message);
-    return nullptr;
-  }
-  if (table->n_vocab() != static_cast<size_t>(model.info().n_vocab) || table->vocabulary() != vocabulary_mark(model)) {
-    base::log(base::LogLevel::kWarning, base::cat(path.string(), " was made for another vocabulary than ",
-                                                  model.info().name, "'s and is not used"));
-    return nullptr;
-  }
-  return std::make_shared<const NgramTable>(std::move(*table));
+  if (!table) return table;
+  if (table->n_vocab() != static_cast<size_t>(model.n_vocab) ||
+      table->vocabulary() != vocabulary_mark(model.n_vocab, spell))
+    return base::invalid(
+        base::cat(path.string(), " was made for another vocabulary than ", model.name, "'s and is not used"));
+  return table;
+}
+
+std::shared_ptr<const NgramTable> NgramTable::beside(const engine::Engine& model) {
+  const std::filesystem::path path = path_beside(model.info());
+  if (path.empty()) return nullptr;
+  auto table = open_for(model.info(), path, [&](Token token) { return model.detokenize({&token, 1}); });
+  if (table) return std::make_shared<const NgramTable>(std::move(*table));
+  base::log(base::LogLevel::kWarning, table.error().message);
+  return nullptr;
 }
 
 }  // namespace agent

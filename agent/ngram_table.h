@@ -20,6 +20,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -32,17 +33,26 @@
 
 namespace agent {
 
+using SpellToken = std::function<std::string(engine::Token)>;
+
 class NgramTable {
  public:
   static base::Result<NgramTable> open(const std::filesystem::path& path);
   // A file's bytes, which outlive it and begin at a multiple of eight.
   static base::Result<NgramTable> of(std::span<const std::byte> bytes);
-  // The table that lies beside the model's file under its name, with the ending ".ngrams"; null where there is none.
-  // One of another vocabulary, or damaged, is none either, and the log says so.
+  // Where a model's table lies: beside its file under its name, with the ending ".ngrams". Empty where nothing lies
+  // there, and where the model has no tokens of text.
+  static std::filesystem::path path_beside(const engine::ModelInfo& model);
+  // That table, at `path`; `spell` gives a token's bytes. kInvalidArgument for one of another vocabulary.
+  static base::Result<NgramTable> open_for(const engine::ModelInfo& model, const std::filesystem::path& path,
+                                           const SpellToken& spell);
+  // The same for a model at work: null where there is none. One of another vocabulary, or damaged, is none either, and
+  // the log says so.
   static std::shared_ptr<const NgramTable> beside(const engine::Engine& model);
 
   size_t n_vocab() const { return begins_.size() - 1; }
   size_t n_ngrams() const;
+  uint64_t n_bytes() const { return n_bytes_; }
   size_t longest_context() const { return levels_.size(); }  // tokens
   uint64_t vocabulary() const { return vocabulary_; }        // vocabulary_mark() of the model it was made for
 
@@ -65,12 +75,12 @@ class NgramTable {
   Range followers_of(size_t level, size_t context) const;
 
   std::optional<base::MappedFile> file_;
-  uint64_t vocabulary_ = 0;
+  uint64_t vocabulary_ = 0, n_bytes_ = 0;
   std::span<const uint32_t> begins_;
   std::vector<Level> levels_;
 };
 
 // FNV-1a, 64 bits, over each token's bytes and a byte 0xFF behind it.
-uint64_t vocabulary_mark(const engine::Engine& model);
+uint64_t vocabulary_mark(int n_vocab, const SpellToken& spell);
 
 }  // namespace agent

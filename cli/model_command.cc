@@ -9,6 +9,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "agent/ngram_table.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/strings.h"
@@ -63,6 +64,41 @@ MemoryNeed memory_need(const engine::ModelInfo& info) {
   return {info.weight_bytes + info.kv_bytes_per_token * static_cast<uint64_t>(info.n_ctx_train), available_memory()};
 }
 
+// The table of n-grams beside the model, where one lies there (agent/ngram_table.h).
+struct TableBeside {
+  std::filesystem::path path;
+  base::Result<agent::NgramTable> table;
+};
+
+std::optional<TableBeside> table_beside(const engine::ModelFile& model) {
+  std::filesystem::path path = agent::NgramTable::path_beside(model.info());
+  if (path.empty()) return std::nullopt;
+  auto table = agent::NgramTable::open_for(model.info(), path, [&](engine::Token token) {
+    return model.detokenize({&token, 1});
+  });
+  return TableBeside{std::move(path), std::move(table)};
+}
+
+base::Json json_of(const std::optional<TableBeside>& beside) {
+  if (!beside) return {};
+  const base::Result<agent::NgramTable>& table = beside->table;
+  if (!table) return {{"path", beside->path.string()}, {"used", false}, {"problem", table.error().message}};
+  return {{"path", beside->path.string()},
+          {"used", true},
+          {"n_ngrams", table->n_ngrams()},
+          {"longest", table->longest_context() + 1},
+          {"bytes", table->n_bytes()}};
+}
+
+std::string in_words(const TableBeside& beside) {
+  const base::Result<agent::NgramTable>& table = beside.table;
+  if (!table) return "not used: " + table.error().message;
+  char millions[64];
+  std::snprintf(millions, sizeof millions, "%.2f million", static_cast<double>(table->n_ngrams()) / 1e6);
+  return base::cat(millions, " of up to ", table->longest_context() + 1,
+                   " tokens, for completions: ", beside.path.filename().string(), ", ", in_units(table->n_bytes()));
+}
+
 void print_json(const engine::ModelFile& model) {
   const engine::ModelInfo& info = model.info();
   const engine::SpecialTokens& special = model.special_tokens();
@@ -90,6 +126,7 @@ void print_json(const engine::ModelFile& model) {
       {"weight_bytes", info.weight_bytes},
       {"decode_bytes_per_token", info.decode_bytes_per_token},
       {"kv_bytes_per_token", info.kv_bytes_per_token},
+      {"ngram_table", json_of(table_beside(model))},
       {"special_tokens",
        {{"bos", id(special.bos)},
         {"eos", id(special.eos)},
@@ -123,6 +160,7 @@ void print_table(const engine::ModelFile& model) {
   row("weights",
       in_units(info.weight_bytes) + ", " + in_units(info.decode_bytes_per_token) + " read per decoded token");
   row("cache", in_units(info.kv_bytes_per_token) + " per token of context");
+  if (const auto beside = table_beside(model)) row("n-grams beside it", in_words(*beside));
   const MemoryNeed memory = memory_need(info);
   const std::string need = in_units(memory.needed) + " with a full context";
   row("fits here", !memory.known() ? need + "; this system does not say how much memory is free"
@@ -195,11 +233,22 @@ void tokenize(const engine::ModelFile& model, const ModelOptions& options, Conte
   std::fwrite(text.data(), 1, text.size(), stdout);
 }
 
-// The structure is checked by opening the model, then every weight is read.
-base::Status check_all(const std::filesystem::path& path, uint64_t& weight_bytes, Context& context) {
+struct CheckedBytes {
+  uint64_t weights = 0, table = 0;
+};
+
+// The structure of model and table is checked by opening them, then every weight is read.
+base::Status check_all(const std::filesystem::path& path, CheckedBytes& bytes_of, Context& context) {
   auto model = engine::open_model_file(path);
   if (!model) return std::move(model).error();
-  weight_bytes = (*model)->info().weight_bytes;
+  if (const auto beside = table_beside(**model)) {
+    // One of another vocabulary is not damaged, but neither is what lies there whole.
+    if (!beside->table && beside->table.error().code == base::ErrorCode::kInvalidArgument)
+      return base::corrupt(beside->table.error().message);
+    if (!beside->table) return beside->table.error();
+    bytes_of.table = beside->table->n_bytes();
+  }
+  const uint64_t weight_bytes = bytes_of.weights = (*model)->info().weight_bytes;
   const bool show = ::isatty(STDERR_FILENO) != 0;
   int shown = -1;
   const auto progress = [&](uint64_t bytes) {
@@ -212,16 +261,18 @@ base::Status check_all(const std::filesystem::path& path, uint64_t& weight_bytes
 }
 
 void verify(const std::filesystem::path& path, Context& context) {
-  uint64_t weight_bytes = 0;
-  const base::Status verified = check_all(path, weight_bytes, context);
+  CheckedBytes bytes;
+  const base::Status verified = check_all(path, bytes, context);
   if (!verified && verified.error().code != base::ErrorCode::kCorrupt) return context.fail(verified.error());
   context.exit_code = verified ? 0 : 1;  // 1: the honest "no"
   if (context.json) {
-    const base::Json report = verified ? base::Json{{"whole", true}, {"weight_bytes", weight_bytes}}
-                                       : base::Json{{"whole", false}, {"problem", verified.error().message}};
+    const base::Json report =
+        verified ? base::Json{{"whole", true}, {"weight_bytes", bytes.weights}, {"ngram_table_bytes", bytes.table}}
+                 : base::Json{{"whole", false}, {"problem", verified.error().message}};
     std::printf("%s\n", base::dump_json(report).c_str());
   } else if (verified) {
-    std::printf("whole: the structure and all %s of weights\n", in_units(weight_bytes).c_str());
+    std::printf("whole: the structure and all %s of weights%s\n", in_units(bytes.weights).c_str(),
+                bytes.table == 0 ? "" : (", and the table of n-grams beside them, " + in_units(bytes.table)).c_str());
   } else {
     std::printf("damaged: %s\n", verified.error().message.c_str());
   }

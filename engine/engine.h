@@ -59,7 +59,7 @@ struct LoadOptions {
 
 struct ModelInfo {
   std::string name;
-  std::filesystem::path path;             // as Engine::load() was given it; empty: of no file
+  std::filesystem::path path;             // as load() or open_model_file() got it; empty: none
   std::string family;                     // "deepseek_v2"
   std::string container;                  // "gguf", "safetensors"
   std::vector<std::string> weight_types;  // "Q8_0", "F32", most bytes first

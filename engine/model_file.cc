@@ -30,6 +30,7 @@ class PackagedFile : public ModelFile {
 base::Result<std::unique_ptr<ModelFile>> open_model_file(const std::filesystem::path& path) {
   auto package = load_model_package(path);
   if (!package) return std::move(package).error();
+  package->info.path = path;
   return std::unique_ptr<ModelFile>(std::make_unique<PackagedFile>(std::move(*package)));
 }
 

@@ -10,6 +10,7 @@
 #include "agent/text_memory.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "engine/model_file.h"
 #include "tests/support/temp_dir.h"
 
 namespace {
@@ -200,6 +201,35 @@ TEST_CASE("table of n-grams: none lies beside a model that has none, one of anot
   REQUIRE(base::write_file_atomic(dir.path() / "m.ngrams", *bytes));
   CHECK(NgramTable::open(dir.path() / "m.ngrams"));
   CHECK(NgramTable::beside(**model) == nullptr);
+}
+
+TEST_CASE("table of n-grams: is told of a model file that is only looked at, with why it is not used") {
+  const auto shipped = std::filesystem::path(GRAFT_SOURCE_DIR) / "models/graft-tiny.gguf";
+  const test::TempDir dir;
+  std::filesystem::copy_file(shipped, dir.path() / "m.gguf");
+  const auto at = [](const std::filesystem::path& path) {
+    auto model = engine::open_model_file(path);
+    REQUIRE(model);
+    return std::move(*model);
+  };
+  const auto open_for = [](const engine::ModelFile& model) {
+    return NgramTable::open_for(model.info(), NgramTable::path_beside(model.info()), [&](Token token) {
+      return model.detokenize({&token, 1});
+    });
+  };
+  CHECK(NgramTable::path_beside(at(dir.path() / "m.gguf")->info()).empty());
+  const auto whole = open_for(*at(shipped));
+  REQUIRE(whole);
+  CHECK(whole->n_bytes() == std::filesystem::file_size(NgramTable::path_beside(at(shipped)->info())));
+  std::filesystem::copy_file(kData / "small.ngrams", dir.path() / "m.ngrams");
+  const auto other = open_for(*at(dir.path() / "m.gguf"));
+  REQUIRE(!other);
+  CHECK(other.error().code == base::ErrorCode::kInvalidArgument);
+  CHECK(other.error().message.find("another vocabulary") != std::string::npos);
+  REQUIRE(base::write_file_atomic(dir.path() / "m.ngrams", "GRAFTNGMnothing"));
+  const auto damaged = open_for(*at(dir.path() / "m.gguf"));
+  REQUIRE(!damaged);
+  CHECK(damaged.error().code == base::ErrorCode::kCorrupt);
 }
 
 TEST_CASE("table of n-grams: the shipped one is the shipped model's, and knows idioms") {
