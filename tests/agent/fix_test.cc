@@ -193,7 +193,9 @@ TEST_CASE("fix: a loop that appends for ever is repaired within its runs, though
   REQUIRE(report);
   REQUIRE(report->status == Status::kVerified);
   CHECK(report->patch.find("+        i += n") != std::string::npos);
-  CHECK(report->checks <= request.budget_checks);  // how many look on for others after it hangs on the machine's speed
+  // Of those that ended, those before it: how many are cut short, and how many look on for others after it, hangs on
+  // the machine's speed.
+  CHECK(report->checks - report->timed_out - report->others_tried <= 15);
 }
 
 TEST_CASE("fix: what passes when no time is left for its proof is named, and not offered") {
