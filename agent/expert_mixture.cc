@@ -11,7 +11,13 @@ namespace {
 using engine::Token;
 
 constexpr size_t kPlaceFeatures = 6, kExpertFeatures = 6;
+// Of the net: the place's features, then of each expert but the model its own and whether it is there.
+constexpr size_t kInputs = kPlaceFeatures + (kExperts - 1) * (kExpertFeatures + 1), kHidden = 16;
+constexpr double kPlaceScale = 2, kExpertScale[kExpertFeatures] = {3, 2, 1, 1, 1, 5};
 #include "agent/gate_weights.inc"
+
+using PlaceFeatures = std::array<double, kPlaceFeatures>;
+using OwnFeatures = std::array<double, kExpertFeatures>;
 
 // A model's certainty that a token does not come is worth no more than this.
 constexpr double kLeastLog = -12;
@@ -39,12 +45,12 @@ struct ModelView {
   bool usable = false;
 };
 
-std::array<double, kPlaceFeatures> place_features(const ModelView& model, size_t longest_match) {
+PlaceFeatures place_features(const ModelView& model, size_t longest_match) {
   const double unsure = model.entropy, matched = std::log1p(static_cast<double>(longest_match));
   return {1, unsure, unsure * unsure / 4, -model.surest, matched, unsure * matched};
 }
 
-std::array<double, kExpertFeatures> expert_features(const ModelView& model, const Expert& expert) {
+OwnFeatures expert_features(const ModelView& model, const Expert& expert) {
   const Share& top = *std::max_element(expert.shares.begin(), expert.shares.end(),
                                        [](const Share& a, const Share& b) { return a.share < b.share; });
   const auto kinds = static_cast<double>(expert.shares.size());
@@ -56,16 +62,41 @@ std::array<double, kExpertFeatures> expert_features(const ModelView& model, cons
           std::max(kLeastLog, model.log_p(top.token))};
 }
 
+// What the net adds to each expert's score.
+std::array<double, kExperts> net_scores(const PlaceFeatures& place, std::span<const Expert> experts,
+                                        std::span<const OwnFeatures> own) {
+  std::array<double, kInputs> input{};
+  for (size_t k = 0; k < kPlaceFeatures; ++k) input[k] = place[k] / kPlaceScale;
+  for (size_t i = 0; i < experts.size(); ++i) {
+    double* const to = input.data() + kPlaceFeatures + (experts[i].number - 1) * (kExpertFeatures + 1);
+    for (size_t k = 0; k < kExpertFeatures; ++k) to[k] = own[i][k] / kExpertScale[k];
+    to[kExpertFeatures] = 1;
+  }
+  std::array<double, kExperts> scores;
+  std::copy(std::begin(kOutBias), std::end(kOutBias), scores.begin());
+  for (size_t h = 0; h < kHidden; ++h) {
+    double x = static_cast<double>(kHiddenBias[h]);
+    for (size_t k = 0; k < kInputs; ++k) x += static_cast<double>(kHiddenWeights[h][k]) * input[k];
+    x /= 1 + std::exp(-x);
+    for (size_t e = 0; e < kExperts; ++e) scores[e] += static_cast<double>(kOutWeights[e][h]) * x;
+  }
+  return scores;
+}
+
 // Softmax over the model, first, and the experts.
 std::vector<double> gate(const ModelView& model, std::span<const Expert> experts, size_t longest_match) {
-  const auto place = place_features(model, longest_match);
+  const PlaceFeatures place = place_features(model, longest_match);
+  std::vector<OwnFeatures> own;
+  for (const Expert& expert : experts) own.push_back(expert_features(model, expert));
+  const auto of_net = net_scores(place, experts, own);
   std::vector<double> weights(1 + experts.size());
   for (size_t i = 0; i < weights.size(); ++i) {
     const size_t number = i == 0 ? 0 : experts[i - 1].number;
+    weights[i] = of_net[number];
     for (size_t k = 0; k < kPlaceFeatures; ++k) weights[i] += static_cast<double>(kPlaceWeights[number][k]) * place[k];
     if (i == 0) continue;
-    const auto own = expert_features(model, experts[i - 1]);
-    for (size_t k = 0; k < kExpertFeatures; ++k) weights[i] += static_cast<double>(kExpertWeights[number][k]) * own[k];
+    for (size_t k = 0; k < kExpertFeatures; ++k)
+      weights[i] += static_cast<double>(kExpertWeights[number][k]) * own[i - 1][k];
   }
   const double most = *std::max_element(weights.begin(), weights.end());
   double sum = 0;

@@ -34,7 +34,7 @@ std::string_view last_bytes(std::string_view text, size_t n) {
 
 }  // namespace
 
-FileMemory::FileMemory(const engine::Engine& model) : model_(model) {
+FileMemory::FileMemory(const engine::Engine& model) : model_(model), far_(line_breaks_of(model)) {
   far_.consult(NgramTable::beside(model));
 }
 
@@ -66,7 +66,7 @@ void FileMemory::set(std::string_view prefix, std::string_view suffix, std::span
   memory_.add(tokens_of(suffix.substr(0, kSideBytes)));
   end_of_prefix_ = tokens_of(last_bytes(prefix, kSideBytes));
   memory_.add(end_of_prefix_);
-  const size_t kept = std::min(end_of_prefix_.size(), TextMemory::kLongestMatch);
+  const size_t kept = std::min(end_of_prefix_.size(), TextMemory::kContext);
   end_of_prefix_.erase(end_of_prefix_.begin(), end_of_prefix_.end() - static_cast<std::ptrdiff_t>(kept));
 }
 

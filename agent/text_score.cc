@@ -31,7 +31,10 @@ double minus_log_p(std::span<const float> logits, Token token) {
 class Scorer {
  public:
   Scorer(engine::Session& session, std::vector<Token> tokens, std::stop_token stop)
-      : session_(session), tokens_(std::move(tokens)), stop_(std::move(stop)) {
+      : session_(session),
+        tokens_(std::move(tokens)),
+        stop_(std::move(stop)),
+        memory_(line_breaks_of(session.engine())) {
     memory_.consult(NgramTable::beside(session_.engine()));
   }
 

@@ -44,6 +44,7 @@ class Steps:
         self.model = load_gguf_into(Model(config_of(gguf)), gguf).eval()
         texts = [self.tokenizer.decode([i]) for i in range(self.tokenizer.get_vocab_size())]
         self.ends_line = np.array([i == EOT or '\n' in text or '\r' in text for i, text in enumerate(texts)])
+        self.breaks = np.array(['\n' in text for text in texts])
         self.table = Table(table) if table else None
         self.steps = []
 
@@ -70,11 +71,9 @@ class Steps:
     def read(self, text, file):
         """From left to right, with the memory of the text itself."""
         tokens = self.encode(text)[:1000]
-        logs, memory = self.log_p([BOS, *tokens]), mixture.Memory([])
-        whole = np.array([-1, *tokens], np.int32)
+        logs, memory = self.log_p([BOS, *tokens]), mixture.Memory([tokens], self.breaks)
         for i in range(1, len(tokens)):
-            memory.tokens = whole[:i + 1]
-            self.add(logs[i], tokens[max(0, i - mixture.LONGEST):i], memory, tokens[i], file)
+            self.add(logs[i], tokens[max(0, i - mixture.CONTEXT):i], memory.up_to(i + 1), tokens[i], file)
 
     def finish_line(self, prefix, rest, suffix, others, file):
         """others: token lists of the files around, the nearest first"""
@@ -87,12 +86,12 @@ class Steps:
             if n_tokens <= AROUND_TOKENS:
                 near.append(other)
                 n_tokens += len(other)
-        memory = mixture.Memory([*reversed(near), after, before])
+        memory = mixture.Memory([*reversed(near), after, before], self.breaks)
         seen = closed if len(closed) <= PREFIX_CHARACTERS else closed[-PREFIX_CHARACTERS:].partition('\n')[2]
         prompt = [BOS, SUFFIX, *self.encode(suffix[:SUFFIX_CHARACTERS]), PREFIX, *self.encode(seen), MIDDLE]
         logs = self.log_p([*prompt, *middle])[len(prompt) - 1:]
         for i in range(len(middle) + 1):
-            self.add(logs[i], (before + middle[:i])[-mixture.LONGEST:], memory, middle[i] if i < len(middle) else None, file)
+            self.add(logs[i], (before + middle[:i])[-mixture.CONTEXT:], memory, middle[i] if i < len(middle) else None, file)
 
 
 def columns_of(steps):
@@ -140,33 +139,51 @@ def collect(args):
     return [torch.cat(column) for column in zip(*parts)]
 
 
-def nats(place, own, there, q, of_place, of_expert):
-    scores = place @ of_place.T + (own * of_expert).sum(2)
-    return -(scores.masked_fill(~there, -1e9).softmax(1) * q).sum(1).clamp_min(1e-9).log()
+class Gate(torch.nn.Module):
+    """As mixture.gate(), of many places at once."""
+
+    def __init__(self):
+        super().__init__()
+        self.weights = torch.nn.ParameterDict({name: torch.zeros(shape) for name, shape in mixture.SHAPES.items()})
+        with torch.no_grad():
+            self.weights['place'][0, 0] = 2
+            self.weights['hidden'].normal_(0, mixture.INPUTS ** -0.5, generator=torch.Generator().manual_seed(1))
+
+    def nats(self, place, own, there, q):
+        w = self.weights
+        flags = there[:, 1:, None].float()
+        of_experts = torch.cat((own[:, 1:] * flags / torch.tensor(mixture.EXPERT_SCALE).float(), flags), 2)
+        x = torch.cat((place / 2, of_experts.flatten(1)), 1) @ w['hidden'].T + w['hidden_bias']
+        scores = torch.nn.functional.silu(x) @ w['out'].T + w['out_bias'] + place @ w['place'].T + (own * w['expert']).sum(2)
+        return -(scores.masked_fill(~there, -1e9).softmax(1) * q).sum(1).clamp_min(1e-9).log()
 
 
 def without_table(columns):
     place, own, there, q, file = columns
     there = there.clone()
-    there[:, 1 + len(mixture.MATCHES):] = False
+    there[:, 1 + len(mixture.MATCHES):][:, :len(mixture.TABLE_CONTEXTS)] = False
     return place, own, there, q, file
 
 
-def fit(columns, steps=400):
-    place, own, there, q, _ = (torch.cat(both) for both in zip(columns, without_table(columns)))
-    of_place = torch.zeros(mixture.EXPERTS, mixture.PLACE_FEATURES, requires_grad=True)
-    of_expert = torch.zeros(mixture.EXPERTS, mixture.EXPERT_FEATURES, requires_grad=True)
-    with torch.no_grad():
-        of_place[0, 0] = 2
-    optimizer = torch.optim.Adam([of_place, of_expert], lr=0.05)
-    for step in range(steps):
-        if step == steps * 2 // 3:
-            optimizer.param_groups[0]['lr'] = 0.01
-        loss = nats(place, own, there, q, of_place, of_expert).mean() + 1e-4 * ((of_place ** 2).sum() + (of_expert ** 2).sum())
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    return of_place.detach(), of_expert.detach()
+def fit(columns, epochs=(6, 12), batch=1024):
+    """First the sums alone, which are the larger part, then all."""
+    data = [torch.cat(both) for both in zip(columns, without_table(columns))][:4]
+    gate, order = Gate(), torch.Generator().manual_seed(2)
+    sums = [gate.weights['place'], gate.weights['expert']]
+    net = [p for name, p in gate.weights.items() if name not in ('place', 'expert')]
+    for n_epochs, groups in zip(epochs, ([{'params': sums, 'lr': 0.02}],
+                                         [{'params': sums, 'lr': 4e-3, 'weight_decay': 0}, {'params': net, 'lr': 4e-3, 'weight_decay': 0.02}])):
+        optimizer = torch.optim.AdamW(groups, weight_decay=0)
+        n_steps = n_epochs * (len(data[0]) // batch)
+        falling = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 1 - step / n_steps)
+        for _ in range(n_epochs):
+            for rows in torch.randperm(len(data[0]), generator=order)[:len(data[0]) // batch * batch].view(-1, batch):
+                loss = gate.nats(*(column[rows] for column in data)).mean() + 1e-4 * sum((p ** 2).sum() for p in sums)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                falling.step()
+    return gate.requires_grad_(False)
 
 
 def main():
@@ -183,11 +200,11 @@ def main():
     columns = collect(args)
     odd = columns[4].long() % 2 == 1
     for name, mine in (('odd', odd), ('even', ~odd)):
-        weights = fit([column[mine] for column in columns])
+        gate = fit([column[mine] for column in columns])
         rest = [column[~mine] for column in columns]
-        print(f'fitted on {name} files: the others {nats(*rest[:4], *weights).mean():.4f} nats a token, without the table '
-              f'{nats(*without_table(rest)[:4], *weights).mean():.4f}; model alone {-rest[3][:, 0].clamp_min(1e-9).log().mean():.4f}')
-    mixture.write_weights(*(table.tolist() for table in fit(columns)))
+        print(f'fitted on {name} files: the others {gate.nats(*rest[:4]).mean():.4f} nats a token, without the table '
+              f'{gate.nats(*without_table(rest)[:4]).mean():.4f}; model alone {-rest[3][:, 0].clamp_min(1e-9).log().mean():.4f}')
+    mixture.write_weights({name: p.numpy() for name, p in fit(columns).weights.items()})
 
 
 if __name__ == '__main__':

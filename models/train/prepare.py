@@ -15,6 +15,7 @@ import random
 import numpy as np
 from tokenizers import Tokenizer
 
+from corpus import GROUP
 from tokenizer import BOS, EOT, MIDDLE, PREFIX, SUFFIX
 
 FIM_SHARE = 0.62  # of rows; these rows give about half of their tokens to the example
@@ -97,6 +98,17 @@ class Rows:
             yield ids
 
 
+def mixed(files, room):
+    """The first files of each group, as many characters as it has room for"""
+    chosen = []
+    for file in files:
+        group = GROUP[file['lang']]
+        if room.get(group, 0) > 0:
+            room[group] -= len(file['text'])
+            chosen.append(file)
+    return chosen
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--corpus', required=True, help='train.jsonl')
@@ -104,11 +116,17 @@ def main():
     parser.add_argument('--out', required=True)
     parser.add_argument('--row', type=int, default=512)
     parser.add_argument('--part', default='0:1', help='use files from this to that fraction of the corpus')
+    parser.add_argument('--mix', help='megabytes of each language group, e.g. python=20,go=10; others are left out')
+    parser.add_argument('--order', type=int, default=7, help='seed of the order of the files')
     parser.add_argument('--seed', type=int, default=1)
     args = parser.parse_args()
-    texts = [json.loads(line)['text'] for line in open(args.corpus)]
+    files = [json.loads(line) for line in open(args.corpus)]
     rng = random.Random(args.seed)
-    random.Random(7).shuffle(texts)
+    random.Random(args.order).shuffle(files)
+    if args.mix:
+        files = mixed(files, {group: float(size) * 1e6 for group, size in (part.split('=') for part in args.mix.split(','))})
+        random.Random(args.order).shuffle(files)
+    texts = [file['text'] for file in files]
     low, high = (float(x) for x in args.part.split(':'))
     texts = texts[int(low * len(texts)):int(high * len(texts))]
     rows = [row for row in Rows(Tokenizer.from_file(args.tokenizer), iter(texts), args.row, rng)]

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
+from export import load_gguf_into
 from model import Config, Model, active_parameters, initialise
 from muon import Optimizer
 from scoring import bits_per_byte
@@ -34,6 +35,8 @@ def parse_arguments():
     parser.add_argument('--out', required=True)
     parser.add_argument('--minutes', type=float, required=True)
     parser.add_argument('--config', help='config.json in place of the built-in shape')
+    parser.add_argument('--begin-with', metavar='GGUF', help='train these weights on (a run without a checkpoint of its own; '
+                        'the rates want to be lower than for a new model)')
     parser.add_argument('--batch', type=int, default=4096, help='tokens of a step')
     parser.add_argument('--decay', type=float, default=0.75, help='last part of the time in which the rate falls to zero; '
                         'stable.pt keeps the state before it, for a longer run to go on from')
@@ -137,7 +140,7 @@ def run(rank, ranks, args, gradients):
     signal.signal(signal.SIGTERM, lambda *_: gradients.clock.index_fill_(0, torch.tensor([2]), 1.0))
     out = pathlib.Path(args.out)
     config = Config.load(args.config) if args.config else Config()
-    model = initialise(Model(config), args.seed)
+    model = load_gguf_into(Model(config), args.begin_with).train() if args.begin_with else initialise(Model(config), args.seed)
     optimizer = Optimizer(model, args.muon_lr, args.embed_lr, exchange=(rank, ranks, gradients.updates, gradients.barrier))
     reader = Reader(args.data, args.batch)
     spent, step, tokens, stable = 0.0, 0, 0, (out / 'stable.pt').exists()

@@ -35,7 +35,9 @@ TEST_CASE("expert mixture: as the definition in Python has it") {
   const auto table = std::make_shared<const agent::NgramTable>(std::move(*opened));
   size_t changed = 0;
   for (const auto& each : *cases) {
-    agent::TextMemory memory;
+    const auto breaks = std::make_shared<std::vector<bool>>(each["logits"].size());
+    for (const auto& token : each["breaks"]) (*breaks)[token.get<size_t>()] = true;
+    agent::TextMemory memory(breaks);
     if (each["table"].get<bool>()) memory.consult(table);
     for (const auto& tokens : each["texts"]) memory.add(tokens.get<std::vector<Token>>());
     auto logits = each["logits"].get<std::vector<float>>();

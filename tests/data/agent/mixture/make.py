@@ -30,8 +30,10 @@ def main():
                 context += rng.choice(known)
             logits = [round(rng.gauss(0, 3), 3) for _ in range(VOCABULARY)]
             log_p = np.array(logits) - np.log(np.exp(logits).sum())
-            mixed = mixture.mix(log_p, mixture.Memory(texts), context, mixture.read_weights(), table if asked else None)
-            cases.append({'table': asked, 'texts': texts, 'context': context, 'logits': logits, 'mixed': [round(float(x), 6) for x in mixed]})
+            breaks = [token for token in range(VOCABULARY) if rng.random() < 0.15]
+            memory = mixture.Memory(texts, np.isin(np.arange(VOCABULARY), breaks))
+            mixed = mixture.mix(log_p, memory, context, mixture.read_weights(), table if asked else None)
+            cases.append({'table': asked, 'breaks': breaks, 'texts': texts, 'context': context, 'logits': logits, 'mixed': [round(float(x), 6) for x in mixed]})
     (HERE / 'cases.json').write_text('[\n' + ',\n'.join(json.dumps(case, separators=(',', ':')) for case in cases) + '\n]\n')
 
 
