@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "agent/ranking.h"
+#include "agent/run_lesson.h"
 #include "base/log.h"
 #include "base/strings.h"
 #include "tools/syntax.h"
@@ -32,35 +33,27 @@ constexpr int kProofPart = 3, kSecondTriesPart = 8;
 constexpr double kBuildsAtFirst = 3;
 constexpr double kVainShare = .2;  // of a change's value on a further ground, where it repaired nothing on another
 
-// What a run says about the line that was changed, and about its function.
-struct Lesson {
-  double line, function;
-};
-// Any damage to a line that runs changes the failure: that alone speaks for nothing. A part repaired does, though most
-// often it is luck.
-constexpr Lesson kNoEffect{.45, .92}, kOtherFailure{.95, .98}, kMoreFailures{.85, .97}, kPartly{1.5, 1.2},
-    kDoesNotBuild{.95, 1}, kHangs{.8, 1};
-
-bool is_partial(const CheckReading& before, const CheckReading& after) {
-  if (before.build_failed && !after.build_failed) return true;
-  if (after.build_failed) return before.build_failed && after.n_errors > 0 && after.n_errors < before.n_errors;
-  return !after.failing.empty() && after.failing.size() < before.failing.size() &&
-         std::includes(before.failing.begin(), before.failing.end(), after.failing.begin(), after.failing.end());
+// Where a byte of the text after `applied` stood before it.
+size_t before(const Candidate& applied, const std::string& path, size_t at) {
+  if (applied.path != path) return at;
+  ptrdiff_t shift = 0;
+  for (const tools::Replacement& replacement : applied.replacements) {
+    const auto size = static_cast<ptrdiff_t>(replacement.text.size());
+    if (static_cast<ptrdiff_t>(at) < static_cast<ptrdiff_t>(replacement.begin) + shift + size) break;
+    shift += size - static_cast<ptrdiff_t>(replacement.end - replacement.begin);
+  }
+  return static_cast<size_t>(static_cast<ptrdiff_t>(at) - shift);
 }
 
-// Compilers work in phases: what a repair of the last message of one brings up is the first of the next. Only of
-// repairs that answer a message: any other damage changes what a compiler says, too.
-bool is_next_message(const Candidate& candidate, const CheckReading& before, const CheckReading& after) {
-  if (!candidate.proposer.starts_with("diagnostic") || !before.build_failed || !after.build_failed) return false;
-  const auto errors = [](const CheckReading& reading) {
-    std::set<std::string> messages;
-    for (const Place& place : reading.places)
-      if (place.kind == PlaceKind::kError) messages.insert(place.message);
-    return messages;
-  };
-  const std::set<std::string> old = errors(before), now = errors(after);
-  return !now.empty() && now.size() <= old.size() &&
-         std::none_of(now.begin(), now.end(), [&](const std::string& message) { return old.contains(message); });
+// The same for one change on whatever ground.
+uint64_t change_key(const Candidate& candidate, const std::vector<Candidate>& applied) {
+  std::string key = candidate.path;
+  for (const tools::Replacement& replacement : candidate.replacements) {
+    size_t at = replacement.begin;
+    for (auto last = applied.rbegin(); last != applied.rend(); ++last) at = before(*last, candidate.path, at);
+    key += base::cat("\n", at, " ", replacement.end - replacement.begin, " ", replacement.text);
+  }
+  return std::hash<std::string>{}(key);
 }
 
 }  // namespace
@@ -114,29 +107,6 @@ Search::Search(Checker& checker, const tools::FileSource& base, const PathResolv
       progress_(std::move(progress)) {}
 
 Search::~Search() = default;
-
-// Where a byte of the text after `applied` stood before it.
-size_t before(const Candidate& applied, const std::string& path, size_t at) {
-  if (applied.path != path) return at;
-  ptrdiff_t shift = 0;
-  for (const tools::Replacement& replacement : applied.replacements) {
-    const auto size = static_cast<ptrdiff_t>(replacement.text.size());
-    if (static_cast<ptrdiff_t>(at) < static_cast<ptrdiff_t>(replacement.begin) + shift + size) break;
-    shift += size - static_cast<ptrdiff_t>(replacement.end - replacement.begin);
-  }
-  return static_cast<size_t>(static_cast<ptrdiff_t>(at) - shift);
-}
-
-// The same for one change on whatever ground.
-uint64_t change_key(const Candidate& candidate, const std::vector<Candidate>& applied) {
-  std::string key = candidate.path;
-  for (const tools::Replacement& replacement : candidate.replacements) {
-    size_t at = replacement.begin;
-    for (auto last = applied.rbegin(); last != applied.rend(); ++last) at = before(*last, candidate.path, at);
-    key += base::cat("\n", at, " ", replacement.end - replacement.begin, " ", replacement.text);
-  }
-  return std::hash<std::string>{}(key);
-}
 
 base::Status Search::open_pool(Ground ground, double share, const Pool* parent, std::stop_token stop) {
   auto proposed = propose_(ground, stop);
@@ -195,19 +165,7 @@ double Search::builds_likely(const Candidate& candidate) const {
 void Search::learn(Pool& pool, const Candidate& candidate, const CheckResult& result) {
   const CheckReading& before = pool.ground.reading;
   const CheckReading after = read_check_output(result.output, resolver_);
-  Lesson lesson = kOtherFailure;
-  if (result.endless() && before.symptoms.contains(Symptom::kTimeout) && after.fingerprint == before.fingerprint)
-    lesson = kNoEffect;  // still in the same loop, as far as can be seen
-  else if (result.endless())
-    lesson = kHangs;
-  else if (after.fingerprint == before.fingerprint)
-    lesson = kNoEffect;
-  else if (is_partial(before, after))
-    lesson = kPartly;
-  else if (after.build_failed && !before.build_failed)
-    lesson = kDoesNotBuild;
-  else if (after.failing.size() > before.failing.size())
-    lesson = kMoreFailures;
+  const Lesson lesson = lesson_of(before, after, result.endless());
   if (candidate.kind && !before.build_failed && !result.endless()) {
     Builds& builds = builds_[static_cast<size_t>(*candidate.kind)];
     ++builds.tried;
