@@ -268,11 +268,17 @@ def main():
     parser.add_argument('--context', type=int, default=1024, help='longest row of the training')
     parser.add_argument('--name', default='graft-tiny')
     parser.add_argument('--check', action='store_true')
+    parser.add_argument('--blend', nargs=2, metavar=('GGUF', 'SHARE'), help='so much of the weights that the run began with: '
+                        'a mean of both is often better than either')
     parser.add_argument('--golden', help='JSON file to write for the test of the shipped model')
     args = parser.parse_args()
     run = pathlib.Path(args.run)
     model = Model(Config.load(run / 'config.json')).eval()
-    model.load_state_dict(torch.load(run / 'last.pt')['model'])
+    weights = torch.load(run / 'last.pt')['model']
+    if args.blend:
+        share, first = float(args.blend[1]), load_gguf_into(model, args.blend[0]).state_dict()
+        weights = {name: share * first[name] + (1 - share) * weight for name, weight in weights.items()}
+    model.load_state_dict(weights)
     write_hugging_face(model, args.tokenizer, pathlib.Path(args.hugging_face), args.context)
     write_gguf(model, args.tokenizer, args.gguf, args.context, args.type, args.name)
     if args.golden:
