@@ -17,8 +17,8 @@
 namespace agent {
 
 struct CompleteRequest {
-  std::string prefix, suffix;  // the text before and after the cursor
-  std::string path;            // for the language; may be empty
+  std::string prefix, suffix;            // the text before and after the cursor
+  std::string path;                      // for the language; may be empty
   std::vector<std::string> other_texts;  // files open beside it, the nearest first; a small model copies from them
   int n = 1;  // completions wanted: the likeliest lines of a small model, else above 1 sampled
   int max_tokens = 48;
@@ -37,20 +37,21 @@ struct CompletionItem {
   int n_tokens = 0;
 };
 
-// Natural log of the probability of the line; of several lines, the mean of a line. Of this and of the mean of a token, or what lies between,
-// it tells right lines from wrong ones best.
+// Natural log of the probability of the line; of several lines, the mean of a line. Of this and of the mean of a token,
+// or what lies between, it tells right lines from wrong ones best.
 double sureness(const CompletionItem& item);
 
-// Chosen in training packages. In packages that the shipped model has not seen, nine of ten lines below it are wrong; above, 61 % are right from
-// the file alone and 67 % with the project's files around it (docs/evaluation.md: 32 % of the places). Another model needs its own.
+// Chosen in training packages. In packages that the shipped model has not seen, six of seven lines below it are wrong;
+// above, 62 % are right from the file alone and 66 % with the project's files around it (docs/evaluation.md: 40 and 43
+// % of the places). Another model needs its own.
 inline constexpr double kDefaultMinSureness = -1.5;
 
 class Completer {
  public:
   static base::Result<std::unique_ptr<Completer>> create(std::shared_ptr<const engine::Engine> model);
   virtual ~Completer() = default;
-  // Texts of the project that a small model's completions may copy from, the nearest first, beside each request's own; instead of those
-  // of the last call. Taking them in costs some 100 ms per MB: at a moment when nobody waits.
+  // Texts of the project that a small model's completions may copy from, the nearest first, beside each request's own;
+  // instead of those of the last call. Taking them in costs some 100 ms per MB: at a moment when nobody waits.
   virtual void remember(std::vector<std::string> texts) = 0;
   // Best first; empty where nothing is worth showing. Unless raw: repeats neither suffix nor neighbouring line, closes
   // no bracket twice, adds no syntax error to the file, never ends in white space.
