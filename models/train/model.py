@@ -151,7 +151,13 @@ class Mlp(nn.Module):
 
 
 class Moe(nn.Module):
-    """Tokens sorted by expert, one pair of products per expert; nothing is dropped."""
+    """Tokens sorted by expert, one pair of products per expert; nothing is dropped.
+
+    The rows of an expert are filled up to a multiple of MULTIPLE with rows that nobody reads: oneDNN makes code for every
+    new shape, and with counts as they fall that costs more than the products.
+    """
+
+    MULTIPLE = 64
 
     def __init__(self, c):
         super().__init__()
@@ -171,10 +177,13 @@ class Moe(nn.Module):
         flat = ids.reshape(-1)
         counts = torch.bincount(flat, minlength=c.n_routed_experts)
         self.balance_loss = (scores.mean(0) * (counts / (n * k))).sum() * c.n_routed_experts
+        padded = (counts + self.MULTIPLE - 1) // self.MULTIPLE * self.MULTIPLE
         order = flat.argsort()
-        position = torch.empty_like(order)
-        position[order] = torch.arange(n * k)
-        chunks = x.index_select(0, order // k).split(counts.tolist())
+        rank = torch.arange(n * k) - (counts.cumsum(0) - counts)[flat[order]]  # of a row within its expert
+        slot = (padded.cumsum(0) - padded)[flat[order]] + rank
+        source, position = torch.zeros(int(padded.sum()), dtype=torch.int64), torch.empty_like(order)
+        source[slot], position[order] = order // k, slot
+        chunks = x.index_select(0, source).split(padded.tolist())
         done = []
         for rows, gate_up, down in zip(chunks, self.gate_up.unbind(0), self.down.unbind(0)):
             gate, up = F.linear(rows, gate_up).chunk(2, dim=-1)
