@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include "agent/test_counts.h"
 #include "base/colours.h"
 #include "base/strings.h"
 
@@ -136,6 +137,9 @@ std::optional<std::string> check_problem(const CheckResult& first, const CheckRe
   if (first.timed_out && is_build_step(base::without_colours(last_line(first.output))))
     return base::cat("The check was still building when the time of one run was over: it ", first.ending,
                      ". Allow it more (--check-timeout; in the editors graft.check.timeoutSeconds), or build less.");
+  if (first.passed && ran_no_test(read_test_counts(first.output)))
+    return base::cat("The check passes, but ran no test: its end says nothing of the code. ",
+                     advice(Problem::kNoTests));
   if (first.passed || first.endless() || !reading.failing.empty() || !reading.places.empty()) return std::nullopt;
   for (const std::string_view line : base::split_lines(first.output))
     for (const Sign& sign : kSigns)

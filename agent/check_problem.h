@@ -13,7 +13,8 @@
 namespace agent {
 
 // What is wrong with the check and what to do, for a person; nothing where it may have looked at the code. Cautious: a
-// run that names a failing test or a line of the work tree is never taken for such.
+// run that names a failing test or a line of the work tree is never taken for such. A run that passed is one where its test
+// tools say that they ran nothing.
 std::optional<std::string> check_problem(const CheckResult& first, const CheckReading& reading);
 
 }  // namespace agent

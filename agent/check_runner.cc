@@ -68,6 +68,7 @@ class CheckRunner final : public Checker {
     result.seconds = outcome->seconds.count();
     result.last_output_seconds = std::chrono::duration<double>(last_output - started).count();
     result.output = std::move(outcome->output);
+    result.output_cut = outcome->output_dropped_bytes > 0;
     return result;
   }
 

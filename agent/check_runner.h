@@ -29,9 +29,12 @@ struct CheckResult {
   // It would not have ended by itself, as far as can be seen: a loop may fill the memory before its time is over.
   bool endless() const { return timed_out || out_of_memory; }
   std::string ending;  // sandbox::describe
+  // Why it does not count that the command ended well (agent/counting_checker.h); `passed` is false then.
+  std::string hollow;
   double seconds = 0;
   double last_output_seconds = 0;  // from the start to the last output; 0 where there was none
   std::string output;
+  bool output_cut = false;  // its middle is missing
 };
 
 // Of one run. `memory_bytes` is kept where the memory of the whole process tree can be bounded, and 0 is the sandbox's
@@ -49,8 +52,8 @@ class Checker {
   virtual base::Result<std::string> tree_of(const Overlay& overlay) = 0;
   // Runs the check on the state, also if it has run on it before.
   virtual base::Result<CheckResult> run(const Overlay& overlay, std::stop_token stop) = 0;
-  // From now until reset() these tests, which failed before, run first, and end a run in which they still fail. False: the
-  // check's test tool cannot be told.
+  // From now until reset() these tests, which failed before, run first, and end a run in which they still fail. False:
+  // the check's test tool cannot be told.
   virtual base::Result<bool> put_first(const std::vector<std::string>&) { return false; }
   // Forgets what earlier runs built or left behind.
   virtual base::Status reset() = 0;

@@ -9,6 +9,7 @@
 #include "agent/check_problem.h"
 #include "agent/check_runner.h"
 #include "agent/code_base.h"
+#include "agent/counting_checker.h"
 #include "agent/coverage.h"
 #include "agent/fix_words.h"
 #include "agent/proposals.h"
@@ -334,6 +335,7 @@ void FixRun::say_what_was_tried(const SearchResult& found) {
   if (flaky_) tried.push_back("the check passed once on the unchanged work tree: it does not fail every time");
   if (found.best_partial) say_of_part(*found.best_partial, tried);
   tried.insert(tried.end(), unconfirmed_.begin(), unconfirmed_.end());
+  tried.insert(tried.end(), found.hollow.begin(), found.hollow.end());
   if (found.timed_out > 0)
     tried.push_back(base::cat(found.timed_out, " of the runs ran out of time or memory, with at most ",
                               seconds_text(report_.candidate_limit_seconds), " each: their tests said nothing"));
@@ -351,12 +353,13 @@ base::Result<FixReport> FixRun::run() {
     return base::invalid("The check is empty: name a command that fails now and should pass.");
   auto checker = open_check_runner(*tree, request_.check, allowed_);
   if (!checker) return std::move(checker).error();
-  checker_ = std::move(*checker);
+  checker_ = std::make_unique<CountingChecker>(std::move(*checker), request_.check);
   tell("running the check", request_.check);
   auto first = checker_->run({}, stop_);
   if (!first) return std::move(first).error();
   report_.evidence.push_back(evidence_of(*first));
   if (first->passed) {
+    if (auto problem = check_problem(*first, {})) return base::invalid(std::move(*problem));
     report_.status = FixReport::Status::kAlreadyPasses;
     report_.summary = "The check passes as it is: nothing to repair.";
     report_.seconds = seconds();

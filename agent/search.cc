@@ -30,6 +30,7 @@ constexpr int kSecondTries = 2;      // of candidates that ran out of a short li
 // Of the whole time: the most that is kept for a proof that may never be needed, and for second tries.
 constexpr int kProofPart = 3, kSecondTriesPart = 8;
 
+constexpr size_t kHollowTold = 3;
 constexpr double kBuildsAtFirst = 3;
 constexpr double kVainShare = .2;  // of a change's value on a further ground, where it repaired nothing on another
 
@@ -266,6 +267,13 @@ base::Result<bool> Search::try_pick(const Pick& pick, RunLimit& limit, milliseco
   applied.push_back(candidate);
   if (result->passed) {
     result_.winners.push_back({std::move(overlay), std::move(applied), std::move(*result), pick.value});
+    return true;
+  }
+  if (!result->hollow.empty()) {
+    vain_.insert(pool.key[pick.index]);
+    if (result_.hollow.size() < kHollowTold)
+      result_.hollow.push_back(base::cat("no repair: with ", candidate.path, ":", candidate.line, " ",
+                                         candidate.description, " the check ended with ", result->ending));
     return true;
   }
   learn(pool, candidate, *result);

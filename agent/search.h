@@ -70,6 +70,7 @@ struct SearchResult {
   std::chrono::milliseconds longest_limit{0};
   bool out_of_time = false;
   std::optional<Partial> best_partial;
+  std::vector<std::string> hollow;  // the first changes with which the command ended well, but not its tests
 };
 
 class Search {

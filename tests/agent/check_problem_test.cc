@@ -120,3 +120,24 @@ TEST_CASE("check problem: a build that outlasts the run is no loop of the code")
     CHECK_FALSE(cut(output));
   }
 }
+
+TEST_CASE("check problem: a check that passes without a test is told, one that ran some or does not tell is not") {
+  const auto passed = [](const std::string& output) {
+    agent::CheckResult first;
+    first.passed = true;
+    first.ending = "exit 0";
+    first.output = output;
+    return agent::check_problem(first, {});
+  };
+  const std::string none =
+      "running 0 tests\n\ntest result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 2 filtered out; finished in "
+      "0.00s\n";
+  REQUIRE(passed(none));
+  CHECK(passed(none)->find("ran no test") != std::string::npos);
+  CHECK(passed("Internal ctest changing into directory: /p/b\nNo tests were found!!!\n"));
+  CHECK(passed("ok  \tx\t0.001s [no tests to run]\n?   \tx/y\t[no test files]\n"));
+  CHECK_FALSE(
+      passed(none + "test result: ok. 1 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n"));
+  CHECK_FALSE(passed("all good\n"));
+  CHECK_FALSE(passed(""));
+}

@@ -91,6 +91,25 @@ TEST_CASE("fix: a C program that lacks an include is repaired through the compil
   CHECK(report.proposer == "diagnostic: missing include");
 }
 
+TEST_CASE("fix: a change that has the failing test skipped is no repair") {
+  if (!isolated()) return;
+  const test::TempDir folder;
+  // No small edit satisfies the test; one in `supported` has it skipped, and the check then passes.
+  folder.write("shelf.py",
+               "def supported(version):\n    return version > 2\n\n\ndef size(things):\n    return len(things)\n");
+  folder.write("test_shelf.py",
+               "import unittest\nfrom shelf import size, supported\n\n\nclass ShelfTest(unittest.TestCase):\n"
+               "    def test_other(self):\n        self.assertEqual(size([]), 0)\n\n"
+               "    @unittest.skipUnless(supported(3), 'too old')\n    def test_size(self):\n"
+               "        self.assertEqual(size([1]), 1)\n        self.assertEqual(size([1]), 2)\n");
+  const agent::FixReport report = repair(folder, "python3 -m unittest -q", 60);
+  CHECK(report.status == Status::kNone);
+  CHECK(report.patch.empty());
+  CHECK(std::any_of(report.tried.begin(), report.tried.end(), [](const std::string& said) {
+    return said.starts_with("no repair: with shelf.py:2") && said.find("is skipped") != std::string::npos;
+  }));
+}
+
 TEST_CASE("fix: a check that passes already is told apart from a repair") {
   if (!isolated()) return;
   const test::TempDir folder;

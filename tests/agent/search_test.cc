@@ -41,6 +41,7 @@ class FakeChecker final : public agent::Checker, public tools::FileSource {
         static_cast<int64_t>(1000 * std::min(result.seconds, std::chrono::duration<double>(bounds_.wall).count())));
     if (result.endless()) result.output.clear();
     result.passed = result.output.empty() && !result.endless();
+    if (result.output.starts_with("hollow")) result.hollow = result.output;
     return result;
   }
   base::Status reset() override { return base::ok(); }
@@ -503,4 +504,18 @@ TEST_CASE("search: a stop request while others are looked for ends it as well, a
   REQUIRE_FALSE(result);
   CHECK(result.error().code == base::ErrorCode::kCancelled);
   CHECK(f.checker.runs.size() == 1);
+}
+
+TEST_CASE("search: a run whose pass is hollow is no repair, no part of one, and is told") {
+  Fixture f("x = 1\n", [](const std::string& text) -> std::string {
+    if (text == "x = 2\n") return "hollow";
+    return text == "x = 3\n" ? "" : "FAILED test_a.py::test_x - no\nFAILED test_a.py::test_y - no";
+  });
+  const auto result = f.run({change(4, 1, "2", .9), change(4, 1, "3", .2)});
+  REQUIRE(result);
+  REQUIRE(result->winners.size() == 1);
+  CHECK(result->winners[0].applied[0].description == "to 3");
+  CHECK(f.grounds == std::vector<size_t>{0});
+  REQUIRE(result->hollow.size() == 1);
+  CHECK(result->hollow[0].find("a.py:1 to 2") != std::string::npos);
 }
