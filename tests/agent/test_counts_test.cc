@@ -52,8 +52,9 @@ const Said kSaid[] = {
      {13, 1, 1}},
     {TestTool::kNextest, "     Summary [   0.012s] 13 tests run: 12 passed, 1 failed, 2 skipped\n", {12, 1, 2}},
     {TestTool::kGoPackages,
-     "ok  \tx/a\t0.001s\nok  \tx/b\t(cached)\nFAIL\tx/c\t0.002s\n?   \tx/d\t[no test files]\nFAIL\n",
-     {2, 1, 1}},
+     "ok  \tx/a\t0.001s\nok  \tx/b\t(cached)\nFAIL\tx/c\t0.002s\n?   \tx/d\t[no test files]\nok  \tx/e\t0.001s [no "
+     "tests to run]\nFAIL\n",
+     {2, 1, 2}},
     {TestTool::kGoTests,
      "=== RUN   TestA\n--- FAIL: TestA (0.00s)\n=== RUN   TestB\n    --- PASS: TestB/in (0.00s)\n--- PASS: TestB "
      "(0.00s)\n--- SKIP: TestC (0.00s)\n",
@@ -113,17 +114,33 @@ TEST_CASE("test counts: each tool's closing lines, alone and after one another")
 }
 
 TEST_CASE("test counts: what only looks like a closing line, or has a number of any size, is nothing") {
-  for (const char* output :
-       {"", "\n\n", "passed in time", "12 passing things", "x failed, y passed in 3s", "2 passed the bar in a hurry",
-        "# passages 3", "Tests: none", "ok then", "Ran off in a hurry", "--- FAIL: TestA (0.00s)\n",
-        "99999999999999999999 passed in 1s", "% tests passed", "ℹ", "# ", "test cases", "OK (skipped=3)", "[  PASSED",
-        "Tests run: many"}) {
+  for (const char* output : {"",
+                             "\n\n",
+                             "passed in time",
+                             "12 passing things",
+                             "x failed, y passed in 3s",
+                             "2 passed the bar in a hurry",
+                             "# passages 3",
+                             "Tests: none",
+                             "ok then",
+                             "Ran off in a hurry",
+                             "--- FAIL: TestA (0.00s)\n",
+                             "99999999999999999999 passed in 1s",
+                             "12passed in 0.1s",
+                             "2 erroring files in 3s",
+                             "% tests passed",
+                             "ℹ",
+                             "# ",
+                             "test cases",
+                             "OK (skipped=3)",
+                             "[  PASSED",
+                             "Tests run: many"}) {
     CAPTURE(output);
     CHECK(agent::read_test_counts(output).empty());
   }
   std::string many;
   for (int i = 0; i < 1000; ++i) many += "9999999 passed in 1s\n";
-  CHECK(agent::read_test_counts(many).at(TestTool::kPytest).passed > 0);
+  CHECK(agent::read_test_counts(many).at(TestTool::kPytest).passed == 1'000'000'000);
 }
 
 TEST_CASE("test counts: a pass is hollow where fewer tests pass than did before, or what failed is skipped") {
@@ -143,10 +160,15 @@ TEST_CASE("test counts: a pass is hollow where fewer tests pass than did before,
   CHECK_FALSE(agent::hollow_pass(before, {}, "make check"));
   CHECK_FALSE(agent::hollow_pass(before, {}, "pytest -q > log || (cat log; false)"));
   CHECK_FALSE(agent::hollow_pass(before, {}, "./run_pytest_all"));
+  CHECK_FALSE(agent::hollow_pass(before, {}, "./mypytest -q"));
+  CHECK_FALSE(agent::hollow_pass(counts(TestTool::kPytest, {0, 0, 3}), {}, "pytest"));
   CHECK(agent::hollow_pass(before, {}, "python3 -m pytest -q"));
   CHECK(agent::hollow_pass(before, {}, "cd sub && .venv/bin/pytest"));
   CHECK_FALSE(agent::hollow_pass({}, counts(TestTool::kPytest, {0, 0, 0}), "pytest"));
   CHECK_FALSE(agent::hollow_pass(counts(TestTool::kPytest, {0, 0, 3}), counts(TestTool::kPytest, {0, 0, 4}), "pytest"));
+  CHECK(agent::ran_no_test(counts(TestTool::kPytest, {0, 0, 3})));
+  CHECK_FALSE(agent::ran_no_test(counts(TestTool::kPytest, {0, 1, 0})));
+  CHECK_FALSE(agent::ran_no_test({}));
   // ctest shows what a program writes where it fails alone.
   agent::TestCounts nested = counts(TestTool::kCtest, {3, 1, 0});
   nested[TestTool::kDoctest] = {10, 1, 0};
@@ -179,7 +201,22 @@ TEST_CASE(
   inner.changed.output = "13 passed in 0.05s\n";
   CHECK(checker.run(change, {})->passed);
   CHECK(checker.run(change, {})->hollow.empty());
+  // The first failing run counts, whatever comes after it.
+  inner.unchanged.output = "1 failed, 2 passed in 0.05s\n";
+  CHECK_FALSE(checker.run({}, {})->passed);
+  inner.changed.output = "5 passed in 0.05s\n";
+  CHECK_FALSE(checker.run(change, {})->passed);
   inner.unchanged.passed = true;
   inner.unchanged.output = "no tests ran in 0.05s\n";
   CHECK(checker.run({}, {})->passed);
+}
+
+TEST_CASE("counting checker: a run of the unchanged code that passes is nothing to hold others against") {
+  auto made = std::make_unique<Scripted>();
+  made->unchanged.passed = made->changed.passed = true;
+  made->unchanged.output = "13 passed in 0.05s\n";
+  made->changed.output = "12 passed in 0.05s\n";
+  agent::CountingChecker checker(std::move(made), "pytest");
+  CHECK(checker.run({}, {})->passed);
+  CHECK(checker.run({{"a.py", "x"}}, {})->passed);
 }
