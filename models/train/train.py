@@ -22,6 +22,7 @@ import torch
 from tokenizers import Tokenizer
 
 from export import load_gguf_into
+from four_bits import FourBits
 from model import Config, Model, active_parameters, initialise
 from muon import Optimizer
 from scoring import bits_per_byte
@@ -42,6 +43,8 @@ def parse_arguments():
                         'stable.pt keeps the state before it, for a longer run to go on from')
     parser.add_argument('--bf16', action='store_true', help='products in bf16 (weights, sums and the optimizer stay f32): '
                         'about 1.6 times as fast where the processor has AVX512-BF16')
+    parser.add_argument('--four-bits', type=float, default=0, help='last part of the time in which every other step sees the weights as a file of four '
+                        'bits has them: less is lost then by writing one')
     parser.add_argument('--checkpoint-minutes', type=float, default=6)
     parser.add_argument('--valid-minutes', type=float, default=15, help='how often the held-out files are measured')
     parser.add_argument('--balance', type=float, default=0.01, help='weight of the expert balance loss')
@@ -141,7 +144,8 @@ def run(rank, ranks, args, gradients):
     out = pathlib.Path(args.out)
     config = Config.load(args.config) if args.config else Config()
     model = load_gguf_into(Model(config), args.begin_with).train() if args.begin_with else initialise(Model(config), args.seed)
-    optimizer = Optimizer(model, args.muon_lr, args.embed_lr, exchange=(rank, ranks, gradients.updates, gradients.barrier))
+    exchange = (rank, ranks, gradients.updates, gradients.barrier)
+    optimizer, four_bits = Optimizer(model, args.muon_lr, args.embed_lr, exchange=exchange), FourBits(model, exchange)
     reader = Reader(args.data, args.batch)
     spent, step, tokens, stable = 0.0, 0, 0, (out / 'stable.pt').exists()
     if (out / 'last.pt').exists():
@@ -168,9 +172,14 @@ def run(rank, ranks, args, gradients):
         if rank == 0 and not stable and fraction > 1 - args.decay:
             stable = True
             journal.checkpoint(model, optimizer, reader, step, tokens, 'stable.pt')
+        rounds = fraction > 1 - args.four_bits and step % 2 == 1
+        if rounds:
+            four_bits.round()
         with torch.autocast('cpu', dtype=torch.bfloat16, enabled=args.bf16):
             loss, balance = model.loss(inputs, targets)
         (loss + args.balance * balance).backward()
+        if rounds:
+            four_bits.restore()
         mean_loss = gradients.mean(model, rank, loss)
         optimizer.step(factor)
         model.zero_grad(set_to_none=False)
