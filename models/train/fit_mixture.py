@@ -197,6 +197,8 @@ def main():
     parser.add_argument('--characters', type=int, default=40_000, help='of texts of each language')
     parser.add_argument('--cache', help='folder: keep there what is collected, so that a run can be ended and goes on')
     args = parser.parse_args()
+    if args.cache:
+        Path(args.cache).mkdir(parents=True, exist_ok=True)
     columns = collect(args)
     odd = columns[4].long() % 2 == 1
     for name, mine in (('odd', odd), ('even', ~odd)):
