@@ -15,17 +15,20 @@ from bits import sample
 from measure import Figure, Item, Kit, Measure
 
 TOKENS = 256  # of each text
+NEAR = 0.01  # logit
 HERE = Path(__file__).resolve().parent
 
 
 def differences(ours: array.array, theirs: array.array, n_vocab: int) -> dict[str, Any]:
-    """Largest difference, and at how many positions the likeliest token is the same; a tie goes to the lower id."""
-    largest, same = 0.0, 0
+    """Largest difference, at how many positions none is larger than NEAR, and at how many the likeliest token is the same; a tie
+    goes to the lower id."""
+    largest, near, same = 0.0, 0, 0
     for at in range(0, len(theirs), n_vocab):
         a, b = ours[at : at + n_vocab], theirs[at : at + n_vocab]
-        largest = max(largest, max(abs(x - y) for x, y in zip(a, b)))
+        difference = max(abs(x - y) for x, y in zip(a, b))
+        largest, near = max(largest, difference), near + (difference <= NEAR)
         same += a.index(max(a)) == b.index(max(b))
-    return {"largest": largest, "same": same, "positions": len(theirs) // n_vocab}
+    return {"largest": largest, "near": near, "same": same, "positions": len(theirs) // n_vocab}
 
 
 class TrainerLogits(Measure):
@@ -55,8 +58,8 @@ class TrainerLogits(Measure):
             out = stem.with_suffix(f".{name}")
             command = [kit.graft, "model", "logits", kit.model_file(), "--backend", "cpu", "--tokens", tokens_file, "--out", out, *more]
             result[name] = differences(self.read(out, command), theirs, info["n_vocab"])
-        return {"largest": result["fast"]["largest"], "same": result["fast"]["same"], "positions": result["fast"]["positions"],
-                "reference_largest": result["reference"]["largest"], "reference_same": result["reference"]["same"]}
+        return {"largest": result["fast"]["largest"], "near": result["fast"]["near"], "same": result["fast"]["same"], "positions": result["fast"]["positions"],
+                "reference_largest": result["reference"]["largest"], "reference_near": result["reference"]["near"], "reference_same": result["reference"]["same"]}
 
     @staticmethod
     def read(path: Path, command: list[Any]) -> array.array:
@@ -70,10 +73,12 @@ class TrainerLogits(Measure):
     def figures(self, kit: Kit, results: dict[str, dict[str, Any]]) -> list[Figure]:
         rows = list(results.values())
         n = sum(r["positions"] for r in rows)
-        same, reference_same = sum(r["same"] for r in rows), sum(r["reference_same"] for r in rows)
+        same, near, reference_same, reference_near = (sum(r[name] for r in rows) for name in ("same", "near", "reference_same", "reference_near"))
         return [
             Figure("engine against trainer, likeliest token the same", self.of_set, n, same / n, *wilson(same, n), baseline="plain operators",
                    baseline_value=reference_same / n, good=0.995, excellent=0.995),
+            Figure("engine against trainer, logits that differ by 0.01 at most", self.of_set, n, near / n, *wilson(near, n), baseline="plain operators",
+                   baseline_value=reference_near / n, note="two experts that tie in the router change places elsewhere"),
             Figure("engine against trainer, largest difference of a logit", self.of_set, n, max(r["largest"] for r in rows), unit="logit",
                    baseline="plain operators", baseline_value=max(r["reference_largest"] for r in rows), good=0.01, excellent=0.01),
         ]
