@@ -256,7 +256,10 @@ class Overlap(Scratch):
 class Trainer(unittest.TestCase):
     def test_largest_difference_and_equal_choices(self):
         ours, theirs = array("f", [1, 2, 0, 5, 1, 1]), array("f", [1, 2.5, 0, 1, 1, 3])
-        self.assertEqual(trainer.differences(ours, theirs, 3), {"largest": 4.0, "same": 1, "positions": 2})
+        self.assertEqual(trainer.differences(ours, theirs, 3), {"largest": 4.0, "near": 0, "same": 1, "positions": 2})
+        # A position counts as near where none of its logits is further off than 0.01.
+        near = array("f", [x + off for x, off in zip(theirs, [0.009, -0.009, 0, 0.009, 0, 0.02])])
+        self.assertEqual(trainer.differences(near, theirs, 3)["near"], 1)
 
 
 class Table(unittest.TestCase):
