@@ -121,7 +121,7 @@ base::Result<EngineBenchReport> run_engine_bench(const std::filesystem::path& mo
   report.options = options;
   progress("loading");
   const double start = now();
-  engine::LoadOptions load{engine::Numerics::kFast, options.threads, options.backend, {}, options.cache, options.activations};
+  engine::LoadOptions load{engine::Numerics::kFast, options.threads, options.backend, {}, options.cache, options.activations, options.memory_limit};
   auto engine = options.shape.empty() ? engine::Engine::load(model, load) : engine::Engine::synthetic(options.shape, options.weight_type, load);
   if (!engine) return std::move(engine).error();
   report.load_seconds = now() - start;

@@ -28,6 +28,7 @@ struct EngineBenchOptions {
   std::string shape, weight_type = "bf16";     // a shape in place of a model: arbitrary weights on the GPU
   bool profile = false;                        // a table of the GPU's kernels
   int repeat = 5;
+  uint64_t memory_limit = 0;                   // as engine::LoadOptions
   int batch = 1;                               // timelines that decode together, all after the same context
 };
 

@@ -8,7 +8,7 @@
 #include "agent/evidence_words.h"
 #include "agent/fix.h"
 #include "cli/commands.h"
-#include "cli/default_model.h"
+#include "cli/model_option.h"
 #include "cli/progress_line.h"
 #include "tools/work_tree.h"
 
@@ -73,9 +73,7 @@ void add_ci_command(CLI::App& app, Context& context) {
       ->check(CLI::Range(1, 86400))
       ->capture_default_str();
   command->add_flag("--no-model", options->model.none, "Without the model: enumerators only");
-  command->add_option("--model", options->model.path, "Model to work with")
-      ->type_name("PATH")
-      ->check(CLI::ExistingPath);
+  add_model_choice(*command, options->model);
   command->add_option("PATH", options->paths, "Files or folders to look in first, relative to the work tree");
   command->callback([options, &context] { run(*options, context); });
 }

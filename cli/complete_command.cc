@@ -12,8 +12,8 @@
 #include "base/line_index.h"
 #include "base/strings.h"
 #include "cli/commands.h"
-#include "cli/default_model.h"
 #include "cli/input_lines.h"
+#include "cli/model_option.h"
 #include "tools/syntax.h"
 #include "tools/work_tree.h"
 
@@ -173,9 +173,7 @@ void add_complete_command(CLI::App& app, Context& context) {
   command->add_option("--max-tokens", options->max_tokens, "Longest completion")->check(CLI::Range(1, 4096));
   command->add_option("--temperature", options->temperature, "0: the likeliest")->check(CLI::Range(0.0, 10.0));
   command->add_option("--seed", options->seed, "Of the random choices");
-  command->add_option("--model", options->model.path, "Model to work with: a GGUF file or a Hugging Face style folder")
-      ->type_name("PATH")
-      ->check(CLI::ExistingPath);
+  add_model_choice(*command, options->model);
   command->callback([options, &context] { run(*options, context); });
 }
 

@@ -40,7 +40,9 @@ base::Result<std::shared_ptr<const engine::Engine>> load_model(const ModelChoice
     }
     path = *shipped;
   }
-  auto model = engine::Engine::load(path, {});
+  engine::LoadOptions load;
+  load.memory_limit = choice.memory_limit;
+  auto model = engine::Engine::load(path, load);
   if (!model) return std::move(model).error().in("load the model " + path.string());
   return std::move(*model);
 }

@@ -10,10 +10,11 @@
 
 namespace cli {
 
-// --model PATH and --no-model.
+// --model PATH, --no-model, --beyond-memory.
 struct ModelChoice {
   std::filesystem::path path;  // empty: the shipped model
   bool none = false;
+  uint64_t memory_limit = 0;  // as engine::LoadOptions
 };
 
 // The shipped model's file: beside the program, in share/graft of its installation, or in the source tree that it was

@@ -11,8 +11,8 @@
 #include "base/json.h"
 #include "base/strings.h"
 #include "cli/commands.h"
-#include "cli/default_model.h"
 #include "cli/last_words.h"
+#include "cli/model_option.h"
 #include "cli/patch_output.h"
 #include "cli/progress_line.h"
 #include "tools/work_tree.h"
@@ -189,9 +189,7 @@ void add_fix_command(CLI::App& app, Context& context) {
       ->check(CLI::Range(1, 86400))
       ->capture_default_str();
   command->add_flag("--no-model", options->model.none, "Without the model: enumerators only");
-  command->add_option("--model", options->model.path, "Model to work with: a GGUF file or a Hugging Face style folder")
-      ->type_name("PATH")
-      ->check(CLI::ExistingPath);
+  add_model_choice(*command, options->model);
   command->add_option("PATH", options->paths, "Files or folders to look in first, relative to the work tree");
   command->callback([options, &context] { run(*options, context); });
 }

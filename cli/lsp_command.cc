@@ -5,7 +5,7 @@
 
 #include "agent/near_files.h"
 #include "cli/commands.h"
-#include "cli/default_model.h"
+#include "cli/model_option.h"
 #include "lsp/lsp.h"
 #include "sandbox/sandbox.h"
 
@@ -27,9 +27,9 @@ std::string describe_isolation() {
   return isolation.available ? isolation.kind + "." : "not available, so nothing can be repaired here. " + isolation.fix;
 }
 
-lsp::Services services() {
+lsp::Services services(uint64_t memory_limit) {
   lsp::Services services;
-  services.load_model = [](const std::filesystem::path& path) { return load_model({path}); };
+  services.load_model = [memory_limit](const std::filesystem::path& path) { return load_model({path, false, memory_limit}); };
   services.make_completer = agent::Completer::create;
   services.near_files = [](const std::filesystem::path& root, std::string_view path, std::stop_token stop) {
     return agent::near_files(root, path, kNearFilesPatience, stop);
@@ -45,16 +45,18 @@ void add_lsp_command(CLI::App& app, Context& context) {
   struct Options {
     int port = -1;
     bool stdio = false;
+    uint64_t memory_limit = 0;  // as engine::LoadOptions
   };
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand("lsp", "Language server for any editor, on standard input and output");
   command->add_option("--port", options->port, "Wait for one client on this loopback port; 0 takes a free one")
       ->check(CLI::Range(0, 65535));
   command->add_flag("--stdio", options->stdio, "Use standard input and output (the default; some editors pass it)");
+  add_memory_option(*command, options->memory_limit);
   command->callback([&context, options] {
     auto transport = open_transport(options->port, context.stop);
     if (!transport) return context.fail(transport.error());
-    context.exit_code = lsp::serve(**transport, services(), {.version = GRAFT_VERSION}, context.stop);
+    context.exit_code = lsp::serve(**transport, services(options->memory_limit), {.version = GRAFT_VERSION}, context.stop);
     if (context.stop.stop_requested()) context.exit_code = 130;
   });
 }

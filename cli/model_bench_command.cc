@@ -89,7 +89,7 @@ base::Status logits(const Options& options, const Context& context) {
   if (!tokens) return std::move(tokens).error();
   auto engine = engine::Engine::load(context.folder / options.model,
                                      {options.reference ? engine::Numerics::kReference : engine::Numerics::kFast, 0,
-                                      options.lora.empty() ? backend_of(options.backend) : cpu_for_adapter(options.backend), upload_progress(), options.bench.cache, options.bench.activations});
+                                      options.lora.empty() ? backend_of(options.backend) : cpu_for_adapter(options.backend), upload_progress(), options.bench.cache, options.bench.activations, options.bench.memory_limit});
   if (!engine) return std::move(engine).error();
   auto session = open_session(**engine, static_cast<int>(std::min<size_t>(tokens->size(), INT32_MAX)),
                               options.lora.empty() ? options.lora : context.folder / options.lora);
@@ -135,6 +135,7 @@ void add_model_bench_command(CLI::App& app, Context& context) {
     CLI::App* sub = model->add_subcommand(name, help);
     sub->fallthrough();
     add_model_option(*sub, options->model);
+    add_memory_option(*sub, options->bench.memory_limit);
     sub->add_option("--backend", options->backend, "Where to compute; auto: on the GPU where there is one and the model is worth it")
         ->check(CLI::IsMember({"auto", "cpu", "cuda"}))
         ->capture_default_str();

@@ -4,7 +4,6 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <fstream>
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -12,14 +11,18 @@
 #include "agent/ngram_table.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "cli/model_option.h"
+#include "engine/memory_need.h"
 #include "engine/model_file.h"
 #include "engine/prompts.h"
 
 namespace cli {
 namespace {
+
+using base::in_units;
 
 struct ModelOptions {
   std::filesystem::path model;
@@ -28,40 +31,10 @@ struct ModelOptions {
   std::filesystem::path chat;  // tokenize: a conversation in JSON
 };
 
-// Bytes that programs can take without pushing others out; 0 where the system does not say.
-uint64_t available_memory() {
-  std::ifstream in("/proc/meminfo");
-  for (std::string key; in >> key; in.ignore(256, '\n')) {
-    uint64_t kib = 0;
-    if (key == "MemAvailable:" && in >> kib) return kib * 1024;
-  }
-  return 0;
-}
-
-std::string in_units(uint64_t bytes) {
-  constexpr const char* kUnits[] = {"B", "kB", "MB", "GB", "TB"};
-  auto value = static_cast<double>(bytes);
-  size_t unit = 0;
-  for (; value >= 1000 && unit + 1 < std::size(kUnits); ++unit) value /= 1000;
-  char text[32];
-  std::snprintf(text, sizeof text, unit == 0 ? "%.0f %s" : "%.2f %s", value, kUnits[unit]);
-  return text;
-}
-
 std::string joined(const std::vector<std::string>& items) {
   std::string text;
   for (const std::string& item : items) text += (text.empty() ? "" : ", ") + item;
   return text.empty() ? "none" : text;
-}
-
-struct MemoryNeed {
-  uint64_t needed, available;
-  bool known() const { return available > 0; }
-  bool fits() const { return needed <= available; }
-};
-
-MemoryNeed memory_need(const engine::ModelInfo& info) {
-  return {info.weight_bytes + info.kv_bytes_per_token * static_cast<uint64_t>(info.n_ctx_train), available_memory()};
 }
 
 // The table of n-grams beside the model, where one lies there (agent/ngram_table.h).
@@ -103,7 +76,7 @@ void print_json(const engine::ModelFile& model) {
   const engine::ModelInfo& info = model.info();
   const engine::SpecialTokens& special = model.special_tokens();
   const auto id = [](const std::optional<engine::Token>& token) { return token ? base::Json(*token) : base::Json(); };
-  const MemoryNeed memory = memory_need(info);
+  const engine::MemoryNeed memory = engine::memory_need(info);
   const base::Json report = {
       {"name", info.name},
       {"family", info.family},
@@ -133,7 +106,7 @@ void print_json(const engine::ModelFile& model) {
         {"fim_prefix", id(special.fim_prefix)},
         {"fim_suffix", id(special.fim_suffix)},
         {"fim_middle", id(special.fim_middle)}}},
-      {"memory_needed_bytes", memory.needed},
+      {"memory_needed_bytes", memory.all()},
       {"memory_available_bytes", memory.known() ? base::Json(memory.available) : base::Json()},
       {"fits", memory.known() ? base::Json(memory.fits()) : base::Json()}};
   std::printf("%s\n", base::dump_json(report).c_str());
@@ -161,8 +134,8 @@ void print_table(const engine::ModelFile& model) {
       in_units(info.weight_bytes) + ", " + in_units(info.decode_bytes_per_token) + " read per decoded token");
   row("cache", in_units(info.kv_bytes_per_token) + " per token of context");
   if (const auto beside = table_beside(model)) row("n-grams beside it", in_words(*beside));
-  const MemoryNeed memory = memory_need(info);
-  const std::string need = in_units(memory.needed) + " with a full context";
+  const engine::MemoryNeed memory = engine::memory_need(info);
+  const std::string need = in_units(memory.all()) + " with a full context";
   row("fits here", !memory.known() ? need + "; this system does not say how much memory is free"
                    : memory.fits() ? "yes: " + need + ", " + in_units(memory.available) + " available"
                                    : "no: " + need + ", but only " + in_units(memory.available) + " available");

@@ -26,6 +26,7 @@ struct Options {
   engine::GenerateOptions generate;
   engine::CacheType cache = engine::CacheType::kAuto;
   engine::ActivationType activations = engine::ActivationType::kAuto;
+  uint64_t memory_limit = 0;  // as engine::LoadOptions
 };
 
 // Null where no constraint is asked for.
@@ -63,6 +64,7 @@ base::Status generate(const Options& options, const Context& context) {
   engine::LoadOptions load;
   load.cache = options.cache;
   load.activations = options.activations;
+  load.memory_limit = options.memory_limit;
   const bool drafts = options.generate.max_layer_draft_tokens > 0;
   if (!options.lora.empty() || drafts) load.backend = engine::Backend::kCpu;
   auto model = engine::Engine::load(context.folder / options.model, load);
@@ -117,6 +119,7 @@ void add_model_generate_command(CLI::App& app, Context& context) {
   add_lora_option(*command, options->lora);
   add_cache_option(*command, options->cache);
   add_activations_option(*command, options->activations);
+  add_memory_option(*command, options->memory_limit);
   CLI::Option_group* constraints = command->add_option_group("constraint", "What the text must be");
   constraints->add_option("--schema", options->schema, "A JSON Schema (docs/constrained-decoding.md says which)");
   constraints->add_option("--regex", options->regex, "A regular expression, matched from end to end");

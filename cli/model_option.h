@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// cli/model_option.h: the MODEL that `graft model ...` commands work with, and its adapter.
+// cli/model_option.h: the MODEL that `graft model ...` commands work with, and its adapter; --model of the other commands.
 #pragma once
 #include <CLI/CLI.hpp>
 #include <filesystem>
@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "cli/default_model.h"
 #include "engine/engine.h"
 
 namespace cli {
@@ -17,6 +18,20 @@ inline CLI::Option* add_model_option(CLI::App& command, std::filesystem::path& m
 
 inline CLI::Option* add_lora_option(CLI::App& command, std::filesystem::path& lora) {
   return command.add_option("--lora", lora, "A LoRA adapter: a folder as PEFT saves it (docs/lora.md); computed on the CPU");
+}
+
+inline CLI::Option* add_memory_option(CLI::App& command, uint64_t& limit) {
+  return command.add_flag_callback(
+      "--beyond-memory", [&limit] { limit = engine::kBeyondMemory; },
+      "Take a model that does not fit into memory: what is missing comes from the disk again for each token");
+}
+
+// --model and --beyond-memory.
+inline void add_model_choice(CLI::App& command, ModelChoice& choice) {
+  command.add_option("--model", choice.path, "Model to work with: a GGUF file or a Hugging Face style folder")
+      ->type_name("PATH")
+      ->check(CLI::ExistingPath);
+  add_memory_option(command, choice.memory_limit);
 }
 
 inline CLI::Option* add_cache_option(CLI::App& command, engine::CacheType& cache) {

@@ -24,6 +24,7 @@ struct Options {
   std::filesystem::path model;
   std::vector<std::filesystem::path> files;
   int n_ctx = 0;  // 0: kUsualContext, or the model's own where that is less
+  uint64_t memory_limit = 0;  // as engine::LoadOptions
 };
 
 base::Json as_json(const agent::TextScore& score) {
@@ -40,7 +41,9 @@ void print_row(const std::string& name, const agent::TextScore& score) {
 }
 
 base::Status score_files(const Options& options, const Context& context) {
-  auto engine = engine::Engine::load(context.folder / options.model, {});
+  engine::LoadOptions load;
+  load.memory_limit = options.memory_limit;
+  auto engine = engine::Engine::load(context.folder / options.model, load);
   if (!engine) return std::move(engine).error();
   const engine::ModelInfo& info = (*engine)->info();
   const int n_ctx = options.n_ctx > 0 ? options.n_ctx : std::min(kUsualContext, info.n_ctx_train);
@@ -82,6 +85,7 @@ void add_model_score_command(CLI::App& app, Context& context) {
   command->fallthrough();
   const auto options = std::make_shared<Options>();
   add_model_option(*command, options->model)->required();
+  add_memory_option(*command, options->memory_limit);
   command->add_option("FILE", options->files, "Text files, each read from its start")->required();
   command
       ->add_option("--context", options->n_ctx,

@@ -2,23 +2,24 @@
 // Engine::load: a model package joined with a forward pass.
 #include "engine/engine.h"
 
-#include <fstream>
 #include <mutex>
 #include <new>
 #include <optional>
 #include <system_error>
 
+#include "base/memory.h"
+#include "base/strings.h"
 #include "engine/accelerator.h"
 #include "engine/constrain/vocabulary.h"
 #include "engine/families/shapes.h"
 #include "engine/fast/activation_width.h"
 #include "engine/fim.h"
 #include "engine/lora/adapter.h"
+#include "engine/memory_plan.h"
 #include "engine/model_fingerprint.h"
 #include "engine/model_package.h"
 #include "engine/session.h"
 #include "engine/session_file.h"
-#include "engine/word_hash.h"
 
 namespace engine {
 namespace {
@@ -26,44 +27,28 @@ namespace {
 // Room for the prompt's answer where FimRequest sets no limit of its own.
 constexpr int kFimAnswerTokens = 64;
 
-// Bytes that can be taken without pushing others to disk; 0 where the system does not say.
-uint64_t available_memory() {
-  std::ifstream in("/proc/meminfo");
-  for (std::string key; in >> key; in.ignore(256, '\n')) {
-    uint64_t kilobytes = 0;
-    if (key == "MemAvailable:" && in >> kilobytes) return kilobytes * 1024;
-  }
-  return 0;
-}
-
 // Below this a GPU's start takes longer than it ever saves.
 constexpr uint64_t kWorthAGpu = uint64_t{256} << 20;  // bytes of weights
 
-// Below this a second copy costs less than the larger pages are worth that a process's own memory may have.
-constexpr uint64_t kWorthSharing = uint64_t{256} << 20;
+// How a model is computed on the CPU's fast paths.
+struct FastPath {
+  const FastKernels* kernels;
+  bool wide;  // activations
+  CacheType cache;
+  PanelPlan plan;
+};
 
-// Of everything that packed weights depend on: the model and its files as they are, the program and how it packs. Nothing where
-// the program's own file is not to be had, or the model has none.
-std::optional<std::string> panel_key(const ModelPackage& package, uint64_t fingerprint, std::string_view kernels, CacheType cache) {
-  const auto program = base::file_identity("/proc/self/exe");
-  if (!program || package.files.empty()) return std::nullopt;
-  WordHash hash;
-  const auto add = [&](const base::FileIdentity& file) {
-    for (const uint64_t word : {file.device, file.inode, file.n_bytes, static_cast<uint64_t>(file.modified_ns), static_cast<uint64_t>(file.changed_ns)})
-      hash.add(word);
-  };
-  add(*program);
-  for (const base::MappedFile& file : package.files) add(file.identity());
-  hash.add(fingerprint);
-  hash.add(std::as_bytes(std::span(kernels)));
-  hash.add(static_cast<uint64_t>(cache));
-  return "weights-" + std::to_string(hash.value());
+FastPath fast_path(const ModelPackage& package, const LoadOptions& options) {
+  const bool wide = takes_wide_activations(options.activations, package.info.weight_bytes);
+  const FastKernels& kernels = wide ? wide_kernels(best_kernels()) : best_kernels();
+  const CacheType cache = cache_type_beside(wide, options.cache);
+  return {&kernels, wide, cache, panel_plan(package, kernels, cache)};
 }
 
 class PackagedEngine : public Engine {
  public:
-  // `accelerated`: the model on a GPU; null: it is made here, for the CPU. `compute`: what is known of the GPU.
-  PackagedEngine(ModelPackage package, const LoadOptions& options, std::unique_ptr<Model> accelerated, ComputeInfo compute)
+  // `accelerated`: the model on a GPU; null: it is made here, for the CPU: by the plain operators, or on `fast`. `compute`: what is known of the GPU.
+  PackagedEngine(ModelPackage package, int n_threads, std::unique_ptr<Model> accelerated, const std::optional<FastPath>& fast, ComputeInfo compute)
       : package_(std::move(package)), compute_(std::move(compute)) {
     shared_.n_vocab = package_.info.n_vocab;
     shared_.fingerprint = [this] {
@@ -74,14 +59,11 @@ class PackagedEngine : public Engine {
       shared_.model = std::move(accelerated);
       compute_.kernels = "cuda";
       shared_.accelerated = true;
-    } else if (options.numerics == Numerics::kFast) {
-      shared_.pool = std::make_unique<ThreadPool>(options.n_threads > 0 ? options.n_threads : available_cores());
-      const bool wide = takes_wide_activations(options.activations, package_.info.weight_bytes);
-      const FastKernels& kernels = wide ? wide_kernels(best_kernels()) : best_kernels();
-      const CacheType cache = cache_type_beside(wide, options.cache);
-      shared_.model = package_.family->make_fast(kernels, *shared_.pool, panel_plan(kernels, cache), cache);
-      compute_.kernels = kernels.name;
-      compute_.activation_bits = wide ? 16 : 8;
+    } else if (fast) {
+      shared_.pool = std::make_unique<ThreadPool>(n_threads > 0 ? n_threads : available_cores());
+      shared_.model = package_.family->make_fast(*fast->kernels, *shared_.pool, fast->plan, fast->cache);
+      compute_.kernels = fast->kernels->name;
+      compute_.activation_bits = fast->wide ? 16 : 8;
       compute_.threads = shared_.pool->size();
     } else {
       shared_.model = package_.family->make_reference();
@@ -209,27 +191,16 @@ class PackagedEngine : public Engine {
     if (n_ctx < 1 || n_ctx > kMaxSessionTokens)
       return base::invalid("A session holds 1 to " + std::to_string(kMaxSessionTokens) + " tokens; " + std::to_string(n_ctx) +
                            " were asked for.");
+    const uint64_t bytes = session_bytes(n_ctx);
+    if (!shared_.accelerated)
+      if (base::Status fits = check_session_memory(n_ctx, bytes, base::available_memory()); !fits) return std::move(fits).error();
     try {
       return make();
     } catch (const DeviceFailure& failure) {
       return base::Error{base::ErrorCode::kInternal, std::string("The GPU failed while a session was opened: ") + failure.what() + "."};
     } catch (const std::bad_alloc&) {
-      return base::Error{base::ErrorCode::kExhausted, "There is not enough memory for a session of " + std::to_string(n_ctx) +
-                                                          " tokens, which takes " + std::to_string(session_bytes(n_ctx)) + " bytes."};
+      return base::Error{base::ErrorCode::kExhausted, base::cat("There is not enough memory for a session of ", n_ctx, " tokens, which takes ", base::in_units(bytes), ".")};
     }
-  }
-
-  // The packed copy is worth its memory as long as it leaves the editor and its tools, and the session's cache, a quarter.
-  // The file's own pages are given back while it is made.
-  PanelPlan panel_plan(const FastKernels& kernels, CacheType cache) const {
-    const uint64_t n_bytes = package_.family->packed_bytes();
-    PanelPlan plan(n_bytes < available_memory() / 4 * 3);
-    if (n_bytes < kWorthSharing) return plan;
-    if (const auto key = panel_key(package_, model_fingerprint(package_), kernels.name, cache)) {
-      plan.shared = base::SharedBlockPlace{*key, base::shared_block_folder()};
-      plan.pack = plan.pack || base::SharedBlock::exists(*plan.shared);
-    }
-    return plan;
   }
 
   ModelPackage package_;
@@ -261,7 +232,13 @@ base::Result<std::shared_ptr<const Engine>> make_engine(ModelPackage package, co
   ComputeInfo compute;
   auto model = accelerated(package, options, synthetic, compute);
   if (!model) return std::move(model).error();
-  return std::shared_ptr<const Engine>(std::make_shared<PackagedEngine>(std::move(package), options, std::move(*model), std::move(compute)));
+  std::optional<FastPath> fast;
+  if (!*model) {
+    if (options.numerics == Numerics::kFast) fast = fast_path(package, options);
+    if (base::Status fits = check_memory(package, fast ? &fast->plan : nullptr, options.memory_limit); !fits) return std::move(fits).error();
+  }
+  return std::shared_ptr<const Engine>(
+      std::make_shared<PackagedEngine>(std::move(package), options.n_threads, std::move(*model), fast, std::move(compute)));
 }
 
 }  // namespace

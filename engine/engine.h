@@ -55,7 +55,11 @@ struct LoadOptions {
   std::function<void(uint64_t done, uint64_t total)> progress = {};  // bytes of weights on their way to a GPU; may be empty
   CacheType cache = CacheType::kAuto;   // on the CPU; the plain operators always keep f32
   ActivationType activations = ActivationType::kAuto;
+  // Bytes that weights on the CPU may take: a model of more is refused before it is loaded. 0: what this machine has available;
+  // kBeyondMemory: no limit, and what memory does not hold comes from the disk again for each token.
+  uint64_t memory_limit = 0;
 };
+inline constexpr uint64_t kBeyondMemory = UINT64_MAX;
 
 struct ModelInfo {
   std::string name;

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/strings.h"
 #include "engine/engine.h"
+#include "engine/memory_plan.h"
 #include "engine/model_file.h"
 #include "engine/quantize_model.h"
 #include "tests/support/temp_dir.h"
@@ -159,4 +160,31 @@ TEST_CASE("model package: a path that does not exist says so") {
   REQUIRE_FALSE(missing);
   CHECK(missing.error().code == base::ErrorCode::kNotFound);
   CHECK(missing.error().message.find("nothing.gguf") != std::string::npos);
+}
+
+TEST_CASE("engine: a model that memory does not hold is refused with the numbers, unless it is taken all the same") {
+  for (const auto numerics : {engine::Numerics::kFast, engine::Numerics::kReference}) {
+    engine::LoadOptions options;
+    options.numerics = numerics;
+    options.n_threads = 1;
+    options.memory_limit = 1000;
+    const auto refused = engine::Engine::load(kData / "lite", options);
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == base::ErrorCode::kExhausted);
+    CHECK_MESSAGE(refused.error().message.starts_with("The model lite does not fit: each token reads weights of "), refused.error().message);
+    CHECK_MESSAGE(refused.error().message.find(" kB, and 1.00 kB may be taken.") != std::string::npos, refused.error().message);
+    options.memory_limit = engine::kBeyondMemory;
+    CHECK(engine::Engine::load(kData / "lite", options));
+    options.memory_limit = 1 << 20;
+    CHECK(engine::Engine::load(kData / "lite", options));
+  }
+}
+
+TEST_CASE("engine: a session that memory cannot hold once it is full is refused with the numbers") {
+  CHECK(engine::check_session_memory(4096, 1000, 1000));
+  CHECK(engine::check_session_memory(4096, 1000, 0));
+  const auto refused = engine::check_session_memory(131'072, 9'100'000'000, 2'500'000'000);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == base::ErrorCode::kExhausted);
+  CHECK(refused.error().message == "There is not enough memory for a session of 131072 tokens, which takes 9.10 GB; 2.50 GB are available.");
 }
