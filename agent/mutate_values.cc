@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <set>
 
+#include "agent/code_tokens.h"
 #include "agent/mutation_context.h"
 #include "base/strings.h"
 
@@ -17,6 +18,28 @@ constexpr auto kConst = MutationKind::kConstant;
 bool has_arithmetic_inside(const MutationContext& c, int node) {
   const std::string_view type = c.nodes[node].type;
   return type == "binary_operator" || type == "binary_expression";
+}
+
+// What is left of a sum where `node`, one side of it, is nothing: nobody writes `n - 0`. -1: `node` is no such side.
+int rest_of_sum(const MutationContext& c, int node) {
+  const int parent = c.nodes.parent(node);
+  if (parent < 0 || !is_one_of(c.nodes[parent].type, c.traits.binaries)) return -1;
+  const int mark = c.nodes.child_of_field(parent, "operator");
+  const int left = c.nodes.child_of_field(parent, "left"), right = c.nodes.child_of_field(parent, "right");
+  if (mark < 0 || left < 0 || right < 0) return -1;
+  const std::string_view sign = c.nodes[mark].type;
+  if (node == right && (sign == "+" || sign == "-")) return left;
+  return node == left && sign == "+" ? right : -1;
+}
+
+// What `rest`, a side of `sum`, takes the place of: with the parentheses that only the sum needed.
+int place_of_rest(const MutationContext& c, int sum, int rest) {
+  const int around = c.nodes.parent(sum), above = around >= 0 ? c.nodes.parent(around) : -1;
+  const bool needless = above >= 0 && c.nodes[around].type == "parenthesized_expression" &&
+                        is_one_of(c.nodes[above].type, c.traits.binaries) &&
+                        !is_one_of(c.nodes[rest].type, c.traits.binaries) &&
+                        !c.nodes.text(rest).empty() && is_word_byte(c.nodes.text(rest).front());
+  return needless ? around : sum;
 }
 
 // Where one more or one less is the usual mistake, and how usual.
@@ -76,7 +99,9 @@ void off_by_one(MutationContext& c, int node) {
   }
   if (text.ends_with(" - 1") || text.ends_with(" + 1")) {
     // Handled at the operand: `e - 1` to `e`.
-    c.replace(node, text.substr(0, text.size() - 4), kOff, 1);
+    const int left = c.nodes.child_of_field(node, "left");
+    const bool sum = left >= 0 && c.nodes.text(left) == text.substr(0, text.size() - 4);
+    c.replace(sum ? place_of_rest(c, node, left) : node, text.substr(0, text.size() - 4), kOff, 1);
     return;
   }
   c.replace(node, base::cat(inner, " - 1"), kOff, weight * sure * after_twin(c, node, -1));
@@ -96,6 +121,8 @@ void change_integer(MutationContext& c, int node) {
   std::set<int64_t> seen = {value};
   auto offer = [&](int64_t other, MutationKind kind, double weight) {
     if (!seen.insert(other).second) return;
+    if (const int rest = other == 0 ? rest_of_sum(c, node) : -1; rest >= 0)
+      return c.replace(place_of_rest(c, parent, rest), std::string(c.nodes.text(rest)), kind, weight);
     std::string number = base::cat(other, suffix);
     const bool needs_parentheses = other < 0 && (negated || has_arithmetic_inside(c, parent));
     c.replace(node, needs_parentheses ? base::cat("(", number, ")") : std::move(number), kind, weight);

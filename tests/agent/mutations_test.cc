@@ -88,6 +88,9 @@ TEST_CASE("mutations: what says nothing, or was done already, is not offered") {
       {"a.py", "def f(a, n):\n    if n:\n        return False\n    a.append(n)\n    return True\n",
        "def f(a, n):\n    if n:\n        return False\n    if not a.append(n):\n        return False\n    return True\n"},
       {"a.cc", "bool f(A& a, int n) {\n  a.take(n);\n  return n > 1;\n}\n", "bool f(A& a, int n) {\n  if (!a.take(n)) return false;\n  return n > 1;\n}\n"},
+      // Nobody adds nothing.
+      {"a.py", "def f(n):\n    return n - 1\n", "def f(n):\n    return n - 0\n"},
+      {"a.go", "package a\nfunc f(n int) int { return n*(2+n) }\n", "package a\nfunc f(n int) int { return n*(0+n) }\n"},
       {"a.py", "def f(a):\n    return g(a and b)\n", "def f(a):\n    return g(a && b)\n"},
   };
   for (const Unwanted& each : unwanted) {
