@@ -60,6 +60,26 @@ std::string evidence_words(const FixReport& report) {
   return base::cat(tests_words(report.lines), "; ", others_words(report));
 }
 
+std::string run_words(const CheckRun& run) {
+  return base::cat(run.ending, run.tests.empty() ? "" : "; ", counts_words(run.tests));
+}
+
+base::Json runs_json(const std::vector<CheckRun>& runs) {
+  base::Json list = base::Json::array();
+  for (const CheckRun& run : runs) {
+    base::Json tests = base::Json::array();
+    for (const auto& [tool, count] : run.tests)
+      tests.push_back({{"tool", tool_name(tool)}, {"passed", count.passed}, {"failed", count.failed}, {"skipped", count.skipped}});
+    list.push_back({{"tree", run.tree},
+                    {"ending", run.ending},
+                    {"seconds", run.seconds},
+                    {"output_tail", run.output_tail},
+                    {"words", run_words(run)},
+                    {"tests", std::move(tests)}});
+  }
+  return list;
+}
+
 void add_evidence(base::Json& object, const FixReport& report) {
   const auto tests = [](const PatchEvidence& lines) -> base::Json {
     if (!lines.known) return nullptr;

@@ -26,6 +26,12 @@ std::string evidence_words(const FixReport& report);
 // Of an alternative: what was checked, and what not.
 inline constexpr std::string_view kAlternativeChecked = "passed the check once, was not run again: not proven";
 
+// "exit 1; pytest: 23 passed, 1 failed"
+std::string run_words(const CheckRun& run);
+
+// [{"tree", "ending", "seconds", "output_tail", "words", "tests": [{"tool", "passed", "failed", "skipped"}]}]
+base::Json runs_json(const std::vector<CheckRun>& runs);
+
 // Adds "strength", "words", "tests", "turns_condition", "others_tried", "also_passed" and "alternatives" to a verified
 // report's object.
 void add_evidence(base::Json& object, const FixReport& report);

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "agent/patch_evidence.h"
+#include "agent/test_counts.h"
 #include "base/result.h"
 #include "engine/engine.h"
 #include "tools/edit.h"
@@ -50,6 +51,7 @@ struct CheckRun {
   std::string ending;  // sandbox::describe
   double seconds = 0;
   std::string output_tail;
+  TestCounts tests = {};  // as the output tells them; empty where it does not, or its middle is missing
 };
 
 // Another change with which the check passed, once and in the search's copy: nothing more was done to prove it.

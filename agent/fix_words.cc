@@ -26,7 +26,8 @@ std::string tail_of(const std::string& output) {
 }  // namespace
 
 CheckRun evidence_of(const CheckResult& result) {
-  return {result.tree, result.ending, result.seconds, tail_of(result.output)};
+  return {result.tree, result.ending, result.seconds, tail_of(result.output),
+          result.output_cut ? TestCounts() : read_test_counts(result.output)};
 }
 
 std::string seconds_text(double seconds) {

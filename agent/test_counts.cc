@@ -253,6 +253,54 @@ TestCounts read_test_counts(std::string_view output) {
   return Reader().read(output);
 }
 
+std::string_view tool_name(TestTool tool) {
+  switch (tool) {
+    case TestTool::kPytest:
+      return "pytest";
+    case TestTool::kUnittest:
+      return "unittest";
+    case TestTool::kDoctest:
+      return "doctest";
+    case TestTool::kCatch2:
+      return "Catch2";
+    case TestTool::kGoogleTest:
+      return "GoogleTest";
+    case TestTool::kCtest:
+      return "ctest";
+    case TestTool::kAutomake:
+      return "Automake";
+    case TestTool::kCargo:
+      return "cargo test";
+    case TestTool::kNextest:
+      return "nextest";
+    case TestTool::kGoPackages:
+      return "go test, packages";
+    case TestTool::kGoTests:
+      return "go test -v";
+    case TestTool::kNodeTest:
+      return "node --test";
+    case TestTool::kMocha:
+      return "Mocha";
+    case TestTool::kJest:
+      return "Jest";
+    case TestTool::kVitest:
+      return "Vitest";
+    case TestTool::kSurefire:
+      break;
+  }
+  return "Surefire";
+}
+
+std::string counts_words(const TestCounts& counts) {
+  std::string words;
+  for (const auto& [tool, count] : counts) {
+    words += base::cat(words.empty() ? "" : "; ", tool_name(tool), ": ", count.passed, " passed");
+    if (count.failed > 0) words += base::cat(", ", count.failed, " failed");
+    if (count.skipped > 0) words += base::cat(", ", count.skipped, " skipped");
+  }
+  return words;
+}
+
 bool ran_no_test(const TestCounts& counts) {
   return !counts.empty() &&
          std::all_of(counts.begin(), counts.end(), [](const auto& entry) { return entry.second.ran() == 0; });

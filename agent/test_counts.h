@@ -39,6 +39,11 @@ using TestCounts = std::map<TestTool, TestCount>;
 
 TestCounts read_test_counts(std::string_view output);
 
+std::string_view tool_name(TestTool tool);  // "pytest", "go test -v"
+
+// "pytest: 23 passed, 1 failed, 2 skipped"; tools apart by "; ", empty where there are none.
+std::string counts_words(const TestCounts& counts);
+
 // Whether tools were at work, and none of them ran a test.
 bool ran_no_test(const TestCounts& counts);
 

@@ -46,15 +46,11 @@ const char* status_name(agent::FixReport::Status status) {
 }
 
 base::Json as_json(const agent::FixReport& report) {
-  base::Json runs = base::Json::array();
-  for (const agent::CheckRun& run : report.evidence)
-    runs.push_back(
-        {{"tree", run.tree}, {"ending", run.ending}, {"seconds", run.seconds}, {"output_tail", run.output_tail}});
   base::Json object = {{"status", status_name(report.status)},
                        {"patch", report.patch},
                        {"proposer", report.proposer},
                        {"summary", report.summary},
-                       {"evidence", {{"runs", std::move(runs)}}},
+                       {"evidence", {{"runs", agent::runs_json(report.evidence)}}},
                        {"tried", report.tried},
                        {"also_passed", report.also_passed},
                        {"candidates", report.candidates},
@@ -113,8 +109,9 @@ void explain(const agent::FixReport& report) {
     std::fprintf(stderr, "  proposed by  %s\n", report.proposer.c_str());
   }
   for (const agent::CheckRun& run : report.evidence)
-    std::fprintf(stderr, "  %-12s %s in %.1f s\n", run.tree == "base" ? "unchanged" : run.tree.substr(0, 10).c_str(),
-                 run.ending.c_str(), run.seconds);
+    std::fprintf(stderr, "  %-12s %s in %.1f s%s%s\n",
+                 run.tree == "base" ? "unchanged" : run.tree.substr(0, 10).c_str(), run.ending.c_str(), run.seconds,
+                 run.tests.empty() ? "" : "; ", agent::counts_words(run.tests).c_str());
   if (report.status == agent::FixReport::Status::kNone) {
     if (!report.evidence.empty()) explain_failure(report.evidence.front());
     for (const std::string& line : report.tried) std::fprintf(stderr, "  %s\n", line.c_str());

@@ -33,14 +33,6 @@ bool wants_quick_fix(const Json& context) {
   return std::any_of(only->begin(), only->end(), [](const Json& kind) { return kind == "quickfix" || kind == ""; });
 }
 
-Json write_evidence(const std::vector<agent::CheckRun>& evidence) {
-  Json runs = Json::array();
-  for (const auto& run : evidence)
-    runs.push_back(
-        {{"tree", run.tree}, {"ending", run.ending}, {"seconds", run.seconds}, {"output_tail", run.output_tail}});
-  return runs;
-}
-
 const char* status_name(agent::FixReport::Status status) {
   switch (status) {
     case agent::FixReport::Status::kVerified:
@@ -56,7 +48,7 @@ const char* status_name(agent::FixReport::Status status) {
 Json write_report(const agent::FixReport& report) {
   Json result = {{"status", status_name(report.status)},
                  {"summary", report.summary},
-                 {"evidence", write_evidence(report.evidence)},
+                 {"evidence", agent::runs_json(report.evidence)},
                  {"checks", report.checks},
                  {"candidates", report.candidates},
                  {"seconds", report.seconds},

@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "agent/coverage.h"
 #include "agent/evidence_words.h"
 #include "agent/fix_words.h"
@@ -112,4 +114,21 @@ TEST_CASE("fix words: a search that ends before its time says what the rest was 
   CHECK(agent::end_of_time(seconds(0), seconds(120)) == "the time of 120 s was used up");
   const std::string words = agent::end_of_time(seconds(45), seconds(120));
   CHECK(words.find("of the 120 s the last 45 are too few") != std::string::npos);
+}
+
+TEST_CASE("runs as evidence: the numbers of tests beside the ending, where the whole output is there") {
+  agent::CheckResult result;
+  result.tree = "base";
+  result.ending = "exit 1";
+  result.output = "1 failed, 23 passed in 0.12s\n";
+  const agent::CheckRun told = agent::evidence_of(result);
+  CHECK(agent::run_words(told) == "exit 1; pytest: 23 passed, 1 failed");
+  result.output_cut = true;
+  const agent::CheckRun cut = agent::evidence_of(result);
+  CHECK(agent::run_words(cut) == "exit 1");
+  const base::Json runs = agent::runs_json({told, cut});
+  CHECK(runs[0]["tests"] == base::Json::array({{{"tool", "pytest"}, {"passed", 23}, {"failed", 1}, {"skipped", 0}}}));
+  CHECK(runs[0]["words"] == "exit 1; pytest: 23 passed, 1 failed");
+  CHECK(runs[1]["tests"].empty());
+  CHECK(runs[1]["ending"] == "exit 1");
 }

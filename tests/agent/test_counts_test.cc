@@ -143,6 +143,14 @@ TEST_CASE("test counts: what only looks like a closing line, or has a number of 
   CHECK(agent::read_test_counts(many).at(TestTool::kPytest).passed == 1'000'000'000);
 }
 
+TEST_CASE("test counts: in words, each tool with what it counted") {
+  CHECK(agent::counts_words({}).empty());
+  CHECK(agent::counts_words(counts(TestTool::kPytest, {24, 0, 0})) == "pytest: 24 passed");
+  agent::TestCounts two = counts(TestTool::kDoctest, {0, 2, 0});
+  two[TestTool::kCtest] = {3, 1, 4};
+  CHECK(agent::counts_words(two) == "doctest: 0 passed, 2 failed; ctest: 3 passed, 1 failed, 4 skipped");
+}
+
 TEST_CASE("test counts: a pass is hollow where fewer tests pass than did before, or what failed is skipped") {
   const auto hollow = [](TestCount before, TestCount now, const char* check = "make check") {
     return agent::hollow_pass(counts(TestTool::kPytest, before), counts(TestTool::kPytest, now), check);

@@ -24,6 +24,8 @@ export interface CheckRun {
   readonly ending: string;
   readonly seconds: number;
   readonly output_tail?: string;
+  /** How it ended, and the numbers of tests where the output tells them. */
+  readonly words?: string;
 }
 
 /** Another change with which the check passed too: not proven, so without an edit. */

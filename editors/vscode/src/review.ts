@@ -27,7 +27,7 @@ function describe(result: FixResult): string[] {
   if (result.words !== undefined) lines.push(`evidence: ${result.strength ?? 'unclear'}: ${result.words}`);
   if (result.proposer !== undefined) lines.push(`proposed by ${result.proposer}`);
   for (const run of result.evidence) {
-    lines.push(`check on ${run.tree === 'base' ? 'your files' : 'the patched files'}: ${run.ending} (${run.seconds.toFixed(1)} s)`);
+    lines.push(`check on ${run.tree === 'base' ? 'your files' : 'the patched files'}: ${run.words ?? run.ending} (${run.seconds.toFixed(1)} s)`);
   }
   return lines;
 }

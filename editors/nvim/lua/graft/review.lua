@@ -13,7 +13,7 @@ local function evidence_lines(result)
   local endings, order = {}, {}
   for _, run in ipairs(result.evidence or {}) do
     if type(run) == 'table' then
-      local what = ('# check on %s: %s'):format(run.tree == 'base' and 'your files' or 'the patched files', tostring(run.ending))
+      local what = ('# check on %s: %s'):format(run.tree == 'base' and 'your files' or 'the patched files', tostring(run.words or run.ending))
       if not endings[what] then
         endings[what] = {}
         order[#order + 1] = what
