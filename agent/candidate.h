@@ -23,6 +23,7 @@ struct Candidate {
   // Turns a whole condition round or drops it, on a line that passing tests run too, as far as is known: where another
   // passes they do not look at it.
   bool turns_condition = false;
+  bool two_places = false;    // changes the head of a function and what it does: how a line reads says little of it
   bool removes_code = false;  // takes lines or conditions away: a weaker repair where another passes
 };
 

@@ -69,7 +69,8 @@ base::Json runs_json(const std::vector<CheckRun>& runs) {
   for (const CheckRun& run : runs) {
     base::Json tests = base::Json::array();
     for (const auto& [tool, count] : run.tests)
-      tests.push_back({{"tool", tool_name(tool)}, {"passed", count.passed}, {"failed", count.failed}, {"skipped", count.skipped}});
+      tests.push_back(
+          {{"tool", tool_name(tool)}, {"passed", count.passed}, {"failed", count.failed}, {"skipped", count.skipped}});
     list.push_back({{"tree", run.tree},
                     {"ending", run.ending},
                     {"seconds", run.seconds},

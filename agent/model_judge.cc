@@ -114,7 +114,9 @@ base::Status ModelJudge::rate(const CodeBase& code, std::vector<Candidate>& cand
   std::vector<std::pair<const CodeFile*, Span>> order;  // by the best candidate of each place
   for (size_t i = 0; i < std::min(n, candidates.size()); ++i) {
     const CodeFile* file = code.file(candidates[i].path);
-    if (file == nullptr || candidates[i].replacements.empty() || !candidates[i].also.empty()) continue;
+    if (file == nullptr || candidates[i].replacements.empty() || !candidates[i].also.empty() ||
+        candidates[i].two_places)
+      continue;
     const std::pair place{file, changed_span(*file, candidates[i])};
     auto& list = by_place[place];
     if (list.empty()) order.push_back(place);

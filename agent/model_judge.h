@@ -25,7 +25,7 @@ class ModelJudge {
   // What part of the tries the lines that it writes itself are worth, against all mutations together.
   double written_share() const;
 
-  // Sets model_gain of the first `n` candidates, until the deadline: within kMostGain of nothing, 0 where it says nothing.
+  // Sets model_gain of the first `n` candidates, until the deadline: within kMostGain of nothing, 0 where it says nothing or is not asked.
   static constexpr double kMostGain = 1.6;
   base::Status rate(const CodeBase& code, std::vector<Candidate>& candidates, size_t n,
                     std::chrono::steady_clock::time_point deadline, std::stop_token stop);

@@ -258,28 +258,6 @@ void python_access(MutationContext& c, int node) {
     c.replace(node, base::cat(text.substr(0, text.size() - 1), ", None)"), MutationKind::kDefault, .3);
 }
 
-// A list or dictionary as a default lives through all calls.
-void mutable_default(MutationContext& c, int node) {
-  const std::string_view type = c.nodes[node].type;
-  if (!c.python() || (type != "default_parameter" && type != "typed_default_parameter")) return;
-  const int name = c.nodes.child_of_field(node, "name"), value = c.nodes.child_of_field(node, "value");
-  const int function = c.nodes.ancestor_of_type(node, {"function_definition"});
-  if (name < 0 || value < 0 || function < 0) return;
-  const std::string old(c.nodes.text(value));
-  if (old != "[]" && old != "{}" && old != "set()" && old != "dict()" && old != "list()") return;
-  const int body = c.nodes.child_of_field(function, "body");
-  if (body < 0) return;
-  const tools::Range range{c.nodes[value].range.begin, c.nodes[body].range.begin};
-  const std::string_view tail = c.nodes.text({c.nodes[value].range.end, c.nodes[body].range.begin});
-  const std::string indent(c.nodes.indent_at(c.nodes[body].range.begin));
-  const std::string_view parameter = c.nodes.text(name);
-  c.replace(range,
-            base::cat("None", tail, "if ", parameter, " is None:\n", indent, c.one_indent(), parameter, " = ", old,
-                      "\n", indent),
-            MutationKind::kDefault, 1,
-            base::cat("default ", code(old), " of `", parameter, "` is made anew at each call"));
-}
-
 }  // namespace
 
 void mutate_call(MutationContext& c, int node) {
@@ -291,7 +269,6 @@ void mutate_call(MutationContext& c, int node) {
   wrap_value(c, node);
   change_await(c, node);
   python_access(c, node);
-  mutable_default(c, node);
 }
 
 }  // namespace agent

@@ -37,8 +37,8 @@ int place_of_rest(const MutationContext& c, int sum, int rest) {
   const int around = c.nodes.parent(sum), above = around >= 0 ? c.nodes.parent(around) : -1;
   const bool needless = above >= 0 && c.nodes[around].type == "parenthesized_expression" &&
                         is_one_of(c.nodes[above].type, c.traits.binaries) &&
-                        !is_one_of(c.nodes[rest].type, c.traits.binaries) &&
-                        !c.nodes.text(rest).empty() && is_word_byte(c.nodes.text(rest).front());
+                        !is_one_of(c.nodes[rest].type, c.traits.binaries) && !c.nodes.text(rest).empty() &&
+                        is_word_byte(c.nodes.text(rest).front());
   return needless ? around : sum;
 }
 
@@ -63,8 +63,8 @@ double off_by_one_weight(MutationContext& c, int node) {
   return 0;
 }
 
-// What is left of an edit's weight where another says the same of whole numbers: `a < b + 1` is `a <= b`, which is tried as such, and a
-// step of the left side is the opposite step of the right one.
+// What is left of an edit's weight where another says the same of whole numbers: `a < b + 1` is `a <= b`, which is
+// tried as such, and a step of the left side is the opposite step of the right one.
 double after_twin(const MutationContext& c, int node, int step) {
   constexpr double kTwin = .2;
   const int parent = c.nodes.parent(node);
@@ -232,8 +232,9 @@ void other_brackets(std::string_view text, Options& options) {
     const bool open = text[1] == kOpen[i], close = text[1] == kClose[i];
     if (!open && !close) continue;
     for (size_t other = 0; other < kOpen.size(); ++other)
-      options.emplace_back(base::cat(text[0], other == i ? (open ? kClose[i] : kOpen[i]) : (open ? kOpen : kClose)[other], text[2]),
-                           other == i ? .25 : .1);
+      options.emplace_back(
+          base::cat(text[0], other == i ? (open ? kClose[i] : kOpen[i]) : (open ? kOpen : kClose)[other], text[2]),
+          other == i ? .25 : .1);
   }
 }
 
@@ -244,7 +245,8 @@ void everywhere(MutationContext& c, int node, const Options& options) {
   if (function < 0) return;
   std::vector<int> places;
   for (int i = function; i < c.nodes.size() && c.nodes[i].range.begin < c.nodes[function].range.end; ++i)
-    if (c.nodes[i].type == c.nodes[node].type && c.nodes.text(i) == text && !c.is_documentation(c.nodes.parent(i))) places.push_back(i);
+    if (c.nodes[i].type == c.nodes[node].type && c.nodes.text(i) == text && !c.is_documentation(c.nodes.parent(i)))
+      places.push_back(i);
   if (places.size() < 2 || places.size() > 6 || places.front() != node) return;
   const tools::Range all{c.nodes[places.front()].range.begin, c.nodes[places.back()].range.end};
   for (const auto& [other, weight] : options) {
@@ -293,7 +295,9 @@ void change_string(MutationContext& c, int node) {
     options.emplace_back(base::cat(quote, " ", quote), .2);
   }
   if (plain && inside > 1 && text[inside] != '\\' && text[1] != '\\') {
-    const auto goes_on = [&](size_t at) { return (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80; };  // inside a character
+    const auto goes_on = [&](size_t at) {
+      return (static_cast<unsigned char>(text[at]) & 0xc0) == 0x80;
+    };  // inside a character
     size_t last = inside, second = 2;
     while (last > 1 && goes_on(last)) --last;
     while (second <= inside && goes_on(second)) ++second;
@@ -308,7 +312,8 @@ void change_string(MutationContext& c, int node) {
   for (const std::string& quoted : quoted_in_documentation(c, function))
     if (plain && n_quoted < 8 && seen.insert(base::cat(quote, quoted, quote)).second) {
       ++n_quoted;
-      options.emplace_back(base::cat(quote, quoted, quote), .1 * (.4 + name_similarity(text.substr(1, inside), quoted)));
+      options.emplace_back(base::cat(quote, quoted, quote),
+                           .1 * (.4 + name_similarity(text.substr(1, inside), quoted)));
     }
   for (const auto& [other, weight] : options) c.replace(node, other, MutationKind::kString, weight);
   everywhere(c, node, options);
@@ -320,13 +325,17 @@ void change_character(MutationContext& c, int node) {
   std::set<std::string> seen = {std::string(text)};
   Options options;
   for (int i = 0; i < c.nodes.size() && options.size() < 6; ++i)
-    if (c.nodes[i].type == c.nodes[node].type && seen.emplace(c.nodes.text(i)).second) options.emplace_back(c.nodes.text(i), .2);
+    if (c.nodes[i].type == c.nodes[node].type && seen.emplace(c.nodes.text(i)).second)
+      options.emplace_back(c.nodes.text(i), .2);
   other_brackets(text, options);
   if (text.size() == 3) {
     const char inside = text[1];
-    const auto offer = [&](char other, double weight) { options.emplace_back(base::cat(text[0], other, text[2]), weight); };
+    const auto offer = [&](char other, double weight) {
+      options.emplace_back(base::cat(text[0], other, text[2]), weight);
+    };
     if (inside == '0' || inside == '1') offer(inside == '0' ? '1' : '0', .3);
-    if ((inside >= 'a' && inside <= 'z') || (inside >= 'A' && inside <= 'Z')) offer(static_cast<char>(inside ^ 0x20), .1);
+    if ((inside >= 'a' && inside <= 'z') || (inside >= 'A' && inside <= 'Z'))
+      offer(static_cast<char>(inside ^ 0x20), .1);
     if (inside == ',') offer(' ', .2);
     if (inside == ' ') offer(',', .1);
   }

@@ -76,6 +76,7 @@ void mutate_operand(MutationContext& context, int node);    // mutate_operands.c
 void mutate_name(MutationContext& context, int node);       // mutate_names.cc
 void mutate_expression(MutationContext& context, int node); // mutate_expressions.cc
 void mutate_call(MutationContext& context, int node);       // mutate_calls.cc
+void mutate_default(MutationContext& context, int node);    // mutate_defaults.cc
 void mutate_elements(MutationContext& context, int node);   // mutate_elements.cc
 void mutate_ingredient(MutationContext& context, int node); // mutate_ingredients.cc
 void mutate_script(MutationContext& context, int node);     // mutate_script.cc

@@ -80,6 +80,7 @@ std::vector<Mutation> enumerate_mutations(const tools::SyntaxTree& tree, tools::
     mutate_name(context, i);
     mutate_expression(context, i);
     mutate_call(context, i);
+    mutate_default(context, i);
     mutate_elements(context, i);
     mutate_ingredient(context, i);
     mutate_script(context, i);

@@ -7,6 +7,7 @@
 // parses
 //          is for tools::parse_gate to say.
 #pragma once
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,6 +51,7 @@ struct Mutation {
   MutationKind kind = MutationKind::kComparison;
   double weight = 1;        // how likely among the edits of its kind at its place, in (0, 1]
   std::string description;  // "`<` becomes `<=`"
+  std::optional<size_t> acts_at = std::nullopt;  // the byte where it changes what happens, where it does not begin there
 };
 
 struct MutationOptions {

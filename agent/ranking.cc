@@ -241,7 +241,7 @@ std::vector<Candidate> rank_mutations(const CodeBase& code, const Suspects& susp
     const tools::Range range{file->line_range(lines.begin()->first).begin, file->line_range(lines.rbegin()->first).end};
     for (Mutation& mutation : enumerate_mutations(file->tree, range)) {
       const int line = file->line_of(mutation.replacement.begin);
-      double suspicion = suspects.weight(path, line);
+      double suspicion = suspects.weight(path, mutation.acts_at ? file->line_of(*mutation.acts_at) : line);
       // A new line stands for its neighbours as well.
       if (mutation.kind == MutationKind::kGuard || mutation.kind == MutationKind::kInsertion)
         suspicion = std::max({suspicion, suspects.weight(path, line - 1), suspects.weight(path, line + 1)});
@@ -251,6 +251,7 @@ std::vector<Candidate> rank_mutations(const CodeBase& code, const Suspects& susp
       candidate.line = line;
       candidate.kind = mutation.kind;
       candidate.proposer = "mutation: " + std::string(mutation_kind_name(mutation.kind));
+      candidate.two_places = mutation.acts_at.has_value();
       candidate.removes_code = removes(mutation);
       candidate.turns_condition = turns(*file, mutation);
       candidate.description = std::move(mutation.description);

@@ -35,7 +35,8 @@ std::optional<uint64_t> room_in_group(const fs::path& folder) {
   const auto most = number_in(folder / "memory.max"), now = number_in(folder / "memory.current");
   if (!most || !now) return std::nullopt;
   const uint64_t files = number_behind(folder / "memory.stat", "file").value_or(0);
-  const uint64_t shared = number_behind(folder / "memory.stat", "shmem").value_or(0);  // counted as files, but nowhere on a disk
+  const uint64_t shared =
+      number_behind(folder / "memory.stat", "shmem").value_or(0);  // counted as files, but nowhere on a disk
   const uint64_t droppable = std::min(*now, files - std::min(files, shared));
   return *most - std::min(*most, *now - droppable);
 }

@@ -362,3 +362,26 @@ TEST_CASE("file roles: a check's own program is its judge, and no part of a repa
   CHECK(agent::is_judge_path("latestest.py", "python3 latestest.py"));
   CHECK(agent::is_judge_path("latests.py", "python3 latests.py"));
 }
+
+TEST_CASE("rank: a default that is made anew acts where the function begins to run, not at its head") {
+  const test::TempDir folder;
+  folder.write(
+      "bag.py",
+      "def put(x, bag=[]):\n    \"\"\"Puts it in.\"\"\"\n    bag.append(x)\n    return bag\n\n\ndef take(bag):\n"
+      "    return bag[0]\n");
+  const auto tree = tools::WorkTree::open(folder.path());
+  REQUIRE(tree);
+  const auto code = agent::CodeBase::load(*tree, "check", {}, {});
+  REQUIRE(code);
+  const auto is_offered = [&](std::map<int, double> lines) {
+    agent::Suspects suspects;
+    suspects.lines["bag.py"] = std::move(lines);
+    const auto found = agent::rank_mutations(*code, suspects, {}, 1000);
+    CHECK_FALSE(found.empty());
+    return std::any_of(found.begin(), found.end(), [](const agent::Candidate& candidate) {
+      return candidate.line == 1 && candidate.description == "default `[]` of `bag` is made anew at each call";
+    });
+  };
+  CHECK(is_offered({{3, 1}, {4, 1}}));
+  CHECK_FALSE(is_offered({{8, 1}}));
+}

@@ -72,6 +72,17 @@ TEST_CASE("model judge: what code looks like counts for an edit, what it does no
   CHECK(agent::total_score(candidates[2]) < 1);
 }
 
+TEST_CASE("model judge: of a change at two places how its lines read is not asked") {
+  Judged j;
+  std::vector<agent::Candidate> candidates = {Judged::change("return value", "return value, value")};
+  REQUIRE(j.rate(candidates, 1));
+  CHECK(candidates[0].model_gain != 0);
+  candidates = {Judged::change("return value", "return value, value")};
+  candidates[0].two_places = true;
+  REQUIRE(j.rate(candidates, 1));
+  CHECK(candidates[0].model_gain == 0);
+}
+
 TEST_CASE("model judge: no opinion outweighs everything else that is known") {
   Judged j;
   std::vector<agent::Candidate> candidates = {Judged::change("if value < best", "if ) ~ ( yield @@ ] value"),

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "agent/mutation_context.h"
+#include "base/strings.h"
 #include "base/utf8.h"
 #include "tests/agent/mutation_cases.h"
 
@@ -127,6 +128,12 @@ TEST_CASE("mutations: of two edits the likelier weighs more") {
   // The rest was collected: once more is just another line of the function.
   const std::string collected = "def f(text):\n    lines = []\n    while len(text) > 9:\n        line, text = text[:9], text[9:]\n        lines.append(line)\n    lines.append(text)\n";
   CHECK(weight(collected + "    return lines\n", collected + "    lines.append(text)\n    return lines\n") < .5);
+  // A default is made once: that matters where it is changed.
+  const std::string anew = "    if b is None:\n        b = []\n";
+  for (const char* use : {"    b.append(a)\n", "    b[0] = a\n", "    b[0] += a\n", "    del b[0]\n", "    b += [a]\n"})
+    CHECK(weight(base::cat("def f(a, b=[]):\n", use), base::cat("def f(a, b=None):\n", anew, use)) == 1);
+  for (const char* use : {"    return a in b\n", "    b = b + a\n    return b\n", "    return a[b]\n", "    a.append(b)\n", "    a[b[0]] = 1\n"})
+    CHECK(weight(base::cat("def f(a, b=[]):\n", use), base::cat("def f(a, b=None):\n", anew, use)) < .5);
   // What the mark does already is done twice.
   CHECK(weight("function f(p, y) {\n  p *= y * p;\n  return p;\n}\n", "function f(p, y) {\n  p *= y;\n  return p;\n}\n", "a.js") == 1);
 }

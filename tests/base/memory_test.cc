@@ -7,7 +7,8 @@
 
 namespace {
 
-constexpr const char* kMemory = "MemTotal:       1000 kB\nMemFree:         100 kB\nMemAvailable:    800 kB\nBuffers:  5 kB\n";
+constexpr const char* kMemory =
+    "MemTotal:       1000 kB\nMemFree:         100 kB\nMemAvailable:    800 kB\nBuffers:  5 kB\n";
 
 }  // namespace
 
