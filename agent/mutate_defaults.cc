@@ -32,7 +32,7 @@ bool changes(const MutationContext& c, int body, std::string_view name) {
   return false;
 }
 
-// As the file says of a type that it may be None; empty where it has no way to.
+// `type` or None, as the file says so; as it is where the file has no way to.
 std::string or_none(const MutationContext& c, std::string_view type) {
   const std::string_view text = c.nodes.tree().text();
   if (type.find("None") != std::string_view::npos || type.starts_with("Optional[")) return std::string(type);
