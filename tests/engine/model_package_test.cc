@@ -188,3 +188,19 @@ TEST_CASE("engine: a session that memory cannot hold once it is full is refused 
   CHECK(refused.error().code == base::ErrorCode::kExhausted);
   CHECK(refused.error().message == "There is not enough memory for a session of 131072 tokens, which takes 9.10 GB; 2.50 GB are available.");
 }
+
+TEST_CASE("engine: weights that another process holds already take nothing more") {
+  const test::TempDir dir;
+  const engine::ModelPackage package = load(kData / "lite");
+  engine::PanelPlan plan(true);
+  CHECK_FALSE(engine::check_memory(package, &plan, 1000));
+  plan.shared = base::SharedBlockPlace{"weights-1", dir.path() / "shared"};
+  CHECK_FALSE(engine::check_memory(package, &plan, 1000));
+  {
+    const auto block = base::SharedBlock::find_or_make(*plan.shared, 64, [](std::span<std::byte>) {});
+    REQUIRE_MESSAGE(block, (block ? "" : block.error().message));
+    CHECK(engine::check_memory(package, &plan, 1000));
+    CHECK_FALSE(engine::check_memory(package, nullptr, 1000));
+  }
+  CHECK_FALSE(engine::check_memory(package, &plan, 1000));
+}
