@@ -379,7 +379,9 @@ TEST_CASE("rank: a default that is made anew acts where the function begins to r
     const auto found = agent::rank_mutations(*code, suspects, {}, 1000);
     CHECK_FALSE(found.empty());
     return std::any_of(found.begin(), found.end(), [](const agent::Candidate& candidate) {
-      return candidate.line == 1 && candidate.description == "default `[]` of `bag` is made anew at each call";
+      const bool anew = candidate.description == "default `[]` of `bag` is made anew at each call";
+      CHECK(candidate.two_places == anew);
+      return candidate.line == 1 && anew;
     });
   };
   CHECK(is_offered({{3, 1}, {4, 1}}));
