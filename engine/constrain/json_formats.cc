@@ -7,6 +7,9 @@
 //          stand together in a hostname, which keeps out what punycode encodes and would have to be decoded to be
 //          checked; a hostname has up to four labels of up to 31 letters and digits, which keeps it below the limits of
 //          63 and 253.
+#include <algorithm>
+#include <iterator>
+
 #include "engine/constrain/json_text.h"
 
 namespace engine {
@@ -72,6 +75,12 @@ std::string_view pattern_of_format(std::string_view name) {
   for (const Format& format : kFormats)
     if (format.name == name) return format.pattern;
   return {};
+}
+
+bool is_defined_format(std::string_view name) {
+  constexpr std::string_view kDefined[] = {"idn-email",    "idn-hostname",          "iri",  "iri-reference",
+                                           "uri-template", "relative-json-pointer", "regex"};
+  return std::find(std::begin(kDefined), std::end(kDefined), name) != std::end(kDefined);
 }
 
 std::string formats_known() {

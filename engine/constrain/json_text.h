@@ -81,5 +81,7 @@ std::optional<ExprId> numbers_in(ExprStore& store, const NumberRange& range);
 // The regular expression of a format of JSON Schema; empty for one that is not known.
 std::string_view pattern_of_format(std::string_view name);
 std::string formats_known();
+// Of those without a pattern here, one that JSON Schema gives a meaning (draft 2020-12, Validation 7.3).
+bool is_defined_format(std::string_view name);
 
 }  // namespace engine

@@ -165,12 +165,12 @@ void SchemaDocument::read_strings(Place p, FlatSchema& flat) {
   }
   if (const auto format = json.find("format"); format != json.end()) {
     if (!format->is_string()) fail(p, "format", "a string is needed");
-    if (flat.types & kStringType) {
-      if (pattern_of_format(format->get<std::string>()).empty())
-        fail(p, "format",
-             base::cat("\"", format->get<std::string>(), "\" is not supported; these are: ", formats_known()));
-      flat.formats.push_back(format->get<std::string>());
-    }
+    // A name that JSON Schema does not know is a note for people: it forbids nothing.
+    const auto name = format->get<std::string>();
+    const bool known = !pattern_of_format(name).empty();
+    if ((flat.types & kStringType) && !known && is_defined_format(name))
+      fail(p, "format", base::cat("\"", name, "\" is not supported; these are: ", formats_known()));
+    if ((flat.types & kStringType) && known) flat.formats.push_back(name);
   }
 }
 

@@ -114,6 +114,9 @@ TEST_CASE("constrain schema: strings") {
   check(R"({"type":"string","format":"uri"})",
         {R"("https://example.org:80/a/b?c=d#e")", R"("mailto:a@b.c")", R"("urn:x:y")"},
         {R"("//no.scheme")", R"("http://a b")"});
+  // Names that JSON Schema does not know forbid nothing, but what stands beside them does.
+  check(R"({"type":"string","format":"semver","maxLength":3})", {R"("any")", R"("")"}, {R"("long")", "1"});
+  check(R"({"format":""})", {R"("any")", "1"}, {});
   check(R"({"type":"string","format":"duration"})", {R"("P1Y2M3DT4H5M6S")", R"("P4W")", R"("PT1M")"},
         {R"("P")", R"("P1YT")", R"("P1D2H")", R"("P1Y1D")"});
 }
@@ -256,7 +259,9 @@ TEST_CASE("constrain schema: what is not supported is refused by its place") {
           "only with `false`");
   refused(R"({"type":"array","contains":{"const":1},"minContains":30000,"maxContains":40000})", "contains",
           "large numbers");
-  refused(R"({"type":"string","format":"idn-email"})", "at \"/format\"", "date-time");
+  refused(R"({"type":"string","not":{"format":"url"}})", "", "no text fits");
+  for (const char* format : {"idn-email", "idn-hostname", "iri", "iri-reference", "uri-template", "relative-json-pointer", "regex"})
+    refused(std::string(R"({"type":"string","format":")") + format + "\"}", "at \"/format\"", "date-time");
   refused(R"({"type":"string","pattern":"(a)\\1"})", "at \"/pattern\"", "back references");
   refused(R"({"$ref":"other.json#/x"})", "at \"/$ref\"", "another document");
   refused(R"({"$ref":"#/nowhere"})", "at \"/$ref\"", "leads nowhere");
