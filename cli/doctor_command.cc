@@ -20,6 +20,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "base/strings.h"
 #include "base/unique_fd.h"
 #include "base/utf8.h"
@@ -134,7 +135,7 @@ Finding check_cpu() {
 
 Finding check_memory() {
   const uint64_t total = std::strtoull(proc_value("/proc/meminfo", "MemTotal").c_str(), nullptr, 10) >> 10;
-  const uint64_t free = std::strtoull(proc_value("/proc/meminfo", "MemAvailable").c_str(), nullptr, 10) >> 10;
+  const uint64_t free = base::available_memory() >> 20;
   const std::string text = cat(free, " of ", total, " MiB available");
   if (free < 1024) return {"memory", Mark::kWarning, text + "; builds and checks may run out of it", ""};
   return {"memory", Mark::kOk, text, ""};
