@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/huge_pages.h"
 #include "base/strings.h"
 
 namespace base {
@@ -161,11 +162,11 @@ Result<UniqueFd> new_block(const std::string& key, size_t n_bytes, const std::fu
   UniqueFd memory(::memfd_create("graft-shared", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!memory) return system_error(errno, "make shared memory");
   if (::ftruncate(memory.get(), static_cast<off_t>(n_bytes + sizeof(Trailer))) != 0) return system_error(errno, "make shared memory");
-  void* data = ::mmap(nullptr, n_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, memory.get(), 0);
-  if (data == MAP_FAILED) return system_error(errno, "map shared memory");
-  ::madvise(data, n_bytes, MADV_HUGEPAGE);  // heeded where the system has huge pages for shared memory
+  std::byte* data = map_shared(memory.get(), n_bytes, PROT_READ | PROT_WRITE);
+  if (data == nullptr) return system_error(errno, "map shared memory");
   ::madvise(data, n_bytes, MADV_DONTFORK);  // a child of another thread would hold this mapping, and forbid the seal
-  fill({static_cast<std::byte*>(data), n_bytes});
+  make_huge({data, n_bytes});
+  fill({data, n_bytes});
   ::munmap(data, n_bytes);  // no seal while it can be written through a mapping
   const Trailer trailer = trailer_of(key, n_bytes);
   if (::pwrite(memory.get(), &trailer, sizeof trailer, static_cast<off_t>(n_bytes)) != static_cast<ssize_t>(sizeof trailer))
@@ -213,12 +214,11 @@ Result<SharedBlock> SharedBlock::find_or_make(const SharedBlockPlace& place, siz
     if (!made) return std::move(made).error();
     memory = std::move(*made);
   }
-  void* data = ::mmap(nullptr, n_bytes, PROT_READ, MAP_SHARED, memory.get(), 0);
-  if (data == MAP_FAILED) return system_error(errno, "map shared memory");
-  ::madvise(data, n_bytes, MADV_HUGEPAGE);
+  const std::byte* data = map_shared(memory.get(), n_bytes, PROT_READ);
+  if (data == nullptr) return system_error(errno, "map shared memory");
   holders.push_back({::getpid(), memory.get()});
   list->write(holders);
-  return SharedBlock(place, std::move(memory), static_cast<const std::byte*>(data), n_bytes, found.has_value());
+  return SharedBlock(place, std::move(memory), data, n_bytes, found.has_value());
 }
 
 bool SharedBlock::exists(const SharedBlockPlace& place) {
