@@ -32,6 +32,7 @@ struct CheckResult {
   // Why it does not count that the command ended well (agent/counting_checker.h); `passed` is false then.
   std::string hollow;
   double seconds = 0;
+  double cpu_seconds = 0;  // of its processes
   double last_output_seconds = 0;  // from the start to the last output; 0 where there was none
   std::string output;
   bool output_cut = false;  // its middle is missing
@@ -48,13 +49,18 @@ struct RunBounds {
 class Checker {
  public:
   virtual ~Checker() = default;
-  // An id that two overlays share exactly when they lead to the same bytes.
+  // An id that two overlays share exactly when they lead to the same bytes. Any thread, also during a run.
   virtual base::Result<std::string> tree_of(const Overlay& overlay) = 0;
   // Runs the check on the state, also if it has run on it before.
   virtual base::Result<CheckResult> run(const Overlay& overlay, std::stop_token stop) = 0;
   // From now until reset() these tests, which failed before, run first, and end a run in which they still fail. False:
   // the check's test tool cannot be told.
   virtual base::Result<bool> put_first(const std::vector<std::string>&) { return false; }
+  // Up to how many states may run side by side; with more than 1, what is expected runs in advance.
+  virtual size_t side_by_side() const { return 1; }
+  // States that run() will likely be asked for, likeliest first, in place of what was expected before. A hint: no result
+  // depends on it.
+  virtual void expect(const std::vector<Overlay>&) {}
   // Forgets what earlier runs built or left behind.
   virtual base::Status reset() = 0;
   virtual void set_bounds(RunBounds bounds) = 0;

@@ -21,6 +21,8 @@ class CountingChecker final : public Checker {
   // The first failing run on the unchanged work tree is what others are held against. See CheckResult::hollow.
   base::Result<CheckResult> run(const Overlay& overlay, std::stop_token stop) override;
   base::Result<bool> put_first(const std::vector<std::string>& tests) override { return checker_->put_first(tests); }
+  size_t side_by_side() const override { return checker_->side_by_side(); }
+  void expect(const std::vector<Overlay>& overlays) override { checker_->expect(overlays); }
   base::Status reset() override { return checker_->reset(); }
   void set_bounds(RunBounds bounds) override { checker_->set_bounds(bounds); }
 

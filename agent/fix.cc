@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <optional>
 #include <set>
+#include <thread>
 
+#include "agent/ahead_checker.h"
 #include "agent/check_output.h"
 #include "agent/check_problem.h"
 #include "agent/check_runner.h"
@@ -16,6 +18,7 @@
 #include "agent/search.h"
 #include "agent/traced_sources.h"
 #include "agent/tracers.h"
+#include "base/memory.h"
 #include "base/strings.h"
 #include "tools/work_tree.h"
 
@@ -35,6 +38,20 @@ constexpr double kBuiltShare = .5;             // of a traced run, for building 
 constexpr int kBuiltRuns = 4;                  // a traced one, and some on candidates
 constexpr milliseconds kShortestTrace{1'000};  // hardly an interpreter starts in less
 constexpr size_t kShownAlternatives = 3;       // a person reads them
+
+// Runs side by side while it lives.
+class RunsAhead {
+ public:
+  RunsAhead(AheadChecker& checker, size_t n, milliseconds first_limit) : checker_(checker) {
+    checker_.start(n, first_limit);
+  }
+  ~RunsAhead() { checker_.finish(); }
+  RunsAhead(const RunsAhead&) = delete;
+  RunsAhead& operator=(const RunsAhead&) = delete;
+
+ private:
+  AheadChecker& checker_;
+};
 
 class FixRun {
  public:
@@ -75,6 +92,7 @@ class FixRun {
   const Clock::time_point started_, deadline_;
   const milliseconds allowed_;  // of one run
   std::unique_ptr<Checker> checker_;
+  AheadChecker* ahead_ = nullptr;  // in checker_
   FixReport report_;
   bool flaky_ = false;
   bool hung_ = false;           // the unchanged code ran out of the user's limit, or of memory
@@ -136,6 +154,10 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
   Search search(*checker_, tree, resolver, propose_here, [&](const std::string& detail, int checks, int candidates) {
     tell("trying", detail, checks, candidates);
   });
+  const size_t n_runs = request_.side_by_side > 0
+                            ? static_cast<size_t>(request_.side_by_side)
+                            : runs_side_by_side(first, std::thread::hardware_concurrency(), base::available_memory());
+  const RunsAhead runs_ahead(*ahead_, n_runs, limit_->patient());
   const SearchBudget budget{request_.budget_checks, started_, deadline_, *limit_};
   return search.run({{}, {}, std::move(reading), std::move(first.output)}, budget, stop_);
 }
@@ -353,7 +375,10 @@ base::Result<FixReport> FixRun::run() {
     return base::invalid("The check is empty: name a command that fails now and should pass.");
   auto checker = open_check_runner(*tree, request_.check, allowed_);
   if (!checker) return std::move(checker).error();
-  checker_ = std::make_unique<CountingChecker>(std::move(*checker), request_.check);
+  auto ahead = std::make_unique<AheadChecker>(
+      std::move(*checker), [&tree, this] { return open_check_runner(*tree, request_.check, allowed_); });
+  ahead_ = ahead.get();
+  checker_ = std::make_unique<CountingChecker>(std::move(ahead), request_.check);
   tell("running the check", request_.check);
   auto first = checker_->run({}, stop_);
   if (!first) return std::move(first).error();

@@ -36,6 +36,7 @@ struct FixRequest {
   std::chrono::seconds budget_time{600};  // for all of it, the proof as well
   std::chrono::milliseconds check_timeout{
       60'000};                                  // of the first run and of the proof; candidates get less (run_limit.h)
+  int side_by_side = 0;                         // runs of the check on candidates at once; 0: what the machine bears
   std::shared_ptr<const engine::Engine> model;  // null: enumerators only
 };
 

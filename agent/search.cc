@@ -31,6 +31,7 @@ constexpr int kSecondTries = 2;      // of candidates that ran out of a short li
 constexpr int kProofPart = 3, kSecondTriesPart = 8;
 
 constexpr size_t kHollowTold = 3;
+constexpr size_t kLookedAhead = 20;  // candidates, to find as many states as may run side by side
 constexpr double kBuildsAtFirst = 3;
 constexpr double kVainShare = .2;  // of a change's value on a further ground, where it repaired nothing on another
 
@@ -233,12 +234,10 @@ void Search::keep_partial(const std::vector<Candidate>& applied, const CheckRead
   best.after = after;
 }
 
-// Runs the check on the picked candidate. False: it was not worth a run (does not parse, or leads to a known tree).
-base::Result<bool> Search::try_pick(const Pick& pick, RunLimit& limit, milliseconds left, std::stop_token stop) {
-  Pool& pool = *pick.pool;
-  pool.done[pick.index] = true;
-  const Candidate& candidate = pool.candidates[pick.index];
-  Overlay overlay = pool.ground.overlay;
+// The state that a candidate leads to; nothing where it changes nothing, or to what cannot be parsed.
+base::Result<std::optional<Overlay>> Search::overlay_of(const Pick& pick) const {
+  const Candidate& candidate = pick.pool->candidates[pick.index];
+  Overlay overlay = pick.pool->ground.overlay;
   auto change = [&](const std::string& path,
                     const std::vector<tools::Replacement>& replacements) -> base::Result<bool> {
     auto present = overlay.contains(path) ? base::Result<std::string>(overlay[path]) : base_.read(path);
@@ -251,7 +250,38 @@ base::Result<bool> Search::try_pick(const Pick& pick, RunLimit& limit, milliseco
   auto changed = change(candidate.path, candidate.replacements);
   for (const auto& [path, replacements] : candidate.also)
     if (changed && *changed) changed = change(path, replacements);
-  if (!changed || !*changed) return changed;
+  if (!changed) return std::move(changed).error();
+  if (!*changed) return std::optional<Overlay>();
+  return std::optional(std::move(overlay));
+}
+
+// What the scores of this moment put next, whatever the run that comes now will teach.
+void Search::expect_others() {
+  std::vector<Overlay> expected;
+  std::vector<Pick> passed_over;
+  while (expected.size() + 1 < checker_.side_by_side() && passed_over.size() < kLookedAhead) {
+    const Pick pick = best_pick();
+    if (pick.pool == nullptr) break;
+    pick.pool->done[pick.index] = true;
+    passed_over.push_back(pick);
+    auto next = overlay_of(pick);
+    if (!next || !*next) continue;
+    const auto tree = checker_.tree_of(**next);
+    if (tree && !tried_trees_.contains(*tree)) expected.push_back(std::move(**next));
+  }
+  for (const Pick& pick : passed_over) pick.pool->done[pick.index] = false;
+  checker_.expect(expected);
+}
+
+// Runs the check on the picked candidate. False: it was not worth a run (does not parse, or leads to a known tree).
+base::Result<bool> Search::try_pick(const Pick& pick, RunLimit& limit, milliseconds left, std::stop_token stop) {
+  Pool& pool = *pick.pool;
+  pool.done[pick.index] = true;
+  const Candidate& candidate = pool.candidates[pick.index];
+  auto changed = overlay_of(pick);
+  if (!changed) return std::move(changed).error();
+  if (!*changed) return false;
+  Overlay overlay = std::move(**changed);
   auto tree = checker_.tree_of(overlay);
   if (!tree) return std::move(tree).error();
   if (!tried_trees_.insert(*tree).second) return false;
@@ -261,6 +291,8 @@ base::Result<bool> Search::try_pick(const Pick& pick, RunLimit& limit, milliseco
               result_.checks, result_.candidates);
   RunBounds bounds = limit.next();
   bounds.wall = std::min(bounds.wall, left);
+  checker_.set_bounds(bounds);
+  if (checker_.side_by_side() > 1) expect_others();
   auto result = run_limited(overlay, candidate, bounds, stop);
   if (!result) return std::move(result).error();
   std::vector<Candidate> applied = pool.ground.applied;

@@ -91,6 +91,8 @@ class Search {
   struct Pick;
   base::Status open_pool(Ground ground, double share, const Pool* parent, std::stop_token stop);
   Pick best_pick();
+  base::Result<std::optional<Overlay>> overlay_of(const Pick& pick) const;
+  void expect_others();
   struct Unended;
   base::Result<bool> try_pick(const Pick& pick, RunLimit& limit, std::chrono::milliseconds left, std::stop_token stop);
   base::Result<CheckResult> run_limited(const Overlay& overlay, const Candidate& last, RunBounds bounds,

@@ -29,6 +29,7 @@ struct FixOptions {
   std::vector<std::string> paths;
   int budget = 60;
   int timeout_s = 600, check_timeout_s = 60;
+  int jobs = 0;
   bool apply = false;
   ModelChoice model;
 };
@@ -144,6 +145,7 @@ void run(const FixOptions& options, Context& context) {
   request.budget_checks = options.budget;
   request.budget_time = std::chrono::seconds(options.timeout_s);
   request.check_timeout = std::chrono::seconds(std::min(options.check_timeout_s, options.timeout_s));
+  request.side_by_side = options.jobs;
   request.model = *model;
 
   ProgressLine progress;
@@ -184,6 +186,9 @@ void add_fix_command(CLI::App& app, Context& context) {
       ->add_option("--check-timeout", options->check_timeout_s,
                    "Seconds for one run of the check; candidates get less, by what the runs before took")
       ->check(CLI::Range(1, 86400))
+      ->capture_default_str();
+  command->add_option("-j,--jobs", options->jobs, "Runs of the check on candidates at once; 0: by cores and memory")
+      ->check(CLI::Range(0, 64))
       ->capture_default_str();
   command->add_flag("--no-model", options->model.none, "Without the model: enumerators only");
   add_model_choice(*command, options->model);

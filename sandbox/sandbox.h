@@ -57,6 +57,7 @@ struct Outcome {
   std::string output;           // stdout and stderr as they came, bounded by Limits::output_bytes, with a line where cut
   uint64_t output_dropped_bytes = 0;
   std::chrono::duration<double> seconds{0};
+  std::chrono::duration<double> cpu_seconds{0};  // of all its processes that came to an end
   bool passed() const { return ending == Ending::kExited && exit_code == 0; }
 };
 std::string describe(const Outcome& outcome);  // "exit 1", "timed out after 10.0 s", "killed by signal 11"

@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -37,6 +38,10 @@ std::optional<long> number_after(std::string_view text, std::string_view key) {
   const long value = std::strtol(rest.c_str(), &end, 10);
   if (end == rest.c_str()) return std::nullopt;
   return value;
+}
+
+std::chrono::duration<double> seconds_of(const timeval& time) {
+  return std::chrono::seconds(time.tv_sec) + std::chrono::microseconds(time.tv_usec);
 }
 
 bool has_exited(int pidfd) {
@@ -130,7 +135,7 @@ class Run {
     if (reaped_) return;
     kill_all();
     int status = 0;
-    while (::waitpid(launched_.pid, &status, 0) < 0 && errno == EINTR) {
+    while (::wait4(launched_.pid, &status, 0, &use_) < 0 && errno == EINTR) {
     }
     reaped_ = true;
   }
@@ -138,6 +143,7 @@ class Run {
   base::Result<Outcome> outcome() {
     Outcome out;
     out.seconds = Clock::now() - started_;
+    out.cpu_seconds = seconds_of(use_.ru_utime) + seconds_of(use_.ru_stime);
     out.output = buffer_.text();
     out.output_dropped_bytes = buffer_.dropped_bytes();
     const auto code = number_after(status_, "exit-code");
@@ -165,6 +171,7 @@ class Run {
   const Clock::time_point started_, deadline_;
   Clock::time_point next_look_ = Clock::now() + kLookEvery;
   std::string status_;
+  rusage use_{};  // of the tree, once it is reaped
   bool output_open_ = true, status_open_ = true, reaped_ = false;
   std::optional<Ending> reason_;
   std::optional<Clock::time_point> killed_at_;

@@ -125,6 +125,8 @@ def repair(
     before = snapshot(scratch)
 
     command = [str(args.graft), "fix", "--check", bug.check, "-C", str(scratch), "--json"]
+    if args.jobs > 1:  # they share the cores already
+        command += ["--jobs", "1"]
     command += ["--budget", str(args.budget), "--timeout", str(args.timeout)]
     if variant == "no-model":
         command.append("--no-model")

@@ -339,6 +339,55 @@ TEST_CASE("check runner: tests put in front refuse a state alone; what passes ha
   CHECK_FALSE(*told);
 }
 
+TEST_CASE("check runner: compiled modules are kept between runs, and those of another state are not taken for this one's") {
+  if (!isolated()) return;
+  const test::TempDir folder;
+  folder.write("shelf.py", "size = 1\n");
+  const auto tree = tools::WorkTree::open(folder.path());
+  REQUIRE(tree);
+  auto checker = agent::open_check_runner(*tree, "ls __pycache__ 2>/dev/null; python3 -c 'import shelf; print(\"size\", shelf.size)'",
+                                          std::chrono::minutes(1));
+  REQUIRE(checker);
+  // Of the same length, as fast one after another as they run, there and back.
+  for (const std::string size : {"1", "2", "3", "2", "1", "2"}) {
+    CAPTURE(size);
+    auto result = (*checker)->run(size == "1" ? agent::Overlay() : agent::Overlay{{"shelf.py", "size = " + size + "\n"}}, {});
+    REQUIRE(result);
+    CHECK(result->output.find("size " + size + "\n") != std::string::npos);
+    CHECK(result->cpu_seconds > 0);
+    CHECK(result->cpu_seconds < 60);
+  }
+  auto last = (*checker)->run({}, {});
+  REQUIRE(last);
+  CHECK(last->output.find("shelf.cpython-") != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(folder.path() / "__pycache__"));
+}
+
+TEST_CASE("fix: runs side by side lead to the same repair") {
+  if (!isolated()) return;
+  const test::TempDir folder;
+  folder.write("shelf.py",
+               "class Shelf:\n    def __init__(self, size):\n        self.size = size\n        self.things = []\n\n"
+               "    def put(self, thing):\n        self.things.append(thing)\n\n    def has_room(self):\n        return "
+               "len(self.things) <= self.size\n");
+  folder.write("test_shelf.py", kTests);
+  std::vector<std::string> patches;
+  for (const int n : {1, 3}) {
+    CAPTURE(n);
+    agent::FixRequest request;
+    request.root = folder.path();
+    request.check = "python3 -m unittest -q";
+    request.budget_checks = 30;
+    request.check_timeout = std::chrono::seconds(30);
+    request.side_by_side = n;
+    auto report = agent::fix(request, {}, {});
+    REQUIRE_MESSAGE(report, (report ? "" : report.error().message));
+    REQUIRE(report->status == Status::kVerified);
+    patches.push_back(report->patch);
+  }
+  CHECK(patches[0] == patches[1]);
+}
+
 TEST_CASE("check runner: ctest tells what a failing test says without being asked to") {
   if (!isolated()) return;
   if (std::system("ctest --version >/dev/null 2>&1") != 0) {

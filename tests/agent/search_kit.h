@@ -45,7 +45,15 @@ class FakeChecker final : public agent::Checker, public tools::FileSource {
     return result;
   }
   base::Status reset() override { return base::ok(); }
+  size_t side_by_side() const override { return n_side_by_side; }
+  void expect(const std::vector<Overlay>& overlays) override {
+    expected.emplace_back();
+    for (const Overlay& overlay : overlays) expected.back().push_back(overlay.begin()->second);
+  }
   void set_bounds(agent::RunBounds bounds) override { bounds_ = bounds; }
+
+  size_t n_side_by_side = 1;
+  std::vector<std::vector<std::string>> expected;  // before each run
 
   std::vector<std::string> runs;
   std::vector<std::chrono::milliseconds> limits;            // of each run

@@ -21,6 +21,27 @@ TEST_CASE("search: candidates run by falling score, and the one that passes wins
   CHECK(f.checker.runs[1] == "x = 3\n");
 }
 
+TEST_CASE("search: the states that come next by what is known are told before each run, and change nothing") {
+  const auto fails = [](const std::string& text) { return text == "x = 5\n" ? "" : "FAILED test_a.py::test_x - got " + text; };
+  const std::vector<Candidate> candidates = {change(4, 1, "2", .9), change(4, 1, ")", .8), change(4, 1, "3", .7),
+                                             change(0, 6, "x = 2\n", .6), change(4, 1, "4", .5), change(4, 1, "5", .4)};
+  Fixture alone("x = 1\n", fails), beside("x = 1\n", fails);
+  beside.checker.n_side_by_side = 3;
+  const auto first = alone.run(candidates), second = beside.run(candidates);
+  REQUIRE(first);
+  REQUIRE(second);
+  CHECK(alone.checker.expected.empty());
+  CHECK(beside.checker.runs == alone.checker.runs);
+  CHECK(beside.checker.runs.size() == 4);
+  CHECK(second->winners.size() == first->winners.size());
+  CHECK(second->candidates == first->candidates);
+  using Texts = std::vector<std::string>;
+  REQUIRE(beside.checker.expected.size() == 4);
+  CHECK(beside.checker.expected[0] == Texts{"x = 3\n", "x = 4\n"});  // not what runs now, by whatever way it is reached
+  CHECK(beside.checker.expected[1] == Texts{"x = 4\n", "x = 5\n"});
+  CHECK(beside.checker.expected[3].empty());
+}
+
 TEST_CASE("search: what does not parse or leads to a known tree costs no run") {
   Fixture f("x = 1\n", [](const std::string&) { return "FAILED test_a.py::test_x - no"; });
   const auto result =

@@ -40,6 +40,16 @@ TEST_CASE("a command that ignores every signal ends with its time, with all it s
   CHECK(test::count_processes(test::nap(1)) == 0);
 }
 
+TEST_CASE("the time that all processes of a run kept a core busy is told") {
+  REQUIRE_ISOLATION();
+  Box box;
+  const std::string count = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
+  const auto one = box.sh(count), two = box.sh("(" + count + ") & (" + count + ") & wait"), none = box.sh("sleep 0.3");
+  CHECK(none.cpu_seconds < one.cpu_seconds);
+  CHECK(one.cpu_seconds < two.cpu_seconds);
+  CHECK(none.cpu_seconds < none.seconds);
+}
+
 TEST_CASE("a stop request ends the tree, whenever it comes") {
   REQUIRE_ISOLATION();
   Box box;
