@@ -12,7 +12,9 @@ namespace {
 constexpr size_t kMostSideBySide = 8;
 constexpr size_t kMostKept = 24;                       // results that nobody has asked for yet
 constexpr double kNearlyAsMuch = .9;                   // of the time that a run may have now
-constexpr uint64_t kMemoryOfARun = uint64_t{1} << 30;  // of a check whose memory is not known
+constexpr uint64_t kLeastMemory = uint64_t{1} << 30;   // for each run
+// Times the largest process of the first run: it has others beside it, and candidates may take more.
+constexpr uint64_t kMemoryFactor = 4;
 
 }  // namespace
 
@@ -20,7 +22,8 @@ size_t runs_side_by_side(const CheckResult& first, size_t n_cores, uint64_t avai
   if (first.out_of_memory) return 1;
   const double busy = first.seconds > 0 ? std::max(1., first.cpu_seconds / first.seconds) : 1.;
   const auto by_cores = static_cast<size_t>(static_cast<double>(n_cores) / busy);
-  const auto by_memory = static_cast<size_t>(available_memory / kMemoryOfARun);
+  const uint64_t each = std::max(kLeastMemory, std::min(first.largest_process_bytes, available_memory) * kMemoryFactor);
+  const auto by_memory = static_cast<size_t>(available_memory / each);
   return std::clamp<size_t>(std::min(by_cores, by_memory), 1, kMostSideBySide);
 }
 
@@ -50,7 +53,8 @@ void AheadChecker::work(std::stop_token stop, Checker* runner) {
     base::Result<bool> told = true;
     if (opened && !first_tests_.empty()) told = (*opened)->put_first(first_tests_);
     if (!opened || !told) {
-      base::log(base::LogLevel::kDebug, base::cat("no further copy for checks: ", (opened ? told.error() : opened.error()).message));
+      const base::Error& why = opened ? told.error() : opened.error();
+      base::log(base::LogLevel::kDebug, base::cat("no further copy for checks: ", why.message));
       return;
     }
     own = std::move(*opened);
@@ -80,7 +84,8 @@ bool AheadChecker::of_use(const Job& job) const {
   if (!result) return job.asked;
   if (!result->endless()) return true;
   const bool as_long = job.bounds.wall.count() >= kNearlyAsMuch * static_cast<double>(bounds_.wall.count());
-  const bool as_large = job.bounds.memory_bytes == 0 || (bounds_.memory_bytes != 0 && job.bounds.memory_bytes >= bounds_.memory_bytes);
+  const uint64_t had = job.bounds.memory_bytes, may = bounds_.memory_bytes;  // 0: all
+  const bool as_large = had == 0 || (may != 0 && had >= may);
   return as_long && as_large;
 }
 

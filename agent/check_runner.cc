@@ -69,6 +69,7 @@ class CheckRunner final : public Checker {
     result.ending = sandbox::describe(*outcome);
     result.seconds = outcome->seconds.count();
     result.cpu_seconds = outcome->cpu_seconds.count();
+    result.largest_process_bytes = outcome->largest_process_bytes;
     result.last_output_seconds = std::chrono::duration<double>(last_output - started).count();
     result.output = std::move(outcome->output);
     result.output_cut = outcome->output_dropped_bytes > 0;

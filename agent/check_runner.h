@@ -33,6 +33,7 @@ struct CheckResult {
   std::string hollow;
   double seconds = 0;
   double cpu_seconds = 0;  // of its processes
+  uint64_t largest_process_bytes = 0;
   double last_output_seconds = 0;  // from the start to the last output; 0 where there was none
   std::string output;
   bool output_cut = false;  // its middle is missing

@@ -20,6 +20,7 @@ struct CiOptions {
   std::vector<std::string> paths;
   int budget = 60;
   int timeout_s = 600, check_timeout_s = 60;
+  int jobs = 0;
   ModelChoice model;
 };
 
@@ -33,6 +34,7 @@ void run(const CiOptions& options, Context& context) {
   request.budget_checks = options.budget;
   request.budget_time = std::chrono::seconds(options.timeout_s);
   request.check_timeout = std::chrono::seconds(std::min(options.check_timeout_s, options.timeout_s));
+  request.side_by_side = options.jobs;
   request.model = *model;
   ProgressLine progress;
   auto report = agent::fix(
@@ -68,6 +70,9 @@ void add_ci_command(CLI::App& app, Context& context) {
       ->capture_default_str();
   command->add_option("--timeout", options->timeout_s, "Seconds for the search")
       ->check(CLI::Range(1, 86400))
+      ->capture_default_str();
+  command->add_option("-j,--jobs", options->jobs, "Runs of the check on candidates at once; 0: by cores and memory")
+      ->check(CLI::Range(0, 64))
       ->capture_default_str();
   command->add_option("--check-timeout", options->check_timeout_s, "Seconds for one run of the check")
       ->check(CLI::Range(1, 86400))

@@ -128,6 +128,7 @@ void FixCommand::start(const Json& params, const Folder* folder, const Settings&
   task->request.check_timeout = std::chrono::seconds(
       std::clamp<int64_t>(base::json_int(argument, "timeoutSeconds", settings.check_timeout_seconds), 1, 86'400));
   task->request.budget_time = std::chrono::seconds(settings.check_total_seconds);
+  task->request.side_by_side = settings.check_jobs;
   task->result = result;
   if (!services_.fix) return reply.fail({RpcCode::kRequestFailed, "This build cannot repair."});
   if (base::trim(task->request.check).empty()) return reply.fail({RpcCode::kInvalidParams, kNoCheck});

@@ -29,6 +29,7 @@ const Field kFields[] = {
     {"check.budget", IntField{&Settings::check_budget, 1, 10'000}},
     {"check.timeoutSeconds", IntField{&Settings::check_timeout_seconds, 1, 86'400}},
     {"check.totalSeconds", IntField{&Settings::check_total_seconds, 1, 86'400}},
+    {"check.jobs", IntField{&Settings::check_jobs, 0, 64}},
     {"completion.enabled", &Settings::completion_enabled},
     {"completion.maxTokens", IntField{&Settings::completion_max_tokens, 1, 512}},
     {"completion.multiline", &Settings::completion_multiline},

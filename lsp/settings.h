@@ -20,6 +20,7 @@ struct Settings {
   int check_budget = 60;                 // graft.check.budget: runs of the check
   int check_timeout_seconds = 60;        // graft.check.timeoutSeconds: of one run
   int check_total_seconds = 600;         // graft.check.totalSeconds
+  int check_jobs = 0;                    // graft.check.jobs: runs at once; 0: what the machine bears
   bool completion_enabled = true;        // graft.completion.enabled
   int completion_max_tokens = 48;        // graft.completion.maxTokens
   bool completion_multiline = true;      // graft.completion.multiline

@@ -58,6 +58,7 @@ struct Outcome {
   uint64_t output_dropped_bytes = 0;
   std::chrono::duration<double> seconds{0};
   std::chrono::duration<double> cpu_seconds{0};  // of all its processes that came to an end
+  uint64_t largest_process_bytes = 0;           // of these, the most that one of them held in memory
   bool passed() const { return ending == Ending::kExited && exit_code == 0; }
 };
 std::string describe(const Outcome& outcome);  // "exit 1", "timed out after 10.0 s", "killed by signal 11"

@@ -144,6 +144,7 @@ class Run {
     Outcome out;
     out.seconds = Clock::now() - started_;
     out.cpu_seconds = seconds_of(use_.ru_utime) + seconds_of(use_.ru_stime);
+    out.largest_process_bytes = static_cast<uint64_t>(use_.ru_maxrss) * 1024;
     out.output = buffer_.text();
     out.output_dropped_bytes = buffer_.dropped_bytes();
     const auto code = number_after(status_, "exit-code");

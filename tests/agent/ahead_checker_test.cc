@@ -286,6 +286,11 @@ TEST_CASE("ahead checker: as many runs at once as cores and memory bear") {
   CHECK(agent::runs_side_by_side(first, 64, uint64_t{64} << 30) == 8);
   CHECK(agent::runs_side_by_side(first, 4, uint64_t{2} << 30) == 2);
   CHECK(agent::runs_side_by_side(first, 4, 1) == 1);
+  first.largest_process_bytes = uint64_t{1} << 30;
+  CHECK(agent::runs_side_by_side(first, 8, uint64_t{16} << 30) == 4);
+  first.largest_process_bytes = UINT64_MAX;
+  CHECK(agent::runs_side_by_side(first, 8, uint64_t{16} << 30) == 1);
+  first.largest_process_bytes = 1000;
   first.cpu_seconds = 5;  // it keeps 2.5 cores busy
   CHECK(agent::runs_side_by_side(first, 8, uint64_t{16} << 30) == 3);
   CHECK(agent::runs_side_by_side(first, 2, uint64_t{16} << 30) == 1);

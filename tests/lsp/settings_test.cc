@@ -42,16 +42,19 @@ TEST_CASE("settings: as a tree, with dotted names, wrapped in \"graft\"; wrong v
     CHECK(settings.check_command == "c");
     CHECK(settings.check_budget == 5);
   }
+  CHECK(lsp::read_settings(Json::parse(R"({"check":{"jobs":3}})"), {}, problems).check_jobs == 3);
   CHECK(problems.empty());
   lsp::Settings before;
+  before.check_jobs = 2;
   before.check_budget = 9;
   const auto settings = lsp::read_settings(
       Json::parse(
-          R"({"check":{"command":3,"budget":0,"timeoutSeconds":1e99},"completion":{"enabled":"yes"},"model":null})"),
+          R"({"check":{"command":3,"budget":0,"timeoutSeconds":1e99,"jobs":65},"completion":{"enabled":"yes"},"model":null})"),
       before, problems);
   CHECK(settings.check_budget == 9);
+  CHECK(settings.check_jobs == 2);
   CHECK(settings.completion_enabled);
-  CHECK(problems.size() == 4);
+  CHECK(problems.size() == 5);
   CHECK(lsp::read_settings(Json::array({1}), before, problems).check_budget == 9);
 }
 

@@ -40,7 +40,7 @@ TEST_CASE("a command that ignores every signal ends with its time, with all it s
   CHECK(test::count_processes(test::nap(1)) == 0);
 }
 
-TEST_CASE("the time that all processes of a run kept a core busy is told") {
+TEST_CASE("the time that all processes of a run kept a core busy is told, and the memory of the largest") {
   REQUIRE_ISOLATION();
   Box box;
   const std::string count = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
@@ -48,6 +48,9 @@ TEST_CASE("the time that all processes of a run kept a core busy is told") {
   CHECK(none.cpu_seconds < one.cpu_seconds);
   CHECK(one.cpu_seconds < two.cpu_seconds);
   CHECK(none.cpu_seconds < none.seconds);
+  const auto large = box.sh("head -c 60000000 /dev/zero | tail -c 60000000 >/dev/null");  // tail holds all of it
+  CHECK(large.largest_process_bytes > none.largest_process_bytes + 40'000'000);
+  CHECK(large.largest_process_bytes < 200'000'000);
 }
 
 TEST_CASE("a stop request ends the tree, whenever it comes") {

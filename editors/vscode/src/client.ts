@@ -22,6 +22,7 @@ function settings(): object {
       budget: all.get<number>('check.budget', 60),
       timeoutSeconds: all.get<number>('check.timeoutSeconds', 60),
       totalSeconds: all.get<number>('check.totalSeconds', 600),
+      jobs: all.get<number>('check.jobs', 0),
     },
     completion: {
       enabled: all.get<boolean>('completion.enabled', true),

@@ -40,6 +40,7 @@ local defaults = {
     budget = 60,
     timeout_seconds = 60,
     total_seconds = 600,
+    jobs = 0,
   },
   model = { path = nil },
 }
@@ -95,6 +96,7 @@ function M.server_settings()
       budget = current.check.budget,
       timeoutSeconds = current.check.timeout_seconds,
       totalSeconds = current.check.total_seconds,
+      jobs = current.check.jobs,
     },
     nextEdit = { enabled = current.next_edit.enabled, minProbability = current.next_edit.min_probability },
     model = { path = current.model.path },
