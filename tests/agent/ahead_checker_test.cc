@@ -96,6 +96,7 @@ struct Fixture {
   AheadChecker checker{std::make_unique<StagedChecker>(stage), [this]() -> base::Result<std::unique_ptr<agent::Checker>> {
                          const std::lock_guard lock(stage.mutex);
                          ++stage.n_opened;
+                         stage.changed.notify_all();
                          return std::unique_ptr<agent::Checker>(std::make_unique<StagedChecker>(stage));
                        }};
   Fixture() { checker.set_bounds({1s}); }
@@ -168,6 +169,21 @@ TEST_CASE_FIXTURE(Fixture, "ahead checker: nobody waits for a runner's first run
   CHECK(stage.comes_true([&] { return stage.runs["c"] == 2; }));
   stage.release("c");
   CHECK(asked.get()->output == "c");
+  CHECK(run("c")->output == "c");  // neither run is left over for a later question
+  CHECK(stage.runs["c"] == 3);
+}
+
+TEST_CASE_FIXTURE(Fixture, "ahead checker: guesses wait for what comes before them to be asked for") {
+  checker.start(2, 60s);
+  checker.expect({state("c")});
+  CHECK(stage.comes_true([&] { return stage.n_opened == 1; }));
+  std::this_thread::sleep_for(50ms);
+  {
+    const std::lock_guard lock(stage.mutex);
+    CHECK(stage.runs.empty());
+  }
+  REQUIRE(run("b"));
+  CHECK(stage.has_ended("c"));
 }
 
 TEST_CASE_FIXTURE(Fixture, "ahead checker: a first run gets its own limit, later ones that of the moment") {
