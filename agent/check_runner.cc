@@ -43,8 +43,8 @@ class CheckRunner final : public Checker {
     if (bounds_.memory_bytes != 0 && sandbox::probe_isolation().memory_of_tree)
       policy.limits.memory_bytes = std::min(policy.limits.memory_bytes, bounds_.memory_bytes);
     // A check whose hashes are random could differ between two runs of one tree. ctest alone keeps to itself what a
-    // failing test says. Compiled modules are kept between runs, which halves the time of a small suite: what tells
-    // them apart, whole seconds of a file's time, moves forward with each write.
+    // failing test says. Python may keep compiled modules between runs: what tells them apart, whole seconds of a
+    // file's time, moves forward with each write.
     policy.environment = {{"PYTHONHASHSEED", "0"}, {"CTEST_OUTPUT_ON_FAILURE", "1"}};
     std::string check = check_;
     if (!first_.empty()) {
