@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/strings.h"
+#include "base/threads.h"
 
 namespace agent {
 namespace {
@@ -31,7 +32,7 @@ void AheadChecker::start(size_t n, std::chrono::milliseconds first_limit) {
   if (n < 2 || !threads_.empty()) return;
   first_limit_ = first_limit;
   for (size_t i = 0; i < n; ++i)
-    threads_.emplace_back([this, runner = i == 0 ? first_.get() : nullptr](std::stop_token stop) { work(stop, runner); });
+    if (!base::add_thread(threads_, [this, runner = i == 0 ? first_.get() : nullptr](std::stop_token stop) { work(stop, runner); })) break;
 }
 
 // What is asked for comes before guesses. Where nothing has run yet only guesses do.
@@ -64,6 +65,7 @@ void AheadChecker::work(std::stop_token stop, Checker* runner) {
   while (changed_.wait(lock, stop, [&] { return next_job(fresh) != nullptr; }) && !stop.stop_requested()) {
     const std::shared_ptr<Job> job = next_job(fresh);
     job->running = true;
+    job->begun = std::chrono::steady_clock::now();
     job->first = fresh;
     if (fresh) job->bounds = {std::max(job->bounds.wall, first_limit_)};
     lock.unlock();
@@ -138,6 +140,24 @@ void AheadChecker::ask_for(const Overlay& overlay) {
   jobs_.front()->asked = true;
 }
 
+// Where what is asked for waits for a runner, the guess that has run longest gives way once it has had a fair try: it
+// may hang, and would hold its runner for the whole of a limit. Tells when to look again, where that is yet to come.
+std::optional<std::chrono::steady_clock::time_point> AheadChecker::make_way() {
+  const auto waits = [](const auto& job) { return job->asked && !job->running && !job->result; };
+  if (std::none_of(jobs_.begin(), jobs_.end(), waits)) return std::nullopt;
+  Job* soonest = nullptr;
+  const auto fair_end = [](const Job& job) { return job.begun + job.bounds.fair; };
+  for (const auto& job : jobs_) {
+    if (!job->running || job->asked || job->first || job->bounds.fair.count() == 0) continue;
+    if (job->stop.stop_requested()) return std::nullopt;  // its runner is free in a moment
+    if (soonest == nullptr || fair_end(*job) < fair_end(*soonest)) soonest = job.get();
+  }
+  if (soonest == nullptr) return std::nullopt;
+  if (fair_end(*soonest) > std::chrono::steady_clock::now()) return fair_end(*soonest);
+  soonest->stop.request_stop();
+  return std::nullopt;
+}
+
 base::Result<CheckResult> AheadChecker::run(const Overlay& overlay, std::stop_token stop) {
   if (threads_.empty()) return first_->run(overlay, stop);
   std::unique_lock lock(mutex_);
@@ -148,9 +168,13 @@ base::Result<CheckResult> AheadChecker::run(const Overlay& overlay, std::stop_to
     guessing_ = true;
     changed_.notify_all();
     if (result) return std::move(*result);
-    changed_.wait(lock, stop, [&] {
+    const auto there = [&] {
       return std::any_of(jobs_.begin(), jobs_.end(), [&](const auto& job) { return job->overlay == overlay && job->result; });
-    });
+    };
+    if (const auto look_again = make_way())
+      changed_.wait_until(lock, stop, *look_again, there);
+    else
+      changed_.wait(lock, stop, there);
   }
 }
 

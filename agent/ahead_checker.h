@@ -6,10 +6,12 @@
 //          each teaching where to look next; it only finds some of the results there already.
 // Owns     Runners, each with a sandbox workspace and a thread of its own. A workspace in which nothing has run yet may
 //          have all to build: its first run gets the user's whole limit, and nobody waits for it where another is free.
+// Guesses  Give way to what is asked for: at once where they have not begun, else once they have had a fair try.
 // Results  Of a state asked for they are what its run gave, whoever asked first. One that was stopped by a shorter limit
 //          than is allowed now runs again.
 // Threads  One caller; tree_of() any.
 #pragma once
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <list>
@@ -53,6 +55,7 @@ class AheadChecker final : public Checker {
     bool asked = false;      // by run(); the others are guesses
     bool running = false;
     bool first = false;      // it runs where nothing has run before
+    std::chrono::steady_clock::time_point begun;
     std::stop_source stop;
     std::optional<base::Result<CheckResult>> result;
   };
@@ -62,6 +65,7 @@ class AheadChecker final : public Checker {
   void ask_for(const Overlay& overlay);
   std::optional<base::Result<CheckResult>> take(const Overlay& overlay);
   bool of_use(const Job& job) const;
+  std::optional<std::chrono::steady_clock::time_point> make_way();
 
   const std::unique_ptr<Checker> first_;
   const Open open_;

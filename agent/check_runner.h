@@ -40,10 +40,11 @@ struct CheckResult {
 };
 
 // Of one run. `memory_bytes` is kept where the memory of the whole process tree can be bounded, and 0 is the sandbox's
-// own.
+// own. After `fair` a run that comes to an end mostly has; 0: not known.
 struct RunBounds {
   std::chrono::milliseconds wall;
   uint64_t memory_bytes = 0;
+  std::chrono::milliseconds fair{0};
 };
 
 // What the search needs of a check; tests put a table in its place.

@@ -27,7 +27,7 @@ class RunLimit {
   // Memory of the next candidate, for one that fills it as the unchanged code does; 0: as much as the unchanged code
   // had.
   uint64_t memory() const;
-  RunBounds next() const { return {now(), memory()}; }
+  RunBounds next() const { return {now(), memory(), least()}; }
 
   // What the proof of a patch may take: the check once more with it, where that took `repaired`, and once without it.
   std::chrono::milliseconds proof(std::chrono::milliseconds repaired) const;

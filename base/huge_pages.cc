@@ -12,6 +12,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/threads.h"
+
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25  // headers older than Linux 6.1
 #endif
@@ -68,7 +70,8 @@ void make_huge(std::span<std::byte> memory) {
   };
   // What takes time is the kernel's: clearing pages, and moving others' small ones aside. Threads share it.
   std::vector<std::jthread> helpers;
-  for (size_t n = std::min<size_t>({std::thread::hardware_concurrency(), kMostThreads, n_pages / kStep}); n > 1; --n) helpers.emplace_back(grow);
+  for (size_t n = std::min<size_t>({std::thread::hardware_concurrency(), kMostThreads, n_pages / kStep}); n > 1; --n)
+    if (!add_thread(helpers, grow)) break;
   grow();
 }
 

@@ -218,6 +218,69 @@ TEST_CASE_FIXTURE(Fixture, "ahead checker: a guess that cannot run is asked for 
   CHECK(stage.runs["broken"] == 2);
 }
 
+TEST_CASE_FIXTURE(Fixture, "ahead checker: a guess that goes on after a fair try gives its runner to what is asked for") {
+  checker.start(2, 60s);
+  warm_up();
+  checker.set_bounds({60s, 0, 20ms});
+  stage.hold("hangs");
+  stage.hold("hangs too");
+  checker.expect({state("hangs"), state("hangs too")});
+  REQUIRE(run("b"));  // each has a runner now, or will
+  REQUIRE(stage.runs_now("hangs"));
+  REQUIRE(stage.runs_now("hangs too"));
+  CHECK(begin("c").get()->output == "c");
+  CHECK(stage.cancelled.size() == 1);  // the other goes on
+
+  const std::string ended = *stage.cancelled.begin();
+  checker.expect({state(ended)});
+  REQUIRE(run("d"));
+  stage.release(ended);
+  CHECK(stage.runs[ended] == 1);  // no guess a second time
+  CHECK(run(ended)->output == ended);
+  CHECK(stage.runs[ended] == 2);
+}
+
+TEST_CASE_FIXTURE(Fixture, "ahead checker: a guess has its fair try, and all of its limit where nothing waits") {
+  checker.start(2, 60s);
+  warm_up();
+  stage.hold("b");
+  stage.hold("c");
+  stage.hold("d");
+  SUBCASE("less than a fair try") { checker.set_bounds({60s, 0, 1h}); }
+  SUBCASE("nobody knows what is fair") { checker.set_bounds({60s}); }
+  checker.expect({state("b"), state("c")});
+  REQUIRE(run("a"));
+  REQUIRE(stage.runs_now("b"));
+  REQUIRE(stage.runs_now("c"));
+  auto asked = begin("d");
+  CHECK(asked.wait_for(50ms) == std::future_status::timeout);
+  {
+    const std::lock_guard lock(stage.mutex);
+    CHECK(stage.cancelled.empty());
+  }
+  stage.release("c");
+  CHECK(stage.runs_now("d"));
+  stage.release("d");
+  CHECK(asked.get()->output == "d");
+  stage.release("b");
+}
+
+TEST_CASE_FIXTURE(Fixture, "ahead checker: a guess that has become the question is not ended") {
+  checker.start(2, 60s);
+  warm_up();
+  checker.set_bounds({60s, 0, 1ms});
+  stage.hold("b");
+  checker.expect({state("b")});
+  REQUIRE(run("a"));
+  REQUIRE(stage.runs_now("b"));
+  auto asked = begin("b");
+  CHECK(asked.wait_for(50ms) == std::future_status::timeout);
+  stage.release("b");
+  CHECK(asked.get()->output == "b");
+  CHECK(stage.runs["b"] == 1);
+  CHECK(stage.cancelled.empty());
+}
+
 TEST_CASE_FIXTURE(Fixture, "ahead checker: what is no longer expected does not begin, what is asked for comes first") {
   checker.start(2, 60s);
   warm_up();
