@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Interface target `project_options`: include root, warnings as errors, sanitizers. Every target of ours links it PRIVATE.
+include(Precompiled)
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
   set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+  if(GRAFT_PRECOMPILED)  # without these two it keeps nothing that reads a precompiled header
+    set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE_PROGRAM})
+  endif()
 endif()
 
 add_library(project_options INTERFACE)
@@ -24,9 +28,12 @@ if(GRAFT_SANITIZE)
   target_link_options(project_options INTERFACE -fsanitize=${GRAFT_SANITIZE})
 endif()
 
+graft_precompiled_kind(library LIBRARY)
+
 # graft_library(name SOURCES... ): one static library per folder, in a namespace of the same name.
 function(graft_library name)
   add_library(${name} STATIC ${ARGN})
   target_link_libraries(${name} PRIVATE project_options)
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
+  graft_precompiled(${name} library)
 endfunction()
