@@ -148,7 +148,7 @@ std::optional<std::chrono::steady_clock::time_point> AheadChecker::make_way() {
   Job* soonest = nullptr;
   const auto fair_end = [](const Job& job) { return job.begun + job.bounds.fair; };
   for (const auto& job : jobs_) {
-    if (!job->running || job->asked || job->first || job->bounds.fair.count() == 0) continue;
+    if (!job->running || job->bounds.fair.count() == 0) continue;  // a first run has no fair time
     if (job->stop.stop_requested()) return std::nullopt;  // its runner is free in a moment
     if (soonest == nullptr || fair_end(*job) < fair_end(*soonest)) soonest = job.get();
   }

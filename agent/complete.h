@@ -42,8 +42,7 @@ struct CompletionItem {
 double sureness(const CompletionItem& item);
 
 // Chosen in training packages. In packages that the shipped model has not seen, six of seven lines below it are wrong;
-// above, 62 % are right from the file alone and 66 % with the project's files around it (docs/evaluation.md: 40 and 43
-// % of the places). Another model needs its own.
+// above, which is at two of five places, two of three are right (docs/evaluation.md). Another model needs its own.
 inline constexpr double kDefaultMinSureness = -1.5;
 
 class Completer {

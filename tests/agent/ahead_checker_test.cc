@@ -265,6 +265,20 @@ TEST_CASE_FIXTURE(Fixture, "ahead checker: a guess has its fair try, and all of 
   stage.release("b");
 }
 
+TEST_CASE_FIXTURE(Fixture, "ahead checker: a runner's first run is left alone, whatever it takes") {
+  checker.start(2, 60s);
+  checker.set_bounds({60s, 0, 20ms});
+  stage.hold("builds");
+  stage.hold("hangs");
+  run_on_the_second("builds");
+  checker.expect({state("hangs")});
+  REQUIRE(run("b"));
+  REQUIRE(stage.runs_now("hangs"));
+  CHECK(begin("c").get()->output == "c");
+  CHECK(stage.cancelled == std::multiset<std::string>{"hangs"});
+  CHECK(stage.running == std::multiset<std::string>{"builds"});
+}
+
 TEST_CASE_FIXTURE(Fixture, "ahead checker: a guess that has become the question is not ended") {
   checker.start(2, 60s);
   warm_up();
