@@ -21,8 +21,8 @@ void pause() {
 }
 
 // Returns once `value` differs from `old`.
-void wait_for_change(const std::atomic<uint32_t>& value, uint32_t old) {
-  for (int i = 0; i < kSpins; ++i) {
+void wait_for_change(const std::atomic<uint32_t>& value, uint32_t old, int spins) {
+  for (int i = 0; i < spins; ++i) {
     if (value.load(std::memory_order_acquire) != old) return;
     pause();
   }
@@ -35,7 +35,8 @@ void Worker::barrier() const {
   if (count > 1) pool->meet();
 }
 
-ThreadPool::ThreadPool(int n_threads) : n_threads_(std::max(1, n_threads)) {
+// With more threads than cores, those that spin keep the core from the one that they wait for.
+ThreadPool::ThreadPool(int n_threads) : n_threads_(std::max(1, n_threads)), spins_(n_threads_ <= available_cores() ? kSpins : 0) {
   threads_.reserve(static_cast<size_t>(n_threads_ - 1));
   for (int i = 1; i < n_threads_; ++i) threads_.emplace_back([this, i] { worker_loop(i); });
 }
@@ -58,7 +59,7 @@ void ThreadPool::run_erased(Erased body, void* context) {
 
 void ThreadPool::worker_loop(int index) {
   for (uint32_t seen = 0;; ++seen) {
-    wait_for_change(step_, seen);
+    wait_for_change(step_, seen, spins_);
     if (ending_) return;
     body_(context_, Worker{this, index, n_threads_});
     meet();
@@ -72,7 +73,7 @@ void ThreadPool::meet() {
     meeting_.fetch_add(1, std::memory_order_release);
     meeting_.notify_all();
   } else {
-    wait_for_change(meeting_, meeting);
+    wait_for_change(meeting_, meeting, spins_);
   }
 }
 

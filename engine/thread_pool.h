@@ -56,6 +56,7 @@ class ThreadPool {
   void meet();
 
   const int n_threads_;
+  const int spins_;  // tries before a thread sleeps
   // Written by the caller before it raises step_; read by workers after they saw it raised.
   Erased body_ = nullptr;
   void* context_ = nullptr;
