@@ -2,9 +2,11 @@
 #include "agent/complete.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "agent/completion_text.h"
 #include "agent/file_memory.h"
+#include "agent/late_mark.h"
 #include "agent/likely_lines.h"
 #include "agent/open_end.h"
 #include "base/strings.h"
@@ -33,6 +35,10 @@ constexpr float kAlternativesTemperature = 0.6f;
 constexpr int kCopiedAtOnce = 16;
 // Beginnings of a line that are followed side by side.
 constexpr int kBeams = 4;
+// Lines looked for beyond twice those wanted, where some of the likeliest are not worth showing.
+constexpr int kSpareLines = 3;
+// Below the least sureness, natural log: what a line may gain by being spelt in several ways.
+constexpr double kSpellings = 1;
 
 // Answers "would this text add a syntax error to the file?", with the last file's tree kept for the next keystroke.
 class ParseFilter {
@@ -79,6 +85,11 @@ double mean_logprob(const CompletionItem& item) {
   return item.n_tokens == 0 ? 0 : item.logprob / item.n_tokens;
 }
 
+bool ends_in_prefix(const engine::Engine& model) {
+  auto prompt = model.fim_prompt({"a", "b", "", 0});
+  return prompt && take_mark(model.special_tokens(), *prompt).has_value();
+}
+
 class EngineCompleter final : public Completer {
  public:
   EngineCompleter(std::shared_ptr<const engine::Engine> model, int n_ctx)
@@ -87,7 +98,8 @@ class EngineCompleter final : public Completer {
         sessions_(model_, {n_ctx, kSessionBytes, kSessions}),
         token_bytes_(*model_),
         memory_(*model_),
-        has_memory_(model_->info().n_active_parameters <= kLargestForgetful) {}
+        has_memory_(model_->info().n_active_parameters <= kLargestForgetful),
+        prefix_is_last_(ends_in_prefix(*model_)) {}
 
   // Whether there is memory for a session at all.
   base::Status open() {
@@ -106,8 +118,9 @@ class EngineCompleter final : public Completer {
     const std::string_view closed = prefix.substr(0, prefix.size() - open.size());
     const auto n_repeated = static_cast<int>(model_->tokenize(open).size());
     const int max_tokens = std::clamp(request.max_tokens, 1, n_ctx_ / 4) + n_repeated;
-    const auto prompt = prompt_of(request, closed, max_tokens);
-    if (!prompt) return prompt.error();
+    auto prompt = prompt_of(request, closed, max_tokens);
+    if (!prompt) return std::move(prompt).error();
+    const LateMark mark = mark_of(request, open, *prompt);
     if (has_memory_) {
       const std::vector<std::string_view> others(request.other_texts.begin(), request.other_texts.end());
       memory_.set(closed, request.suffix, others);
@@ -120,13 +133,12 @@ class EngineCompleter final : public Completer {
     (*session)->set_priority(engine::Priority::kInteractive);  // before a repair that reads the same model
     std::vector<CompletionItem> items;
     if (searches_lines(request)) {
-      auto lines = likely_lines(**session, *prompt, token_bytes_, line_search(request, open, max_tokens), stop);
-      if (lines) return kept_lines(request, std::move(lines).value(), stop);
-      if (lines.error().code != base::ErrorCode::kInvalidArgument) return std::move(lines).error();
+      auto lines = best_lines(request, **session, *prompt, line_search(request, open, max_tokens), stop);
+      if (lines || lines.error().code != base::ErrorCode::kInvalidArgument) return lines;
       forks_ = false;  // where this model is computed
     }
     for (int i = 0; i < std::max(1, request.n); ++i) {
-      auto said = engine::generate(**session, *prompt, options_of(request, open, max_tokens, i), stop);
+      auto said = generate_with(mark, token_bytes_, **session, *prompt, options_of(request, open, max_tokens, i), stop);
       if (!said) return std::move(said).error();
       // Out of tokens before what must be repeated was.
       if (said->text.size() < open.size()) continue;
@@ -145,10 +157,11 @@ class EngineCompleter final : public Completer {
                                                      int max_tokens) const {
     const int room = n_ctx_ - max_tokens - 1;
     const size_t bytes = std::min(kPrefixBytes + kSuffixBytes, static_cast<size_t>(room) * kBytesPerToken);
-    const auto seen = context_window(prefix, request.suffix, bytes * kPrefixBytes / (kPrefixBytes + kSuffixBytes),
+    const std::string_view suffix = std::string_view(request.suffix).substr(passed_over(request).value_or(0));
+    const auto seen = context_window(prefix, suffix, bytes * kPrefixBytes / (kPrefixBytes + kSuffixBytes),
                                      bytes * kSuffixBytes / (kPrefixBytes + kSuffixBytes));
     // Nothing follows: the text simply goes on, and going on is what a model does best.
-    if (base::trim(request.suffix).empty()) return left_to_right_prompt(seen.prefix, static_cast<size_t>(room));
+    if (base::trim(suffix).empty()) return left_to_right_prompt(seen.prefix, static_cast<size_t>(room));
     return model_->fim_prompt({seen.prefix, seen.suffix, request.path, room});
   }
 
@@ -162,6 +175,23 @@ class EngineCompleter final : public Completer {
     return tokens;
   }
 
+  // Where some of the likeliest lines are not worth showing, others are looked for in their place.
+  base::Result<std::vector<CompletionItem>> best_lines(const CompleteRequest& request, engine::Session& session,
+                                                       std::span<const engine::Token> prompt, LineSearch search,
+                                                       std::stop_token stop) {
+    const auto n_wanted = static_cast<size_t>(search.n_lines);
+    for (const bool again : {false, true}) {
+      if (again) search.n_lines = search.n_lines * 2 + kSpareLines, search.width = std::max(search.width, search.n_lines);
+      auto lines = likely_lines(session, prompt, token_bytes_, search, stop);
+      if (!lines) return std::move(lines).error();
+      const bool all_there_is = lines->size() < static_cast<size_t>(search.n_lines) || lines->back().logprob < request.min_sureness;
+      std::vector<CompletionItem> items = kept_lines(request, std::move(lines).value(), stop);
+      items.resize(std::min(items.size(), n_wanted));
+      if (again || request.raw || items.size() == n_wanted || all_there_is) return items;
+    }
+    return std::vector<CompletionItem>();
+  }
+
   std::vector<CompletionItem> kept_lines(const CompleteRequest& request, std::vector<LikelyLine> lines, std::stop_token stop) const {
     std::vector<CompletionItem> items;
     for (LikelyLine& line : lines) {
@@ -173,15 +203,38 @@ class EngineCompleter final : public Completer {
     return items;
   }
 
+  static bool one_line(const CompleteRequest& request) {
+    return request.raw ? std::find(request.stop.begin(), request.stop.end(), "\n") != request.stop.end() : request.single_line;
+  }
+
+  // Bytes behind the cursor that the line may be written past, the prefix simply going on; nothing where it has to join what follows.
+  std::optional<size_t> passed_over(const CompleteRequest& request) const {
+    const auto rest = closing_rest(request.suffix);
+    if (!prefix_is_last_ || !one_line(request) || !rest) return std::nullopt;
+    // As the model says it, nothing would be taken off again.
+    return request.raw && !base::trim(std::string_view(request.suffix).substr(0, *rest)).empty() ? std::nullopt : rest;
+  }
+
+  // Takes the mark off `prompt` where the line simply goes on, and where a block begins with a line break.
+  LateMark mark_of(const CompleteRequest& request, std::string_view open, std::vector<engine::Token>& prompt) const {
+    const size_t last_break = open.find_last_of("\r\n");
+    if (passed_over(request)) {
+      take_mark(model_->special_tokens(), prompt);
+    } else if (!one_line(request) && last_break != std::string_view::npos) {
+      return {take_mark(model_->special_tokens(), prompt), last_break + 1};
+    }
+    return {};
+  }
+
   // One line, nothing to be drawn, and a model so small that several timelines cost little.
   bool searches_lines(const CompleteRequest& request) const {
-    const bool one_line = request.raw ? std::find(request.stop.begin(), request.stop.end(), "\n") != request.stop.end() : request.single_line;
-    return has_memory_ && forks_ && one_line && request.sampling.temperature <= 0;
+    return has_memory_ && forks_ && one_line(request) && request.sampling.temperature <= 0;
   }
 
   LineSearch line_search(const CompleteRequest& request, std::string_view open, int max_tokens) const {
     const int n = std::max(1, request.n);
-    return {std::max(kBeams, n), n, max_tokens, open, adjust(open)};
+    const double least = request.raw ? -INFINITY : request.min_sureness - kSpellings;
+    return {std::max(kBeams, n), n, max_tokens, open, adjust(open), least};
   }
 
   // `open`: what the generated text must begin with. Stop strings count from behind it.
@@ -248,6 +301,7 @@ class EngineCompleter final : public Completer {
   const TokenBytes token_bytes_;
   FileMemory memory_;
   const bool has_memory_;
+  const bool prefix_is_last_;  // in prompts that fill in the middle
   bool forks_ = true;
   ParseFilter filter_;
 };

@@ -41,8 +41,8 @@ struct CompletionItem {
 // or what lies between, it tells right lines from wrong ones best.
 double sureness(const CompletionItem& item);
 
-// Chosen in training packages. In packages that the shipped model has not seen, six of seven lines below it are wrong;
-// above, which is at two of five places, two of three are right (docs/evaluation.md). Another model needs its own.
+// Chosen in training packages. In packages that the shipped model has not seen, seven of eight lines below it are wrong;
+// above, which is at nine of twenty places, three of five are right (docs/evaluation.md). Another model needs its own.
 inline constexpr double kDefaultMinSureness = -1.5;
 
 class Completer {
@@ -52,7 +52,7 @@ class Completer {
   // Texts of the project that a small model's completions may copy from, the nearest first, beside each request's own;
   // instead of those of the last call. Taking them in costs some 100 ms per MB: at a moment when nobody waits.
   virtual void remember(std::vector<std::string> texts) = 0;
-  // Best first; empty where nothing is worth showing. Unless raw: repeats neither suffix nor neighbouring line, closes
+  // Best first; empty where nothing is worth showing, others in place of those that are not. Unless raw: repeats neither suffix nor neighbouring line, closes
   // no bracket twice, adds no syntax error to the file, never ends in white space.
   virtual base::Result<std::vector<CompletionItem>> complete(const CompleteRequest& request, std::stop_token stop) = 0;
 };

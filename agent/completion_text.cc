@@ -11,6 +11,7 @@ namespace agent {
 namespace {
 
 constexpr std::string_view kBlanks = " \t";
+constexpr std::string_view kClosingSigns = ")]};,:\"' \t";
 // A line without an end for this long is data, not code: it is cut anywhere.
 constexpr size_t kLongLineBytes = 512;
 
@@ -161,6 +162,12 @@ ContextWindow context_window(std::string_view prefix, std::string_view suffix, s
     while (end > 0 && is_continuation(suffix[end])) --end;
   }
   return {prefix.substr(begin), suffix.substr(0, end)};
+}
+
+std::optional<size_t> closing_rest(std::string_view suffix) {
+  const std::string_view rest = first_line(suffix);
+  if (rest.find_first_not_of(kClosingSigns) != std::string_view::npos) return std::nullopt;
+  return rest.size();
 }
 
 size_t block_end(std::string_view prefix, std::string_view text) {

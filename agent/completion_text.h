@@ -5,6 +5,7 @@
 // Units    Bytes. Prefix and suffix are the texts before and after the cursor, from the start and to the end of the
 // file.
 #pragma once
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,10 @@ struct ContextWindow {
 // text to read.
 ContextWindow context_window(std::string_view prefix, std::string_view suffix, size_t prefix_bytes,
                              size_t suffix_bytes);
+
+// Bytes of the cursor's line behind it where they are closing signs and blanks alone, as an editor puts them there while a
+// person types: a line that is written on can hold them itself, and fit_between() takes them off. Nothing where code follows.
+std::optional<size_t> closing_rest(std::string_view suffix);
 
 // Where `text` leaves the block that the cursor stands in (by indentation); its size where it does not.
 size_t block_end(std::string_view prefix, std::string_view text);

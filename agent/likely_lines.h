@@ -7,6 +7,7 @@
 // Threads  Those of the session.
 // Cost     One step of the engine a token, over `width` timelines that share the past of `session`.
 #pragma once
+#include <cmath>
 #include <functional>
 #include <span>
 #include <stop_token>
@@ -27,6 +28,7 @@ struct LineSearch {
   std::string_view start;  // what the line must begin with; not part of the results
   // As engine::GenerateOptions::adjust.
   std::function<void(std::span<const engine::Token> so_far, std::span<float> logits)> adjust;
+  double least = -INFINITY;  // natural log; no spelling of a line below it is followed
 };
 
 struct LikelyLine {

@@ -82,12 +82,12 @@ void complete_at_position(agent::Completer& completer, const CompleteOptions& op
   context.exit_code = items->empty() ? 1 : 0;
 }
 
-// As the model said it: evaluation wants to see all of it.
+// As the model said it, which evaluation wants to see all of; with "as_shown" as an editor shows it.
 base::Result<agent::CompleteRequest> request_of_line(const Json& line) {
   if (!line.is_object() || !line.contains("id") || !line.contains("prefix") || !line["prefix"].is_string())
     return base::invalid("A line is an object with \"id\", \"prefix\" and \"suffix\".");
   agent::CompleteRequest request;
-  request.raw = true;
+  request.raw = !base::json_bool(line, "as_shown", false);
   request.prefix = base::json_string(line, "prefix");
   request.suffix = base::json_string(line, "suffix");
   request.path = base::json_string(line, "path");
@@ -108,6 +108,7 @@ base::Result<agent::CompleteRequest> request_of_line(const Json& line) {
   if (const auto stop = line.find("stop"); stop != line.end() && stop->is_array())
     for (const Json& text : *stop)
       if (text.is_string()) request.stop.push_back(text.get<std::string>());
+  request.single_line = std::find(request.stop.begin(), request.stop.end(), "\n") != request.stop.end();
   return request;
 }
 

@@ -18,7 +18,7 @@ from intervals import wilson
 from measure import Figure, Item, Kit, Measure, sampled
 from sandboxed import which_end_well
 
-AT_ONCE, TRIES, TEMPERATURE = 5, 8, 0.6
+AT_ONCE, TRIES, TEMPERATURE = 5, 8, 0.0
 
 
 def program(row: dict[str, Any], line: str, test: str) -> str:
@@ -61,7 +61,7 @@ class Infilling(Measure):
         rows = item.thing
         asked = []
         for i, (row, _) in enumerate(rows):
-            prompt = {"prefix": row["prompt"], "suffix": "\n" + row["suffix"], "language": "python", "stop": ["\n"], "max_tokens": 64}
+            prompt = {"prefix": row["prompt"], "suffix": "\n" + row["suffix"], "language": "python", "stop": ["\n"], "max_tokens": 64, "as_shown": True}
             asked += [{"id": [i, "greedy"], **prompt}, {"id": [i, "sampled"], **prompt, "n": TRIES, "temperature": TEMPERATURE, "seed": kit.seed}]
         command = [str(kit.graft), "complete", "--batch", *kit.model_arguments()]
         done = subprocess.run(command, input="".join(json.dumps(a) + "\n" for a in asked), capture_output=True, text=True, check=False)

@@ -95,3 +95,14 @@ TEST_CASE("with_expected_end: open brackets and bodies are completed as the user
   CHECK(with_expected_end("  ", "if a:") == "if a:\n      pass");
   CHECK(with_expected_end("", "a = 1") == "a = 1");
 }
+
+TEST_CASE("closing_rest: closing signs and blanks up to the end of the line, and nothing where code follows") {
+  using agent::closing_rest;
+  CHECK(closing_rest("").value() == 0);
+  CHECK(closing_rest("\nx = 1").value() == 0);
+  CHECK(closing_rest("\r\nx").value() == 0);
+  CHECK(closing_rest(")\nx").value() == 1);
+  CHECK(closing_rest("\"]):  \nx").value() == 6);
+  CHECK_FALSE(closing_rest(") + 1\n"));
+  CHECK_FALSE(closing_rest(" {\n"));
+}
