@@ -168,7 +168,7 @@ void add_complete_command(CLI::App& app, Context& context) {
   command->add_option("--column", options->column, "Column of the cursor in bytes of UTF-8, from 1")->type_name("C");
   command->add_flag(
       "--batch", options->batch,
-      "Read JSON lines {\"id\",\"prefix\",\"suffix\",...} from standard input; answers are the model's own words");
+      "Read JSON lines {\"id\",\"prefix\",\"suffix\",...} from standard input; answers are the model's own words, with \"as_shown\": true what an editor shows");
   command->add_flag("--multiline", options->multiline, "Complete the block, not only the line");
   command->add_option("--n", options->n, "Alternatives")->check(CLI::Range(1, 64));
   command->add_option("--max-tokens", options->max_tokens, "Longest completion")->check(CLI::Range(1, 4096));

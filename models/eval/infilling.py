@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """HumanEval-Infilling, single line: one line of a function is missing, tests judge what the model puts there.
 
-pass@1      the greedy line
-verified@8  eight lines at temperature 0.6; the first that passes the examples of the problem's docstring (as HumanEvalPack has them
-            as code) is what a user would be shown, and the hidden tests judge that one. Where none passes, nothing is shown: a miss.
+pass@1      the line that an editor would show
+verified@8  the eight likeliest lines that it would show; the first that passes the examples of the problem's docstring (as HumanEvalPack
+            has them as code) is what a user would be shown, and the hidden tests judge that one. Where none passes, nothing is shown: a miss.
 Baselines   nothing in place of the line; and the eight nearest lines of the function itself, chosen in the same way.
 """
 
@@ -18,7 +18,7 @@ from intervals import wilson
 from measure import Figure, Item, Kit, Measure, sampled
 from sandboxed import which_end_well
 
-AT_ONCE, TRIES, TEMPERATURE = 5, 8, 0.0
+AT_ONCE, TRIES = 5, 8
 
 
 def program(row: dict[str, Any], line: str, test: str) -> str:
@@ -62,7 +62,7 @@ class Infilling(Measure):
         asked = []
         for i, (row, _) in enumerate(rows):
             prompt = {"prefix": row["prompt"], "suffix": "\n" + row["suffix"], "language": "python", "stop": ["\n"], "max_tokens": 64, "as_shown": True}
-            asked += [{"id": [i, "greedy"], **prompt}, {"id": [i, "sampled"], **prompt, "n": TRIES, "temperature": TEMPERATURE, "seed": kit.seed}]
+            asked += [{"id": [i, "first"], **prompt}, {"id": [i, "likeliest"], **prompt, "n": TRIES}]
         command = [str(kit.graft), "complete", "--batch", *kit.model_arguments()]
         done = subprocess.run(command, input="".join(json.dumps(a) + "\n" for a in asked), capture_output=True, text=True, check=False)
         said: dict[tuple[int, str], list[str]] = {}
@@ -73,22 +73,22 @@ class Infilling(Measure):
             said[tuple(answer["id"])] = [c["text"] for c in answer["completions"]]
         result: dict[str, Any] = {"problems": len(rows), "pass1": 0, "verified8": 0, "any8": 0, "exact": 0, "empty": 0, "nearest8": 0, "shown_wrong": 0}
         for i, (row, examples) in enumerate(rows):
-            greedy, sampled = said[i, "greedy"][0] if said[i, "greedy"] else "", said[i, "sampled"]
-            self.judge(kit, row, examples, greedy, sampled, result)
+            first = said[i, "first"][0] if said[i, "first"] else ""
+            self.judge(kit, row, examples, first, said[i, "likeliest"], result)
         return result
 
     @staticmethod
-    def judge(kit: Kit, row: dict[str, Any], examples: str, greedy: str, sampled: list[str], result: dict[str, Any]) -> None:
+    def judge(kit: Kit, row: dict[str, Any], examples: str, first: str, likeliest: list[str], result: dict[str, Any]) -> None:
         near = nearest_lines(row, TRIES)
-        lines = list(dict.fromkeys(["", greedy, *sampled, *near]))
+        lines = list(dict.fromkeys(["", first, *likeliest, *near]))
         shown = [program(row, line, examples) for line in lines]
         judged = which_end_well(kit, shown + [program(row, line, hidden_test(row)) for line in lines])
         passes_examples, passes = dict(zip(lines, judged)), dict(zip(lines, judged[len(lines) :]))
-        result["pass1"] += passes[greedy]
-        result["exact"] += greedy.strip() == row["canonical_solution"].strip()
+        result["pass1"] += passes[first]
+        result["exact"] += first.strip() == row["canonical_solution"].strip()
         result["empty"] += passes[""]
-        result["any8"] += any(passes[line] for line in sampled)
-        verified, verified_near = first_verified(sampled, passes_examples), first_verified(near, passes_examples)
+        result["any8"] += any(passes[line] for line in likeliest)
+        verified, verified_near = first_verified(likeliest, passes_examples), first_verified(near, passes_examples)
         result["verified8"] += verified is not None and passes[verified]
         result["shown_wrong"] += verified is not None and not passes[verified]
         result["nearest8"] += verified_near is not None and passes[verified_near]
@@ -102,7 +102,7 @@ class Infilling(Measure):
                           good=good, excellent=excellent, note=note)
 
         return [
-            share("infilling, pass@1", "pass1", "nothing in the line's place", "empty", 0.30, 0.42, f"greedy; exactly the published line: {total['exact']} of {n}"),
+            share("infilling, pass@1", "pass1", "nothing in the line's place", "empty", 0.30, 0.42, f"exactly the published line: {total['exact']} of {n}"),
             share("infilling, verified@8", "verified8", "the 8 nearest lines", "nearest8", 0.50, 0.62,
                   f"shown after passing the examples but failing the tests: {total['shown_wrong']}; any of the 8 passes the tests: {total['any8']}"),
         ]
