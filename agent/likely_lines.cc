@@ -107,8 +107,8 @@ class Search {
   static bool likelier(const Step& a, const Step& b) { return a.logprob != b.logprob ? a.logprob > b.logprob : a.token < b.token; }
   size_t n_wanted() const { return static_cast<size_t>(std::max(1, what_.n_lines)); }
 
-  // A line that goes on only becomes less likely: below the last wanted of the finished ones nothing matters, nor below the least asked for.
-  double worst_of_worth() const { return lines_.size() < n_wanted() ? what_.least : std::max(worst_, what_.least); }
+  // A line that goes on only becomes less likely: below the least asked for, and once enough are finished below the last of those wanted, nothing matters.
+  double worst_of_worth() const { return lines_.size() < n_wanted() ? what_.least : worst_; }
 
   void finish(const Beam& beam, std::string_view last, double logprob) {
     std::string text = beam.text + std::string(last);

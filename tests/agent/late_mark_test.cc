@@ -74,7 +74,7 @@ TEST_CASE("late mark: put behind the white space that opens a block; the last bl
     if (text.ends_with("<middle> b")) return {{"=", 3}};
     if (text.ends_with("=")) return {{"1", 3}};
     if (text.ends_with("1")) return {{"<end>", 3}};
-    return {{"\n ", 2}, {"a", 3}};
+    return {{"\n ", 2}, {"\n", 1}, {"a", 3}};
   });
   const agent::TokenBytes bytes(*model);
   auto session = std::move(*model->open_session(0));
@@ -121,10 +121,10 @@ TEST_CASE("late mark: a line simply goes on, unless it has to join code or its m
   CHECK_FALSE(with_mark("\na=1"));
   CHECK_FALSE(with_mark("\na=1", true));
   CHECK_FALSE(with_mark(")\na=1"));
+  CHECK(model->seen[0].starts_with("<suffix>\na"));  // what is passed over is not read as following either
   CHECK(with_mark(")\na=1", true));
+  CHECK(model->seen[0].starts_with("<suffix>)\na"));
   CHECK(with_mark("+*1\na=1"));
-  // What is passed over is not read as following either.
-  CHECK(std::none_of(model->seen.begin(), model->seen.end(), [](const std::string& text) { return text.starts_with("<suffix>)"); }));
   model->prefix_first = true;
   CHECK(with_mark("\na=1"));
 }
@@ -139,6 +139,13 @@ TEST_CASE("late mark: a block that begins on a new line has the mark behind its 
   REQUIRE(items.size() == 1);
   CHECK(items[0].text == " b");
   CHECK(std::count(model->seen.begin(), model->seen.end(), "<suffix>\n\na=1<prefix>a:\n <middle>") == 1);
+
+  const auto with_empty_line = saying([](std::string_view text) -> std::vector<std::pair<std::string_view, float>> {
+    return {{text.ends_with("<middle>") ? " b" : text.ends_with(":") ? "\n" : text.ends_with("\n") ? "\n " : "<end>", 5}};
+  });
+  request.prefix = "a:\n\n ";
+  CHECK(complete(with_empty_line, request)[0].text == " b");
+  CHECK(std::count(with_empty_line->seen.begin(), with_empty_line->seen.end(), "<suffix>\n\na=1<prefix>a:\n\n <middle>") == 1);
 }
 
 TEST_CASE("complete: in place of a likely line that breaks the file the next one is shown") {
@@ -159,9 +166,17 @@ TEST_CASE("complete: in place of a likely line that breaks the file the next one
   CHECK(items[0].text == "b");
   CHECK(items[1].text == "1");
 
-  request.n = 1, request.min_sureness = -.5;  // of the likeliest .64, of the next .24
+  request.n = 1, request.raw = true, request.stop = {"\n"};
+  items = complete(model, request);
+  CHECK(items[0].text == "+*");
+
+  // The bar between the likeliest and the next: another is looked for and none is shown.
+  request.raw = false, request.stop.clear(), request.min_sureness = items[0].logprob - .01;
   CHECK(complete(model, request).empty());
-  CHECK(model->seen.size() < n_both);
-  request.raw = true, request.stop = {"\n"};
-  CHECK(complete(model, request)[0].text == "+*");
+  const size_t n_none = model->seen.size();
+  CHECK(n_none < n_both);
+  // Above the likeliest none is looked for.
+  request.min_sureness = items[0].logprob + .01;
+  CHECK(complete(model, request).empty());
+  CHECK(model->seen.size() < n_none);
 }
