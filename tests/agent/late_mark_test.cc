@@ -178,5 +178,5 @@ TEST_CASE("complete: in place of a likely line that breaks the file the next one
   // Above the likeliest none is looked for.
   request.min_sureness = items[0].logprob + .01;
   CHECK(complete(model, request).empty());
-  CHECK(model->seen.size() < n_none);
+  CHECK(model->seen.size() <= n_none / 2);  // one search
 }
