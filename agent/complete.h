@@ -52,8 +52,9 @@ class Completer {
   // Texts of the project that a small model's completions may copy from, the nearest first, beside each request's own;
   // instead of those of the last call. Taking them in costs some 100 ms per MB: at a moment when nobody waits.
   virtual void remember(std::vector<std::string> texts) = 0;
-  // Best first; empty where nothing is worth showing, others in place of those that are not. Unless raw: repeats neither suffix nor neighbouring line, closes
-  // no bracket twice, adds no syntax error to the file, never ends in white space.
+  // Best first; empty where nothing is worth showing. Unless raw: repeats neither suffix nor neighbouring line, closes
+  // no bracket twice, adds no syntax error to the file, never ends in white space; of a small model's single lines the
+  // next likely ones come in place of those that would.
   virtual base::Result<std::vector<CompletionItem>> complete(const CompleteRequest& request, std::stop_token stop) = 0;
 };
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // agent/late_mark.h: the mark before a filled-in middle, left out or put in late.
 //
-// A model that reads suffix, prefix, mark, middle reads its prefixes with the suffix in mind, and has read far more of them
-// than of middles: without the mark the prefix simply goes on, and a line ends where a line ends. Right lines are more
-// and surer so (docs/evaluation.md). Blocks need the mark, or nothing says where they join what follows; but middles that begin with a break
-// and blanks, as where the last token of the prefix is made anew (agent/open_end.h), the shipped model has not seen: there
-// these are asked for as the prefix going on, and the mark comes behind them.
+// A model that reads suffix, prefix, mark, middle reads its prefixes with the suffix in mind, and has read far more of
+// them than of middles: without the mark the prefix simply goes on, and a line ends where a line ends. Right lines are
+// more and surer so (docs/evaluation.md). Blocks need the mark, or nothing says where they join what follows; but middles
+// that begin with a break and blanks, as where the last token of the prefix is made anew (agent/open_end.h), the shipped
+// model has not seen: there these are asked for as the prefix going on, and the mark comes behind them.
 //
 // Threads  Those of the session.
 #pragma once
