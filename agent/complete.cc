@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "agent/completed_file.h"
 #include "agent/completion_text.h"
 #include "agent/file_memory.h"
 #include "agent/late_mark.h"
@@ -11,7 +12,6 @@
 #include "agent/open_end.h"
 #include "base/strings.h"
 #include "engine/session_pool.h"
-#include "tools/syntax.h"
 
 namespace agent {
 namespace {
@@ -25,64 +25,25 @@ constexpr int kMaxContextTokens = 4096;
 // Of timelines kept for other files and places. On a GPU each takes its whole context at once, so few fit there.
 constexpr uint64_t kSessionBytes = uint64_t{256} << 20;
 constexpr size_t kSessions = 16;
-// Texts above this are not parsed at each keystroke: the parse would cost more than the completion.
-constexpr size_t kMaxCheckedBytes = 512u << 10;
 // Models above this many parameters a token copy from their window themselves.
 constexpr uint64_t kLargestForgetful = 300'000'000;
 // Alternatives beside the greedy one differ enough at this temperature to be worth the choice.
 constexpr float kAlternativesTemperature = 0.6f;
 // Tokens that a model above it copies from the file at once.
 constexpr int kCopiedAtOnce = 16;
-// Beginnings of a line that are followed side by side.
+// Beginnings of a line that are followed side by side; and lines, the likeliest, of which the file chooses the best.
 constexpr int kBeams = 4;
 // Lines looked for beyond twice those wanted, where some of the likeliest are not worth showing.
 constexpr int kSpareLines = 3;
-// Below the least sureness, natural log: what a line may gain by being spelt in several ways.
-constexpr double kSpellings = 1;
-
-// Answers "would this text add a syntax error to the file?", with the last file's tree kept for the next keystroke.
-class ParseFilter {
- public:
-  // Takes the file without a completion.
-  void set_file(const CompleteRequest& request, std::stop_token stop) {
-    const auto language = tools::language_of_path(request.path);
-    if (!language || request.prefix.size() + request.suffix.size() > kMaxCheckedBytes) return tree_.reset();
-    auto tree = tree_ && tree_->language() == *language
-                    ? follow(request.prefix + request.suffix, stop)
-                    : tools::SyntaxTree::parse(*language, request.prefix + request.suffix, stop);
-    tree_.reset();
-    if (tree) tree_ = std::move(tree).value();
-    n_errors_ = tree_ ? tree_->errors().size() : 0;
-  }
-
-  bool passes(const CompleteRequest& request, const std::string& text, std::stop_token stop) const {
-    if (!tree_) return true;
-    return adds_nothing(request, text, stop) || adds_nothing(request, with_expected_end(request.prefix, text), stop);
-  }
-
- private:
-  bool adds_nothing(const CompleteRequest& request, const std::string& text, std::stop_token stop) const {
-    const size_t at = request.prefix.size();
-    const tools::TextChange change{at, at, at + text.size()};
-    const auto tree = tree_->reparse(request.prefix + text + request.suffix, {&change, 1}, stop);
-    return tree && tree->errors().size() <= n_errors_;
-  }
-  base::Result<tools::SyntaxTree> follow(std::string text, std::stop_token stop) const {
-    const std::string& old = tree_->text();
-    const size_t shorter = std::min(old.size(), text.size());
-    size_t front = 0, back = 0;
-    while (front < shorter && old[front] == text[front]) ++front;
-    while (back < shorter - front && old[old.size() - 1 - back] == text[text.size() - 1 - back]) ++back;
-    const tools::TextChange change{front, old.size() - back, text.size() - back};
-    return tree_->reparse(std::move(text), {&change, 1}, stop);
-  }
-
-  std::optional<tools::SyntaxTree> tree_;
-  size_t n_errors_ = 0;
-};
+// Below the least sureness, natural log: what a line may gain by being spelt in several ways, and by what speaks for it.
+constexpr double kSpellings = 1, kMostEvidence = 1.5;
 
 double mean_logprob(const CompletionItem& item) {
   return item.n_tokens == 0 ? 0 : item.logprob / item.n_tokens;
+}
+
+double mean_of_a_line(const CompletionItem& item) {
+  return item.logprob / static_cast<double>(1 + std::count(item.text.begin(), item.text.end(), '\n'));
 }
 
 bool ends_in_prefix(const engine::Engine& model) {
@@ -125,7 +86,7 @@ class EngineCompleter final : public Completer {
       const std::vector<std::string_view> others(request.other_texts.begin(), request.other_texts.end());
       memory_.set(closed, request.suffix, others);
     }
-    if (!request.raw) filter_.set_file(request, stop);
+    if (!request.raw) file_.set(request.path, request.prefix, request.suffix, stop);
 
     // Each file, and each place in one that is gone back to, finds what was read of it.
     auto session = sessions_.take(*prompt);
@@ -144,11 +105,11 @@ class EngineCompleter final : public Completer {
       if (said->text.size() < open.size()) continue;
       CompletionItem item{said->text.substr(open.size()), said->logprob, static_cast<int>(said->tokens.size())};
       item.text.resize(std::min(item.text.size(), stop_at(request, item.text)));
+      item.sureness = mean_of_a_line(item);
       if (request.raw || keep(request, said->reason, item, stop)) items.push_back(std::move(item));
     }
     if (!request.raw) drop_doubles(items);
-    std::stable_sort(items.begin(), items.end(),
-                     [](const auto& a, const auto& b) { return sureness(a) > sureness(b); });
+    put_surest_first(items);
     return items;
   }
 
@@ -175,32 +136,60 @@ class EngineCompleter final : public Completer {
     return tokens;
   }
 
-  // Where some of the likeliest lines are not worth showing, others are looked for in their place.
+  // Of the likeliest lines those that the file speaks for most. Where too few are worth showing, others are looked for.
   base::Result<std::vector<CompletionItem>> best_lines(const CompleteRequest& request, engine::Session& session,
                                                        std::span<const engine::Token> prompt, LineSearch search,
                                                        std::stop_token stop) {
-    const auto n_wanted = static_cast<size_t>(search.n_lines);
+    const auto n_wanted = static_cast<size_t>(std::max(1, request.n));
     for (const bool again : {false, true}) {
       if (again) search.n_lines = search.n_lines * 2 + kSpareLines, search.width = std::max(search.width, search.n_lines);
       auto lines = likely_lines(session, prompt, token_bytes_, search, stop);
       if (!lines) return std::move(lines).error();
-      const bool all_there_is = lines->size() < static_cast<size_t>(search.n_lines) || lines->back().logprob < request.min_sureness;
+      const bool all_there_is = lines->size() < static_cast<size_t>(search.n_lines) || lines->back().logprob < search.least;
       std::vector<CompletionItem> items = kept_lines(request, std::move(lines).value(), stop);
+      if (!again && !request.raw && items.size() < n_wanted && !all_there_is) continue;
+      if (!request.raw) {
+        put_surest_first(items);
+        std::erase_if(items, [&](const CompletionItem& item) { return item.sureness < request.min_sureness; });
+      }
       items.resize(std::min(items.size(), n_wanted));
-      if (again || request.raw || items.size() == n_wanted || all_there_is) return items;
+      return items;
     }
     return std::vector<CompletionItem>();
   }
 
+  // As the model says them; unless raw those that may stand in the file, weighed by what it says.
   std::vector<CompletionItem> kept_lines(const CompleteRequest& request, std::vector<LikelyLine> lines, std::stop_token stop) const {
     std::vector<CompletionItem> items;
     for (LikelyLine& line : lines) {
-      CompletionItem item{std::move(line.text), line.logprob, line.n_tokens};
+      CompletionItem item{std::move(line.text), line.logprob, line.n_tokens, line.logprob};
       item.text.resize(std::min(item.text.size(), stop_at(request, item.text)));
-      if (request.raw || keep(request, engine::StopReason::kCaller, item, stop)) items.push_back(std::move(item));
+      if (!request.raw && mean_logprob(item) < request.min_mean_logprob) continue;
+      if (!request.raw) item.text = fit_between(request.prefix, std::move(item.text), request.suffix);
+      if (request.raw || !item.text.empty()) items.push_back(std::move(item));
     }
-    if (!request.raw) drop_doubles(items);
-    return items;
+    if (request.raw) return items;
+    drop_doubles(items);
+    return weighed_lines(request, std::move(items), stop);
+  }
+
+  std::vector<CompletionItem> weighed_lines(const CompleteRequest& request, std::vector<CompletionItem> items, std::stop_token stop) const {
+    std::vector<CompletionItem> kept;
+    std::vector<std::optional<CompletedFile::With>> completed;
+    for (CompletionItem& item : items) {
+      auto with = file_.with(item.text, stop);
+      if (!file_.takes(with)) continue;
+      completed.push_back(std::move(with));
+      kept.push_back(std::move(item));
+    }
+    std::vector<CompletedLine> lines;
+    for (size_t i = 0; i < kept.size(); ++i) {
+      CompletedLine& line = lines.emplace_back(CompletedLine{kept[i].text, kept[i].logprob});
+      if (completed[i]) line.tree = &completed[i]->tree, line.n_errors_closed = completed[i]->n_errors_closed;
+    }
+    const std::vector<LineFacts> facts = line_facts(request.prefix, request.suffix, lines);
+    for (size_t i = 0; i < kept.size(); ++i) kept[i].sureness = line_sureness(facts[i]), kept[i].facts = facts[i];
+    return kept;
   }
 
   static bool one_line(const CompleteRequest& request) {
@@ -232,9 +221,9 @@ class EngineCompleter final : public Completer {
   }
 
   LineSearch line_search(const CompleteRequest& request, std::string_view open, int max_tokens) const {
-    const int n = std::max(1, request.n);
-    const double least = request.raw ? -INFINITY : request.min_sureness - kSpellings;
-    return {std::max(kBeams, n), n, max_tokens, open, adjust(open), least};
+    const int n = std::max(1, request.n), n_compared = std::max(kBeams, n);
+    const double least = request.raw ? -INFINITY : request.min_sureness - kSpellings - kMostEvidence;
+    return {n_compared, request.raw ? n : n_compared, max_tokens, open, adjust(open), least};
   }
 
   // `open`: what the generated text must begin with. Stop strings count from behind it.
@@ -276,7 +265,7 @@ class EngineCompleter final : public Completer {
   // Cleans `item` up; false where nothing worth showing is left.
   bool keep(const CompleteRequest& request, engine::StopReason reason, CompletionItem& item,
             std::stop_token stop) const {
-    if (mean_logprob(item) < request.min_mean_logprob || sureness(item) < request.min_sureness) return false;
+    if (mean_logprob(item) < request.min_mean_logprob || item.sureness < request.min_sureness) return false;
     if (!request.single_line) {
       item.text.resize(block_end(request.prefix, item.text));
       // Out of tokens in the middle of a line: whole lines are worth more than the piece.
@@ -284,7 +273,12 @@ class EngineCompleter final : public Completer {
       if (reason == engine::StopReason::kMaxTokens && newline != std::string::npos) item.text.resize(newline);
     }
     item.text = fit_between(request.prefix, std::move(item.text), request.suffix);
-    return !item.text.empty() && filter_.passes(request, item.text, stop);
+    item.sureness = mean_of_a_line(item);
+    return !item.text.empty() && file_.takes(item.text, stop);
+  }
+
+  static void put_surest_first(std::vector<CompletionItem>& items) {
+    std::stable_sort(items.begin(), items.end(), [](const auto& a, const auto& b) { return a.sureness > b.sureness; });
   }
 
   static void drop_doubles(std::vector<CompletionItem>& items) {
@@ -303,14 +297,10 @@ class EngineCompleter final : public Completer {
   const bool has_memory_;
   const bool prefix_is_last_;  // in prompts that fill in the middle
   bool forks_ = true;
-  ParseFilter filter_;
+  CompletedFile file_;
 };
 
 }  // namespace
-
-double sureness(const CompletionItem& item) {
-  return item.logprob / static_cast<double>(1 + std::count(item.text.begin(), item.text.end(), '\n'));
-}
 
 base::Result<std::unique_ptr<Completer>> Completer::create(std::shared_ptr<const engine::Engine> model) {
   if (!model->has_capability("fim"))

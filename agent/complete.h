@@ -6,11 +6,13 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "agent/line_evidence.h"
 #include "base/result.h"
 #include "engine/engine.h"
 
@@ -25,7 +27,7 @@ struct CompleteRequest {
   bool single_line = true;  // stop at the end of the line; else at the end of the block around the cursor
   // As the model said it: no end of line or block, no clean-up, nothing dropped. For evaluation.
   bool raw = false;
-  // Completions below either are not worth showing: natural log, mean over the tokens; sureness().
+  // Completions below either are not worth showing: natural log, mean over the tokens; sureness.
   double min_mean_logprob = -1e9, min_sureness = -1e9;
   engine::SamplingOptions sampling;
   std::vector<std::string> stop;
@@ -35,11 +37,11 @@ struct CompletionItem {
   std::string text;
   double logprob = 0;  // natural log, sum over its tokens
   int n_tokens = 0;
+  // Natural log of the probability that it is what the author writes: of a small model's single lines by what the file
+  // says too (line_evidence.h), else as the model has it; of several lines, the mean of a line.
+  double sureness = 0;
+  std::optional<LineFacts> facts = {};  // of those lines
 };
-
-// Natural log of the probability of the line; of several lines, the mean of a line. Of this and of the mean of a token,
-// or what lies between, it tells right lines from wrong ones best.
-double sureness(const CompletionItem& item);
 
 // Chosen in training packages. In packages that the shipped model has not seen, seven of eight lines below it are wrong;
 // above, which is at nine of twenty places, three of five are right (docs/evaluation.md). Another model needs its own.

@@ -37,8 +37,20 @@ struct CompleteOptions {
 
 Json as_json(const std::vector<agent::CompletionItem>& items) {
   Json list = Json::array();
-  for (const auto& item : items) list.push_back({{"text", item.text}, {"logprob", item.logprob}, {"tokens", item.n_tokens}, {"sureness", agent::sureness(item)}});
+  for (const auto& item : items) list.push_back({{"text", item.text}, {"logprob", item.logprob}, {"tokens", item.n_tokens}, {"sureness", item.sureness}});
   return list;
+}
+
+// What the sureness of each rests on, for models/train/fit_lines.py.
+void add_facts(const std::vector<agent::CompletionItem>& items, Json& list) {
+  for (size_t i = 0; i < items.size(); ++i) {
+    if (!items[i].facts) continue;
+    Json& facts = list[i]["facts"] = Json::array();  // an object would lose their order
+    for (size_t k = 0; k < agent::kLineFacts; ++k) {
+      const auto fact = static_cast<agent::LineFact>(k);
+      facts.push_back({name_of(fact), (*items[i].facts)[fact]});
+    }
+  }
 }
 
 base::Result<agent::CompleteRequest> request_at_position(const CompleteOptions& options, const Context& context) {
@@ -122,10 +134,12 @@ Json answer_line(agent::Completer& completer, const std::string& line, std::stop
     return answer;
   }
   const auto items = completer.complete(*request, stop);
-  if (items)
-    answer["completions"] = as_json(*items);
-  else
+  if (!items) {
     answer["error"] = items.error().message;
+    return answer;
+  }
+  answer["completions"] = as_json(*items);
+  if (base::json_bool(*parsed, "facts", false)) add_facts(*items, answer["completions"]);
   return answer;
 }
 
@@ -168,7 +182,7 @@ void add_complete_command(CLI::App& app, Context& context) {
   command->add_option("--column", options->column, "Column of the cursor in bytes of UTF-8, from 1")->type_name("C");
   command->add_flag(
       "--batch", options->batch,
-      "Read JSON lines {\"id\",\"prefix\",\"suffix\",...} from standard input; answers are the model's own words, with \"as_shown\": true what an editor shows");
+      "Read JSON lines {\"id\",\"prefix\",\"suffix\",...} from standard input; answers are the model's own words, with \"as_shown\": true what an editor shows, with \"facts\": true what its sureness rests on");
   command->add_flag("--multiline", options->multiline, "Complete the block, not only the line");
   command->add_option("--n", options->n, "Alternatives")->check(CLI::Range(1, 64));
   command->add_option("--max-tokens", options->max_tokens, "Longest completion")->check(CLI::Range(1, 4096));

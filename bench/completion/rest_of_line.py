@@ -47,11 +47,11 @@ def places(files, count, seed):
 
 
 def complete(command, found, language, others=lambda number: []):
-    """-> [(sureness, right?, completion)] of each of `found`, the likeliest. `command`: of `graft complete --batch`, with its model.
+    """-> [(sureness, right?, completion)] of each of `found`, the first that an editor would be given, of any sureness. `command`: of `graft complete --batch`, with its model.
 
     `others`: the texts around a file, by its number, the nearest first.
     """
-    lines = [json.dumps({"id": i, "prefix": p, "suffix": s, "language": language, "stop": ["\n"], "others": others(number)})
+    lines = [json.dumps({"id": i, "prefix": p, "suffix": s, "language": language, "stop": ["\n"], "others": others(number), "as_shown": True})
              for i, (p, _, s, number) in enumerate(found)]
     done = subprocess.run(command, input="\n".join(lines) + "\n", capture_output=True, text=True, check=True)
     rows = []

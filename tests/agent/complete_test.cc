@@ -159,9 +159,18 @@ TEST_CASE("complete: all of it goes before what nobody waits for") {
 }
 
 TEST_CASE("complete: a line is as sure as it is likely, several lines as one of them on average") {
-  CHECK(agent::sureness({.text = "a + b", .logprob = -1.5, .n_tokens = 3}) == doctest::Approx(-1.5));
-  CHECK(agent::sureness({.text = "a\nb\nc", .logprob = -1.5, .n_tokens = 9}) == doctest::Approx(-0.5));
-  CHECK(agent::sureness({}) == 0);
+  Fixture f(always("if a:\n        return 1\n    return 2\n"), 6.0f);
+  agent::CompleteRequest request;
+  request.prefix = "def f(a):\n    ", request.suffix = "\n", request.path = "a.py";
+  f.model->n_open = agent::open_end_bytes(request.prefix);
+  for (const bool single_line : {true, false}) {
+    request.single_line = single_line;
+    const auto items = f.completer->complete(request, {});
+    REQUIRE(items->size() == 1);
+    const agent::CompletionItem& item = items->front();
+    CHECK(std::count(item.text.begin(), item.text.end(), '\n') == (single_line ? 0 : 2));
+    CHECK(item.sureness == doctest::Approx(item.logprob / (single_line ? 1 : 3)));
+  }
 }
 
 TEST_CASE("complete: one line, without what follows anyway") {

@@ -170,13 +170,41 @@ TEST_CASE("complete: in place of a likely line that breaks the file the next one
   items = complete(model, request);
   CHECK(items[0].text == "+*");
 
-  // The bar between the likeliest and the next: another is looked for and none is shown.
-  request.raw = false, request.stop.clear(), request.min_sureness = items[0].logprob - .01;
+  // Far above the likeliest none is looked for.
+  request.raw = false, request.stop.clear(), request.min_sureness = -.01;
   CHECK(complete(model, request).empty());
-  const size_t n_none = model->seen.size();
-  CHECK(n_none < n_both);
-  // Above the likeliest none is looked for.
-  request.min_sureness = items[0].logprob + .01;
-  CHECK(complete(model, request).empty());
-  CHECK(model->seen.size() <= n_none / 2);  // one search
+  CHECK(model->seen.size() < n_both);
+}
+
+TEST_CASE("complete: of likely lines the one that the file speaks for, with the sureness that it gives") {
+  const auto model = saying([](std::string_view text) -> std::vector<std::pair<std::string_view, float>> {
+    if (text.ends_with("(")) return {{"b", 5}, {"a", 4.6f}};  // `b` is likelier
+    return {{text.ends_with(")") ? "\n" : ")", 9}};
+  });
+  agent::CompleteRequest request;
+  request.path = "a.py", request.prefix = "b=1\n(", request.suffix = "\n1\n";
+  const auto first = [&] { return complete(model, request).at(0).text; };
+  CHECK(first() == "b)");
+  request.prefix = "a=1\n(";  // and nothing binds it
+  CHECK(first() == "a)");
+  request.path = "a.txt";
+  CHECK(first() == "b)");
+
+  request.path = "a.py", request.n = 4;
+  const auto items = complete(model, request);
+  REQUIRE(items.size() >= 2);
+  CHECK(items[0].text == "a)");
+  CHECK(items[1].text == "b)");
+  CHECK(items[0].logprob < items[1].logprob);
+  CHECK(items[0].sureness > items[1].sureness);
+  REQUIRE(items[1].facts);
+  CHECK((*items[1].facts)[agent::LineFact::kUnbound] == 1.0f);
+
+  request.min_sureness = (items[0].sureness + items[1].sureness) / 2;
+  CHECK(complete(model, request).size() == 1);
+  request.raw = true, request.stop = {"\n"};
+  const auto raw = complete(model, request);
+  CHECK(raw.at(0).text == "b)");
+  CHECK(raw.at(0).sureness == raw.at(0).logprob);
+  CHECK_FALSE(raw.at(0).facts);
 }
