@@ -45,7 +45,7 @@ struct CompletionItem {
 
 // Chosen in training packages. In packages that the shipped model has not seen, seven of eight lines below it are wrong;
 // above, which is at nine of twenty places, three of five are right (docs/evaluation.md). Another model needs its own.
-inline constexpr double kDefaultMinSureness = -1.5;
+inline constexpr double kDefaultMinSureness = -1.25;
 
 class Completer {
  public:

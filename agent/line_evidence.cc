@@ -158,17 +158,22 @@ class NamesAround {
       if (here_ >= 0 && bound_.contains(use.name) && !used_.contains(use.name)) facts[LineFact::kFirstUse] = 1;
     }
     if (here_ < 0) return;
-    if (names_are_imported(language_)) facts[LineFact::kNeeds] = static_cast<float>(std::count_if(used_later_.begin(), used_later_.end(), [&](std::string_view name) {
-      return !known_.contains(name) && !bound_.contains(name) && !bound_later_.contains(name) && !bound_in_line_.contains(name) &&
-             !is_builtin_name(language_, name);
-    }));
-    facts[LineFact::kIdle] = static_cast<float>(std::count_if(idle.begin(), idle.end(), [&](std::string_view name) { return !used_.contains(name); }));
+    const auto count = [](const Names& names, auto counts) {
+      return static_cast<float>(std::count_if(names.begin(), names.end(), counts));
+    };
+    if (names_are_imported(language_)) facts[LineFact::kNeeds] = count(used_later_, [&](std::string_view name) { return lacks(name); });
+    facts[LineFact::kIdle] = count(idle, [&](std::string_view name) { return !used_.contains(name); });
   }
 
  private:
   // Whether the completion wrote it, or its end.
   bool of_line(const NameUse& use) const {
     return use.range.begin < end_ && use.range.end > around_.cursor() && use.range.end > around_.word();
+  }
+
+  bool lacks(std::string_view name) const {
+    return !known_.contains(name) && !bound_.contains(name) && !bound_later_.contains(name) && !bound_in_line_.contains(name) &&
+           !is_builtin_name(language_, name);
   }
 
   const Surroundings& around_;
