@@ -66,6 +66,7 @@ NameTable script() {
                {"assignment_expression", "left"}, {"enum_declaration", "name"}};
   t.uses = {{"member_expression"}, {"subscript_expression"}, {"assignment_pattern", "right"},
             {"object_assignment_pattern", "right"}, {"required_parameter", "value"}, {"optional_parameter", "value"}};
+  t.members = {{"export_specifier"}};  // of this file or of the one it is taken from
   t.builtins = {
       "AbortController", "Array", "ArrayBuffer", "Atomics", "BigInt", "Boolean", "Buffer", "DataView", "Date", "Error",
       "EvalError", "Event", "EventTarget", "Float32Array", "Float64Array", "Function", "Infinity", "Int32Array", "Int8Array",
@@ -101,7 +102,7 @@ NameTable rust() {
   t.binders = {{"let_declaration", "pattern"}, {"parameter", "pattern"}, {"closure_parameters"},
                {"for_expression", "pattern"}, {"match_pattern"}, {"let_condition", "pattern"},
                {"function_item", "name"}, {"static_item", "name"}, {"const_item", "name"}, {"use_declaration"},
-               {"const_parameter", "name"}, {"mod_item", "name"}, {"macro_definition", "name"}};
+               {"const_parameter", "name"}, {"mod_item", "name"}, {"macro_definition", "name"}, {"enum_variant", "name"}};
   t.uses = {{"field_expression"}, {"tuple_struct_pattern", "type"}, {"match_pattern", "condition"}};
   t.members = {{"scoped_identifier", "name"}, {"macro_invocation", "macro"}, {"generic_function"}};
   t.builtins = {"Box", "Err", "None", "Ok", "Option", "Result", "Self", "Some", "String", "Vec", "alloc", "assert",
@@ -191,6 +192,11 @@ std::string_view go_package_name(std::string_view path) {
   return last.substr(0, last.find('.'));
 }
 
+// Inside a macro's tokens, where there is no tree to say so.
+bool follows_receiver(std::string_view text, size_t name) {
+  return name > 0 && (text[name - 1] == '.' || text[name - 1] == ':');
+}
+
 // The nodes from the root to where the walk is.
 class Path {
  public:
@@ -270,7 +276,8 @@ NameUses name_uses(const tools::SyntaxTree& tree) {
     path.enter(node);
     if (!node.named || node.missing) continue;
     if (is_name(node.type)) {
-      uses.names.push_back({text_of(node.range), node.range, path.kind(), path.function()});
+      const bool member = path.parent() != nullptr && path.parent()->type == "token_tree" && follows_receiver(tree.text(), node.range.begin);
+      uses.names.push_back({text_of(node.range), node.range, member ? NameKind::kMember : path.kind(), path.function()});
     } else if (node.type == "interpreted_string_literal" && path.parent() != nullptr && path.parent()->type == "import_spec") {
       uses.names.push_back({go_package_name(text_of(node.range)), node.range, NameKind::kBinding, -1});
     }

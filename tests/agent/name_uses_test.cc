@@ -63,6 +63,11 @@ TEST_CASE("names: Rust, Java, C++") {
         "=M =v =f :T@0 =a@0 =x@0 =y@0 a@0 .p@0 =i@0 x@0 :n@0 .q@0 i@0 =y@0 =z@0 z@0");
 }
 
+TEST_CASE("names: an export may be another file's, an enumerator is bound, a macro's tokens are names") {
+  CHECK(names(Language::kTypeScript, "export { A, b as c } from 'm';\n") == ".A .b .c");
+  CHECK(names(Language::kRust, "enum E { Id, At(T) }\nfn f() { m!(a.b, c::d(e)); }\n") == ":E =Id =At :T =f .m@0 a@0 .b@0 c@0 .d@0 e@0");
+}
+
 TEST_CASE("names: what belongs to the language, and who imports") {
   CHECK(agent::is_builtin_name(Language::kPython, "len"));
   CHECK_FALSE(agent::is_builtin_name(Language::kGo, "len2"));
