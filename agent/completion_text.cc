@@ -103,11 +103,14 @@ size_t imbalance(const std::string& line) {
 }
 
 // Takes off the longest end of `text` that the suffix begins with, unless brackets on the line were matched only with
-// it.
+// it. Where nothing more stands on the cursor's line, what follows is on lines of its own, and only lines are said again.
 void drop_overlap(std::string_view line, std::string& text, std::string_view suffix) {
+  const bool lines_only = is_blank(first_line(suffix));
+  if (lines_only) suffix = base::trim(suffix);
   for (size_t n = std::min(text.size(), suffix.size()); n > 0; --n) {
     if (!text.ends_with(suffix.substr(0, n)) || is_blank(suffix.substr(0, n))) continue;
     const std::string shorter = text.substr(0, text.size() - n), before(line), after(first_line(suffix));
+    if (lines_only && !is_blank(last_line(before + shorter))) continue;
     if (imbalance(before + shorter + after) <= imbalance(before + text + after)) text = shorter;
     return;
   }
@@ -202,7 +205,7 @@ std::string fit_between(std::string_view prefix, std::string text, std::string_v
   if (!is_blank(line) && kBlanks.find(line.back()) != std::string_view::npos)
     text.erase(0, std::min(text.find_first_not_of(kBlanks), text.size()));
   drop_doubled_closers(line, text, rest);
-  drop_overlap(line, text, base::trim(rest).empty() ? base::trim(suffix) : rest);
+  drop_overlap(line, text, is_blank(rest) ? suffix : rest);
   text.resize(text.find_last_not_of(" \t\r\n") + 1);
   if (is_blank(text) || is_loop(text)) return {};
   if (is_blank(line) && text.find('\n') == std::string::npos) {

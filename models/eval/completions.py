@@ -89,7 +89,7 @@ class RestOfLine(Measure):
             right = sum(hit for _, hit in part)
             figures.append(Figure(self.title.replace("exact", f"precision of the {name}"), f"{self.of_set}, all", len(part), right / len(part), *wilson(right, len(part)),
                                   baseline="at full coverage", baseline_value=sum(hit for _, hit in rows) / len(rows), good=0.6 if share == 0.5 else None,
-                                  excellent=None, note=f"by the line's log-probability, from {part[-1][0]:.2f} up"))
+                                  excellent=None, note=f"by the program's sureness, a log-probability, from {part[-1][0]:.2f} up"))
         return figures
 
 

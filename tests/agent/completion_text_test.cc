@@ -82,6 +82,15 @@ TEST_CASE("fit_between: what stands around the cursor is not said again") {
            Case{"f(", "a, a", ")\n", "a, a"},
            Case{"# ", "--------------------", "\n", "--------------------"},
            Case{"x = ", "foo(a, b)", "b)\n", "foo(a,"},
+           // What merely begins the next line is not said again,
+           Case{"    @", "classmethod", "\n    def f():\n", "classmethod"},
+           Case{"import (\n\t\"by", "tes\"", "\n\t\"fmt\"\n)\n", "tes\""},
+           Case{"x = ", "y", "\ny = 1\n", "y"},
+           Case{"f(", "a)", "\n)\n", "a)"},
+           // what fills whole lines is.
+           Case{"", "a = 1\nb = 2", "\n\nb = 2\nc = 3\n", "a = 1"},
+           Case{"    ", "if a:\n        b()\n    else:", "\n    else:\n        c()\n", "if a:\n        b()"},
+           Case{"  ", "a();\n  b();", "\n  a();\n  b();\n", ""},
        }) {
     CAPTURE(c.prefix);
     CAPTURE(c.text);
