@@ -42,9 +42,9 @@ bool opens_block(std::string_view code) {
 class Surroundings {
  public:
   Surroundings(std::string_view prefix, std::string_view suffix) : cursor_(prefix.size()) {
-    word_ = cursor_;
-    while (word_ > 0 && is_word_byte(prefix[word_ - 1])) --word_;
-    add_words(prefix.substr(0, word_));
+    size_t word = cursor_;  // where the one begins that the cursor stands in: it is the line's
+    while (word > 0 && is_word_byte(prefix[word - 1])) --word;
+    add_words(prefix.substr(0, word));
     add_words(suffix);
     line_ = prefix.rfind('\n') + 1;  // npos + 1 is 0
     begun_ = prefix.substr(line_);
@@ -64,7 +64,6 @@ class Surroundings {
   }
 
   size_t cursor() const { return cursor_; }
-  size_t word() const { return word_; }  // where the word begins that the cursor stands in
   size_t line() const { return line_; }
   bool has_word(std::string_view word) const { return words_.contains(word); }
 
@@ -106,7 +105,7 @@ class Surroundings {
     }
   }
 
-  size_t cursor_, word_ = 0, line_ = 0, next_indent_ = 0;
+  size_t cursor_, line_ = 0, next_indent_ = 0;
   std::string_view begun_, rest_;  // the cursor's line before and behind it
   Names words_, lines_, near_, next_;
 };
@@ -120,8 +119,7 @@ class NamesAround {
       if (uses_.functions[i].begin <= around.cursor() && around.cursor() <= uses_.functions[i].end) here_ = static_cast<int>(i);
     std::map<std::string_view, std::pair<std::set<int>, std::set<int>>> elsewhere;  // name -> functions that use it, that bind it
     for (const NameUse& use : uses_.names) {
-      if (of_line(use)) continue;
-      if (use.kind == NameKind::kMember) continue;
+      if (of_line(use) || use.kind == NameKind::kMember) continue;
       const bool binds = use.kind == NameKind::kBinding;
       if (use.function < 0) {
         known_.insert(use.name);
@@ -143,7 +141,6 @@ class NamesAround {
   }
 
   void add_facts(LineFacts& facts) const {
-    Names first_used;
     Names idle = bound_;
     for (const NameUse& use : uses_.names) {
       if (!of_line(use)) continue;
@@ -168,7 +165,7 @@ class NamesAround {
  private:
   // Whether the completion wrote it, or its end.
   bool of_line(const NameUse& use) const {
-    return use.range.begin < end_ && use.range.end > around_.cursor() && use.range.end > around_.word();
+    return use.range.begin < end_ && use.range.end > around_.cursor();
   }
 
   bool lacks(std::string_view name) const {

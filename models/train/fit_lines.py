@@ -49,7 +49,7 @@ def without_rest_of_block(prefix: str, suffix: str) -> str:
 def without_own_block(prefix: str, suffix: str) -> str:
     here = indent(prefix[prefix.rfind("\n") + 1 :])
     rest, *lines = suffix.split("\n")
-    if not any(line.strip() and indent(line) > here for line in lines[:1]):
+    if not lines or not lines[0].strip() or indent(lines[0]) <= here:  # opens nothing
         return suffix
     while lines and (not lines[0].strip() or indent(lines[0]) > here):
         lines.pop(0)
