@@ -4,12 +4,12 @@
 #include <algorithm>
 #include <cmath>
 
-#include "agent/completed_file.h"
-#include "agent/completion_text.h"
-#include "agent/file_memory.h"
-#include "agent/late_mark.h"
-#include "agent/likely_lines.h"
-#include "agent/open_end.h"
+#include "agent/complete/completed_file.h"
+#include "agent/complete/completion_text.h"
+#include "agent/complete/late_mark.h"
+#include "agent/complete/likely_lines.h"
+#include "agent/complete/open_end.h"
+#include "agent/memory/file_memory.h"
 #include "base/strings.h"
 #include "engine/session_pool.h"
 

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/line_evidence.h"
+#include "agent/complete/line_evidence.h"
 #include "base/result.h"
 #include "engine/engine.h"
 

@@ -20,8 +20,8 @@
 #include <string>
 #include <vector>
 
-#include "agent/patch_evidence.h"
-#include "agent/test_counts.h"
+#include "agent/check/test_counts.h"
+#include "agent/fix/patch_evidence.h"
 #include "base/result.h"
 #include "engine/engine.h"
 #include "tools/edit.h"

@@ -5,7 +5,7 @@
 #include <set>
 #include <tuple>
 
-#include "agent/mutation_context.h"
+#include "agent/mutations/mutation_context.h"
 
 namespace agent {
 

@@ -5,7 +5,7 @@
 #include <memory>
 #include <tuple>
 
-#include "agent/edit_sites.h"
+#include "agent/next_edit/edit_sites.h"
 #include "base/strings.h"
 #include "base/utf8.h"
 

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "agent/edit_history.h"
+#include "agent/next_edit/edit_history.h"
 #include "base/result.h"
 #include "tools/syntax.h"
 

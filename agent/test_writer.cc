@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <memory>
 
-#include "agent/test_kit.h"
-#include "agent/test_select.h"
+#include "agent/test_writer/test_kit.h"
+#include "agent/test_writer/test_select.h"
 #include "base/strings.h"
 #include "tools/work_tree.h"
 

@@ -11,10 +11,10 @@
 #include <string_view>
 #include <vector>
 
-#include "agent/check_output.h"
-#include "agent/code_base.h"
-#include "agent/model_judge.h"
-#include "agent/proposals.h"
+#include "agent/check/check_output.h"
+#include "agent/code/code_base.h"
+#include "agent/fix/model_judge.h"
+#include "agent/fix/proposals.h"
 #include "base/file.h"
 
 namespace {

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "agent/code/near_files.h"
 #include "agent/complete.h"
-#include "agent/near_files.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/line_index.h"

@@ -3,7 +3,7 @@
 #include <CLI/App.hpp>
 #include <cstdio>
 
-#include "agent/near_files.h"
+#include "agent/code/near_files.h"
 #include "cli/commands.h"
 #include "cli/model_option.h"
 #include "lsp/lsp.h"

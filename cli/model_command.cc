@@ -8,7 +8,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "agent/ngram_table.h"
+#include "agent/memory/ngram_table.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
@@ -37,7 +37,7 @@ std::string joined(const std::vector<std::string>& items) {
   return text.empty() ? "none" : text;
 }
 
-// The table of n-grams beside the model, where one lies there (agent/ngram_table.h).
+// The table of n-grams beside the model, where one lies there (agent/memory/ngram_table.h).
 struct TableBeside {
   std::filesystem::path path;
   base::Result<agent::NgramTable> table;

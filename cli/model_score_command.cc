@@ -6,7 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "agent/text_score.h"
+#include "agent/memory/text_score.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/strings.h"

@@ -4,8 +4,8 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "agent/check_problem.h"
-#include "agent/test_counts.h"
+#include "agent/check/check_problem.h"
+#include "agent/check/test_counts.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const agent::PathResolver resolver("/w", {"shelf.py", "test_shelf.py", "src/shelf.c", "src/a.js", "a/b.go"});

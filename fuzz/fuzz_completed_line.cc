@@ -6,9 +6,9 @@
 #include <cstdlib>
 #include <string>
 
-#include "agent/completed_file.h"
-#include "agent/line_evidence.h"
-#include "agent/name_uses.h"
+#include "agent/code/name_uses.h"
+#include "agent/complete/completed_file.h"
+#include "agent/complete/line_evidence.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   constexpr size_t kMaxBytes = 20'000;  // as fuzz_syntax: the parse costs most

@@ -5,10 +5,10 @@
 #include <cstdlib>
 #include <string>
 
-#include "agent/bracket_layout.h"
-#include "agent/lexed_tokens.h"
-#include "agent/token_edits.h"
-#include "agent/token_ngrams.h"
+#include "agent/code/bracket_layout.h"
+#include "agent/code/lexed_tokens.h"
+#include "agent/code/token_ngrams.h"
+#include "agent/fix/token_edits.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   constexpr size_t kMaxBytes = 20'000;  // as fuzz_syntax: the parse costs most

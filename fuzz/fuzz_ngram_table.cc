@@ -5,7 +5,7 @@
 #include <cstring>
 #include <vector>
 
-#include "agent/ngram_table.h"
+#include "agent/memory/ngram_table.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   std::vector<std::byte> bytes(size);

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "agent/trace_report.h"
+#include "agent/trace/trace_report.h"
 
 namespace {
 

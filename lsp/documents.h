@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/edit_history.h"
+#include "agent/next_edit/edit_history.h"
 #include "base/json.h"
 #include "base/result.h"
 #include "lsp/position.h"

@@ -12,7 +12,7 @@ from measure import Figure, Item, Kit, Measure
 from rest_of_line import complete, places  # of bench/completion
 
 AT_ONCE = 20  # places of one run of graft
-MOST_AROUND, BYTES_AROUND = 24, 64 << 10  # as agent/near_files.h
+MOST_AROUND, BYTES_AROUND = 24, 64 << 10  # as agent/code/near_files.h
 
 
 def copied(prefix: str, suffix: str, least: int = 3) -> str:

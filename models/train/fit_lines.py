@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fit what the file says of a completed line (agent/line_evidence.h): logistic regression of "this is the line" on the facts that the program reports.
+"""Fit what the file says of a completed line (agent/complete/line_evidence.h): logistic regression of "this is the line" on the facts that the program reports.
 
-    fit_lines.py --corpus DIR --graft build/release/graft --out ../../agent/line_weights.inc [--cache FILE] [--places N]
+    fit_lines.py --corpus DIR --graft build/release/graft --out ../../agent/complete/line_weights.inc [--cache FILE] [--places N]
 
 Places come from the packages that no model was trained on and nothing is measured on (role `gate` of sources.tsv). Half of them are as the file is.
 A person who writes has not written so much: of a quarter the rest of the block is cut, as where one writes from top to bottom; of a quarter what the
@@ -144,7 +144,7 @@ def main() -> None:
         print(f"{name:14} {weight:7.3f}")
     numbers = ", ".join(f"{weight:.4f}f" for weight in w[:-1])
     options.out.write_text(
-        "// SPDX-License-Identifier: Apache-2.0\n// Written by models/train/fit_lines.py, for agent/line_evidence.cc: a weight for each LineFact, in order.\n// clang-format off\n"
+        "// SPDX-License-Identifier: Apache-2.0\n// Written by models/train/fit_lines.py, for agent/complete/line_evidence.cc: a weight for each LineFact, in order.\n// clang-format off\n"
         f"constexpr float kLineBias = {w[-1]:.4f}f;\nconstexpr float kLineWeights[kLineFacts] = {{{numbers}}};\n")
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Fit the gate of agent/expert_mixture.h -> agent/gate_weights.inc, by the likelihood of text that neither model nor table has seen.
+"""Fit the gate of agent/memory/expert_mixture.h -> agent/memory/gate_weights.inc, by the likelihood of text that neither model nor table has seen.
 
     fit_mixture.py --corpus DIR --tokenizer tokenizer.json --gguf ../graft-tiny.gguf --table ../graft-tiny.ngrams
 
@@ -32,8 +32,8 @@ from rest_of_line import places  # noqa: E402
 from trainer_logits import config_of  # noqa: E402
 
 PREFIX_CHARACTERS, SUFFIX_CHARACTERS = 1455, 485  # of the prompt, as agent/complete.cc shows a model with a context of 1,024
-SIDE_BYTES, AROUND_TOKENS = 128 << 10, 85_000  # of the memory, as agent/file_memory.cc
-OPEN_END = r'( ?[^\W\d_]+| ?\d+| ?(?:[^\s\w]|_)+|\s+)$'  # near enough agent/open_end.h
+SIDE_BYTES, AROUND_TOKENS = 128 << 10, 85_000  # of the memory, as agent/memory/file_memory.cc
+OPEN_END = r'( ?[^\W\d_]+| ?\d+| ?(?:[^\s\w]|_)+|\s+)$'  # near enough agent/complete/open_end.h
 
 Step = collections.namedtuple('Step', 'place own there q file')  # q: what each expert gives the token that came
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The mixture that completions are chosen by: agent/text_memory.h and agent/expert_mixture.h in plain numpy.
+"""The mixture that completions are chosen by: agent/memory/text_memory.h and agent/memory/expert_mixture.h in plain numpy.
 
 Expert 0 is the model, expert 1 + k the tokens that followed what the last MATCHES[k] tokens are, in the texts of a memory;
 the experts behind those are what a table of n-grams (ngram_table.py) says comes after the last TABLE_CONTEXTS[k] tokens;
@@ -185,5 +185,5 @@ def write_weights(weights, path=WEIGHTS):
             return '{' + ', '.join(f'{x:.4f}f' for x in array) + '}'
         return '{\n' + ',\n'.join('    ' + rows(row) for row in array) + '}'
 
-    path.write_text('// SPDX-License-Identifier: Apache-2.0\n// Written by models/train/fit_mixture.py, for agent/expert_mixture.cc: of experts a row each, the model first.\n'
+    path.write_text('// SPDX-License-Identifier: Apache-2.0\n// Written by models/train/fit_mixture.py, for agent/memory/expert_mixture.cc: of experts a row each, the model first.\n'
                     + '// clang-format off\n' + ''.join(f'constexpr float {NAMES[name]} = {rows(np.asarray(weights[name]))};\n' for name in SHAPES) + '// clang-format on\n')

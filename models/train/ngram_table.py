@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Text -> the table of n-grams that completions consult beside the model: models/graft-tiny.ngrams (agent/ngram_table.h).
+"""Text -> the table of n-grams that completions consult beside the model: models/graft-tiny.ngrams (agent/memory/ngram_table.h).
 
     ngram_table.py --corpus DIR --tokenizer tokenizer.json --out ../graft-tiny.ngrams --entries 2.5e6
 
@@ -174,7 +174,7 @@ def fingerprint(texts):
 
 
 def write(levels, kept, n_vocab, vocabulary, out):
-    """agent/ngram_table.h describes the file."""
+    """agent/memory/ngram_table.h describes the file."""
     sections, sizes = [], []
     above = None  # numbers of the contexts that are kept, [all n-1-grams] -> place among the kept
     for n in range(2, ORDER + 1):

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Runs side by side, with runners that wait until the test lets them go on.
-#include "agent/ahead_checker.h"
+#include "agent/check/ahead_checker.h"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/check_output.h"
+#include "agent/check/check_output.h"
 
 #include <doctest/doctest.h>
 

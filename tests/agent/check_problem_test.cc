@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/check_problem.h"
+#include "agent/check/check_problem.h"
 
 #include <doctest/doctest.h>
 

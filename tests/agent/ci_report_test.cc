@@ -5,7 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "agent/check_runner.h"
+#include "agent/check/check_runner.h"
 #include "base/json.h"
 #include "base/strings.h"
 

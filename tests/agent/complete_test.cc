@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "agent/open_end.h"
+#include "agent/complete/open_end.h"
 
 namespace {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/completion_text.h"
+#include "agent/complete/completion_text.h"
 
 #include <doctest/doctest.h>
 

@@ -5,9 +5,9 @@
 #include <cstdlib>
 #include <set>
 
-#include "agent/coverage.h"
 #include "agent/fix.h"
-#include "agent/tracers.h"
+#include "agent/trace/coverage.h"
+#include "agent/trace/tracers.h"
 #include "sandbox/sandbox.h"
 #include "tests/support/temp_dir.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Traced checks of real Python programs that do not end; skipped, with a word, where there is no isolation.
-#include "agent/coverage.h"
+#include "agent/trace/coverage.h"
 
 #include <doctest/doctest.h>
 

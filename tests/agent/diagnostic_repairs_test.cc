@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/diagnostic_repairs.h"
+#include "agent/fix/diagnostic_repairs.h"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 
-#include "agent/known_symbols.h"
+#include "agent/code/known_symbols.h"
 #include "tests/support/temp_dir.h"
 #include "tools/work_tree.h"
 

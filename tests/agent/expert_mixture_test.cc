@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/expert_mixture.h"
+#include "agent/memory/expert_mixture.h"
 
 #include <doctest/doctest.h>
 
@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
-#include "agent/text_memory.h"
+#include "agent/memory/text_memory.h"
 #include "base/file.h"
 #include "base/json.h"
 

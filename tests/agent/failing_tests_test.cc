@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/failing_tests.h"
+#include "agent/check/failing_tests.h"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/first_tests.h"
+#include "agent/check/first_tests.h"
 
 #include <doctest/doctest.h>
 

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "agent/check_runner.h"
+#include "agent/check/check_runner.h"
 #include "agent/evidence_words.h"
 #include "sandbox/sandbox.h"
 #include "tests/support/temp_dir.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/inline_tests.h"
+#include "agent/code/inline_tests.h"
 
 #include <doctest/doctest.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The mark before the middle: left out for a line, late for a block; and what a completer makes of it.
-#include "agent/late_mark.h"
+#include "agent/complete/late_mark.h"
 
 #include <doctest/doctest.h>
 

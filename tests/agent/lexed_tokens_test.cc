@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/lexed_tokens.h"
+#include "agent/code/lexed_tokens.h"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <string>
 
-#include "agent/bracket_layout.h"
-#include "agent/token_ngrams.h"
+#include "agent/code/bracket_layout.h"
+#include "agent/code/token_ngrams.h"
 
 namespace {
 

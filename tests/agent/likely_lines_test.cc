@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The search over a model whose next token is a function of the text so far, held against all lines counted one by one.
-#include "agent/likely_lines.h"
+#include "agent/complete/likely_lines.h"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/line_evidence.h"
+#include "agent/complete/line_evidence.h"
 
 #include <doctest/doctest.h>
 
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "agent/completed_file.h"
+#include "agent/complete/completed_file.h"
 
 namespace {
 

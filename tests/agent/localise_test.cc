@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/localise.h"
+#include "agent/fix/localise.h"
 
 #include <doctest/doctest.h>
 
-#include "agent/file_roles.h"
-#include "agent/proposals.h"
-#include "agent/ranking.h"
+#include "agent/code/file_roles.h"
+#include "agent/fix/proposals.h"
+#include "agent/fix/ranking.h"
 #include "tests/support/temp_dir.h"
 #include "tools/work_tree.h"
 

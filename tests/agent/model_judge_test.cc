@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The shipped model's opinion of edits of a small program.
-#include "agent/model_judge.h"
+#include "agent/fix/model_judge.h"
 
 #include <doctest/doctest.h>
 
 #include <cmath>
 #include <optional>
 
-#include "agent/ranking.h"
+#include "agent/fix/ranking.h"
 #include "base/strings.h"
 #include "tests/support/temp_dir.h"
 #include "tools/work_tree.h"

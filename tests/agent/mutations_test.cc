@@ -6,7 +6,8 @@
 #include <algorithm>
 #include <set>
 
-#include "agent/mutation_context.h"
+#include "agent/code/words.h"
+#include "agent/mutations/mutation_context.h"
 #include "base/strings.h"
 #include "base/utf8.h"
 #include "tests/agent/mutation_cases.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/name_uses.h"
+#include "agent/code/name_uses.h"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/near_files.h"
+#include "agent/code/near_files.h"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/ngram_table.h"
+#include "agent/memory/ngram_table.h"
 
 #include <doctest/doctest.h>
 
@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
-#include "agent/text_memory.h"
+#include "agent/memory/text_memory.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "engine/model_file.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/open_end.h"
+#include "agent/complete/open_end.h"
 
 #include <doctest/doctest.h>
 

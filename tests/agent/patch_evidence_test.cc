@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/patch_evidence.h"
+#include "agent/fix/patch_evidence.h"
 
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>
 
-#include "agent/coverage.h"
 #include "agent/evidence_words.h"
-#include "agent/fix_words.h"
+#include "agent/fix/fix_words.h"
+#include "agent/trace/coverage.h"
 #include "tools/edit.h"
 
 namespace {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/proposals.h"
+#include "agent/fix/proposals.h"
 
 #include <doctest/doctest.h>
 
-#include "agent/ranking.h"
+#include "agent/fix/ranking.h"
 #include "tests/support/temp_dir.h"
 #include "tools/work_tree.h"
 

@@ -7,8 +7,8 @@
 #include <optional>
 #include <set>
 
-#include "agent/diagnostic_repairs.h"
-#include "agent/ranking.h"
+#include "agent/fix/diagnostic_repairs.h"
+#include "agent/fix/ranking.h"
 #include "tests/support/temp_dir.h"
 #include "tools/work_tree.h"
 

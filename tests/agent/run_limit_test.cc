@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/run_limit.h"
+#include "agent/check/run_limit.h"
 
 #include <doctest/doctest.h>
 

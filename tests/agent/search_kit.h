@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <map>
 
-#include "agent/search.h"
+#include "agent/fix/search.h"
 
 namespace test {
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/syntax_ranking.h"
+#include "agent/fix/syntax_ranking.h"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
 
-#include "agent/ranking.h"
+#include "agent/fix/ranking.h"
 #include "tests/support/temp_dir.h"
 #include "tools/work_tree.h"
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/test_counts.h"
+#include "agent/check/test_counts.h"
 
 #include <doctest/doctest.h>
 
-#include "agent/counting_checker.h"
+#include "agent/check/counting_checker.h"
 
 namespace {
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/test_render_python.h"
+#include "agent/test_writer/test_render_python.h"
 
 #include <doctest/doctest.h>
 
-#include "agent/test_inputs.h"
-#include "agent/test_probe_cpp.h"
+#include "agent/test_writer/test_inputs.h"
+#include "agent/test_writer/test_probe_cpp.h"
 
 using agent::Behaviour;
 using agent::TestCase;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/test_select.h"
+#include "agent/test_writer/test_select.h"
 
 #include <doctest/doctest.h>
 

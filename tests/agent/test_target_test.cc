@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/test_target.h"
+#include "agent/test_writer/test_target.h"
 
 #include <doctest/doctest.h>
 
-#include "agent/test_types_cpp.h"
+#include "agent/test_writer/test_types_cpp.h"
 
 using agent::TestTarget;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/text_memory.h"
+#include "agent/memory/text_memory.h"
 
 #include <doctest/doctest.h>
 

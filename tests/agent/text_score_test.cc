@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Scores over a model of one byte a token whose logits depend on the last token alone, so that any split into windows
 // must give the same sums.
-#include "agent/text_score.h"
+#include "agent/memory/text_score.h"
 
 #include <doctest/doctest.h>
 
 #include <cmath>
 #include <numbers>
 
-#include "agent/text_memory.h"
+#include "agent/memory/text_memory.h"
 
 namespace {
 

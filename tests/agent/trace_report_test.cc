@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/trace_report.h"
+#include "agent/trace/trace_report.h"
 
 #include <doctest/doctest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "agent/traced_sources.h"
+#include "agent/fix/traced_sources.h"
 
 #include <doctest/doctest.h>
 
