@@ -4,8 +4,7 @@
 // Two users: the search driver tries them as repairs, `graft test` uses them as mutants that a good test must kill.
 // Errors   None: a language without a table, or a range without code, gives an empty list.
 // Note     Every result differs from the old text, has one replacement, and none is listed twice. Whether it still
-// parses
-//          is for tools::parse_gate to say.
+//          parses is for tools::parse_gate to say.
 #pragma once
 #include <optional>
 #include <string>

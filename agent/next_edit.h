@@ -2,12 +2,14 @@
 // agent/next_edit.h: after a small edit or two, the places where the same is likely to be done next, or nothing.
 //
 // What     The newest edit is read as tokens in its syntax: tokens for others, tokens put between others, a node
-// wrapped, a node rewritten. Earlier edits
-//          that did the same are further examples. Where what gave way stands again, unchanged and in like
-//          surroundings, the edit is offered; what would bring a syntax error is not. See docs/next-edit.md.
+//          wrapped, a node rewritten. Earlier edits that did the same are further examples. Where what gave way
+//          stands again, unchanged and in like surroundings, the edit is offered; what would bring a syntax error is
+//          not. See docs/next-edit.md.
 // Silence  is the default: new code, an edit that is under way (a fault in the syntax), one that was undone, one
-// without a like place. Threads  Any. Cost: a parse of what each edit changed, and a walk through the file. Errors
-// kCancelled on a stop request.
+//          without a like place.
+// Threads  Any.
+// Cost     A parse of what each edit changed, and a walk through the file.
+// Errors   kCancelled on a stop request.
 #pragma once
 #include <stop_token>
 #include <string>

@@ -3,12 +3,10 @@
 // starts everywhere: the CUDA backend is a shared module beside the program (libgraft_cuda.so).
 //
 // Owns     An Accelerator stays loaded until the program ends. Models that it makes own their device memory and copy
-// what they
-//          need of the weights: mapped files may be closed afterwards.
+//          what they need of the weights: mapped files may be closed afterwards.
 // Threads  Constant; models as engine/model.h says.
 // Errors   kNotFound: no module, no driver, no device, with what to do; kExhausted: not enough device memory, with the
-// numbers;
-//          kInvalidArgument: a model that the device's passes do not compute. A device that fails later throws
+//          numbers; kInvalidArgument: a model that the device's passes do not compute. A device that fails later throws
 //          DeviceFailure out of Model::forward(); the session turns it into an error.
 #pragma once
 #include <functional>

@@ -4,8 +4,7 @@
 //
 // Values   f32 or bf16 (engine/cache_rows.h), all rows of a cache alike.
 // Shapes   A block holds kBlockPositions rows of every layer: [n_layers, kBlockPositions, width]. Rows of one layer
-// follow
-//          each other at `width` within a block, and not from one block to the next.
+//          follow each other at `width` within a block, and not from one block to the next.
 // Owns     A block belongs to all caches that hold it and is written by none of them while there is more than one:
 //          make_writable() gives the writer a copy of what it keeps. Blocks are taken when the first row in them is
 //          written.

@@ -2,15 +2,13 @@
 // engine/constrain.h: what a model may write, as masks over its tokens.
 //
 // What     A Constraint is a set of texts, as UTF-8 bytes; a ConstraintState is a place in one of them. A token is
-// allowed
-//          where what it writes can be completed to a text of the set, wherever the token's ends fall: inside
+//          allowed where what it writes can be completed to a text of the set, wherever the token's ends fall: inside
 //          characters, across parts of the grammar. Tokens that end generation are allowed where the text is whole.
 // Owns     A Constraint keeps its Vocabulary and everything that masks were made of; a state keeps its Constraint.
 // Threads  A Constraint may be shared: calls of its states take turns. A state belongs to one thread at a time.
 // Errors   kInvalidArgument: the constraint cannot be read, asks for something that is not supported (a JSON Schema
-// names the
-//          place by its pointer), or no text fits it. kExhausted: it is too large, or a step of it takes too much work;
-//          the state stays as it was.
+//          names the place by its pointer), or no text fits it. kExhausted: it is too large, or a step of it takes too
+//          much work; the state stays as it was.
 // Bounds   Work and memory of each call, whatever the constraint: see engine/constrain/constraint.cc.
 // Format   docs/constrained-decoding.md says which expressions, grammars and schemas are taken, and how exactly.
 #pragma once

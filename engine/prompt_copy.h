@@ -5,9 +5,8 @@
 //
 // Threads  One thread.
 // Source   Prompt lookup decoding (Saxena 2023), with hash chains and longest match as in LZ77; speculative
-// verification,
-//          arXiv:2211.17192, in its simplest form: every checked position is sampled with the generator's own next
-//          draw.
+//          verification, arXiv:2211.17192, in its simplest form: every checked position is sampled with the generator's
+//          own next draw.
 #pragma once
 #include <cstddef>
 #include <cstdint>

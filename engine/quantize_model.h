@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // engine/quantize_model.h: any model that the engine loads, written as a GGUF file in another type.
 //
-// Types    As llama.cpp chooses them: norms, biases and routers stay f32, compressors and index weights of DeepSeek-V4
-// 16
-//          bits; a quantised model's head (the embedding where
-// they are
-//          one) gets Q6_K; MXFP4 is for experts, the rest gets Q8_0. Rows that are no whole number of blocks take the
-//          next type that fits: Q2_K, Q3_K: IQ4_NL; Q4_K: Q5_0; Q5_K: Q5_1; Q6_K: Q8_0; and F16 where 32 does not
-//          divide them.
+// Types    As llama.cpp chooses them: norms, biases and routers stay f32, compressors and index weights of
+//          DeepSeek-V4 16 bits; a quantised model's head (the embedding where they are one) gets Q6_K; MXFP4 is for
+//          experts, the rest gets Q8_0. Rows that are no whole number of blocks take the next type that fits: Q2_K,
+//          Q3_K: IQ4_NL; Q4_K: Q5_0; Q5_K: Q5_1; Q6_K: Q8_0; and F16 where 32 does not divide them.
 // Errors   As write_gguf (formats/gguf_writer.h) and load_model_package; kInvalidArgument for a type that cannot be
-// written. Source   llama.cpp, llama-quant and its converter's keys and tensor names
+//          written.
+// Source   llama.cpp, llama-quant and its converter's keys and tensor names
 #pragma once
 #include <cstdint>
 #include <filesystem>

@@ -2,8 +2,7 @@
 // lsp/documents.h: the documents that the editor has open, as it last described them.
 //
 // Owns     The main thread owns the table. What it hands out (shared_ptr<const Document>) never changes: a change makes
-// a new
-//          Document, so workers read without locks and recognise old news by the version.
+//          a new Document, so workers read without locks and recognise old news by the version.
 // Units    Text is valid UTF-8; offsets are bytes of it.
 #pragma once
 #include <cstdint>

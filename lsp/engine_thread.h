@@ -2,9 +2,8 @@
 // lsp/engine_thread.h: the one thread that owns the model's sessions: loads the model and answers for ghost text.
 //
 // Threads  load() and ask() on the main thread, which never waits; model() from any other. The newest question wins: an
-// older
-//          one, waiting or running, is answered with ContentModified at once and its work stops between two tokens.
-//          With `threaded` false everything happens inside the call.
+//          older one, waiting or running, is answered with ContentModified at once and its work stops between two
+//          tokens. With `threaded` false everything happens inside the call.
 // Errors   Without a model there are no suggestions, which is no error: the log and graft/status say why.
 #pragma once
 #include <chrono>

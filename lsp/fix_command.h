@@ -2,8 +2,7 @@
 // lsp/fix_command.h: "Fix with Graft": the code action and the command graft.fix behind it (docs/editor-protocol.md).
 //
 // Promise  A fix is made for what is saved: with unsaved changes in the project it is refused, by name. Its edit is
-// held back
-//          where the text changed meanwhile. One fix at a time.
+//          held back where the text changed meanwhile. One fix at a time.
 // Threads  All members on the main thread; the work is done on the agent thread, and its end is posted back.
 #pragma once
 #include <filesystem>

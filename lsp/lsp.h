@@ -2,8 +2,7 @@
 // lsp/lsp.h: the language server's front door. What it speaks and refuses stands in docs/lsp.md.
 //
 // Threads  Fixed roles: a reader (bytes to messages), the caller's thread as main thread (documents, routing, the table
-// of
-//          requests; it never waits for work), workers (parsing, answers from trees), one engine thread (the model's
+//          of requests; it never waits for work), workers (parsing, answers from trees), one engine thread (the model's
 //          sessions), one agent thread (fixes), a writer. serve() returns when all of them have ended.
 #pragma once
 #include <filesystem>

@@ -3,8 +3,8 @@
 // editors).
 //
 // Trust    Settings come from the editor alone, which asks its user before it takes any from a workspace; no file of a
-// repository
-//          is read for settings here. `graft.check.command` is run, in the sandbox, only when the user asks for a fix.
+//          repository is read for settings here. `graft.check.command` is run, in the sandbox, only when the user asks
+//          for a fix.
 // Errors   A value of the wrong type or out of range keeps its default and is named in `problems`.
 #pragma once
 #include <string>

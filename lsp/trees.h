@@ -2,12 +2,10 @@
 // lsp/trees.h: a syntax tree for every open document, kept in step with the typing.
 //
 // Threads  All members on the main thread. Parsing runs on workers, at most one parse a document, and is cancelled by
-// the next
-//          change; results come back through `post`. Never more parses at a time than there are workers; the other
-//          documents wait in line.
+//          the next change; results come back through `post`. Never more parses at a time than there are workers; the
+//          other documents wait in line.
 // Errors   A question about a document without a tree (unknown language, over tools::kMaxParseBytes) is answered with
-// null,
-//          about one that changes before its tree is ready with ContentModified.
+//          null, about one that changes before its tree is ready with ContentModified.
 #pragma once
 #include <deque>
 #include <functional>

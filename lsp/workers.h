@@ -2,8 +2,7 @@
 // lsp/workers.h: a fixed number of threads that run jobs in order of arrival.
 //
 // Threads  submit() by one thread (the main one); it never waits: a full queue refuses. With 0 threads a job runs
-// inside
-//          submit(): the mode of most tests. finish() runs what is queued, so jobs must heed their stop tokens.
+//          inside submit(): the mode of most tests. finish() runs what is queued, so jobs must heed their stop tokens.
 #pragma once
 #include <thread>
 #include <vector>

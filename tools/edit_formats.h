@@ -2,13 +2,11 @@
 // tools/edit_formats.h: from what a model, a person or git wrote to an Edit. The formats stand in docs/edit-formats.md.
 //
 // Promise  An edit is applied where its own lines are found, at one place only, or it is refused. A line number alone
-// never
-//          decides. Lines that the edit does not change keep their bytes: line ends, BOM, blanks, a missing final
+//          never decides. Lines that the edit does not change keep their bytes: line ends, BOM, blanks, a missing final
 //          newline.
 // Errors   kInvalidArgument: the text is not of that format, or its anchor is not unique; the message says where (line
-// of the
-//          edit, line of the file) and shows what is nearest. kNotFound, kDenied from `files` for a file that can't be
-//          read.
+//          of the edit, line of the file) and shows what is nearest. kNotFound, kDenied from `files` for a file that
+//          can't be read.
 #pragma once
 #include <optional>
 #include <string>

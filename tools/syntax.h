@@ -5,8 +5,7 @@
 // Units    Byte offsets; rows are 0-based.
 // Threads  parse() from any thread, one parser per thread inside; a SyntaxTree may be read by many threads.
 // Errors   kCancelled on a stop request; kExhausted for a text over kMaxParseBytes. A text with faults still parses:
-// see
-//          errors(). Source: Tree-sitter 0.25 C API.
+//          see errors(). Source: Tree-sitter 0.25 C API.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -2,8 +2,7 @@
 // tools/syntax_state.h: what a SyntaxTree holds; private to tools/ (Tree-sitter's types stay behind tools/syntax.h).
 //
 // Threads  A TSTree is only read here. Reads of one tree from several threads are safe: nodes and cursors change
-// nothing but
-//          themselves, and Tree-sitter's reference counts are atomic.
+//          nothing but themselves, and Tree-sitter's reference counts are atomic.
 #pragma once
 #include <tree_sitter/api.h>
 

@@ -2,8 +2,7 @@
 // tools/work_tree.h: a user's folder as it stands, candidate trees made from it in memory, and patches between them.
 //
 // Promise  The user's .git is never written, locked or needed; folders without git work the same. Nothing here writes
-// to
-//          disk: tools/writer.h does.
+//          to disk: tools/writer.h does.
 // Threads  A WorkTree may be read by many threads; a CandidateTrees belongs to one thread at a time (libgit2's rule).
 #pragma once
 #include <filesystem>

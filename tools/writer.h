@@ -2,18 +2,15 @@
 // tools/writer.h: brings edits to the user's disk, all files or none, and takes them back.
 //
 // Promise  Each file is checked against the content hash that the edit was made for: once before anything is done, and
-// once
-//          more with the very file that was swapped out, so what a person saved meanwhile is never lost. No symlink is
-//          followed. Bytes, modes, owners and extended attributes are kept; hard links are broken, as git does.
-//          After a crash at any point the next open() makes the change whole or takes it back.
+//          once more with the very file that was swapped out, so what a person saved meanwhile is never lost. No
+//          symlink is followed. Bytes, modes, owners and extended attributes are kept; hard links are broken, as git
+//          does. After a crash at any point the next open() makes the change whole or takes it back.
 //          What is written where, and in which order, stands in docs/writer.md.
 // State    $XDG_STATE_HOME/graft/trees/<key of the root>/, never inside the work tree: journal, tasks, and the old and
-// new
-//          contents of their files.
+//          new contents of their files.
 // Threads  One writer per work tree at a time, over all processes (a lock file in the state folder).
 // Errors   kInvalidArgument: the edit does not fit the files as they are (nothing was changed). kDenied, kExhausted,
-// kIo: the
-//          system said no (nothing was changed, or the message says what to do).
+//          kIo: the system said no (nothing was changed, or the message says what to do).
 #pragma once
 #include <cstdint>
 #include <filesystem>

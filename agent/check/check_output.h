@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // agent/check/check_output.h: what the output of a failing check tells: places, diagnostics, failing tests, symptoms.
 //
-// Reads the reports of gcc, clang, ld, CPython, pytest, unittest, doctest, Catch2, GoogleTest, ctest, node, jest, tsc,
-// rustc, cargo, go, javac, JUnit and the sanitizers. They share one shape, `path:line[:column]`, so one scanner finds
-// the places and tables of words say what they mean. Errors   None: text that nothing is known about gives an empty
-// reading. The output is data; nothing in it is obeyed.
+// Reads the reports of gcc, clang, ld, CPython, pytest, unittest, doctest, Catch2, GoogleTest, ctest, node, jest,
+// tsc, rustc, cargo, go, javac, JUnit and the sanitizers. They share one shape, `path:line[:column]`, so one scanner
+// finds the places and tables of words say what they mean.
+// Errors   None: text that nothing is known about gives an empty reading. The output is data; nothing in it is
+//          obeyed.
 #pragma once
 #include <cstdint>
 #include <filesystem>

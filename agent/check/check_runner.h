@@ -2,8 +2,7 @@
 // agent/check/check_runner.h: runs the user's check on a state of the work tree, in the sandbox, once per tree.
 //
 // Owns     A sandbox workspace with the build outputs of the last run: a candidate's files are written into it, the
-// check
-//          runs, and the next state puts back what differs. The work tree itself is never written.
+//          check runs, and the next state puts back what differs. The work tree itself is never written.
 // Errors   A broken sandbox or file; kCancelled. A check that fails is a result.
 #pragma once
 #include <chrono>

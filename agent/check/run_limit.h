@@ -2,9 +2,11 @@
 // agent/check/run_limit.h: how long the check may take on a candidate, learnt from the runs so far.
 //
 // A candidate may loop for ever, and each one that does costs its whole limit. What the first run took, of the
-// unchanged code, says what is usual; but it may have been cold (a compilation, empty caches), may have ended early (a
-// build that failed, a test tool that stops at the first failure), or may have hung itself: then a traced run may tell
-// what it did beside hanging. Units    Wall time. No limit is longer than the user's. Threads  One.
+// unchanged code, says what is usual; but it may have been cold (a compilation, empty caches), may have ended early
+// (a build that failed, a test tool that stops at the first failure), or may have hung itself: then a traced run may
+// tell what it did beside hanging.
+// Units    Wall time. No limit is longer than the user's.
+// Threads  One.
 #pragma once
 #include <chrono>
 #include <cstdint>

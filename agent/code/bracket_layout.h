@@ -6,7 +6,9 @@
 // further. Where that line does not begin with the partner, one was lost there; and a partner that begins a line that
 // nothing opened lost its opener on the line above the block.
 //
-// Units    1-based lines. Errors   None. Cost     Linear in the tokens.
+// Units    1-based lines.
+// Errors   None.
+// Cost     Linear in the tokens.
 #pragma once
 #include <span>
 #include <string>

@@ -2,8 +2,7 @@
 // agent/code/code_base.h: the source files of a work tree, parsed, with their definitions by name.
 //
 // Bounds   At most kMaxFiles files of at most kMaxFileBytes each; what is named first in `first` is read first. Files
-// that
-//          are not UTF-8 or are larger are left out.
+//          that are not UTF-8 or are larger are left out.
 // Threads  One thread.
 #pragma once
 #include <map>

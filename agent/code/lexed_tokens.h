@@ -5,8 +5,9 @@
 // of its line, a comment at the end of the text) gives its opening mark alone, and reading goes on behind it: the rest
 // of the text keeps its tokens.
 //
-// Units    Byte offsets. Cost     Linear in the text, but for marks that open what nobody closes: those look ahead once
-//          for each kind. Errors   None: any bytes are some tokens.
+// Units    Byte offsets.
+// Cost     Linear in the text, but for marks that open what nobody closes: those look ahead once for each kind.
+// Errors   None: any bytes are some tokens.
 #pragma once
 #include <span>
 #include <string_view>

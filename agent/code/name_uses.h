@@ -4,7 +4,8 @@
 // A table of each grammar's nodes tells the one from the other; no types, no imports of other files. Good enough to say
 // that a name is likely to mean nothing where it stands, not to prove it.
 //
-// Owns     Views into the text of the tree, which must live as long. Cost  Linear in the tree.
+// Owns     Views into the text of the tree, which must live as long.
+// Cost     Linear in the tree.
 #pragma once
 #include <string_view>
 #include <vector>

@@ -6,9 +6,11 @@
 // the other up to two tokens as they are written. What a name is called comes from the names and marks before it, and
 // whether white space stands before a token from the two around the gap.
 //
-// Units    Natural logs. Threads  add() is the owner's alone; the rest may run on many threads between.
-// Cost     About fifteen look-ups a token. Source   Witten and Bell 1991 (interpolation by the number of kinds that
-//          follow); naturalness of code as evidence against a token: Hindle et al. 2012, Campbell et al. 2014.
+// Units    Natural logs.
+// Threads  add() is the owner's alone; the rest may run on many threads between.
+// Cost     About fifteen look-ups a token.
+// Source   Witten and Bell 1991 (interpolation by the number of kinds that follow); naturalness of code as evidence
+//          against a token: Hindle et al. 2012, Campbell et al. 2014.
 #pragma once
 #include <cstdint>
 #include <span>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // agent/complete/completed_file.h: the file around the cursor as a tree, and what it becomes with a completion in it.
 //
-// Threads  One thread. Cost  A parse of what changed since the last keystroke, and of each completion.
+// Threads  One thread.
+// Cost     A parse of what changed since the last keystroke, and of each completion.
 #pragma once
 #include <cstddef>
 #include <optional>

@@ -2,7 +2,8 @@
 // agent/fix/syntax_ranking.h: the edits after which a file that does not parse does, likeliest first.
 //
 // Bounds   Edits of at most kMaxLines lines; at most kMaxParses incremental parses and about a second.
-// Threads  One thread. Errors   None; a stop request gives what was found.
+// Threads  One thread.
+// Errors   None; a stop request gives what was found.
 #pragma once
 #include <stop_token>
 #include <vector>

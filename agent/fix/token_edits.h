@@ -5,7 +5,8 @@
 // Every place of a line is tried, inside strings as well: a lost quote makes code of them. What an edit is worth is for
 // others to say.
 //
-// Units    Byte offsets of the file. Bounds   At most kMaxUnits words and marks of a line, nearest to `around`.
+// Units    Byte offsets of the file.
+// Bounds   At most kMaxUnits words and marks of a line, nearest to `around`.
 #pragma once
 #include <cstddef>
 #include <string_view>

@@ -4,8 +4,7 @@
 //
 // Threads  Belongs to one thread.
 // Cost     A keystroke costs the tokens of the line that changed, and a pass over the file's to link them (about a
-// millisecond for
-//          60 KB).
+//          millisecond for 60 KB).
 #pragma once
 #include <span>
 #include <string>

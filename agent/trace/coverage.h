@@ -3,9 +3,9 @@
 //
 // Python, JavaScript run by Node, Go's tests, and what gcc builds of C and C++: the check runs once more in a view of
 // its own, with tracers that environment variables bring in (tracers.h). Nothing of it stays. Where the check did not
-// end, Python's tracer ends each test that hangs and says where (hang_tracer.h). Errors   None that matter: a check
-// that cannot be traced gives an empty Coverage, and the driver goes on without. Source   Ochiai: Abreu et al., "On the
-// accuracy of spectrum-based fault localization", 2007, section 2.
+// end, Python's tracer ends each test that hangs and says where (hang_tracer.h).
+// Errors   None that matter: a check that cannot be traced gives an empty Coverage, and the driver goes on without.
+// Source   Ochiai: Abreu et al., "On the accuracy of spectrum-based fault localization", 2007, section 2.
 #pragma once
 #include <chrono>
 #include <cstdint>

@@ -2,10 +2,10 @@
 // engine/constrain/automaton.h: a pushdown automaton over bytes, made deterministic as it is used.
 //
 // What     A state is everything that may still follow, in a normal form: a set of items, each an expression that is
-// being
-//          read and the stack of what follows once it is done. Stacks are shared and merged: one frame for all calls of
-//          a rule at one place (as in a graph-structured stack), so that ambiguity costs no more than its rules. Equal
-//          states have equal ids; where nothing nests there are finitely many, and reading a byte is two loads.
+//          being read and the stack of what follows once it is done. Stacks are shared and merged: one frame for all
+//          calls of a rule at one place (as in a graph-structured stack), so that ambiguity costs no more than its
+//          rules. Equal states have equal ids; where nothing nests there are finitely many, and reading a byte is two
+//          loads.
 // Owns     The rules' bodies (ids in the caller's ExprStore, which must outlive it) and all states.
 // Threads  One at a time.
 // Errors   LimitExceeded (expression.h).

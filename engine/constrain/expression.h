@@ -2,8 +2,7 @@
 // engine/constrain/expression.h: languages of byte strings as expressions, and their derivatives.
 //
 // What     An expression stands for a set of byte strings: regular operators, intersection and complement, calls of
-// rules
-//          (for what nests), and unfoldings: automata whose states are made when they are first reached. Equal
+//          rules (for what nests), and unfoldings: automata whose states are made when they are first reached. Equal
 //          expressions have equal ids, so a set of expressions reached by reading bytes stays small and can be
 //          memoised.
 // Owns     A store owns its expressions; ids mean something in one store alone, and stay as long as it lives.

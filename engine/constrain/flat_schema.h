@@ -2,12 +2,10 @@
 // engine/constrain/flat_schema.h: what a JSON Schema asks of one value, without applicators.
 //
 // What     A FlatSchema is a conjunction: all that it says must hold of the value itself; what holds of members and
-// items
-//          is said by places of subschemas (schema.h).
+//          items is said by places of subschemas (schema.h).
 // Scopes   `unevaluatedProperties` and `unevaluatedItems` ask what the subschemas beside and inside them (applied to
-// the
-//          same value) have described. Each such place is a scope; whatever describes members or items names the scopes
-//          that see it.
+//          the same value) have described. Each such place is a scope; whatever describes members or items names the
+//          scopes that see it.
 #pragma once
 #include <cstdint>
 #include <map>

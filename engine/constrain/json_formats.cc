@@ -2,11 +2,10 @@
 // Formats of json_text.h as regular expressions, matched from end to end.
 //
 // Source   RFC 3339 (date, time, date-time, duration), 5321 and 1123 (email, hostname: ASCII), 2673 and 4291 (ipv4,
-// ipv6),
-//          3986 (uri), 4122 (uuid), 6901 (json-pointer). Years start at 0001; there are no leap seconds; no two hyphens
-//          stand together in a hostname, which keeps out what punycode encodes and would have to be decoded to be
-//          checked; a hostname has up to four labels of up to 31 letters and digits, which keeps it below the limits of
-//          63 and 253.
+//          ipv6), 3986 (uri), 4122 (uuid), 6901 (json-pointer). Years start at 0001; there are no leap seconds; no two
+//          hyphens stand together in a hostname, which keeps out what punycode encodes and would have to be decoded to
+//          be checked; a hostname has up to four labels of up to 31 letters and digits, which keeps it below the limits
+//          of 63 and 253.
 #include <algorithm>
 #include <iterator>
 

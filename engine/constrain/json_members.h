@@ -2,7 +2,8 @@
 // engine/constrain/json_members.h: the members of a JSON object, in any order, each named one at most once.
 //
 // What     An unfolding whose states are what may still come: the named members not written yet, and how many there
-// were. Owns     Its description; expressions are of the store it was made for.
+//          were.
+// Owns     Its description; expressions are of the store it was made for.
 #pragma once
 #include <map>
 #include <set>

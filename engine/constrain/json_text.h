@@ -2,8 +2,7 @@
 // engine/constrain/json_text.h: the pieces of JSON texts as expressions.
 //
 // Policy   Between a value and its neighbours up to 64 bytes of whitespace; none before the first value and none after
-// the
-//          last. Numbers under a bound or a multiple are written without an exponent, integers always without a
+//          the last. Numbers under a bound or a multiple are written without an exponent, integers always without a
 //          fraction. Strings under a pattern, a format or as keys are spelled in one way (code_points.h, kJson); free
 //          strings in any.
 // Source   RFC 8259.

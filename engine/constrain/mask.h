@@ -2,13 +2,11 @@
 // engine/constrain/mask.h: which tokens may follow a state.
 //
 // How      A token may follow where its bytes lead to a state that is not dead. Tries are walked in preorder, dead
-// branches
-//          skipped. What makes it fast:
+//          branches skipped. What makes it fast:
 //          whole slices     where all text of a slice may follow (inside a string), its mask is taken without a walk
 //          split items      what an expression allows does not depend on the stack below it, except for tokens that
-//          read
-//                           past its end: the first part is kept by expression, the rest is a short list of tries'
-//                           nodes
+//                           read past its end: the first part is kept by expression, the rest is a short list of
+//                           tries' nodes
 //          kept masks       by state, within a fixed memory
 // Threads  One at a time.
 // Errors   LimitExceeded (expression.h).

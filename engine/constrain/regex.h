@@ -2,8 +2,7 @@
 // engine/constrain/regex.h: regular expressions as ECMA-262 writes them, which is what JSON Schema's `pattern` holds.
 //
 // Takes    Alternation, groups (capturing, (?:...), named), * + ? {m,n} (lazy ones mean the same set), classes, . \d \w
-// \s
-//          and their opposites, \p{L} \p{Ll} \p{M} \p{N} \p{P} \p{S}, escapes \xhh \uhhhh \u{h...} \cX, ^ and $, and
+//          \s and their opposites, \p{L} \p{Ll} \p{M} \p{N} \p{P} \p{S}, escapes \xhh \uhhhh \u{h...} \cX, ^ and $, and
 //          lookahead outside of repeats. Characters are Unicode; . is any but a line end; \d and \w are ASCII.
 // Refuses  Back references, lookbehind, \b, flags, other \p: kInvalidArgument with the offset.
 // Bounds   64 kB of pattern, groups nested 200 deep.

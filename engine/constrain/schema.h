@@ -2,12 +2,11 @@
 // engine/constrain/schema.h: JSON Schema, read and merged.
 //
 // What     What must hold of a value is a set of places: subschemas of the document, and opposites of such, for what
-// must
-//          not hold. flatten() turns a set into alternatives without applicators (flat_schema.h), one per choice of
-//          branches of anyOf, oneOf, if and of ways to fail; what holds of members and items is again a set of places.
+//          must not hold. flatten() turns a set into alternatives without applicators (flat_schema.h), one per choice
+//          of branches of anyOf, oneOf, if and of ways to fail; what holds of members and items is again a set of
+//          places.
 // Scope    $dynamicRef asks which resources led to it. Where a document has one, a place is a subschema as reached
-// through
-//          them; else every subschema is one place.
+//          through them; else every subschema is one place.
 // Errors   SchemaProblem, thrown inside engine/constrain alone: what is not supported or no schema, with the JSON
 //          pointer.
 // Source   JSON Schema 2020-12, core and validation; keywords of draft 4 to 2019-09 where they say the same in another

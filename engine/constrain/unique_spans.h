@@ -6,8 +6,7 @@
 // not empty. It
 //          counts once for each line at which it starts as whole lines.
 // How      Starts are sorted by what follows them (a suffix array over lines); a state is a range of starts that agree
-// in what
-//          was read. A start is of use as long as it has a span within the limit that no other start shares.
+//          in what was read. A start is of use as long as it has a span within the limit that no other start shares.
 // Cost     O(n log^2 n) in the lines to build; a step is a binary search for each byte that may follow.
 // Source   Manber and Myers, Suffix Arrays, 1990; Kasai et al., Linear-Time Longest-Common-Prefix Computation, 2001.
 #pragma once

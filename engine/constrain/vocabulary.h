@@ -2,8 +2,7 @@
 // engine/constrain/vocabulary.h: a tokenizer's tokens as byte strings, in the order in which masks walk them.
 //
 // What     Tokens are cut into slices that masks can take as a whole: text without anything that JSON escapes, in ASCII
-// by
-//          length, in other whole UTF-8 characters, and the rest by length. Each slice is a flat trie.
+//          by length, in other whole UTF-8 characters, and the rest by length. Each slice is a flat trie.
 // Owns     Its tokens. Constant after make, may be shared between threads.
 // Note     A token that ends generation or is no text (special tokens, unused ids, the empty string) is in no slice.
 #pragma once

@@ -2,13 +2,12 @@
 // engine/cuda/matrix.h: a linear layer's weights as they lie on the device.
 //
 // Shapes   [n_experts, n_out, n_in], row-major; n_experts is 1 outside of a mixture. n_in of quantised ones is a
-// multiple of 32. Layout   Numbers and scales of quantised types lie apart, so that a warp reads whole aligned lines:
+//          multiple of 32.
+// Layout   Numbers and scales of quantised types lie apart, so that a warp reads whole aligned lines:
 //            kInt8  quants int8 [.., n_in], scales half [.., n_in / 32]                                           Q8_0
-//            kInt4  quants [.., n_in / 2]: of 32 values, value i in the low half of byte i, value i + 16 in the high
-//            half;
+//            kInt4  quants [.., n_in / 2]: of 32 values, value i in the low half of byte i, i + 16 in the high half;
 //                   scales [.., n_in / 32]; offsets likewise or null            Q4_0, Q4_1, Q4_K, IQ4_NL, MXFP4
-//            kWide  quants int8 [.., n_in], scales float [.., n_in / 16], offsets likewise                       the
-//            others
+//            kWide  quants int8 [.., n_in], scales float [.., n_in / 16], offsets likewise                the others
 // Values   scale * number (+ offset); the number of a half byte h is given by `nibbles`. MXFP4's scales are bfloat16.
 // Owns     Nothing.
 #pragma once

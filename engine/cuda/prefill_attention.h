@@ -7,13 +7,12 @@
 // Types    T is float where `exact`, with products and sums in f32; else bfloat16 on the tensor cores with sums and the
 //          softmax in f32.
 // Masks    Key s stands at position first_key + s, s < n_keys. The query of token t, at position `position` + t, sees
-// positions
-//          (position + t - window, position + t], or all up to its own where window is 0.
+//          positions (position + t - window, position + t], or all up to its own where window is 0.
 // Sinks    [H] logits that take part in the softmax and have no value; null: none.
 // Segments A long past may be attended to piece by piece: state [n, H, dv + 2] f32 holds each query's running maximum,
-// sum and
-//          unnormalised result between calls; `first` starts it, `last` writes `out` (and counts the sinks). With first
-//          and last both set, state may be null. A query that sees no key of a segment leaves its state as it is.
+//          sum and unnormalised result between calls; `first` starts it, `last` writes `out` (and counts the sinks).
+//          With first and last both set, state may be null. A query that sees no key of a segment leaves its state as
+//          it is.
 // Source   FlashAttention-2, arXiv:2307.08691, section 3.1; sinks: gpt-oss's model card, arXiv:2508.10925, section 2
 #pragma once
 #include <cuda_runtime.h>

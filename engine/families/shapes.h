@@ -2,8 +2,8 @@
 // engine/families/shapes.h: the true shapes of well-known models, for measuring speed without their weights.
 //
 // A family made here has views with sizes and no data: it may be described, and run by an accelerator that fills
-// weights with arbitrary numbers (UploadOptions::synthetic), nothing else. Source   The models' config.json as
-// published; a "slice" is the first layers of a model, its sizes unchanged.
+// weights with arbitrary numbers (UploadOptions::synthetic), nothing else.
+// Source   The models' config.json as published; a "slice" is the first layers of a model, its sizes unchanged.
 #pragma once
 #include <memory>
 #include <string>

@@ -6,7 +6,8 @@
 // for each worker, and no meeting. A pass without adapters takes none of this.
 //
 // Results  A token's sums are those of F32 panels whatever other tokens, adapters, panels or threads take part in the
-// pass. Threads  begin() before the team starts; add() by each worker for itself.
+//          pass.
+// Threads  begin() before the team starts; add() by each worker for itself.
 #pragma once
 #include <cstdint>
 #include <vector>

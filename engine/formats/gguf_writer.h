@@ -3,10 +3,10 @@
 //
 // Owns     GgufContent borrows the weights that its rows are made from.
 // Threads  rows() of one tensor are asked for in order, from one thread, unless `independent`: then from several at
-// once. Errors   kDenied where the file is there and may not be replaced; kExhausted where the disk is full; kIo with
-// the system's
-//          text; kCancelled. Whatever ends early leaves no file behind: it is written under another name and renamed at
-//          the end.
+//          once.
+// Errors   kDenied where the file is there and may not be replaced; kExhausted where the disk is full; kIo with the
+//          system's text; kCancelled. Whatever ends early leaves no file behind: it is written under another name and
+//          renamed at the end.
 // Source   ggml project, docs/gguf.md
 #pragma once
 #include <cstdint>

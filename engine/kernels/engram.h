@@ -3,19 +3,16 @@
 // and how what stands there goes into the residual streams.
 //
 // Shapes   A table has n_rows() rows of w values; a place reads (N - 1) H of them, N the longest n-gram, H heads: for
-// each n
-//          from 2 to N, for each head, row first(n, head) + hash mod prime(n, head).
+//          each n from 2 to N, for each head, row first(n, head) + hash mod prime(n, head).
 // Hash     hash_1 = id_0 M_0; hash_n = hash_(n-1) xor id_(n-1) M_(n-1): id_i the folded id (tokenizer/fold_tokens.h) of
-// the
-//          token i places back, the padding token's where the text had not begun. The M are odd numbers drawn by PCG-64
-//          from 10007 times the layer; the primes those from `bucket` on, each used once in the whole model.
+//          the token i places back, the padding token's where the text had not begun. The M are odd numbers drawn by
+//          PCG-64 from 10007 times the layer; the primes those from `bucket` on, each used once in the whole model.
 // Gate     streams'_j = streams_j + sigmoid(sign(g_j) sqrt(max(|g_j|, 1e-6))) value
 //          g_j = sum_i norm(streams_j)_i q_ji norm(key_j)_i k_ji / sqrt(D), norm without a gain; [key_0 .. key_(S-1) |
 //          value] is what the layer's projection makes of the rows.
 // Threads  Constant after it was made.
 // Source   The description of DeepSeek-V4.1's Engram; numpy's SeedSequence and PCG64, and Lemire's bounded integers,
-// which it
-//          names as the source of the multipliers. One path only: a place costs a few dozen rows.
+//          which it names as the source of the multipliers. One path only: a place costs a few dozen rows.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -2,11 +2,9 @@
 // engine/kernels/lightning_indexer.h: which rows of a cache a token attends to.
 //
 // Shapes   score_s = sum_h weight_h * max(0, q_h . k_s) of one token over rows [0, n_keys): q [n_heads, width], width a
-// multiple
-//          of 16; keys at their stride, in f32 or bf16
+//          multiple of 16; keys at their stride, in f32 or bf16
 // bf16     As in attention.h: AVX512-BF16 multiplies queries in bf16 too, up to kMaxBf16Width, the other paths in f32;
-// sums
-//          are f32.
+//          sums are f32.
 // Results  A token's scores do not depend on how many rows are scored in one call.
 // Source   DeepSeek-V3.2, arXiv:2512.02556, section 2.1; blocks: the description of DeepSeek-V4.1
 #pragma once

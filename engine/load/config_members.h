@@ -4,8 +4,7 @@
 //
 // Owns     Nothing: the object must outlive it.
 // Errors   kCorrupt naming the key: missing without a fallback, of another type, or out of range. kInvalidArgument
-// through
-//          refuse().
+//          through refuse().
 #pragma once
 #include <nlohmann/json.hpp>
 #include <optional>

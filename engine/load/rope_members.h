@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // engine/load/rope_members.h: the rotary part of config.json, in both of its spellings: rope_parameters {rope_theta,
-// rope_type,
-// ...}, or rope_theta beside rope_scaling {type, ...}, which goes first where a file has both.
+// rope_type, ...}, or rope_theta beside rope_scaling {type, ...}, which goes first where a file has both.
 //
 // Source   Hugging Face transformers, modeling_rope_utils: "default", "linear", "yarn", "llama3"
 #pragma once

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // engine/load/stored_scales.h: joins the matrices of an FP8 or FP4 checkpoint with the scales that stand beside them.
 //
-//   X.weight F8_E4M3 [out, in]     with X.weight_scale_inv or X.scale: F32, F16, BF16 or F8_E8M0 [out / rows, in /
-//   columns],
-//                                  rounded up, blocks as quantization_config.weight_block_size says (in a table of
-//                                  Engram, DeepSeek-V4.1: of one row each); that may stand in text_config
-//   X.weight I8 or U8 [out, in/2]  with X.scale F8_E8M0 [out, in / 32]: two E2M1 values to a byte, which becomes FP4
-//   [out, in]
+//   X.weight F8_E4M3 [out, in]     with X.weight_scale_inv or X.scale: F32, F16, BF16 or F8_E8M0
+//                                  [out / rows, in / columns], rounded up, blocks as
+//                                  quantization_config.weight_block_size says (in a table of Engram, DeepSeek-V4.1: of
+//                                  one row each); that may stand in text_config
+//   X.weight I8 or U8 [out, in/2]  with X.scale F8_E8M0 [out, in / 32]: two E2M1 values to a byte, which becomes
+//                                  FP4 [out, in]
 //
 // Activations stay as they are: the checkpoints' own programs round them to 8 bits as well.
 //

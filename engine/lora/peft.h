@@ -5,9 +5,8 @@
 //          base_model.model.NAME.lora_A.weight [rank, n_in] and lora_B.weight [n_out, rank], in F32, F16 or BF16.
 //          docs/lora.md says which settings are read.
 // Errors   kCorrupt naming key or tensor and its byte. kInvalidArgument for what Graft does not compute (DoRA, biases,
-// modules
-//          saved whole, embeddings, patterns that are regular expressions) and for modules that the model has not.
-//          Nothing is left out silently: a tensor that nobody takes is an error.
+//          modules saved whole, embeddings, patterns that are regular expressions) and for modules that the model has
+//          not. Nothing is left out silently: a tensor that nobody takes is an error.
 // Source   PEFT 0.21, `LoraConfig`, `save_pretrained`, `get_pattern_key`
 #pragma once
 #include <cstdint>

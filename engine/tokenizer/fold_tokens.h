@@ -3,10 +3,9 @@
 // Engram (kernels/engram.h) hashes these ids, so that "The", " the" and "THE" find the same rows.
 //
 // Steps    Of a token's text: form KC, accents off, lower case, runs of blanks, tabs and line ends to one blank, blanks
-// off
-//          both ends (a blank alone stays). Where nothing is left: the text as it was. Where the token's bytes are no
-//          UTF-8 or it holds U+FFFD: its entry as the vocabulary spells it. Equal results share an id, counted by first
-//          use.
+//          off both ends (a blank alone stays). Where nothing is left: the text as it was. Where the token's bytes are
+//          no UTF-8 or it holds U+FFFD: its entry as the vocabulary spells it. Equal results share an id, counted by
+//          first use.
 // Note     Text in the older forms of Hangul and marks out of order count as Hugging Face tokenizers treat them.
 // Source   The description of DeepSeek-V4.1's Engram; Hugging Face tokenizers, normalizers
 #pragma once

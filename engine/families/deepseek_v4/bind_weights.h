@@ -6,8 +6,7 @@
 //          them first. Errors name the published ones. GGUF files have llama.cpp's (blk.N.attn_q_a.weight), and errors
 //          those; drafts there: docs/drafts.md.
 // Errors   kCorrupt naming the tensor and its byte: missing, of another shape or type than the configuration asks,
-// there
-//          under two names, or not used by the family at all.
+//          there under two names, or not used by the family at all.
 #pragma once
 #include <string>
 #include <string_view>

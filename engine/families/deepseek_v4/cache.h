@@ -10,9 +10,8 @@
 //          token without parts, and index keys in place of the indexer's entries. Where layers ask Engram: the folded
 //          ids of all tokens.
 // Rewind   To any of the last `slack` positions that were written, or to the start: a ring no longer holds what a place
-// further
-//          back would need. Entries depend on the tokens before them alone and are written anew before they are seen
-//          again.
+//          further back would need. Entries depend on the tokens before them alone and are written anew before they are
+//          seen again.
 // Bounds   A pass evaluates at most `slack` tokens at once.
 #pragma once
 #include <memory>

@@ -2,9 +2,8 @@
 // engine/families/deepseek_v4/deepseek_v4.h: configuration and weights of DeepSeek-V4-Flash, V4-Pro and V4.1-Flash.
 //
 // Shapes   D hidden, H heads of width d (one key head, whose rows are keys and values), S residual streams, G output
-// groups of
-//          rank R, m tokens to an entry, c series of a compressor (2 where entries overlap, else 1), Hi and Di heads
-//          and width of the indexer, E experts of width F. Linear layers are [n_out, n_in].
+//          groups of rank R, m tokens to an entry, c series of a compressor (2 where entries overlap, else 1), Hi and
+//          Di heads and width of the indexer, E experts of width F. Linear layers are [n_out, n_in].
 // Layers   Every token sees the last `window` tokens. A sparse layer also sees index_topk of the entries that sum up m
 //          tokens each and the m before; a heavy layer sees all entries of m tokens.
 // V4.1     A shared layer sees index_topk of its source layer's entries, which sum up 1 or 2 tokens each, chosen by

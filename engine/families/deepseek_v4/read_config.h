@@ -4,8 +4,7 @@
 // mlp_layer_types, partial_rotary_factor, rope_parameters), or out of GGUF metadata.
 //
 // Errors   kCorrupt naming the key where a value is missing, of the wrong type or out of range; kInvalidArgument naming
-// the
-//          key where the model asks for something that Graft does not compute. Nothing is guessed for a key that
+//          the key where the model asks for something that Graft does not compute. Nothing is guessed for a key that
 //          changes results.
 #pragma once
 #include <nlohmann/json_fwd.hpp>
