@@ -202,8 +202,6 @@ size_t block_end(std::string_view prefix, std::string_view text) {
 
 std::string fit_between(std::string_view prefix, std::string text, std::string_view suffix) {
   const std::string_view line = last_line(prefix), rest = first_line(suffix);
-  if (!is_blank(line) && kBlanks.find(line.back()) != std::string_view::npos)
-    text.erase(0, std::min(text.find_first_not_of(kBlanks), text.size()));
   drop_doubled_closers(line, text, rest);
   drop_overlap(line, text, is_blank(rest) ? suffix : rest);
   text.resize(text.find_last_not_of(" \t\r\n") + 1);

@@ -27,7 +27,7 @@ std::optional<size_t> closing_rest(std::string_view suffix);
 // Where `text` leaves the block that the cursor stands in (by indentation); its size where it does not.
 size_t block_end(std::string_view prefix, std::string_view text);
 
-// `text` so that it fits: blanks that the prefix ends with, the suffix's own beginning, brackets that the rest of the
+// `text` so that it fits: the suffix's own beginning, brackets that the rest of the
 // line closes, lines that follow anyway, and blanks at the end are taken off. Empty where nothing of worth is left:
 // white space, a neighbouring line, the same few characters again and again.
 std::string fit_between(std::string_view prefix, std::string text, std::string_view suffix);

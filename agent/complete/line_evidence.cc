@@ -42,9 +42,7 @@ bool opens_block(std::string_view code) {
 class Surroundings {
  public:
   Surroundings(std::string_view prefix, std::string_view suffix) : cursor_(prefix.size()) {
-    size_t word = cursor_;  // where the one begins that the cursor stands in: it is the line's
-    while (word > 0 && is_word_byte(prefix[word - 1])) --word;
-    add_words(prefix.substr(0, word));
+    add_words(prefix);
     add_words(suffix);
     line_ = prefix.rfind('\n') + 1;  // npos + 1 is 0
     begun_ = prefix.substr(line_);

@@ -67,7 +67,7 @@ TEST_CASE("fit_between: what stands around the cursor is not said again") {
            Case{"f(", "a)", ")\n", "a"},                  // the editor has closed the bracket
            Case{"f(", "a, g(b)) + c", ")\n", "a, g(b)"},  // more than the rest of the line can take
            Case{"f(a, ", "b)", "\n", "b)"},               // nothing to repeat
-           Case{"x = ", " 5", "\n", "5"},                 // one blank is enough
+           Case{"  Hosts ", "   []string", "\n", "   []string"},  // aligned
            Case{"x = \"", "text\"", "\"\n", "text"},
            Case{"    ", "return a  ", "\nb = 1\n", "return a"},
            Case{"    ", "return a", "\n    return a\n", ""},  // the next line says it
