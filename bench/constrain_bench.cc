@@ -2,10 +2,10 @@
 // constrain_bench TOKENS FILE...: JSON Schemas as constraints over a vocabulary; time of masks, and whether instances
 // pass.
 //
-// TOKENS   a token per line, its bytes in hexadecimal, by id; an empty line is a token without text. The end token is
-// added. FILE     JSON: {"schema": S, "tests": [{"data": D, "valid": B}]} or an array of such, as MaskBench and the
-// JSON Schema Test
-//          Suite have them. "-v" in front of the files prints each that did not pass, "-m N" measures the first N masks
+// TOKENS   a token per line, its bytes in hexadecimal, by id; an empty line is a token without text. The end token
+//          is added.
+// FILE     JSON: {"schema": S, "tests": [{"data": D, "valid": B}]} or an array of such, as MaskBench and the JSON
+//          Schema Test Suite have them. "-v" in front of the files prints each that did not pass, "-m N" measures the first N masks
 //          of an instance alone (0: none).
 // Prints   CSV: schemas taken and refused, instances that went as their file says, compile and mask times.
 #include <algorithm>

@@ -4,8 +4,8 @@
 // A module that NODE_OPTIONS brings into every process before its own code, be that CommonJS or ESM. V8 counts how
 // often each block runs; what it counted is taken where a test begins and ends (node_tests.h), and said by lines of
 // files of the tree (node_lines.h). Nothing is instrumented. A worker or child process that a test starts leaves the
-// lines it ran in a file beside the reports, for the process of that test to add. Limits   V8 counts blocks: of one
-// that an exception left, the lines after it count as run.
+// lines it ran in a file beside the reports, for the process of that test to add.
+// Limits   V8 counts blocks: of one that an exception left, the lines after it count as run.
 #pragma once
 #include <string_view>
 

@@ -7,7 +7,8 @@
 //          else: x and T-typed results are bfloat16, W is any format (rounded to bfloat16 as it is read), sums in f32
 //          on the tensor cores.
 // Bounds   n_in is a multiple of 8 (bfloat16) or 4 (exact), n_out of 8 where gated or grouped in bfloat16; beyond that
-// any; n_rows any from 1. Results  A row of y does not depend on the other rows of the call.
+//          any; n_rows any from 1.
+// Results  A row of y does not depend on the other rows of the call.
 #pragma once
 #include <cuda_runtime.h>
 

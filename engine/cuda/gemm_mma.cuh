@@ -4,8 +4,9 @@
 //
 // A block makes 128 rows x 128 outputs (gated: 64 of either matrix), 64 values of depth at a time, out of shared memory
 // that is filled two steps ahead. Rows of x are gathered while they are copied. A tile's rows are 128 bytes whose eight
-// 16-byte pieces are permuted by the row's number, which keeps ldmatrix free of bank conflicts. Source   PTX ISA 9.0,
-// sections "mma", "ldmatrix" and "cp.async"
+// 16-byte pieces are permuted by the row's number, which keeps ldmatrix free of bank conflicts.
+//
+// Source   PTX ISA 9.0, sections "mma", "ldmatrix" and "cp.async"
 #pragma once
 #include "engine/cuda/gemm_tiles.cuh"
 #include "engine/cuda/gemm_weights.cuh"

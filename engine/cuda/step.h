@@ -6,14 +6,13 @@
 // device after each.
 //
 // Shapes   D hidden, F expert width, S width of the shared expert (or of a dense layer), k experts of the token.
-// Vectors are f32. Cache    float, or bfloat16 where the model is not computed in f32 (pass.h). A row holds the keys of
-// all key heads at
-//          key_offset + g * dk and their values at value_offset + g * dv. Latent attention: one key head, dk = C + R,
-//          values the first C of the row.
+//          Vectors are f32.
+// Cache    float, or bfloat16 where the model is not computed in f32 (pass.h). A row holds the keys of all key heads
+//          at key_offset + g * dk and their values at value_offset + g * dv. Latent attention: one key head,
+//          dk = C + R, values the first C of the row.
 // Results  The same bits every time: no sum depends on which block comes first.
-// Source   Persistent kernels: Gupta et al., "A Study of Persistent Threads Style GPU Programming", 2012; pieces of the
-// cache:
-//          FlashAttention-2's online softmax, arXiv:2307.08691, section 3.1
+// Source   Persistent kernels: Gupta et al., "A Study of Persistent Threads Style GPU Programming", 2012; pieces of
+//          the cache: FlashAttention-2's online softmax, arXiv:2307.08691, section 3.1
 #pragma once
 #include <cuda_runtime.h>
 
