@@ -17,7 +17,8 @@ class ActivationBuffer {
         quants_(values_.size()),
         wide_quants_(values_.size()),
         scales_(values_.size() / kBlockValues),
-        sums_(values_.size() / kHalfBlock) {}
+        sums_(values_.size() / kHalfBlock),
+        scaled_sums_(sums_.size()) {}
 
   int64_t stride() const { return stride_; }
   float* row(int64_t i) { return values_.data() + i * stride_; }
@@ -31,12 +32,17 @@ class ActivationBuffer {
       kernels.quantize_wide(values_.data() + at, n, wide_quants_.data() + at, scales, sums);
     else
       kernels.quantize(values_.data() + at, n, quants_.data() + at, scales, sums);
+    float* const scaled = scaled_sums_.data() + at / kHalfBlock;
+    for (int64_t b = 0; b < n / kBlockValues; ++b) {
+      scaled[2 * b] = scales[b] * static_cast<float>(sums[2 * b] + sums[2 * b + 1]);
+      scaled[2 * b + 1] = scales[b] * static_cast<float>(sums[2 * b + 1]);
+    }
   }
 
   Activations from(int64_t first_row) const {
     const int64_t at = first_row * stride_;
     return {values_.data() + at, quants_.data() + at, wide_quants_.data() + at, scales_.data() + at / kBlockValues,
-            sums_.data() + at / kHalfBlock, stride_, nullptr};
+            sums_.data() + at / kHalfBlock, scaled_sums_.data() + at / kHalfBlock, stride_, nullptr};
   }
 
  private:
@@ -46,6 +52,7 @@ class ActivationBuffer {
   Buffer<int16_t> wide_quants_;
   Buffer<float> scales_;
   Buffer<int32_t> sums_;
+  Buffer<float> scaled_sums_;
 };
 
 }  // namespace engine

@@ -126,7 +126,7 @@ struct FastAttention {
       fetch();
       F query[R];
 #pragma GCC unroll 4
-      for (int r = 0; r < R; ++r) query[r] = V::load(q + r * width + i);
+      for (int r = 0; r < R; ++r) query[r] = V::in_register(V::load(q + r * width + i));
 #pragma GCC unroll 16
       for (int s = 0; s < S; ++s) {
         const F key = load(k[s] + i);

@@ -8,23 +8,25 @@
 #include "engine/kernels/fast_indexer.h"
 #include "engine/kernels/fast_kernels.h"
 #include "engine/kernels/fast_matmul.h"
+#include "engine/kernels/fast_matmul_floats.h"
 
 namespace engine {
 namespace {
 
 template <class V>
 constexpr FastKernels kernels_of(const char* name) {
-  using M = FastMatmul<V>;
+  using M = QuantizedMatmul<V>;
+  using N = FloatMatmul<V>;
   using P = PanelForm;
   return {
       .name = name,
-      .matmul = {M::template floats<P::kF32>, M::template floats<P::kF16>, M::template floats<P::kBF16>,
+      .matmul = {N::template floats<P::kF32>, N::template floats<P::kF16>, N::template floats<P::kBF16>,
                  M::template tiled<P::kQ8_0>, M::template tiled<P::kQ4_0>, M::template tiled<P::kBytes>,
                  M::template tiled<P::kBytesOffset>, M::template tiled<P::kNibblesOffset>,
                  M::template tiled<P::kFp4Codes>, M::template tiled<P::kIq4Codes>, M::template tiled<P::kStepsNibbles>,
                  M::template tiled<P::kStepsBytes>, M::template tiled<P::kHalfSteps>,
-                 M::template tiled<P::kHalfStepsOffset>, M::f8, M::template floats<P::kTurned>,
-                 M::template floats<P::kTurnedOffset>, M::template floats<P::kTurnedF8>},
+                 M::template tiled<P::kHalfStepsOffset>, N::f8, N::template floats<P::kTurned>,
+                 N::template floats<P::kTurnedOffset>, N::template floats<P::kTurnedF8>},
       .wide_matmul = {nullptr, nullptr, nullptr, M::template wide<P::kQ8_0>, M::template wide<P::kQ4_0>,
                       M::template wide<P::kBytes>, M::template wide<P::kBytesOffset>,
                       M::template wide<P::kNibblesOffset>, M::template wide<P::kFp4Codes>,

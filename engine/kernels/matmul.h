@@ -129,6 +129,7 @@ struct Activations {
   const int16_t* wide_quants = nullptr;  // [n, stride], in [-32767, 32767], the middle two of every four exchanged
   const float* scales = nullptr;    // [n, stride / 32]
   const int32_t* sums = nullptr;    // [n, stride / 16], of each half block's quants
+  const float* scaled_sums = nullptr;  // [n, stride / 16], scale times the quants' sum, of each block and of its second half
   int64_t stride = 0;               // a multiple of 32
   const int32_t* row_ids = nullptr; // the rows to read; null: 0, 1, 2, ...
 
@@ -141,6 +142,7 @@ struct Activations {
     if (wide_quants) some.wide_quants += offset;
     if (scales) some.scales += offset / kBlockValues;
     if (sums) some.sums += offset / kHalfBlock;
+    if (scaled_sums) some.scaled_sums += offset / kHalfBlock;
     return some;
   }
   // The rows from `first` on, as rows 0, 1, 2, ...

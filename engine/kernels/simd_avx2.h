@@ -15,7 +15,8 @@ namespace {
 struct Avx2 {
   static constexpr bool kPairProducts = false;  // of bf16 (simd_avx512_bf16.h)
   static constexpr int kWidth = 8;
-  static constexpr int kTileTokens = 4, kTileVectors = 1, kRowVectors = 2;  // of quantised products (fast_matmul.h)
+  static constexpr int kTileTokens = 4, kTileVectors = 2, kRowVectors = 2;  // of quantised products (fast_matmul.h)
+  static constexpr int kHeldSums = 4;  // of a tile, that registers hold beside a block's products
   static constexpr int kWideTileTokens = 4;  // with 16 bits
   using F = __m256;
 
@@ -59,8 +60,18 @@ struct Avx2 {
     return _mm_cvtss_f32(_mm_add_ss(s, _mm_shuffle_ps(s, s, 1)));
   }
   static constexpr int kDotTile = 8, kValueTile = 2;  // of attention (fast_attention.h)
+  // Lanes that are 4, 2 and 1 apart, in this order, as sum() adds them.
   static void sums(const F (&a)[kDotTile], float* out) {
-    for (int i = 0; i < kDotTile; ++i) out[i] = sum(a[i]);
+    const auto four = [](F p, F q) { return _mm256_add_ps(_mm256_permute2f128_ps(p, q, 0x20), _mm256_permute2f128_ps(p, q, 0x31)); };
+    const auto two = [](F p, F q) { return _mm256_add_ps(_mm256_shuffle_ps(p, q, 0x44), _mm256_shuffle_ps(p, q, 0xEE)); };
+    const auto one = [](F p, F q) { return _mm256_add_ps(_mm256_shuffle_ps(p, q, 0x88), _mm256_shuffle_ps(p, q, 0xDD)); };
+    const F low = two(four(a[0], a[4]), four(a[1], a[5])), high = two(four(a[2], a[6]), four(a[3], a[7]));
+    _mm256_storeu_ps(out, one(low, high));
+  }
+  // What was loaded, to be used more than once: g++ 12 would read it from memory each time.
+  static F in_register(F x) {
+    asm("" : "+x"(x));
+    return x;
   }
   static float max_of(F a) {
     __m128 s = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
@@ -147,6 +158,19 @@ struct Avx2 {
     const __m256i wide = _mm256_madd_epi16(sum, _mm256_set1_epi16(1));
     return _mm256_cvtepi32_ps(_mm256_sub_epi32(wide, _mm256_set1_epi32(8 * block_sum)));
   }
+
+  // Sums of a half block with bytes of few bits stay within 16 bits: 8 products of 32 * 127 are 32,512. A step of their type
+  // (quant_blocks.h) multiplies them as they are widened.
+  static constexpr bool kFewBits = true;
+  using Steps = __m256i;
+  static Steps load_steps(const uint8_t* p) {
+    const __m256i wide = _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
+    return _mm256_blend_epi16(wide, _mm256_slli_epi32(wide, 16), 0xAA);
+  }
+  static Steps one_step() { return _mm256_set1_epi16(1); }
+  static Sum4 dot_few(Sum4 sum, const W8& w, X4 x) { return dot4(sum, w.magnitude, _mm256_sign_epi8(x, w.value)); }
+  static __m256i load_unsigned(const uint8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+  static F times_steps(Sum4 sum, Steps steps) { return _mm256_cvtepi32_ps(_mm256_madd_epi16(sum, steps)); }
 
   // --- int16 dot products: the same four values, as two pairs ------------------------------------------------------
   // A block's sum fits 32 bits: 32 * 128 * 32,767 is a sixteenth of the range.

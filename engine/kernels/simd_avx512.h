@@ -15,6 +15,8 @@ struct Avx512 {
   static constexpr bool kPairProducts = false;  // of bf16 (simd_avx512_bf16.h)
   static constexpr int kWidth = 16;
   static constexpr int kTileTokens = 6, kTileVectors = 2, kRowVectors = 1;  // of quantised products (fast_matmul.h)
+  static constexpr int kHeldSums = 12;
+  static constexpr bool kFewBits = false;  // added up in 16 bits (fast_matmul_steps.h)
   static constexpr int kWideTileTokens = 6;  // with 16 bits
   using F = __m512;
 
@@ -68,6 +70,7 @@ struct Avx512 {
     for (int j = 0; j < 4; ++j) column[j] = four(eight(a[j], a[j + 4]), eight(a[j + 8], a[j + 12]));
     _mm512_storeu_ps(out, one(two(column[0], column[1]), two(column[2], column[3])));
   }
+  static F in_register(F x) { return x; }
   static float max_of(F a) { return _mm512_reduce_max_ps(a); }
   static void store_quants(int8_t* p, F x, int32_t& total) {
     const __m512i i = _mm512_cvtps_epi32(x);

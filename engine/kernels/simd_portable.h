@@ -16,6 +16,8 @@ struct Portable {
   static constexpr bool kPairProducts = false;  // of bf16 (simd_avx512_bf16.h)
   static constexpr int kWidth = 16;
   static constexpr int kTileTokens = 4, kTileVectors = 1, kRowVectors = 1;  // of quantised products (fast_matmul.h)
+  static constexpr int kHeldSums = 4;
+  static constexpr bool kFewBits = false;  // added up in 16 bits (fast_matmul_steps.h)
   static constexpr int kWideTileTokens = 1;  // with 16 bits: nothing is unpacked here that tokens could share, and each tile takes long to compile
   using Floats = float __attribute__((vector_size(16)));
   using Ints = int32_t __attribute__((vector_size(16)));
@@ -84,6 +86,7 @@ struct Portable {
   static void sums(const F (&a)[kDotTile], float* out) {
     for (int i = 0; i < kDotTile; ++i) out[i] = sum(a[i]);
   }
+  static F in_register(F x) { return x; }
   static float max_of(const F& a) {
     float top = a[0];
     for (int i = 1; i < kWidth; ++i) top = a[i] > top ? a[i] : top;

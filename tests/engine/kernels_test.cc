@@ -189,6 +189,47 @@ TEST_CASE("matmul: extreme quants and activations do not overflow") {
       }
 }
 
+TEST_CASE("matmul: the largest numbers of types with steps and of FP4 do not overflow where they are added up") {
+  struct Case {
+    DType type;
+    int numbers, fill;           // bytes from `numbers` on are the numbers, of which `fill` makes the largest
+    std::vector<int> units;      // where f16 scales lie
+    std::pair<int, int> steps;   // bytes [first, second), each 0x7f
+  };
+  const std::vector<Case> cases = {
+      {DType::kQ2_K, 16, 0xff, {80, 82}, {0, 16}},     {DType::kQ3_K, 0, 0xff, {108}, {96, 108}}, {DType::kQ3_K, 0, 0, {108}, {96, 108}},
+      {DType::kQ4_K, 16, 0xff, {0, 2}, {4, 16}},       {DType::kQ5_K, 16, 0xff, {0, 2}, {4, 16}}, {DType::kQ6_K, 0, 0, {208}, {192, 208}},
+      {DType::kQ6_K, 0, 0xff, {208}, {192, 208}},      {DType::kMXFP4, 1, 0x77, {}, {0, 1}},      {DType::kMXFP4, 1, 0xff, {}, {0, 1}},
+  };
+  constexpr int64_t kIn = 512, kOut = 32, kTokens = 5;
+  for (const FastKernels* kernels : all_kernels_and_widths())
+    for (const Case& c : cases) {
+      CAPTURE(std::string(kernels->name)); CAPTURE(std::string(traits(c.type).name)); CAPTURE(c.fill);
+      const int64_t block_bytes = traits(c.type).block_bytes;
+      std::vector<std::byte> bytes(static_cast<size_t>(kOut * kIn / traits(c.type).block_values * block_bytes), static_cast<std::byte>(c.fill));
+      for (size_t at = 0; at < bytes.size(); at += static_cast<size_t>(block_bytes)) {
+        for (int i = c.steps.first; i < c.steps.second; ++i) bytes[at + static_cast<size_t>(i)] = std::byte{0x7f};
+        for (const int unit : c.units) bytes[at + static_cast<size_t>(unit)] = std::byte{0}, bytes[at + static_cast<size_t>(unit) + 1] = std::byte{0x3c};
+      }
+      const PackedMatrix m = unpacked(view_of(bytes, c.type, {kOut, kIn}));
+      std::vector<float> row(kIn);
+      dequantize_row(m.source, 0, row);
+      ActivationBuffer x(kTokens, kIn);
+      const float most = kernels->wide ? 32767.0f : 127.0f;
+      for (int64_t t = 0; t < kTokens; ++t) {
+        std::fill_n(x.row(t), kIn, t % 2 ? most : -most);
+        x.quantize(*kernels, t, 0, kIn);
+      }
+      double want = 0, size = 0;
+      for (const float w : row) want += static_cast<double>(w) * static_cast<double>(most), size += std::fabs(static_cast<double>(w) * static_cast<double>(most));
+      std::vector<float> y(kTokens * kOut);
+      std::vector<uint8_t> scratch(static_cast<size_t>(m.panel_bytes()));
+      matmul_panels(*kernels, m, 0, m.n_panels(), x.from(0), kTokens, y.data(), kOut, scratch.data());
+      for (int64_t i = 0; i < kTokens * kOut; ++i)
+        CHECK(std::fabs(static_cast<double>(y[static_cast<size_t>(i)]) - (i / kOut % 2 ? want : -want)) <= 4e-6 * size);
+    }
+}
+
 TEST_CASE("matmul: row ids choose the input rows") {
   std::mt19937 random(9);
   for (const FastKernels* kernels : all_kernels_and_widths()) {
