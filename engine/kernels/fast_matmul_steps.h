@@ -2,8 +2,9 @@
 // engine/kernels/fast_matmul_steps.h: products with types whose scales are steps of a unit (Q2_K to Q6_K), where `V` adds up
 // products of few bits in 16 bits.
 //
-// A step multiplies the whole sum of its 16 or 32 products as that is widened, the unit of 256 inputs multiplies once for all
-// of them, and offsets are products of their own behind them: a third of the steps that each block takes with numbers of its own.
+// A step multiplies the whole sum of its 16 or 32 products as that is widened, and the unit once for all 256 inputs that share
+// it. Offsets follow behind these, times the sums of the inputs. With scales of its own each block would take more instructions
+// for them than for a fourth of its products.
 #pragma once
 #include "engine/kernels/fast_matmul_blocks.h"
 
@@ -67,36 +68,43 @@ struct StepMatmul {
         const F unit = V::load_f16(units[v]);
         for (int t = 0; t < T; ++t) acc[t][v] = V::fma(part[t][v], unit, acc[t][v]);
       }
-      if constexpr (Block::kOffset) {
-        for (int t = 0; t < T; ++t)
-          for (int v = 0; v < NV; ++v) part[t][v] = V::zero();
-        for (int64_t i = 0; i < 8; ++i) {
-          F least[NV], more[NV];  // of the block, and what its second half has beyond it
-          for (int v = 0; v < NV; ++v) {
-            const uint8_t* at = block[v] - (8 - i) * Block::kBlockBytes + Block::kScales * kPanelRows + lane[v];
-            least[v] = V::load_i8(at);
-            if constexpr (Block::kScales == 2) more[v] = V::sub(V::load_i8(at + kPanelRows), least[v]);
-          }
-#pragma GCC unroll 8
-          for (int t = 0; t < T; ++t) {
-            const float* sums = rows.scaled_sums[t] + 2 * (b + i);
-            const F whole = V::set1(sums[0]);
-            for (int v = 0; v < NV; ++v) part[t][v] = V::fma(least[v], whole, part[t][v]);
-            if constexpr (Block::kScales == 2) {
-              const F second = V::set1(sums[1]);
-              for (int v = 0; v < NV; ++v) part[t][v] = V::fma(more[v], second, part[t][v]);
-            }
-          }
-        }
-        for (int v = 0; v < NV; ++v) {
-          const F unit = V::sub(V::zero(), V::load_f16(units[v] + kPanelRows * 2));
-          for (int t = 0; t < T; ++t) acc[t][v] = V::fma(part[t][v], unit, acc[t][v]);
-        }
-      }
+      if constexpr (Block::kOffset) add_offsets<kForm, T, NV>(block, units, lane, b, rows, acc);
       park<V>(acc);
     }
     for (int t = 0; t < T; ++t)
       for (int v = 0; v < NV; ++v) V::store(rows.y[t] + (first + v) * V::kWidth, acc[t][v]);
+  }
+
+  // Of the eight blocks that end at `block`, inputs from block `b` on: offset = -(least_unit * least).
+  template <PanelForm kForm, int T, int NV>
+  static void add_offsets(const uint8_t* const (&block)[NV], const uint8_t* const (&units)[NV], const int (&lane)[NV], int64_t b,
+                          const MatmulRows<T>& rows, F (&acc)[T][NV]) {
+    using Block = PanelBlock<V, kForm>;
+    F sum[T][NV];
+    for (int t = 0; t < T; ++t)
+      for (int v = 0; v < NV; ++v) sum[t][v] = V::zero();
+    for (int64_t i = 0; i < 8; ++i) {
+      F least[NV], more[NV];  // of the block, and what its second half has beyond it
+      for (int v = 0; v < NV; ++v) {
+        const uint8_t* at = block[v] - (8 - i) * Block::kBlockBytes + Block::kScales * kPanelRows + lane[v];
+        least[v] = V::load_i8(at);
+        if constexpr (Block::kScales == 2) more[v] = V::sub(V::load_i8(at + kPanelRows), least[v]);
+      }
+#pragma GCC unroll 8
+      for (int t = 0; t < T; ++t) {
+        const float* sums = rows.scaled_sums[t] + 2 * (b + i);
+        const F whole = V::set1(sums[0]);
+        for (int v = 0; v < NV; ++v) sum[t][v] = V::fma(least[v], whole, sum[t][v]);
+        if constexpr (Block::kScales == 2) {
+          const F second = V::set1(sums[1]);
+          for (int v = 0; v < NV; ++v) sum[t][v] = V::fma(more[v], second, sum[t][v]);
+        }
+      }
+    }
+    for (int v = 0; v < NV; ++v) {
+      const F unit = V::sub(V::zero(), V::load_f16(units[v] + kPanelRows * 2));
+      for (int t = 0; t < T; ++t) acc[t][v] = V::fma(sum[t][v], unit, acc[t][v]);
+    }
   }
 
   // Products of four numbers of a row (eight, where they are halves of bytes) with inputs from `i` on, added up in 16 bits.
