@@ -31,3 +31,21 @@ TEST_CASE("last words: what a tool says of every failure is left out") {
                         8) == Lines{"not ok 2 - deep", "1..2"});
   CHECK(cli::last_words("left: 1\nnote: run with `RUST_BACKTRACE=1` environment variable\n", 3) == Lines{"left: 1"});
 }
+
+TEST_CASE("last words: TAP from the first test that failed on") {
+  CHECK(cli::last_words("    ok 1 - a\n    not ok 2 - known # TODO later\n    not ok 3 - 2.0.0 is outside\n      ---\n      at:\n"
+                        "        line: 65\n      ...\n    1..3\n    # failed 1 of 3 tests\nnot ok 1 - range.js # time=6ms\n  ---\n"
+                        "  stdio:\n    - 0\n    - pipe\n  exitCode: 1\n  ...\n1..1\n# failed 1 test\n# time=9ms\n",
+                        4) == Lines{"    not ok 3 - 2.0.0 is outside", "      at:", "        line: 65", "    1..3"});
+}
+
+TEST_CASE("last words: an end that tells of no failure gives way to where one is told") {
+  CHECK(cli::last_words("x.js:1172\n  else throw err\n       ^\n\nError: Cannot find module '../index'\nRequire stack:\n- /p/test/a.js\n"
+                        "    at Module._load (node:internal/modules/cjs/loader:1091:12)\n    at load (/p/node_modules/mocha/lib/mocha.js:3:1)\n"
+                        "    at Array.forEach (<anonymous>) {\n  code: 'MODULE_NOT_FOUND',\n  requireStack: [\n    '/p/test/a.js',\n"
+                        "    '/p/node_modules/mocha/bin/mocha'\n  ]\n}\n\nNode.js v20.20.2\n",
+                        4) == Lines{"Error: Cannot find module '../index'", "Require stack:", "- /p/test/a.js", "  code: 'MODULE_NOT_FOUND',"});
+  CHECK(cli::last_words("AssertionError: 1 != 2\n\n-----\nRan 2 tests in 0.1s\n\nFAILED (failures=1)\n", 2) ==
+        Lines{"Ran 2 tests in 0.1s", "FAILED (failures=1)"});
+  CHECK(cli::last_words("one\ntwo\nthree\n", 2) == Lines{"two", "three"});
+}
