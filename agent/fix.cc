@@ -14,6 +14,7 @@
 #include "agent/code/code_base.h"
 #include "agent/fix/fix_words.h"
 #include "agent/fix/proposals.h"
+#include "agent/fix/rebuild.h"
 #include "agent/fix/search.h"
 #include "agent/fix/traced_sources.h"
 #include "agent/trace/coverage.h"
@@ -31,6 +32,7 @@ using std::chrono::milliseconds;
 // Of a check that ran out of its time: the repaired one needs less than this part of it, or a busy machine could be the
 // whole difference.
 constexpr double kClearlyFaster = .5;
+constexpr double kBuiltAlready = 5;            // seconds: a shorter first run may have compiled nothing
 constexpr double kSlowCheck = 1.5;             // seconds from which on the order of tests matters
 constexpr double kWorthIt = .7;                // of the whole check's time: what the failing tests alone may take
 constexpr int kTraceShare = 3;                 // of the time that is left, the most for a traced run
@@ -76,6 +78,7 @@ class FixRun {
   base::Result<SearchResult> search(const tools::WorkTree& tree, CheckResult first);
   void localise_by_traces(const tools::WorkTree& tree, const CheckResult& first, const PathResolver& resolver,
                           CheckReading& reading, const TracedLanguages& traced, const CodeBase& code);
+  base::Status measure_rebuild(const CheckResult& first, const CheckReading& reading, const tools::WorkTree& tree, const CodeBase& code);
   base::Status fail_early(CheckReading& reading, CheckResult& first, const PathResolver& resolver);
   base::Result<bool> confirm(Winner& winner);
   void no_time_for_proof(const std::string& change);
@@ -99,6 +102,8 @@ class FixRun {
   bool unproven_ = false;       // something passed, and there was no time for its proof
   milliseconds found_left_{0};  // of the time, as the search ended
   std::optional<RunLimit> limit_;
+  std::set<std::string> rebuilt_;         // files whose compilation limit_ knows of
+  std::optional<CheckResult> rebuild_;    // the run that told
   Coverage coverage_;                     // of the work tree; empty where nothing was traced
   std::vector<std::string> failing_;      // tests that the check calls failed, on the unchanged code
   std::set<std::string> refuted_;         // trees that passed once, and then did not
@@ -129,6 +134,7 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
 
   hung_ = first.endless();
   limit_.emplace(first, reading.build_failed, allowed_);
+  if (base::Status measured = measure_rebuild(first, reading, tree, *code); !measured) return std::move(measured).error();
   // Where a file cannot be read no line of it has run, nor of a package that does not compile. Of a hang the tracers of
   // Node know nothing.
   traced.go &= !reading.build_failed;
@@ -156,15 +162,42 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
   });
   const size_t n_runs = request_.side_by_side > 0
                             ? static_cast<size_t>(request_.side_by_side)
-                            : runs_side_by_side(first, std::thread::hardware_concurrency(), base::available_memory());
+                            : runs_side_by_side(rebuild_ ? *rebuild_ : first, std::thread::hardware_concurrency(), base::available_memory());
   const RunsAhead runs_ahead(*ahead_, n_runs, limit_->patient());
-  const SearchBudget budget{request_.budget_checks, started_, deadline_, *limit_};
+  const SearchBudget budget{request_.budget_checks, started_, deadline_, *limit_, [] { return Clock::now(); }, rebuilt_};
   return search.run({{}, {}, std::move(reading), std::move(first.output)}, budget, stop_);
+}
+
+// In a work tree that is built already: what candidates in the most suspect file take.
+base::Status FixRun::measure_rebuild(const CheckResult& first, const CheckReading& reading, const tools::WorkTree& tree,
+                                     const CodeBase& code) {
+  if (first.seconds >= kBuiltAlready || !limit_->may_rebuild()) return base::ok();
+  const Suspects suspects = localise({code, reading, coverage_, tree.changed_files(), request_.focus, request_.check});
+  const std::string* path = nullptr;
+  double most = 0;
+  for (const auto& [suspect, lines] : suspects.lines)
+    for (const auto& [line, weight] : lines)
+      if (weight > most && is_compiled(suspect)) most = weight, path = &suspect;
+  if (path == nullptr) return base::ok();
+  tell("localising", base::cat("building ", *path, " again, unchanged, to see how long that takes"));
+  auto rebuilt = run_rebuilt(*checker_, tree, *path, std::min(allowed_, left() / kTraceShare), stop_);
+  if (!rebuilt) return std::move(rebuilt).error();
+  if (!*rebuilt) return base::ok();
+  if ((*rebuilt)->passed)
+    return base::invalid(base::cat("The check fails, and passes once ", *path, " is built again, unchanged: what is built is out of "
+                                   "date, or the check is not steady. Build all anew, and run it twice."));
+  if ((*rebuilt)->endless())
+    unconfirmed_.push_back(base::cat("with ", *path, " built again, unchanged, the check takes longer than ", seconds_text((*rebuilt)->seconds),
+                                     ": allow each run more (--check-timeout), and all of them (--timeout)"));
+  limit_->know_rebuild(**rebuilt);
+  rebuilt_.insert(*path);
+  rebuild_ = std::move(*rebuilt);
+  return base::ok();
 }
 
 void FixRun::localise_by_traces(const tools::WorkTree& tree, const CheckResult& first, const PathResolver& resolver,
                                 CheckReading& reading, const TracedLanguages& traced, const CodeBase& code) {
-  const double usual = first.endless() ? first.last_output_seconds : first.seconds;
+  const double usual = first.endless() ? first.last_output_seconds : std::max(first.seconds, rebuild_ ? rebuild_->seconds : 0);
   const milliseconds wanted = std::min(allowed_, milliseconds(static_cast<int64_t>(usual * 10'000) + 10'000));
   const milliseconds given = std::min(wanted, left() / kTraceShare);
   if (given < kShortestTrace) return;

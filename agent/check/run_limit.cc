@@ -22,6 +22,7 @@ constexpr double kTimesOutlier = 2;
 // A first run was cold at worst: a third of it may be believed of every other, so that twice of it is always allowed.
 constexpr double kWarmShare = 1. / 3;
 constexpr double kHungFloor = .1, kHungCeiling = .25;  // of the user's limit, where the unchanged code never ended
+constexpr double kTimesRebuilt = 2;  // others are built beside it
 // What a traced run took beside hanging is an upper bound already, but for the repaired test's own time.
 constexpr double kTimesTraced = 3;
 constexpr milliseconds kShortestTraced{1'500};  // every second candidate may hang: each costs this
@@ -60,7 +61,7 @@ double RunLimit::usual_seconds() const {
   const double first = n_ended_ >= kEnoughEnded ? first_seconds_ * kWarmShare : first_seconds_;
   // What a run that hung wrote last may be a part of its endless loop.
   if (traced_seconds_ > 0 || (!first_hung_ && !first_built_)) return candidates_seconds();
-  return std::max(candidates_seconds(), first);
+  return std::max({candidates_seconds(), first, rebuilt_seconds_});
 }
 
 // Half as many times the usual with each run that hung, down to what a busy machine may need.
@@ -70,7 +71,7 @@ double RunLimit::limit_seconds() const {
       std::max(enough || first_hung_ ? kTimesAmongHangs : kTimesOfFirstAmongHangs, std::ldexp(kTimes, -n_endless_));
   if (!enough || first_hung_) return std::max(times * usual_seconds(), kTimesOutlier * longest_seconds_);
   return std::max({times * second_longest_, kTimesOutlier * longest_seconds_,
-                   first_built_ ? times * kWarmShare * first_seconds_ : 0});
+                   first_built_ ? times * kWarmShare * first_seconds_ : 0, kTimesRebuilt * rebuilt_seconds_});
 }
 
 milliseconds RunLimit::now() const {
@@ -108,7 +109,7 @@ milliseconds RunLimit::unrepaired(milliseconds repaired) const {
 }
 
 milliseconds RunLimit::proof(milliseconds repaired) const {
-  const milliseconds without = first_hung_ ? unrepaired(repaired) : times(kProofSlack, from_seconds(first_seconds_));
+  const milliseconds without = first_hung_ ? unrepaired(repaired) : times(kProofSlack, from_seconds(std::max(first_seconds_, rebuilt_seconds_)));
   return kProofSetUp + std::min(allowed_, times(kProofSlack, repaired)) + std::min(allowed_, without);
 }
 
@@ -120,6 +121,13 @@ void RunLimit::know_hang(double seconds, uint64_t memory_bytes) {
   if (!first_hung_ || seconds <= 0) return;
   traced_seconds_ = seconds;
   traced_memory_ = memory_bytes;
+}
+
+void RunLimit::know_rebuild(const CheckResult& rebuilt) {
+  if (!may_rebuild()) return;
+  const double whole = static_cast<double>(allowed_.count()) / 1000;
+  rebuilt_seconds_ = std::max(rebuilt_seconds_, rebuilt.endless() ? whole : rebuilt.seconds);
+  n_endless_ = 0;
 }
 
 void RunLimit::saw(const CheckResult& result, bool build_failed) {

@@ -41,6 +41,11 @@ class RunLimit {
   // Of a first run that hung, as far as a traced run knows: what all that came to an end took under the tracer, which
   // is slower than without, and the most memory that it held before it hung. Nothing is known where `seconds` is 0.
   void know_hang(double seconds, uint64_t memory_bytes);
+  // The unchanged code with one file built again, where the first run may have found all built. No candidate in that file
+  // takes less; one that did not end in less time was not seen to hang.
+  void know_rebuild(const CheckResult& rebuilt);
+  // Whether such a run would tell anything: the unchanged code builds, and its tests end.
+  bool may_rebuild() const { return first_built_ && !first_hung_; }
   // A candidate's run: those that ended in their tests say how long a warm run takes, those that did not that others
   // may not.
   void saw(const CheckResult& result, bool build_failed);
@@ -53,6 +58,7 @@ class RunLimit {
   const std::chrono::milliseconds allowed_;
   const bool first_hung_, first_filled_, first_built_;
   const double first_seconds_;  // of a run that hung: until it last wrote something
+  double rebuilt_seconds_ = 0;  // 0: not known
   double traced_seconds_ = 0;   // of what did not hang; 0: not known
   uint64_t traced_memory_ = 0;
   double longest_seconds_ = 0, second_longest_ = 0;  // of the candidates' runs that ended

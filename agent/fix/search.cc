@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "agent/fix/ranking.h"
+#include "agent/fix/rebuild.h"
 #include "agent/fix/run_lesson.h"
 #include "base/log.h"
 #include "base/strings.h"
@@ -26,6 +27,7 @@ constexpr int kLookRuns = 30, kFewRuns = 6;
 constexpr milliseconds kShortestLook{2'000}, kLongestLook{30'000};
 constexpr double kRemovesShare = .3, kTurnsShare = .1;  // of a score, among those that pass
 constexpr double kNamedFloor = .15;  // of a repair's score that answers a message: others are hardly worth a run
+constexpr size_t kRebuilds = 3;      // files whose compilation is measured: each takes a run
 constexpr int kSecondTries = 2;      // of candidates that ran out of a short limit: few are slow, most loop for ever
 // Of the whole time: the most that is kept for a proof that may never be needed, and for second tries.
 constexpr int kProofPart = 3, kSecondTriesPart = 8;
@@ -273,6 +275,20 @@ void Search::expect_others() {
   checker_.expect(expected);
 }
 
+// Whether the pick ran out of its time while it was compiled, as far as a run of the unchanged code tells.
+base::Result<bool> Search::was_compiling(const Pick& pick, RunLimit& limit, RunBounds had, milliseconds left, std::stop_token stop) {
+  const std::string& path = pick.pool->candidates[pick.index].path;
+  if (!is_compiled(path) || !limit.may_rebuild() || had.wall >= limit.allowed() || rebuilt_.size() >= kRebuilds) return false;
+  if (!rebuilt_.insert(path).second) return false;
+  if (progress_)
+    progress_(base::cat("building ", path, " again, unchanged, to see how long that takes"), result_.checks, result_.candidates);
+  auto rebuilt = run_rebuilt(checker_, base_, path, std::min(left, limit.allowed()), stop);
+  if (!rebuilt) return std::move(rebuilt).error();
+  if (!*rebuilt) return false;
+  limit.know_rebuild(**rebuilt);
+  return limit.now() > had.wall;
+}
+
 // Runs the check on the picked candidate. False: it was not worth a run (does not parse, or leads to a known tree).
 base::Result<bool> Search::try_pick(const Pick& pick, RunLimit& limit, milliseconds left, std::stop_token stop) {
   Pool& pool = *pick.pool;
@@ -295,6 +311,15 @@ base::Result<bool> Search::try_pick(const Pick& pick, RunLimit& limit, milliseco
   if (checker_.side_by_side() > 1) expect_others();
   auto result = run_limited(overlay, candidate, bounds, stop);
   if (!result) return std::move(result).error();
+  if (result->timed_out) {
+    auto compiling = was_compiling(pick, limit, bounds, left, stop);
+    if (!compiling) return std::move(compiling).error();
+    if (*compiling) {  // its turn comes again
+      pool.done[pick.index] = false;
+      tried_trees_.erase(*tree);
+      return true;
+    }
+  }
   std::vector<Candidate> applied = pool.ground.applied;
   applied.push_back(candidate);
   if (result->passed) {
@@ -389,6 +414,7 @@ base::Result<SearchResult> Search::run(Ground start, const SearchBudget& budget,
   tried_trees_.insert("base");
   if (base::Status opened = open_pool(std::move(start), 1, nullptr, stop); !opened) return std::move(opened).error();
   RunLimit limit = budget.limit;
+  rebuilt_ = budget.rebuilt;
   int last_check = budget.checks;
   double floor = 0;
   SearchBudget::Clock::time_point look_until;

@@ -7,7 +7,8 @@
 //          Kinds of edits that the compiler refuses here more often than not come later.
 // Others   After the first pass it looks whether other changes pass as well, best first, within a bound of its own
 //          (search.cc): they show how much the check says, and one of them may be the better repair.
-// Time     Each run gets the short limit that the runs so far suggest, and never more than what is left when the proof
+// Time     Each run gets the short limit that the runs so far suggest (that it is no shorter than a compilation of its file
+//          needs is measured where a first one of that file runs out of it), and never more than what is left when the proof
 //          of a patch has its part. Of the candidates that ran out of time or memory, the best are tried again with
 //          more of both at the end of the budget, where none has passed.
 // Threads  The caller's.
@@ -38,6 +39,7 @@ struct SearchBudget {
   Clock::time_point started, deadline;  // of the whole repair: its proof has to fit in as well
   RunLimit limit;                       // of one run
   std::function<Clock::time_point()> now = [] { return Clock::now(); };
+  std::set<std::string> rebuilt = {};  // files whose compilation the limit knows of
 };
 
 // A state of the tree that does not pass yet.
@@ -97,6 +99,8 @@ class Search {
   base::Result<bool> try_pick(const Pick& pick, RunLimit& limit, std::chrono::milliseconds left, std::stop_token stop);
   base::Result<CheckResult> run_limited(const Overlay& overlay, const Candidate& last, RunBounds bounds,
                                         std::stop_token stop);
+  base::Result<bool> was_compiling(const Pick& pick, RunLimit& limit, RunBounds had, std::chrono::milliseconds left,
+                                   std::stop_token stop);
   std::chrono::milliseconds left_for_runs(const SearchBudget& budget, const RunLimit& limit) const;
   std::chrono::milliseconds time_to_look(const SearchBudget& budget, const RunLimit& limit) const;
   std::chrono::milliseconds time_for_second_tries(const SearchBudget& budget, const RunLimit& limit) const;
@@ -116,6 +120,7 @@ class Search {
   std::set<std::string> tried_trees_;
   std::unordered_set<uint64_t> vain_;  // keys of changes, on whatever ground, that repaired nothing
   std::vector<Unended> unended_;
+  std::set<std::string> rebuilt_;  // files whose compilation the limit knows of
   struct Builds {
     int tried = 0, built = 0;
   };

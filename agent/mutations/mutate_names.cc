@@ -55,7 +55,7 @@ void other_variable(MutationContext& c, int node) {
 }
 
 // Members that stand in for one another in many libraries.
-constexpr std::array<std::array<std::string_view, 2>, 76> kSiblings = {{
+constexpr std::array<std::array<std::string_view, 2>, 97> kSiblings = {{
     {"append", "extend"},
     {"append", "insert"},
     {"append", "appendleft"},
@@ -93,6 +93,13 @@ constexpr std::array<std::array<std::string_view, 2>, 76> kSiblings = {{
     {"begin", "rbegin"},
     {"first", "second"},
     {"lower_bound", "upper_bound"},
+    {"sort", "stable_sort"},
+    {"partition", "stable_partition"},
+    {"min_element", "max_element"},
+    {"rbegin", "rend"},
+    {"emplace_back", "emplace_front"},
+    {"memcpy", "memmove"},
+    {"strcmp", "strcasecmp"},
     {"size", "capacity"},
     {"find_first_of", "find_first_not_of"},
     {"find_last_of", "find_first_of"},
@@ -107,6 +114,14 @@ constexpr std::array<std::array<std::string_view, 2>, 76> kSiblings = {{
     {"map", "filter"},
     {"slice", "splice"},
     {"indexOf", "lastIndexOf"},
+    {"findIndex", "findLastIndex"},
+    {"reduce", "reduceRight"},
+    {"trimStart", "trimEnd"},
+    {"padStart", "padEnd"},
+    {"floor", "trunc"},
+    {"getDate", "getDay"},
+    {"poll", "peek"},
+    {"pop", "peek"},
     {"startsWith", "endsWith"},
     {"toLowerCase", "toUpperCase"},
     {"containsKey", "containsValue"},
@@ -122,6 +137,7 @@ constexpr std::array<std::array<std::string_view, 2>, 76> kSiblings = {{
     {"IsLower", "IsUpper"},
     {"Index", "LastIndex"},
     {"TrimLeft", "TrimRight"},
+    {"TrimPrefix", "TrimSuffix"},
     {"isLowerCase", "isUpperCase"},
     {"islower", "isupper"},
     {"tolower", "toupper"},
@@ -131,6 +147,11 @@ constexpr std::array<std::array<std::string_view, 2>, 76> kSiblings = {{
     {"to_ascii_lowercase", "to_ascii_uppercase"},
     {"starts_with", "ends_with"},
     {"trim_start", "trim_end"},
+    {"take", "skip"},
+    {"take_while", "skip_while"},
+    {"min_by_key", "max_by_key"},
+    {"saturating_add", "wrapping_add"},
+    {"saturating_sub", "wrapping_sub"},
     {"first", "last"},
 }};
 

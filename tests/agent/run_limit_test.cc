@@ -146,3 +146,28 @@ TEST_CASE(
   CHECK(hangs.unrepaired(seconds(20)) == minutes(1));
   CHECK(hangs.proof(seconds(2)) >= seconds(12));
 }
+
+TEST_CASE("run limit: where a file is built again no candidate gets less than that takes, and more beside others") {
+  RunLimit limit(ended(.02), false, minutes(1));
+  CHECK(limit.now() == seconds(3));
+  limit.saw(hung(3, 0), false);
+  limit.know_rebuild(ended(20));
+  CHECK(limit.now() == minutes(1));
+  for (int i = 0; i < 3; ++i) limit.saw(ended(1), false);  // of files that are built sooner
+  CHECK(limit.now() == seconds(40));
+  CHECK(limit.proof() >= seconds(60));  // both of its runs build
+  RunLimit never(ended(.02), false, minutes(1));
+  never.know_rebuild(hung(60, 0));
+  CHECK(never.now() == minutes(1));
+}
+
+TEST_CASE("run limit: a build again tells nothing where the unchanged code hangs or does not build") {
+  for (const bool hangs : {true, false}) {
+    RunLimit limit(hangs ? hung(60, 0) : ended(1), !hangs, minutes(1));
+    CHECK_FALSE(limit.may_rebuild());
+    const milliseconds before = limit.now();
+    limit.know_rebuild(ended(59));
+    CHECK(limit.now() == before);
+  }
+  CHECK(RunLimit(ended(1), false, minutes(1)).may_rebuild());
+}

@@ -12,14 +12,14 @@ using agent::Candidate;
 using agent::CheckResult;
 using agent::Overlay;
 
-// Files in memory; the check is a function of the whole text of a.py.
+// A file in memory; the check is a function of its whole text.
 class FakeChecker final : public agent::Checker, public tools::FileSource {
  public:
   explicit FakeChecker(std::string text, std::function<std::string(const std::string&)> check)
       : text_(std::move(text)), check_(std::move(check)) {}
 
   base::Result<std::string> read(std::string_view path) const override {
-    if (path != "a.py") return base::Error{base::ErrorCode::kNotFound, "no such file"};
+    if (path != name) return base::Error{base::ErrorCode::kNotFound, "no such file"};
     return text_;
   }
   base::Result<std::string> tree_of(const Overlay& overlay) override {
@@ -52,6 +52,7 @@ class FakeChecker final : public agent::Checker, public tools::FileSource {
   }
   void set_bounds(agent::RunBounds bounds) override { bounds_ = bounds; }
 
+  std::string name = "a.py";
   size_t n_side_by_side = 1;
   std::vector<std::vector<std::string>> expected;  // before each run
 

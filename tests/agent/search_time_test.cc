@@ -185,3 +185,39 @@ TEST_CASE(
   CHECK(f.checker.limits.front() < std::chrono::seconds(2));
   CHECK(result->timed_out == 3);
 }
+
+TEST_CASE("search: what runs out of its time while it is compiled gets its turn again with the time that a build takes") {
+  // The work tree is built: the check on it takes no time, and whatever has changed is compiled for 20 seconds.
+  const auto check = [](const std::string& text) { return text == "x = 3;\n" ? "" : "FAILED t - got " + text; };
+  const auto candidates = [](const char* path) {
+    std::vector<Candidate> some = {change(4, 1, "2", .9), change(4, 1, "3", .8), change(4, 1, "4", .7)};
+    for (Candidate& one : some) one.path = path;
+    return some;
+  };
+  Fixture f("x = 1;\n", check);
+  f.checker.name = "a.cc";
+  f.checker.seconds_of = [](const std::string& text) { return text == "x = 1;\n" ? .02 : 20.; };
+  auto result = f.run(candidates("a.cc"));
+  REQUIRE(result);
+  REQUIRE(result->winners.size() == 1);
+  CHECK(result->winners[0].applied[0].description == "to 3");
+  CHECK(result->timed_out == 1);
+  CHECK(f.checker.runs == std::vector<std::string>{"x = 2;\n", "x = 1;\n\n", "x = 2;\n", "x = 3;\n", "x = 4;\n"});
+  CHECK(f.checker.limits[0] == std::chrono::seconds(3));
+  CHECK(f.checker.limits[2] >= std::chrono::seconds(40));
+
+  // What hangs costs one such run, and comes again only at the end.
+  Fixture hangs("x = 1;\n", check);
+  hangs.checker.name = "a.cc";
+  hangs.checker.seconds_of = [](const std::string& text) { return text == "x = 2;\n" ? 1e9 : .1; };
+  result = hangs.run(candidates("a.cc"));
+  REQUIRE(result);
+  REQUIRE(result->winners.size() == 1);
+  CHECK(hangs.checker.runs == std::vector<std::string>{"x = 2;\n", "x = 1;\n\n", "x = 3;\n", "x = 4;\n"});
+
+  // A language that is not compiled, and a file whose build was measured before: no such run.
+  Fixture script("x = 1;\n", check);
+  script.checker.seconds_of = hangs.checker.seconds_of;
+  REQUIRE(script.run(candidates("a.py")));
+  CHECK(script.checker.runs == std::vector<std::string>{"x = 2;\n", "x = 3;\n", "x = 4;\n"});
+}
