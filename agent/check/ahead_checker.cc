@@ -13,6 +13,7 @@ namespace {
 constexpr size_t kMostSideBySide = 8;
 constexpr size_t kMostKept = 24;                       // results that nobody has asked for yet
 constexpr double kNearlyAsMuch = .9;                   // of the time that a run may have now
+constexpr double kShared = .1;                         // of a core, that a run may lack: what starts beside its compiler
 constexpr uint64_t kLeastMemory = uint64_t{1} << 30;   // for each run
 // Times the largest process of the first run: it has others beside it, and candidates may take more.
 constexpr uint64_t kMemoryFactor = 4;
@@ -22,7 +23,7 @@ constexpr uint64_t kMemoryFactor = 4;
 size_t runs_side_by_side(const CheckResult& first, size_t n_cores, uint64_t available_memory) {
   if (first.out_of_memory) return 1;
   const double busy = first.seconds > 0 ? std::max(1., first.cpu_seconds / first.seconds) : 1.;
-  const auto by_cores = static_cast<size_t>(static_cast<double>(n_cores) / busy);
+  const auto by_cores = static_cast<size_t>(static_cast<double>(n_cores) / std::max(1., busy - kShared));
   const uint64_t each = std::max(kLeastMemory, std::min(first.largest_process_bytes, available_memory) * kMemoryFactor);
   const auto by_memory = static_cast<size_t>(available_memory / each);
   return std::clamp<size_t>(std::min(by_cores, by_memory), 1, kMostSideBySide);

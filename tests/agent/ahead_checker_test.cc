@@ -384,6 +384,9 @@ TEST_CASE("ahead checker: as many runs at once as cores and memory bear") {
   first.largest_process_bytes = UINT64_MAX;
   CHECK(agent::runs_side_by_side(first, 8, uint64_t{16} << 30) == 1);
   first.largest_process_bytes = 1000;
+  first.cpu_seconds = 2.1;  // one core, and a little of another
+  CHECK(agent::runs_side_by_side(first, 2, uint64_t{16} << 30) == 2);
+  CHECK(agent::runs_side_by_side(first, 4, uint64_t{16} << 30) == 4);
   first.cpu_seconds = 5;  // it keeps 2.5 cores busy
   CHECK(agent::runs_side_by_side(first, 8, uint64_t{16} << 30) == 3);
   CHECK(agent::runs_side_by_side(first, 2, uint64_t{16} << 30) == 1);
