@@ -128,6 +128,19 @@ TEST_CASE("trace_check: ctest's programs are its tests, with a shared library, a
   }
 }
 
+TEST_CASE("trace_check: a program that was built before without leaving objects is built again") {
+  if (!runs_gcc() || !runs("make --version")) return;
+  const test::TempDir folder;
+  folder.write("pick.c", kPick);
+  folder.write("small.c", "int pick(int n);\nint main(void) { return pick(1) != 3; }\n");
+  folder.write("Makefile", "small: pick.c small.c\n\tgcc pick.c small.c -o small\n");
+  REQUIRE(std::system(("make -s -C '" + folder.path().string() + "'").c_str()) == 0);
+  const agent::Coverage found = trace(folder, {"pick.c", "small.c", "Makefile"}, "make -s small && ./small");
+  CHECK(found.n_failed == 1);
+  CHECK(tests_of(found, "pick.c", 2) == std::pair{1, 0});
+  CHECK(tests_of(found, "pick.c", 5) == std::pair{0, 0});
+}
+
 TEST_CASE("trace_check: each case of a doctest program is a test, and the program runs as it was meant") {
   if (!runs_gcc()) return;
   const test::TempDir folder;

@@ -91,6 +91,38 @@ TEST_CASE("fix: a C program that lacks an include is repaired through the compil
   CHECK(report.proposer == "diagnostic: missing include");
 }
 
+TEST_CASE("fix: in a work tree that is built already a candidate gets the time that its compilation takes") {
+  if (!isolated()) return;
+  const test::TempDir folder;
+  folder.write("Makefile", "test: larger.c test_larger.c\n\tsleep 3.2\n\tcc -g -o test larger.c test_larger.c\n");
+  folder.write("larger.c", "int larger(int a, int b) {\n  if (a < b) return a;\n  return b;\n}\n");
+  folder.write("test_larger.c",
+               "#include <assert.h>\n\nint larger(int a, int b);\n\n"
+               "int main(void) {\n  assert(larger(1, 2) == 2);\n  assert(larger(3, 2) == 3);\n  return 0;\n}\n");
+  REQUIRE(std::system(("make -s -C " + folder.path().string()).c_str()) == 0);
+  const agent::FixReport report = repair(folder, "make -s test && ./test", 4);
+  REQUIRE(report.status == Status::kVerified);
+  CHECK(report.patch.find("+  if (a > b) return a;") != std::string::npos);
+  CHECK(report.timed_out == 0);
+  CHECK(report.evidence.front().seconds < 3);  // there was nothing to build
+}
+
+TEST_CASE("fix: what passes once it is built again is out of date, and nothing is changed for it") {
+  if (!isolated()) return;
+  const test::TempDir folder;
+  folder.write("Makefile", "prog: prog.c\n\tcc -g -o prog prog.c\n");
+  folder.write("prog.c", "#include <assert.h>\n\nint main(void) {\n  int n = 1;\n  assert(n == 2);\n  return 0;\n}\n");
+  REQUIRE(std::system(("make -s -C " + folder.path().string()).c_str()) == 0);
+  folder.write("prog.c", "#include <assert.h>\n\nint main(void) {\n  int n = 2;\n  assert(n == 2);\n  return 0;\n}\n");
+  std::filesystem::last_write_time(folder.path() / "prog.c", std::filesystem::file_time_type::clock::now() - std::chrono::hours(1));
+  agent::FixRequest request;
+  request.root = folder.path();
+  request.check = "make -s prog && ./prog";
+  const auto report = agent::fix(request, {}, {});
+  REQUIRE_FALSE(report);
+  CHECK(report.error().message.find("passes once prog.c is built again") != std::string::npos);
+}
+
 TEST_CASE("fix: a change that has the failing test skipped is no repair") {
   if (!isolated()) return;
   const test::TempDir folder;
