@@ -109,7 +109,8 @@ milliseconds RunLimit::unrepaired(milliseconds repaired) const {
 }
 
 milliseconds RunLimit::proof(milliseconds repaired) const {
-  const milliseconds without = first_hung_ ? unrepaired(repaired) : times(kProofSlack, from_seconds(std::max(first_seconds_, rebuilt_seconds_)));
+  const milliseconds without = first_hung_ ? unrepaired(repaired)
+                                           : times(kProofSlack, from_seconds(std::max(first_seconds_, rebuilt_seconds_)));
   return kProofSetUp + std::min(allowed_, times(kProofSlack, repaired)) + std::min(allowed_, without);
 }
 

@@ -276,12 +276,14 @@ void Search::expect_others() {
 }
 
 // Whether the pick ran out of its time while it was compiled, as far as a run of the unchanged code tells.
-base::Result<bool> Search::was_compiling(const Pick& pick, RunLimit& limit, RunBounds had, milliseconds left, std::stop_token stop) {
+base::Result<bool> Search::was_compiling(const Pick& pick, RunLimit& limit, RunBounds had, milliseconds left,
+                                         std::stop_token stop) {
   const std::string& path = pick.pool->candidates[pick.index].path;
-  if (!is_compiled(path) || !limit.may_rebuild() || had.wall >= limit.allowed() || rebuilt_.size() >= kRebuilds) return false;
-  if (!rebuilt_.insert(path).second) return false;
+  if (!is_compiled(path) || !limit.may_rebuild() || had.wall >= limit.allowed()) return false;
+  if (rebuilt_.size() >= kRebuilds || !rebuilt_.insert(path).second) return false;
   if (progress_)
-    progress_(base::cat("building ", path, " again, unchanged, to see how long that takes"), result_.checks, result_.candidates);
+    progress_(base::cat("building ", path, " again, unchanged, to see how long that takes"), result_.checks,
+              result_.candidates);
   auto rebuilt = run_rebuilt(checker_, base_, path, std::min(left, limit.allowed()), stop);
   if (!rebuilt) return std::move(rebuilt).error();
   if (!*rebuilt) return false;
