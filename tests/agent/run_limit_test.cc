@@ -156,6 +156,10 @@ TEST_CASE("run limit: where a file is built again no candidate gets less than th
   for (int i = 0; i < 3; ++i) limit.saw(ended(1), false);  // of files that are built sooner
   CHECK(limit.now() == seconds(40));
   CHECK(limit.proof() >= seconds(60));  // both of its runs build
+  RunLimit soon(ended(.02), false, minutes(1));
+  for (int i = 0; i < 2; ++i) soon.saw(hung(3, 0), false);
+  soon.know_rebuild(ended(5));  // those two were not seen to hang
+  CHECK(soon.now() == seconds(30));
   RunLimit never(ended(.02), false, minutes(1));
   never.know_rebuild(hung(60, 0));
   CHECK(never.now() == minutes(1));
