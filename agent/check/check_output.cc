@@ -126,6 +126,7 @@ bool is_message(std::string_view line) {
   if (text.starts_with("error: ") || text.starts_with("error[")) return true;
   if (has(text, "fatal error:") || has(text, " error: ") || has(text, "undefined reference")) return true;
   return has(text, "Segmentation fault") || has(text, "timed out") || has(text, "SIGSEGV") || has(text, "SIGABRT") ||
+         has(text, "***Exception: SegFault") ||
          has(text, "panicked at") || has(text, "THREW exception") || has(text, "did NOT throw") ||
          has(text, "terminate called");
 }
@@ -152,6 +153,13 @@ bool refuses_to_build(std::string_view line) {
          has(line, "ld returned") || has(line, "error: could not compile") || has(line, "[build failed]") ||
          has(line, "ImportError while") || has(line, "errors during collection") ||
          has(line, "error during collection");
+}
+
+// A program that ended by a signal, in the words of shells, make, ctest, test libraries and runtimes.
+bool tells_crash(std::string_view line) {
+  return has(line, "Segmentation fault") || has(line, "SIGSEGV") || has(line, "SIGABRT") || has(line, "SIGFPE") ||
+         has(line, "SIGILL") || has(line, "SIGBUS") || has(line, "core dumped") || has(line, "***Exception") ||
+         has(line, "Subprocess aborted") || has(line, "terminate called") || has(line, "Fatal Python error");
 }
 
 }  // namespace
@@ -210,6 +218,7 @@ CheckReading read_check_output(std::string_view output, const PathResolver& reso
     fingerprint.add(line);
     failing.read(line);
     if (refuses_to_build(line)) reading.build_failed = true;
+    if (tells_crash(line)) reading.crashed = true;
     if (line.starts_with("error[") || line.starts_with("error: ")) rust_error = line;
     if (is_message(line) && reading.messages.size() < kMaxMessages) {
       reading.messages.emplace_back(base::trim(line));

@@ -80,6 +80,7 @@ struct CheckReading {
   std::vector<std::string> messages;  // of failures: "assert 5 == 6", "KeyError: 'x'"
   bool build_failed = false;          // a compiler, linker or parser refused: no test has run
   int n_errors = 0;                   // error diagnostics
+  bool crashed = false;               // a signal ended a program: of the tests behind that nothing is told
   // The output without what differs between two equal runs (times, addresses, temporary names).
   uint64_t fingerprint = 0;
 };

@@ -75,6 +75,7 @@ constexpr std::array kClues = {
     Clue{"stack-overflow", Symptom::kRecursion},
     Clue{"SIGSEGV", Symptom::kCrash},
     Clue{"Segmentation fault", Symptom::kCrash},
+    Clue{"SegFault", Symptom::kCrash},
     Clue{"null pointer", Symptom::kCrash},
     Clue{"No such file or directory", Symptom::kNoSuchHeader},
     Clue{"SyntaxError", Symptom::kSyntax},

@@ -8,6 +8,7 @@
 #include "agent/fix/fix_words.h"
 #include "agent/fix/proposals.h"
 #include "agent/fix/rebuild.h"
+#include "agent/fix/run_lesson.h"
 #include "agent/fix/traced_sources.h"
 #include "base/memory.h"
 #include "base/strings.h"
@@ -49,7 +50,7 @@ base::Result<SearchResult> FixRun::search(const tools::WorkTree& tree, CheckResu
   TracedLanguages traced = traced_languages(paths, request_.check, first.output);
   const PathResolver resolver(tree.root(), std::move(paths));
   tell("localising", "reading the check's output");
-  CheckReading reading = read_check_output(first.output, resolver);
+  CheckReading reading = reading_of(first, resolver);
   if (auto problem = check_problem(first, reading)) return base::invalid(std::move(*problem));
   if (first.endless()) reading.symptoms.insert(Symptom::kTimeout);
   failing_ = reading.failing;
@@ -173,7 +174,7 @@ base::Status FixRun::fail_early(CheckReading& reading, CheckResult& first, const
   tell("localising", "running the failing tests first");
   auto again = checker_->run({}, stop_);
   if (!again) return std::move(again).error();
-  CheckReading early = read_check_output(again->output, resolver);
+  CheckReading early = reading_of(*again, resolver);
   const bool same =
       !again->passed && !again->endless() && !early.failing.empty() &&
       std::includes(reading.failing.begin(), reading.failing.end(), early.failing.begin(), early.failing.end());

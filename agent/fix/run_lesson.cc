@@ -14,6 +14,12 @@ constexpr Lesson kNoEffect{.45, .92}, kOtherFailure{.95, .98}, kMoreFailures{.85
 
 }  // namespace
 
+CheckReading reading_of(const CheckResult& result, const PathResolver& resolver) {
+  CheckReading reading = read_check_output(result.output, resolver);
+  reading.crashed |= result.ending.starts_with("killed by signal");
+  return reading;
+}
+
 Lesson lesson_of(const CheckReading& before, const CheckReading& after, bool endless) {
   const bool same = after.fingerprint == before.fingerprint;
   // Still in the same loop, as far as can be seen.
@@ -27,6 +33,7 @@ Lesson lesson_of(const CheckReading& before, const CheckReading& after, bool end
 bool is_partial(const CheckReading& before, const CheckReading& after) {
   if (before.build_failed && !after.build_failed) return true;
   if (after.build_failed) return before.build_failed && after.n_errors > 0 && after.n_errors < before.n_errors;
+  if (after.crashed && !before.crashed) return false;
   return !after.failing.empty() && after.failing.size() < before.failing.size() &&
          std::includes(before.failing.begin(), before.failing.end(), after.failing.begin(), after.failing.end());
 }

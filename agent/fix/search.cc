@@ -168,7 +168,7 @@ double Search::builds_likely(const Candidate& candidate) const {
 
 void Search::learn(Pool& pool, const Candidate& candidate, const CheckResult& result) {
   const CheckReading& before = pool.ground.reading;
-  const CheckReading after = read_check_output(result.output, resolver_);
+  const CheckReading after = reading_of(result, resolver_);
   const Lesson lesson = lesson_of(before, after, result.endless());
   if (candidate.kind && !before.build_failed && !result.endless()) {
     Builds& builds = builds_[static_cast<size_t>(*candidate.kind)];
@@ -342,7 +342,7 @@ base::Result<bool> Search::try_pick(const Pick& pick, RunLimit& limit, milliseco
     unended_.push_back({std::move(overlay), std::move(applied), pick.value, bounds, result->out_of_memory});
     return true;
   }
-  CheckReading reading = read_check_output(result->output, resolver_);
+  CheckReading reading = reading_of(*result, resolver_);
   limit.saw(*result, reading.build_failed);
   const CheckReading& before = pool.ground.reading;
   if (!is_partial(before, reading) && !is_next_message(candidate, before, reading)) {

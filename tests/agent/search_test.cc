@@ -270,3 +270,18 @@ TEST_CASE("search: a run whose pass is hollow is no repair, no part of one, and 
   REQUIRE(result->hollow.size() == 1);
   CHECK(result->hollow[0].find("a.py:1 to 2") != std::string::npos);
 }
+
+TEST_CASE("search: where a program crashes that did not before, tests that are not told of are not repaired") {
+  const auto check = [](const std::string& text) -> std::string {
+    const std::string ctest = "The following tests FAILED:\n\t 1 - outer (Failed)\n";
+    if (text == "x = 4\n") return "";
+    if (text == "x = 2\n") return "1/1 Test #1: outer ...***Exception: SegFault  0.00 sec\n" + ctest;
+    return "t.c:12:inner:FAIL: Expected 4 Was 1\n" + ctest;
+  };
+  Fixture f("x = 1\n", check);
+  auto result = f.run({change(4, 1, "2", .9), change(4, 1, "3", .8), change(4, 1, "4", .7)});
+  REQUIRE(result);
+  CHECK(f.grounds == std::vector<size_t>{0});  // nothing on top of the crash
+  CHECK_FALSE(result->best_partial);
+  CHECK(result->winners.size() == 1);
+}
