@@ -36,6 +36,9 @@ constexpr auto kAdvice = std::to_array<std::string_view>({
     "failureType: ",
     "type: 'test'",
     "Node.js v",  // behind every crash
+    // CTest, whatever failed.
+    "Total Test time",
+    "Errors while running CTest",
 });
 
 // One of them stands where a failure is told, whatever the tool.
@@ -53,8 +56,15 @@ bool is_foreign_frame(std::string_view text) {
   return text.starts_with("at ") && (has(text, "node:") || has(text, "/node_modules/") || has(text, "(<anonymous>)"));
 }
 
+bool is_rule(std::string_view text) { return text.find_first_not_of("-=*_.") == std::string_view::npos; }
+
+// A test that passed, in the words of CTest (where it starts as well) and Unity.
+bool tells_pass(std::string_view text) {
+  return (has(text, " Test ") && has(text, ".   Passed ")) || (text.starts_with("Start ") && has(text, ": ")) || text.ends_with(":PASS");
+}
+
 bool says_something(std::string_view text) {
-  return !text.empty() && text != "[ERROR]" && text != "[INFO]" && text != "---" && text != "..." && !is_foreign_frame(text) &&
+  return !is_rule(text) && text != "[ERROR]" && text != "[INFO]" && !is_foreign_frame(text) && !tells_pass(text) &&
          std::none_of(kAdvice.begin(), kAdvice.end(), [&](std::string_view words) { return text.starts_with(words); });
 }
 

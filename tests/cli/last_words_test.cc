@@ -49,3 +49,17 @@ TEST_CASE("last words: an end that tells of no failure gives way to where one is
         Lines{"Ran 2 tests in 0.1s", "FAILED (failures=1)"});
   CHECK(cli::last_words("one\ntwo\nthree\n", 2) == Lines{"two", "three"});
 }
+
+TEST_CASE("last words: what passed beside the failure is left out, and lines that only divide") {
+  CHECK(cli::last_words("      Start 21: old_tests\n21/22 Test #21: old_tests ........***Failed    0.00 sec\n/p/old.c:218:first:PASS\n"
+                        "/p/old.c:123:second:FAIL: Expected '0' Was '1'\n/p/old.c:220:third:PASS\n\n-----------\n"
+                        "3 Tests 1 Failures 0 Ignored \nFAIL\n\n      Start 22: new_tests\n"
+                        "22/22 Test #22: new_tests .................   Passed    0.00 sec\n\n95% tests passed, 1 tests failed out of 22\n\n"
+                        "Total Test time (real) =   0.05 sec\n\nThe following tests FAILED:\n\t 21 - old_tests (Failed)\n"
+                        "Errors while running CTest\n",
+                        8) == Lines{"21/22 Test #21: old_tests ........***Failed    0.00 sec", "/p/old.c:123:second:FAIL: Expected '0' Was '1'",
+                                    "3 Tests 1 Failures 0 Ignored ", "FAIL", "95% tests passed, 1 tests failed out of 22",
+                                    "The following tests FAILED:", "     21 - old_tests (Failed)"});
+  CHECK(cli::last_words("____ test_a ____\nE   assert 1 == 2\n====== 1 failed ======\n", 3) ==
+        Lines{"____ test_a ____", "E   assert 1 == 2", "====== 1 failed ======"});
+}
