@@ -75,7 +75,8 @@ void FixRun::say_what_was_tried(const SearchResult& found) {
   report_.summary =
       flaky_      ? "The check is not steady: it passed and failed on the same files."
       : unproven_ ? "A change made the check pass once, but no time was left to prove it: it is not offered."
-                  : base::cat("No change was found that makes the check pass (", found.checks, " runs of the check).");
+                  : base::cat("No change was found that makes the check pass (", found.checks,
+                              found.checks == 1 ? " run of the check)." : " runs of the check).");
 }
 
 base::Result<FixReport> FixRun::run() {

@@ -120,8 +120,8 @@ void explain(const agent::FixReport& report) {
   explain_alternatives(report, colours);
   std::string unended;
   if (report.timed_out > 0) unended = base::cat(" (", report.timed_out, " ran out of time)");
-  std::fprintf(stderr, "  %d candidates, %d runs of the check%s, %.1f s\n", report.candidates, report.checks,
-               unended.c_str(), report.seconds);
+  std::fprintf(stderr, "  %d candidates, %d run%s of the check%s, %.1f s\n", report.candidates, report.checks,
+               report.checks == 1 ? "" : "s", unended.c_str(), report.seconds);
 }
 
 base::Status apply_edit(const Context& context, const FixOptions& options, const agent::FixReport& report) {
