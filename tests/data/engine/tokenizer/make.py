@@ -126,16 +126,21 @@ TEXTS = [
 ]
 
 
-def main():
+def trained(texts, vocab_size, pieces=byte_level(), **more):
+    """A byte-level BPE of `texts`, learnt without cutting by words, so that merges cross the borders of every pre-tokenizer and a
+    wrong cut changes the ids."""
     tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = byte_level(use_regex=True)
     tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(vocab_size=800, show_progress=False, special_tokens=["<|end|>"],
-                                  initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()))
-    # Trained without cutting, so that merges cross the borders of every pre-tokenizer and a wrong cut changes the ids.
-    tokenizer.pre_tokenizer = byte_level(use_regex=False)
-    tokenizer.train_from_iterator(TEXTS[:5] + [t for t in TEXTS for _ in range(2)], trainer)
+    tokenizer.pre_tokenizer = pieces
+    trainer = trainers.BpeTrainer(vocab_size=vocab_size, show_progress=False, special_tokens=["<|end|>"],
+                                  initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()), **more)
+    tokenizer.train_from_iterator(texts, trainer)
     tokenizer.add_tokens([AddedToken("<user>", normalized=True), AddedToken("<|end", normalized=False)])
+    return tokenizer
+
+
+def main():
+    tokenizer = trained(TEXTS[:5] + [t for t in TEXTS for _ in range(2)], 800)
     tokenizer.save(str(HERE / "base.json"), pretty=False)
     tokenizer.encode_special_tokens = True  # special tokens in text stay text
 
