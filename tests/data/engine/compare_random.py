@@ -70,9 +70,9 @@ def jumps(folder, tokens, want):
     return False
 
 
-def save(family, seed, folder):
+def save(family, seed, folder, change=lambda config: config):
     rng = random.Random(f"{family} {seed}")
-    config = draw(family, rng)
+    config = change(draw(family, rng))
     stored = rng.choice((torch.float32, torch.float16, torch.bfloat16))
     model = build(config, seed, stored)
     model.to(stored)
