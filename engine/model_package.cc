@@ -216,7 +216,9 @@ base::Result<ModelPackage> load_gguf(const std::filesystem::path& path) {
     config_hash.add(head);
   }
   package.config_hash = config_hash.value();
-  package.info.has_tokenizer = gguf->metadata.contains("tokenizer.ggml.model");
+  const auto* tokenizer_kind = metadata<std::string_view>(*gguf, "tokenizer.ggml.model");
+  const bool says_none = tokenizer_kind != nullptr && (*tokenizer_kind == "none" || *tokenizer_kind == "no_vocab");
+  package.info.has_tokenizer = gguf->metadata.contains("tokenizer.ggml.model") && !says_none;
   if (package.info.has_tokenizer) {
     auto tokenizer = tokenizer_from_gguf(*gguf);
     if (!tokenizer) return std::move(tokenizer).error();

@@ -33,6 +33,7 @@ struct ModelPackage {
   std::vector<Token>
       end_tokens;  // generation ends before any of these: end of text, end of turn, fill-in-the-middle marks
   std::optional<ChatFormat> chat;  // how conversations are written
+  std::string chat_template;       // the model's own, as text
   std::optional<FimFormat> fim;  // set exactly when the model has the "fim" capability
   ModelInfo info;
   uint64_t config_hash = 0;  // of config.json, or of all that a GGUF file says before its weights

@@ -82,7 +82,9 @@ void put_special_tokens(const ModelPackage& package, GgufContent& content) {
       break;
     }
   content.put("tokenizer.ggml.add_bos_token", package.add_bos);
+  if (!package.chat_template.empty()) content.put("tokenizer.chat_template", package.chat_template);
   if (!package.info.capabilities.empty()) content.put("graft.capabilities", package.info.capabilities);
+  if (package.fim) content.put("graft.fim_order", std::string(package.fim->order == FimOrder::kSpm ? "spm" : "psm"));
 }
 
 }  // namespace
@@ -112,6 +114,8 @@ base::Result<QuantizeReport> quantize_model(const std::filesystem::path& model, 
     if (base::Status written = tokenizer_to_gguf(package->tokenizer, package->info.n_vocab, *content); !written)
       return std::move(written).error();
     put_special_tokens(*package, *content);
+  } else {
+    content->put("tokenizer.ggml.model", std::string("none"));  // llama.cpp loads no file without the key
   }
 
   QuantizeReport report;

@@ -64,6 +64,7 @@ base::Status fill_special_tokens(const DeclaredTokens& declared, ModelPackage& p
   std::sort(ends.begin(), ends.end());
   ends.erase(std::unique(ends.begin(), ends.end()), ends.end());
 
+  package.chat_template = declared.chat_template;
   package.chat = find_chat_format(declared.architecture, declared.chat_template,
                                   [&](std::string_view text) { return t.added_token(text); });
 

@@ -445,10 +445,48 @@ TEST_CASE("quantize_model: tokenizer and special tokens come along, types are ch
     CHECK(before->special.fim_middle == after->special.fim_middle);
     CHECK(before->add_bos == after->add_bos);
     CHECK(before->info.capabilities == after->info.capabilities);
+    REQUIRE(before->fim.has_value() == after->fim.has_value());
+    if (before->fim) CHECK(before->fim->order == after->fim->order);
     const std::string text = "int main() { return 42; }  // Größe 漢字\n\n\tx = 'a'";
     CHECK(before->tokenizer.encode(text, false) == after->tokenizer.encode(text, false));
     CHECK(after->tensors.at("blk.0.attn_output.weight").view.type == before->tensors.begin()->second.view.type);
   }
+}
+
+TEST_CASE("quantize_model: the chat template comes along, from a folder and from a GGUF file") {
+  const TemporaryFolder folder;
+  const fs::path chat = folder.path / "chat", first = folder.path / "first.gguf", second = folder.path / "second.gguf";
+  fs::copy(fs::path(GRAFT_SOURCE_DIR) / "tests/data/engine/lite", chat);
+  const std::string text = "User: {{ content }}\n\nAssistant:";
+  std::ofstream(chat / "chat_template.jinja") << text;
+  const QuantizeOptions options{"F32", {}, false, 0, {}, {}};
+  REQUIRE(quantize_model(chat, first, options));
+  REQUIRE(quantize_model(first, second, options));
+  for (const fs::path& model : {chat, first, second}) {
+    CAPTURE(model.string());
+    const auto package = load_model_package(model);
+    REQUIRE_MESSAGE(package, package.error().message);
+    CHECK(package->chat_template == text);
+  }
+}
+
+// llama.cpp asks every file for its tokenizer, and takes this for none.
+TEST_CASE("quantize_model: a file without a tokenizer says so, and is read as one") {
+  const TemporaryFolder folder;
+  const fs::path out = folder.path / "out.gguf";
+  const auto report = quantize_model(fs::path(GRAFT_SOURCE_DIR) / "tests/data/engine/families/llama", out,
+                                     QuantizeOptions{"F32", {}, false, 0, {}, {}});
+  REQUIRE_MESSAGE(report, report.error().message);
+  const auto mapped = base::MappedFile::open(out);
+  REQUIRE(mapped);
+  const auto gguf = read_gguf(mapped->bytes(), "out.gguf");
+  REQUIRE_MESSAGE(gguf, gguf.error().message);
+  const auto said = gguf->metadata.find("tokenizer.ggml.model");
+  REQUIRE(said != gguf->metadata.end());
+  CHECK(std::get<std::string_view>(said->second.value) == "none");
+  const auto package = load_model_package(out);
+  REQUIRE_MESSAGE(package, package.error().message);
+  CHECK(!package->info.has_tokenizer);
 }
 
 TEST_CASE("quantize_model: a file that is there stays, and an ended run leaves nothing") {
