@@ -75,7 +75,8 @@ base::Status generate(const Options& options, const Context& context) {
   if (!constraint) return std::move(constraint).error();
   std::vector<engine::Token> tokens = (*model)->tokenize(*prompt);
   if (tokens.empty() && (*model)->special_tokens().bos) tokens = {*(*model)->special_tokens().bos};
-  const auto n_ctx = static_cast<int>(tokens.size()) + std::max(1, options.generate.max_tokens);
+  // Beyond the context that it was trained on the model writes nonsense; generate() names both numbers.
+  const int n_ctx = std::min(static_cast<int>(tokens.size()) + std::max(1, options.generate.max_tokens), (*model)->info().n_ctx_train);
   engine::SessionOptions session_options;
   session_options.drafts = drafts;
   auto session = open_session(**model, n_ctx, options.lora.empty() ? options.lora : context.folder / options.lora, session_options);
@@ -85,6 +86,12 @@ base::Status generate(const Options& options, const Context& context) {
   if (*constraint) run.constraint = &state.emplace(*constraint);
   auto made = engine::generate(**session, tokens, run, context.stop);
   if (!made) return std::move(made).error();
+  bool whole = true;
+  if (state) {
+    // After an end token nothing more may come; before it, the text may be whole all the same.
+    auto can_end = state->can_end();
+    whole = made->reason == engine::StopReason::kEndOfText || (can_end && *can_end);
+  }
   if (context.json) {
     base::Json report = {{"text", made->text},
                          {"n_prompt_tokens", tokens.size()},
@@ -94,15 +101,13 @@ base::Status generate(const Options& options, const Context& context) {
                          {"n_accepted", made->n_accepted},
                          {"n_forced", made->n_forced},
                          {"reason", name_of(made->reason)}};
-    if (state) {
-      auto whole = state->can_end();
-      // After an end token nothing more may come; before it, the text may be whole all the same.
-      report["whole"] = made->reason == engine::StopReason::kEndOfText || (whole && *whole);
-    }
+    if (state) report["whole"] = whole;
     std::printf("%s\n", base::dump_json(report).c_str());
   } else {
     std::fwrite(made->text.data(), 1, made->text.size(), stdout);
     std::printf("\n");
+    if (!whole)
+      std::fprintf(stderr, "after %zu tokens (--max-tokens) the text is not whole yet\n", made->tokens.size());
   }
   return base::ok();
 }

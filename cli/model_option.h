@@ -39,7 +39,7 @@ inline CLI::Option* add_cache_option(CLI::App& command, engine::CacheType& cache
       {"auto", engine::CacheType::kAuto}, {"f32", engine::CacheType::kF32}, {"bf16", engine::CacheType::kBf16}};
   return command
       .add_option("--cache", cache, "What is kept of each token, on the CPU: auto (bf16 under quantised weights and 8-bit activations, else f32), f32, bf16 (docs/kv-cache.md)")
-      ->transform(CLI::CheckedTransformer(kTypes))
+      ->transform(CLI::CheckedTransformer(kTypes).description(""))
       ->type_name("auto|f32|bf16");
 }
 
@@ -48,7 +48,7 @@ inline CLI::Option* add_activations_option(CLI::App& command, engine::Activation
       {"auto", engine::ActivationType::kAuto}, {"8", engine::ActivationType::k8Bit}, {"16", engine::ActivationType::k16Bit}};
   return command
       .add_option("--activations", activations, "Bits of activations where they meet quantised weights, on the CPU: auto (16 for models of up to 16 MiB, else 8), 8, 16 (docs/activations.md)")
-      ->transform(CLI::CheckedTransformer(kTypes))
+      ->transform(CLI::CheckedTransformer(kTypes).description(""))
       ->type_name("auto|8|16");
 }
 
