@@ -202,6 +202,7 @@ CheckReading read_check_output(std::string_view output, const PathResolver& reso
   CheckReading reading;
   OutputFingerprint fingerprint;
   FailingTests failing;
+  ComparedValuesReader compared;
   std::vector<size_t> run;  // places of the backtrace being read
   bool python_run = false;
   auto end_run = [&] {
@@ -217,6 +218,7 @@ CheckReading read_check_output(std::string_view output, const PathResolver& reso
     const std::string line = base::without_colours(raw);
     fingerprint.add(line);
     failing.read(line);
+    compared.read(line);
     if (refuses_to_build(line)) reading.build_failed = true;
     if (tells_crash(line)) reading.crashed = true;
     if (line.starts_with("error[") || line.starts_with("error: ")) rust_error = line;
@@ -273,6 +275,7 @@ CheckReading read_check_output(std::string_view output, const PathResolver& reso
   }
   end_run();
   reading.failing = failing.names();
+  reading.compared = compared.take();
   reading.fingerprint = fingerprint.value();
   return reading;
 }

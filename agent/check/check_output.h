@@ -16,6 +16,8 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/check/compared_values.h"
+
 namespace agent {
 
 // Finds the file of the work tree that a tool means: absolute, relative to any folder, or by its bare name.
@@ -78,6 +80,7 @@ struct CheckReading {
   std::vector<std::string> failing;  // names of failing tests, sorted, each once
   std::set<Symptom> symptoms;
   std::vector<std::string> messages;  // of failures: "assert 5 == 6", "KeyError: 'x'"
+  std::vector<ComparedValues> compared;  // what failed assertions got and wanted
   bool build_failed = false;          // a compiler, linker or parser refused: no test has run
   int n_errors = 0;                   // error diagnostics
   bool crashed = false;               // a signal ended a program: of the tests behind that nothing is told

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "agent/fix/diagnostic_repairs.h"
+#include "agent/fix/literal_repairs.h"
 #include "agent/fix/localise.h"
 #include "agent/fix/ranking.h"
 
@@ -44,6 +45,15 @@ bool edits_test(const CodeBase& code, const Ground& ground, const Candidate& can
                      });
 }
 
+// An edit that a mutation makes as well counts for both.
+void add_or_strengthen(std::vector<Candidate>& candidates, Candidate one) {
+  const auto same = std::find_if(candidates.begin(), candidates.end(), [&](const Candidate& other) {
+    return other.path == one.path && other.replacements == one.replacements && other.also.empty();
+  });
+  if (same == candidates.end()) return candidates.push_back(std::move(one));
+  same->score += one.score;
+}
+
 }  // namespace
 
 base::Result<Proposals> propose(const ProposeContext& context, const Ground& ground, std::stop_token stop) {
@@ -61,6 +71,10 @@ base::Result<Proposals> propose(const ProposeContext& context, const Ground& gro
   // Mutations share one unit of probability between them; a message that names the fault outweighs them all.
   double all = 0;
   for (const Candidate& candidate : proposals.candidates) all += candidate.score;
+  for (Candidate& candidate : literal_repairs(context.code, suspects, ground.reading.compared)) {
+    candidate.score *= std::max(all, 1e-9);
+    add_or_strengthen(proposals.candidates, std::move(candidate));
+  }
   for (Candidate& candidate : diagnostic_repairs(context.code, ground.reading, stop)) {
     candidate.score *= kDiagnosticWeight * std::max(all, 1e-9);
     proposals.candidates.push_back(std::move(candidate));
