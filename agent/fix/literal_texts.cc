@@ -88,6 +88,8 @@ void rewrite_text(const TextLiteral& literal, const LiteralEvidence& evidence, R
   const tools::Range content = literal.content;
   const char quote = text[content.begin - 1];
   const auto put = [&](tools::Range part, const std::string& became, double weight) {
+    const bool whole = part.begin == content.begin && part.end == content.end;
+    if (!whole && became.find_first_of("{}%$") != std::string::npos) return;  // would be read as a placeholder
     found[base::cat(text.substr(0, part.begin), escaped(became, quote), text.substr(part.end))] += weight;
   };
   if (content.begin == content.end) {

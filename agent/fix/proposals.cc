@@ -71,10 +71,11 @@ base::Result<Proposals> propose(const ProposeContext& context, const Ground& gro
   // Mutations share one unit of probability between them; a message that names the fault outweighs them all.
   double all = 0;
   for (const Candidate& candidate : proposals.candidates) all += candidate.score;
-  for (Candidate& candidate : literal_repairs(context.code, suspects, ground.reading.compared)) {
-    candidate.score *= std::max(all, 1e-9);
-    add_or_strengthen(proposals.candidates, std::move(candidate));
-  }
+  if (!ground.reading.build_failed)
+    for (Candidate& candidate : literal_repairs(context.code, suspects, ground.reading.compared)) {
+      candidate.score *= std::max(all, 1e-9);
+      add_or_strengthen(proposals.candidates, std::move(candidate));
+    }
   for (Candidate& candidate : diagnostic_repairs(context.code, ground.reading, stop)) {
     candidate.score *= kDiagnosticWeight * std::max(all, 1e-9);
     proposals.candidates.push_back(std::move(candidate));

@@ -36,6 +36,7 @@ import sets
 import table
 import trainer
 import written_tests
+import wrong_literals
 
 
 def all_measures() -> list[Measure]:
@@ -59,6 +60,7 @@ def all_measures() -> list[Measure]:
         *(ranks.Ranks(each) for each in fixes if isinstance(each, repairs.PackFix)),  # QuixBugs corrects comments as well
         history_fixes.HistoryFixes(False),
         history_fixes.HistoryFixes(True),
+        wrong_literals.WrongLiterals(),
         *(compile_errors.CompileErrors(suite, 40) for suite in compile_errors.SUITES),
         written_tests.WrittenTests(),
         repeated_edits.RepeatedEdits(),

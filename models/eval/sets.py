@@ -56,6 +56,13 @@ HUMANEVALPACK = Set(
     "e17a8f6470264286bc6a52eb8263582083bf3bf6",
     "git clone https://github.com/bigcode-project/octopack {sets}/octopack",
 )
+THE_ALGORITHMS = Set(
+    "TheAlgorithms/Python",
+    "the-algorithms/DIRECTORY.md",
+    "MIT",
+    "f5988cc09713315817df6a7e327e258013a94440",
+    "git clone https://github.com/TheAlgorithms/Python {sets}/the-algorithms",
+)
 HELD_OUT = Set(
     "held-out packages",
     "heldout/heldout_packages.jsonl",
@@ -65,7 +72,7 @@ HELD_OUT = Set(
     "{sets}/archives && python3 corpus.py --sources {sets}/heldout.tsv --archives {sets}/archives --cap-mb 10 --out {sets}/heldout --manifest "
     "{sets}/heldout_manifest.tsv",
 )
-ALL = (QUIXBUGS, INFILLING, HUMANEVALPACK, HELD_OUT)
+ALL = (QUIXBUGS, INFILLING, HUMANEVALPACK, THE_ALGORITHMS, HELD_OUT)
 
 HISTORIES_GET = "git clone --mirror https://github.com/{repository} {sets}/histories/{folder}.git"
 

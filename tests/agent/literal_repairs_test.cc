@@ -83,6 +83,13 @@ TEST_CASE("literal repairs: what is put into a literal is escaped as its languag
   CHECK(Repairs("a.py", "x = 'yes no'\n", {{"yes no", "yes 'n\\o'\n", true}}).texts.at(0) == "x = 'yes \\'n\\\\o\\'\\n'\n");
 }
 
+TEST_CASE("literal repairs: what would be read as a placeholder is not put between placeholders") {
+  for (const std::string& text : Repairs("a.py", "def f(n):\n    return f'{n} items'\n", {{"3 items", "3 {items}", true}}).texts)
+    CHECK(text.find("{items}") == std::string::npos);
+  CHECK(Repairs("a.py", "def f(n):\n    return 'all items'\n", {{"all items", "all {items}", true}})
+            .has("def f(n):\n    return 'all {items}'\n"));
+}
+
 TEST_CASE("literal repairs: an empty text joins with what the test wants between") {
   CHECK(Repairs("a.py", "def f(xs):\n    return ''.join(xs)\n", {{"abc", "a-b-c", true}}).texts.empty());  // one word: no seam is seen
   CHECK(Repairs("a.py", "def f(xs):\n    return ''.join(xs)\n", {{"[a][b][c]", "[a] [b] [c]", true}}).texts.at(0) ==

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """models/eval: repairs of broken programs and their judge, on made-up sets and with a program that answers as graft does."""
 
+import ast
 import json
+import random
 import shutil
 import subprocess
 import sys
@@ -18,6 +20,7 @@ import ranks
 import repair_task
 import repairs
 import sets
+import wrong_literals
 from measure import Item
 
 
@@ -247,6 +250,45 @@ class Ranks(Scratch):
         results = {"a": {"no-model": 0, "model": 0}, "b": {"no-model": 61, "model": 10}, "c": {"no-model": 20, "model": 21}, "d": {"unusable": "passes"}}
         measure = ranks.Ranks(repairs.PackFix("python", ("python3",), 1))
         self.assertEqual([(f.n, round(3 * f.value), round(3 * f.baseline_value)) for f in measure.figures(self.kit(), results)], [(3, 1, 0), (3, 1, 1), (3, 2, 1)])
+
+
+class WrongLiterals(unittest.TestCase):
+    PROGRAM = '''"""Ways: 'a', 77."""
+
+
+def ways(n):
+    """
+    >>> ways(1)
+    'a é, 40'
+    """
+    if n > 40:
+        raise ValueError("über 40")
+    return f"a é, {n * 40}" + 'end' + "a\\n"
+
+
+if __name__ == "__main__":
+    print("script", 99)
+'''
+
+    def test_one_literal_of_the_code_is_another_and_nothing_else_changes(self):
+        seen = set()
+        for seed in range(300):
+            broken = wrong_literals.with_wrong_literal(self.PROGRAM, random.Random(seed))
+            if broken is None:
+                continue
+            changed = [(a, b) for a, b in zip(self.PROGRAM.split("\n"), broken.split("\n"), strict=True) if a != b]
+            self.assertEqual(len(changed), 1)
+            before, after = (ast.dump(ast.parse(text)) for text in (self.PROGRAM, broken))
+            self.assertNotEqual(before, after)
+            self.assertTrue(any(line in changed[0][0] for line in ("if n > 40", "raise ValueError", "return f")), changed)
+            seen.add(changed[0][1])
+        self.assertGreater(len(seen), 20)
+
+    def test_the_same_name_gives_the_same_program_and_what_has_no_literal_none(self):
+        made = [wrong_literals.with_wrong_literal(self.PROGRAM, random.Random("a.py")) for _ in range(2)]
+        self.assertEqual(made[0], made[1])
+        self.assertIsNone(wrong_literals.with_wrong_literal("def f(x):\n    return x + 1\n", random.Random(1)))
+        self.assertIsNone(wrong_literals.with_wrong_literal("def f(:\n", random.Random(1)))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Programs of TheAlgorithms/Python with one literal of their code changed, repaired by `graft fix` with their doctests as the judge.
+
+Which literal, and what it becomes, is drawn by the file's name: a character of a text left out, doubled by another, replaced or swapped
+with its neighbour, or another number that is not one more or less. Changes that no doctest notices are left out, as programs whose
+own doctests fail here.
+"""
+
+from __future__ import annotations
+
+import ast
+import random
+from pathlib import Path
+
+import sets
+from measure import Kit
+from repair_task import RepairTask
+from repairs import Repairs
+
+MAX_BYTES = 12_000
+TEXT_SHARE = 0.75  # of changes, where a program has both
+
+
+class WrongLiterals(Repairs):
+    name, title, of_set = "wrong-literals", "repair", "one literal changed, TheAlgorithms/Python"
+
+    def missing(self, kit: Kit) -> list[str]:
+        return sets.THE_ALGORITHMS.missing(kit.sets)
+
+    def tasks(self, kit: Kit) -> list[RepairTask]:
+        root = kit.sets / "the-algorithms"
+        made = (task for path in sorted(root.rglob("*.py")) if (task := literal_task(path, path.relative_to(root).as_posix())))
+        return self.chosen(kit, list(made), 60)
+
+
+def literal_task(path: Path, key: str) -> RepairTask | None:
+    text = path.read_text(errors="replace")
+    if ">>>" not in text or len(text) > MAX_BYTES or "test" in path.name:
+        return None
+    broken = with_wrong_literal(text, random.Random(key))
+    if broken is None:
+        return None
+    return RepairTask(key=key, broken={path.name: broken}, correct={path.name: text}, check=f"python3 -m doctest {path.name}",
+                      check_seconds=10, sandboxed=True)
+
+
+def with_wrong_literal(text: str, draw: random.Random) -> str | None:
+    """`text` with one literal of its code changed; None where it has none that can be."""
+    try:
+        literals = code_literals(text)
+    except (SyntaxError, ValueError):
+        return None
+    texts = [one for one in literals if isinstance(one.value, str)]
+    numbers = [one for one in literals if not isinstance(one.value, str)]
+    pool = texts if texts and (not numbers or draw.random() < TEXT_SHARE) else numbers
+    if not pool:
+        return None
+    one = draw.choice(pool)
+    lines = text.split("\n")
+    line = lines[one.lineno - 1].encode()
+    source = line[one.col_offset : one.end_col_offset].decode()
+    other = wrong_text(source, one.value, draw) if isinstance(one.value, str) else wrong_number(one.value, draw)
+    if other is None or other == source:
+        return None
+    lines[one.lineno - 1] = line[: one.col_offset].decode() + other + line[one.end_col_offset :].decode()
+    return "\n".join(lines)
+
+
+def code_literals(text: str) -> list[ast.Constant]:
+    """Short texts and numbers above two on one line, above the part that runs as a script, without documentation."""
+    tree = ast.parse(text)
+    documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    script = text.find("\nif __name__")
+    last_line = text.count("\n", 0, script) + 1 if script >= 0 else len(text)
+    return [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and id(node) not in documentation and node.lineno == node.end_lineno and node.lineno <= last_line
+        and ((isinstance(node.value, str) and 1 <= len(node.value) <= 40) or (type(node.value) in (int, float) and node.value > 2))
+    ]
+
+
+def wrong_text(source: str, value: str, draw: random.Random) -> str | None:
+    if source[:1] not in "'\"" or source.startswith(source[0] * 3) or "\\" in source:
+        return None  # a part of a longer text, or one in several parts
+    at = draw.randrange(len(value))
+    mark = draw.choice("abxyz019-_,. ")
+    others = (
+        value[:at] + value[at + 1 :],
+        value[:at] + mark + value[at:],
+        value[:at] + mark + value[at + 1 :],
+        value[:at] + value[at + 1 : at + 2] + value[at] + value[at + 2 :],
+    )
+    return source[0] + draw.choice(others) + source[0]
+
+
+def wrong_number(value: float, draw: random.Random) -> str:
+    half = value // 2 if isinstance(value, int) else value / 2
+    return repr(draw.choice((value * 10, value + draw.choice((3, 7, 20)), half)))
