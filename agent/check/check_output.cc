@@ -127,7 +127,7 @@ bool is_message(std::string_view line) {
   if (has(text, "fatal error:") || has(text, " error: ") || has(text, "undefined reference")) return true;
   return has(text, "Segmentation fault") || has(text, "timed out") || has(text, "SIGSEGV") || has(text, "SIGABRT") ||
          has(text, "***Exception: SegFault") ||
-         has(text, "panicked at") || has(text, "THREW exception") || has(text, "did NOT throw") ||
+         has(text, "panicked at") || has(text, "THREW exception") || has(text, "did NOT throw") || has(text, "no exception was thrown") ||
          has(text, "terminate called");
 }
 

@@ -89,6 +89,11 @@ constexpr std::array kClues = {
     Clue{"did NOT throw", Symptom::kNotRaised},
     Clue{"throws nothing", Symptom::kNotRaised},
     Clue{"not raised", Symptom::kNotRaised},
+    Clue{"Missing expected exception", Symptom::kNotRaised},
+    Clue{"nothing was thrown", Symptom::kNotRaised},
+    Clue{"no exception was thrown", Symptom::kNotRaised},
+    Clue{"Actual: it doesn't", Symptom::kNotRaised},
+    Clue{"to throw an error", Symptom::kNotRaised},
 };
 
 bool is_true(std::string_view text) {

@@ -2,11 +2,13 @@
 #include "agent/fix/proposals.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "agent/fix/diagnostic_repairs.h"
 #include "agent/fix/literal_repairs.h"
 #include "agent/fix/localise.h"
+#include "agent/fix/missing_checks.h"
 #include "agent/fix/ranking.h"
 
 namespace agent {
@@ -71,11 +73,15 @@ base::Result<Proposals> propose(const ProposeContext& context, const Ground& gro
   // Mutations share one unit of probability between them; a message that names the fault outweighs them all.
   double all = 0;
   for (const Candidate& candidate : proposals.candidates) all += candidate.score;
-  if (!ground.reading.build_failed)
-    for (Candidate& candidate : literal_repairs(context.code, suspects, ground.reading.compared)) {
+  if (!ground.reading.build_failed) {
+    std::vector<Candidate> by_tests = literal_repairs(context.code, suspects, ground.reading.compared);
+    std::vector<Candidate> checks = missing_checks(context.code, ground.reading);
+    std::move(checks.begin(), checks.end(), std::back_inserter(by_tests));
+    for (Candidate& candidate : by_tests) {
       candidate.score *= std::max(all, 1e-9);
       add_or_strengthen(proposals.candidates, std::move(candidate));
     }
+  }
   for (Candidate& candidate : diagnostic_repairs(context.code, ground.reading, stop)) {
     candidate.score *= kDiagnosticWeight * std::max(all, 1e-9);
     proposals.candidates.push_back(std::move(candidate));

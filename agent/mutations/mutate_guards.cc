@@ -72,17 +72,6 @@ std::vector<std::string> empty_results(const MutationContext& c, int function) {
   return results;
 }
 
-std::string one_line_if(const MutationContext& c, std::string_view condition, std::string_view action,
-                        std::string_view indent) {
-  using tools::Language;
-  if (c.python()) return base::cat("if ", condition, ":\n", indent, c.one_indent(), action);
-  const Language language = c.nodes.tree().language();
-  if (language == Language::kGo || language == Language::kRust)
-    return base::cat("if ", condition, " {\n", indent, c.one_indent(), action, language == Language::kRust ? ";" : "",
-                     "\n", indent, "}");
-  return base::cat("if (", condition, ") ", action, ";");
-}
-
 // Ways to say "there is nothing in it", by what the language and the declaration tell.
 std::vector<std::string> emptiness_tests(const MutationContext& c, std::string_view name,
                                          std::string_view declaration) {
@@ -135,14 +124,14 @@ void guard_parameters(MutationContext& c, int function) {
     double rank = .5;
     for (const std::string& test : emptiness_tests(c, name, declaration)) {
       for (const std::string& result : results) {
-        c.insert_before(inside[0], indent, one_line_if(c, test, return_text(result), indent), kGuard,
+        c.insert_before(inside[0], indent, c.guard(test, return_text(result), indent), kGuard,
                         std::min(1.0, rank * (.4 + share)));
         rank *= .6;
       }
     }
     if (c.python())
       for (size_t i = 0; i < std::min<size_t>(2, results.size()); ++i)
-        c.insert_before(inside[0], indent, one_line_if(c, base::cat(name, " is None"), return_text(results[i]), indent),
+        c.insert_before(inside[0], indent, c.guard(base::cat(name, " is None"), return_text(results[i]), indent),
                         kGuard, .15);
   }
 }
@@ -218,9 +207,9 @@ void guard_statement(MutationContext& c, int node) {
   for (const auto& [condition, weight] : conditions) {
     double rank = weight;
     for (size_t i = 0; i < std::min<size_t>(2, results.size()); ++i, rank *= .6)
-      c.insert_before(node, indent, one_line_if(c, condition, return_text(results[i]), indent), kGuard, rank);
+      c.insert_before(node, indent, c.guard(condition, return_text(results[i]), indent), kGuard, rank);
     if (c.inside_loop(node))
-      c.insert_before(node, indent, one_line_if(c, condition, "continue", indent), kGuard, weight);
+      c.insert_before(node, indent, c.guard(condition, "continue", indent), kGuard, weight);
   }
   // A text line or record that is blank: loops over input skip it.
   const int loop = c.nodes.parent(block);
@@ -230,7 +219,7 @@ void guard_statement(MutationContext& c, int node) {
       const std::string name(c.nodes.text(variable));
       for (const std::string& test :
            {base::cat("not ", name), base::cat("not ", name, ".strip()"), base::cat(name, " is None")})
-        c.insert_before(node, indent, one_line_if(c, test, "continue", indent), kGuard, .25);
+        c.insert_before(node, indent, c.guard(test, "continue", indent), kGuard, .25);
     }
   }
   // After `x = ...`: nothing useful in x.
@@ -241,8 +230,8 @@ void guard_statement(MutationContext& c, int node) {
       if (left >= 0 && c.nodes[left].type == "identifier") {
         const std::string name(c.nodes.text(left));
         const std::string way_out = c.inside_loop(node) ? "continue" : return_text(empty_results(c, function)[0]);
-        c.insert_after(node, indent, one_line_if(c, base::cat("not ", name), way_out, indent), kGuard, .25);
-        c.insert_after(node, indent, one_line_if(c, base::cat(name, " is None"), way_out, indent), kGuard, .15);
+        c.insert_after(node, indent, c.guard(base::cat("not ", name), way_out, indent), kGuard, .25);
+        c.insert_after(node, indent, c.guard(base::cat(name, " is None"), way_out, indent), kGuard, .15);
       }
     }
   }
@@ -269,7 +258,7 @@ void heed_answer(MutationContext& c, int node) {
   const int result = c.nodes.child_of_field(function, language == Language::kGo ? "result" : "return_type");
   const std::string_view type = result < 0 ? "" : c.nodes.text(result);
   if (language == Language::kGo && type == "error")
-    c.replace(node, one_line_if(c, base::cat("err := ", call, "; err != nil"), "return err", indent), kGuard, .6);
+    c.replace(node, c.guard(base::cat("err := ", call, "; err != nil"), "return err", indent), kGuard, .6);
   if (language == Language::kRust && (type.starts_with("Result") || type.starts_with("Option")))
     c.replace(parts[0], call + "?", kGuard, .6);
   for (int i = function; i < c.nodes.size() && c.nodes[i].range.begin < c.nodes[function].range.end; ++i) {
@@ -279,7 +268,7 @@ void heed_answer(MutationContext& c, int node) {
                           has_word(text, c.traits.false_word) && text.size() < 16;
     if (!gives_up || c.function_of(i) != function) continue;
     const std::string negated = c.python() ? "not " + call : "!" + call;
-    c.replace(node, one_line_if(c, negated, base::cat("return ", c.traits.false_word), indent), kGuard, .6);
+    c.replace(node, c.guard(negated, base::cat("return ", c.traits.false_word), indent), kGuard, .6);
     return;
   }
 }

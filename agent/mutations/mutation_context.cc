@@ -166,6 +166,15 @@ const std::vector<tools::Symbol>& MutationContext::symbols() {
   return *symbols_;
 }
 
+std::string MutationContext::guard(std::string_view condition, std::string_view action, std::string_view indent) const {
+  using tools::Language;
+  if (python()) return base::cat("if ", condition, ":\n", indent, one_indent(), action);
+  const Language language = nodes.tree().language();
+  if (language == Language::kGo || language == Language::kRust)
+    return base::cat("if ", condition, " {\n", indent, one_indent(), action, language == Language::kRust ? ";" : "", "\n", indent, "}");
+  return base::cat("if (", condition, ") ", action, ";");
+}
+
 std::string MutationContext::one_indent() const {
   for (size_t row = 1; row < nodes.n_rows(); ++row) {
     const std::string_view indent = nodes.indent_at(nodes.row_range(row).begin);

@@ -58,6 +58,8 @@ class MutationContext {
     return mark == traits.and_word ? traits.or_word : traits.and_word;
   }
   std::string one_indent() const;  // the file's step of indentation
+  // `if (condition) action;` as the language has it, for a line of that indentation.
+  std::string guard(std::string_view condition, std::string_view action, std::string_view indent) const;
   const std::vector<tools::Symbol>& symbols();
 
   const SyntaxNodes nodes;

@@ -26,6 +26,7 @@ from measure import ROOT, Figure, Kit, Measure, Results, digest, run_items, say 
 import bits
 import compile_errors
 import completions
+import damaged_programs
 import history_fixes
 import infilling
 import overlap
@@ -36,7 +37,6 @@ import sets
 import table
 import trainer
 import written_tests
-import wrong_literals
 
 
 def all_measures() -> list[Measure]:
@@ -60,7 +60,8 @@ def all_measures() -> list[Measure]:
         *(ranks.Ranks(each) for each in fixes if isinstance(each, repairs.PackFix)),  # QuixBugs corrects comments as well
         history_fixes.HistoryFixes(False),
         history_fixes.HistoryFixes(True),
-        wrong_literals.WrongLiterals(),
+        damaged_programs.WrongLiterals(),
+        damaged_programs.MissingChecks(),
         *(compile_errors.CompileErrors(suite, 40) for suite in compile_errors.SUITES),
         written_tests.WrittenTests(),
         repeated_edits.RepeatedEdits(),

@@ -14,13 +14,13 @@ from pathlib import Path
 from eval_kit import CLAMP, FAKE_GRAFT, Scratch  # first: says where modules of other folders are
 
 import compile_errors
+import damaged_programs
 import histories
 import history_fixes
 import ranks
 import repair_task
 import repairs
 import sets
-import wrong_literals
 from measure import Item
 
 
@@ -252,7 +252,7 @@ class Ranks(Scratch):
         self.assertEqual([(f.n, round(3 * f.value), round(3 * f.baseline_value)) for f in measure.figures(self.kit(), results)], [(3, 1, 0), (3, 1, 1), (3, 2, 1)])
 
 
-class WrongLiterals(unittest.TestCase):
+class DamagedPrograms(unittest.TestCase):
     PROGRAM = '''"""Ways: 'a', 77."""
 
 
@@ -273,7 +273,7 @@ if __name__ == "__main__":
     def test_one_literal_of_the_code_is_another_and_nothing_else_changes(self):
         seen = set()
         for seed in range(300):
-            broken = wrong_literals.with_wrong_literal(self.PROGRAM, random.Random(seed))
+            broken = damaged_programs.with_wrong_literal(self.PROGRAM, random.Random(seed))
             if broken is None:
                 continue
             changed = [(a, b) for a, b in zip(self.PROGRAM.split("\n"), broken.split("\n"), strict=True) if a != b]
@@ -285,10 +285,15 @@ if __name__ == "__main__":
         self.assertGreater(len(seen), 20)
 
     def test_the_same_name_gives_the_same_program_and_what_has_no_literal_none(self):
-        made = [wrong_literals.with_wrong_literal(self.PROGRAM, random.Random("a.py")) for _ in range(2)]
+        made = [damaged_programs.with_wrong_literal(self.PROGRAM, random.Random("a.py")) for _ in range(2)]
         self.assertEqual(made[0], made[1])
-        self.assertIsNone(wrong_literals.with_wrong_literal("def f(x):\n    return x + 1\n", random.Random(1)))
-        self.assertIsNone(wrong_literals.with_wrong_literal("def f(:\n", random.Random(1)))
+        self.assertIsNone(damaged_programs.with_wrong_literal("def f(x):\n    return x + 1\n", random.Random(1)))
+        self.assertRaises(SyntaxError, damaged_programs.with_wrong_literal, "def f(:\n", random.Random(1))
+
+    def test_a_check_of_arguments_is_gone_whole(self):
+        check = '    if n > 40:\n        raise ValueError("über 40")\n'
+        self.assertEqual(damaged_programs.without_check(self.PROGRAM, random.Random(1)), self.PROGRAM.replace(check, ""))
+        self.assertIsNone(damaged_programs.without_check("def f(x):\n    if x:\n        return 1\n    raise x\n", random.Random(1)))
 
 
 if __name__ == "__main__":

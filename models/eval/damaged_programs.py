@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Programs of TheAlgorithms/Python with one literal of their code changed, repaired by `graft fix` with their doctests as the judge.
+"""Programs of TheAlgorithms/Python damaged in one place, repaired by `graft fix` with their doctests as the judge.
 
-Which literal, and what it becomes, is drawn by the file's name: a character of a text left out, doubled by another, replaced or swapped
-with its neighbour, or another number that is not one more or less. Changes that no doctest notices are left out, as programs whose
-own doctests fail here.
+`wrong-literals`: a character of a text left out, added, replaced or swapped with its neighbour, or another number that is not one more
+or less. `missing-checks`: a check of the arguments that raises an error is gone. Which place is drawn by the file's name. Damage that
+no doctest notices is left out, as are programs whose own doctests fail here.
 """
 
 from __future__ import annotations
@@ -21,35 +21,68 @@ MAX_BYTES = 12_000
 TEXT_SHARE = 0.75  # of changes, where a program has both
 
 
-class WrongLiterals(Repairs):
-    name, title, of_set = "wrong-literals", "repair", "one literal changed, TheAlgorithms/Python"
+class DamagedPrograms(Repairs):
+    title = "repair"
 
     def missing(self, kit: Kit) -> list[str]:
         return sets.THE_ALGORITHMS.missing(kit.sets)
 
+    def damaged(self, text: str, draw: random.Random) -> str | None:
+        """`text` with its damage; None where there is no place for it."""
+        raise NotImplementedError
+
     def tasks(self, kit: Kit) -> list[RepairTask]:
         root = kit.sets / "the-algorithms"
-        made = (task for path in sorted(root.rglob("*.py")) if (task := literal_task(path, path.relative_to(root).as_posix())))
+        made = (task for path in sorted(root.rglob("*.py")) if (task := self.task(path, path.relative_to(root).as_posix())))
         return self.chosen(kit, list(made), 60)
 
+    def task(self, path: Path, key: str) -> RepairTask | None:
+        text = path.read_text(errors="replace")
+        if ">>>" not in text or len(text) > MAX_BYTES or "test" in path.name:
+            return None
+        try:
+            broken = self.damaged(text, random.Random(key))
+        except (SyntaxError, ValueError):
+            return None
+        if broken is None:
+            return None
+        return RepairTask(key=key, broken={path.name: broken}, correct={path.name: text}, check=f"python3 -m doctest {path.name}",
+                          check_seconds=10, sandboxed=True)
 
-def literal_task(path: Path, key: str) -> RepairTask | None:
-    text = path.read_text(errors="replace")
-    if ">>>" not in text or len(text) > MAX_BYTES or "test" in path.name:
+
+class WrongLiterals(DamagedPrograms):
+    name, of_set = "wrong-literals", "one literal wrong, TheAlgorithms/Python"
+
+    def damaged(self, text: str, draw: random.Random) -> str | None:
+        return with_wrong_literal(text, draw)
+
+
+class MissingChecks(DamagedPrograms):
+    name, of_set = "missing-checks", "a check of arguments gone, TheAlgorithms/Python"
+
+    def damaged(self, text: str, draw: random.Random) -> str | None:
+        return without_check(text, draw)
+
+
+def without_check(text: str, draw: random.Random) -> str | None:
+    """Without one `if ...: raise ...` that stands in the body of a function which does something else as well."""
+    checks = [
+        node
+        for function in ast.walk(ast.parse(text))
+        if isinstance(function, ast.FunctionDef) and len(function.body) > 2
+        for node in function.body
+        if isinstance(node, ast.If) and not node.orelse and len(node.body) == 1 and isinstance(node.body[0], ast.Raise)
+    ]
+    if not checks:
         return None
-    broken = with_wrong_literal(text, random.Random(key))
-    if broken is None:
-        return None
-    return RepairTask(key=key, broken={path.name: broken}, correct={path.name: text}, check=f"python3 -m doctest {path.name}",
-                      check_seconds=10, sandboxed=True)
+    one = draw.choice(checks)
+    lines = text.split("\n")
+    return "\n".join(lines[: one.lineno - 1] + lines[one.end_lineno :])
 
 
 def with_wrong_literal(text: str, draw: random.Random) -> str | None:
     """`text` with one literal of its code changed; None where it has none that can be."""
-    try:
-        literals = code_literals(text)
-    except (SyntaxError, ValueError):
-        return None
+    literals = code_literals(text)
     texts = [one for one in literals if isinstance(one.value, str)]
     numbers = [one for one in literals if not isinstance(one.value, str)]
     pool = texts if texts and (not numbers or draw.random() < TEXT_SHARE) else numbers
