@@ -83,6 +83,28 @@ std::string raise(Language language, const std::string& type, const std::string&
   }
 }
 
+bool is_of_types(std::string_view condition) {
+  return condition.find("isinstance") != std::string_view::npos || condition.find("typeof") != std::string_view::npos;
+}
+
+// `if (...) throw ...;` and nothing else.
+bool is_check(const MutationContext& c, int statement) {
+  if (c.nodes[statement].type != "if_statement") return false;
+  const std::string_view text = c.nodes.text(statement), word = c.python() ? "raise " : "throw ";
+  const size_t at = text.find(word);
+  if (at == std::string_view::npos || text.find(word, at + 1) != std::string_view::npos) return false;
+  const std::string_view condition_and_mark = base::trim(text.substr(0, at));
+  return condition_and_mark.ends_with(c.python() ? ":" : "{") || condition_and_mark.ends_with(")");
+}
+
+// Before which of the function's statements the check belongs: of types first of all, of values behind the checks there are.
+int place_of(const MutationContext& c, const std::vector<int>& statements, std::string_view condition) {
+  size_t i = 0;
+  if (!is_of_types(condition))
+    while (i + 1 < statements.size() && is_check(c, statements[i])) ++i;
+  return statements[i];
+}
+
 // The conditions of one check, of one parameter and of two that are asked the same.
 std::map<std::string, std::pair<std::string, double>> joined(const Check& check, std::string_view or_word) {
   std::map<std::string, std::pair<std::string, double>> all;  // condition -> parameter, weight
@@ -124,8 +146,7 @@ std::vector<Candidate> missing_checks(const CodeBase& code, const CheckReading& 
         }
       if (name.empty()) continue;
       for (const auto& [condition, weight] : suspect_conditions(file.tree.language(), name, argument, error.message)) {
-        const bool of_types = condition.find("isinstance") != std::string::npos || condition.find("typeof") != std::string::npos;
-        check.conditions[std::string(name)][condition] += weight * (of_types == (error.type == "TypeError") ? kOfTheirKind : 1);
+        check.conditions[std::string(name)][condition] += weight * (is_of_types(condition) == (error.type == "TypeError") ? kOfTheirKind : 1);
       }
     }
   }
@@ -146,7 +167,7 @@ std::vector<Candidate> missing_checks(const CodeBase& code, const CheckReading& 
       Candidate candidate;
       candidate.path = path;
       const std::string check_text = c.guard(condition, action, indent);
-      const size_t at = c.nodes[statements[0]].range.begin;
+      const size_t at = c.nodes[place_of(c, statements, condition)].range.begin;
       if (c.nodes.row_of(at) == c.nodes.row_of(c.nodes[c.body_of(function)].range.begin) && !c.python()) {
         candidate.replacements = {{at, at, check_text + " "}};  // the whole function stands on one line
       } else {

@@ -325,7 +325,7 @@ base::Result<bool> Search::try_pick(const Pick& pick, RunLimit& limit, milliseco
   std::vector<Candidate> applied = pool.ground.applied;
   applied.push_back(candidate);
   if (result->passed) {
-    result_.winners.push_back({std::move(overlay), std::move(applied), std::move(*result), pick.value});
+    result_.winners.push_back({std::move(overlay), std::move(applied), std::move(*result), pick.value * pool.ground.likely});
     return true;
   }
   if (!result->hollow.empty()) {
@@ -352,8 +352,9 @@ base::Result<bool> Search::try_pick(const Pick& pick, RunLimit& limit, milliseco
   keep_partial(applied, reading);
   if (applied.size() >= kMaxApplied || pools_.size() >= kMaxGrounds) return true;
   const double share = before.build_failed && !reading.build_failed ? kBuildsShare : kPartialShare;
+  const double likely = pool.ground.likely * std::min(1., total_score(candidate) / std::max(1e-12, total_score(pool.candidates.front())));
   if (base::Status opened = open_pool(
-          {std::move(overlay), std::move(applied), std::move(reading), std::move(result->output)}, share, &pool, stop);
+          {std::move(overlay), std::move(applied), std::move(reading), std::move(result->output), likely}, share, &pool, stop);
       !opened)
     return std::move(opened).error();
   return true;

@@ -48,6 +48,7 @@ struct Ground {
   std::vector<Candidate> applied;  // what led here
   CheckReading reading;
   std::string output;
+  double likely = 1;  // what led here beside the likeliest that could be tried there
 };
 
 struct Winner {

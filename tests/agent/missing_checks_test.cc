@@ -129,6 +129,15 @@ TEST_CASE("missing checks: the check comes first in the function, behind its doc
   CHECK(has(repairs, "def area(w, h):\n    \"\"\"Of a rectangle.\"\"\"\n    if w <= 0:\n        raise ValueError(\"w is bad\")\n    return w * h\n"));
 }
 
+TEST_CASE("missing checks: of values they come behind the checks there are, of types before them") {
+  const std::string head = "def area(w, h):\n", known = "    if h < 0:\n        raise ValueError(\"h is bad\")\n", tail = "    return w * h\n";
+  const Project values("shape.py", head + known + tail, "test_a.py", kPython[0].test);
+  CHECK(values.repairs(kPython[0].output).at(0) == head + known + "    if w < 0:\n        raise ValueError(\"w is bad\")\n" + tail);
+  const Project types("shape.py", head + known + tail, "test_a.py", "def test_a():\n    with pytest.raises(TypeError):\n        area('1', 2)\n");
+  CHECK(types.repairs("E       Failed: DID NOT RAISE <class 'TypeError'>\n\ntest_a.py:2: Failed\n").at(0) ==
+        head + "    if not isinstance(w, int):\n        raise TypeError(\"w must be a number\")\n" + known + tail);
+}
+
 TEST_CASE("missing checks: where the test leaves the words open the check says what it looks for") {
   const Project p("shape.py", kArea, "test_a.py", kPython[1].test);
   CHECK(p.repairs(kPython[1].output).at(0) ==

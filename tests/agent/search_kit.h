@@ -88,7 +88,7 @@ struct Fixture {
     const agent::PathResolver resolver("/p", {"a.py", "test_a.py"});
     auto propose = [&](const agent::Ground& ground, std::stop_token) -> base::Result<std::vector<Candidate>> {
       grounds.push_back(ground.applied.size());
-      return ground.applied.empty() ? candidates : next;
+      return ground.applied.empty() ? candidates : next_on ? next_on(ground) : next;
     };
     agent::Search search(checker, checker, resolver, propose, {});
     agent::Ground start;
@@ -109,6 +109,7 @@ struct Fixture {
   double traced_seconds = 0;  // of a first run that hangs: what is known of it
   uint64_t traced_memory = 0;
   std::vector<Candidate> next;  // proposed on top of a partial repair
+  std::function<std::vector<Candidate>(const agent::Ground&)> next_on;  // in its place, where it depends on the repair
   std::vector<size_t> grounds;  // how many changes each ground stood on
 };
 

@@ -116,6 +116,25 @@ TEST_CASE("search: a repair of one failing test is the ground for the next") {
   CHECK(f.grounds == std::vector<size_t>{0, 1});
 }
 
+TEST_CASE("search: of two that pass in two steps, the one whose first step was likelier ranks first") {
+  Fixture f("a = 1\nb = 1\n", [](const std::string& text) {
+    std::string out;
+    if (text.find("a = 1") != std::string::npos) out += "FAILED test_a.py::test_a - no\n";
+    if (text.find("b = 2") == std::string::npos) out += "FAILED test_a.py::test_b - no\n";
+    return out;
+  });
+  // On top of the less likely one the second step has few rivals.
+  f.next_on = [](const agent::Ground& ground) {
+    std::vector<Candidate> next = {change(10, 1, "2", 1, 2)};
+    if (ground.applied[0].description == "to 2") next.push_back(change(10, 1, "9", .5, 2));
+    return next;
+  };
+  const auto result = f.run({change(4, 1, "2", 1, 1), change(4, 1, "3", .5, 1)});
+  REQUIRE(result);
+  REQUIRE(result->winners.size() == 2);
+  CHECK(result->winners[0].overlay.at("a.py") == "a = 2\nb = 2\n");
+}
+
 TEST_CASE("search: of changes that repair a part the one that leaves the least is told, with what it leaves") {
   Fixture f("a = 1\nb = 1\n", [](const std::string& text) {
     std::string out = "FAILED test_a.py::test_elsewhere - no\n";
