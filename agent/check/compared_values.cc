@@ -14,7 +14,9 @@ namespace {
 constexpr int kLabelLines = 6;    // between a side and the other
 constexpr int kMarkedLines = 40;  // below a header of marked lines
 
-bool is_quote(char ch) { return ch == '"' || ch == '\'' || ch == '`'; }
+bool is_quote(char ch) {
+  return ch == '"' || ch == '\'' || ch == '`';
+}
 
 std::string_view without_end(std::string_view text) {
   text = base::trim(text);
@@ -35,11 +37,23 @@ std::optional<std::string> quoted_text(std::string_view text) {
     }
     if (++i + 1 >= text.size()) return std::nullopt;  // the last quote is escaped
     switch (text[i]) {
-      case 'n': inside += '\n'; break;
-      case 't': inside += '\t'; break;
-      case 'r': inside += '\r'; break;
-      case '\\': case '\'': case '"': case '`': inside += text[i]; break;
-      default: inside.append("\\").push_back(text[i]);  // others are rare, and stay as they are told
+      case 'n':
+        inside += '\n';
+        break;
+      case 't':
+        inside += '\t';
+        break;
+      case 'r':
+        inside += '\r';
+        break;
+      case '\\':
+      case '\'':
+      case '"':
+      case '`':
+        inside += text[i];
+        break;
+      default:
+        inside.append("\\").push_back(text[i]);  // others are rare, and stay as they are told
     }
   }
   return inside;
@@ -51,9 +65,9 @@ bool is_value(std::string_view text) {
   if (text.empty()) return false;
   const char first = text.front();
   if (is_quote(first)) return quoted_text(text).has_value();
-  if ((first >= '0' && first <= '9') || first == '-' || first == '[' || first == '{' || first == '(')
-    return true;
-  static constexpr auto kWords = std::to_array<std::string_view>({"True", "False", "None", "true", "false", "null", "nil"});
+  if ((first >= '0' && first <= '9') || first == '-' || first == '[' || first == '{' || first == '(') return true;
+  static constexpr auto kWords =
+      std::to_array<std::string_view>({"True", "False", "None", "true", "false", "null", "nil"});
   return std::find(kWords.begin(), kWords.end(), text) != kWords.end();
 }
 
@@ -62,13 +76,16 @@ size_t find_outside_quotes(std::string_view text, std::string_view mark) {
   char quote = 0;
   for (size_t i = 0; i < text.size(); ++i) {
     if (quote != 0) {
-      if (text[i] == '\\') ++i;
-      else if (text[i] == quote) quote = 0;
+      if (text[i] == '\\')
+        ++i;
+      else if (text[i] == quote)
+        quote = 0;
       continue;
     }
     if (text.substr(i).starts_with(mark)) return i;
     // An apostrophe inside a word opens nothing.
-    if (is_quote(text[i]) && (i == 0 || std::string_view(" ([{<:=,").find(text[i - 1]) != std::string_view::npos)) quote = text[i];
+    if (is_quote(text[i]) && (i == 0 || std::string_view(" ([{<:=,").find(text[i - 1]) != std::string_view::npos))
+      quote = text[i];
   }
   return std::string_view::npos;
 }
@@ -121,7 +138,8 @@ std::optional<std::string> text_of_expression(std::string_view expression) {
     const bool escaped = expression[i] == '\\' && i + 1 < expression.size();
     if (escaped) ++i;
     const bool letter = std::isalnum(static_cast<unsigned char>(expression[i])) != 0;
-    if (escaped ? letter : std::string_view("*+?[](){}|^$").find(expression[i]) != std::string_view::npos) return std::nullopt;
+    if (escaped ? letter : std::string_view("*+?[](){}|^$").find(expression[i]) != std::string_view::npos)
+      return std::nullopt;
     text += expression[i];
   }
   return text;
@@ -191,7 +209,8 @@ bool ComparedValuesReader::read_claim(std::string_view text) {
     if (at == std::string_view::npos || (of_two && text.find(mark, at + 1) != std::string_view::npos)) continue;
     std::string_view left = base::trim(text.substr(0, at)), right = base::trim(text.substr(at + mark.size()));
     // unittest: "1 != 2 : what the test adds".
-    if (const size_t note = find_outside_quotes(right, " : "); note != std::string_view::npos) right = right.substr(0, note);
+    if (const size_t note = find_outside_quotes(right, " : "); note != std::string_view::npos)
+      right = right.substr(0, note);
     if (!values && (!is_value(left) || !is_value(right))) return false;
     for (std::string_view* side : {&left, &right}) *side = side->substr(0, side->find(" (0x"));  // Catch2 adds it
     add(left, right, mark == " !== ");  // Node says what came first
@@ -203,11 +222,16 @@ bool ComparedValuesReader::read_claim(std::string_view text) {
 void ComparedValuesReader::one_side(Role role, std::string_view text, bool part) {
   const auto other = [](Role of) {
     switch (of) {
-      case Role::kActual: return Role::kExpected;
-      case Role::kExpected: return Role::kActual;
-      case Role::kLeft: return Role::kRight;
-      case Role::kRight: return Role::kLeft;
-      case Role::kNone: break;
+      case Role::kActual:
+        return Role::kExpected;
+      case Role::kExpected:
+        return Role::kActual;
+      case Role::kLeft:
+        return Role::kRight;
+      case Role::kRight:
+        return Role::kLeft;
+      case Role::kNone:
+        break;
     }
     return Role::kNone;
   };
@@ -249,7 +273,8 @@ bool ComparedValuesReader::read_label(std::string_view line) {
                                                         {"right", Role::kRight}});
   const std::string_view text = base::trim(line);
   std::string lower(text.substr(0, 20));
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](char ch) { return ch >= 'A' && ch <= 'Z' ? static_cast<char>(ch | 0x20) : ch; });
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](char ch) { return ch >= 'A' && ch <= 'Z' ? static_cast<char>(ch | 0x20) : ch; });
   for (const Label& label : kLabels) {
     if (!lower.starts_with(label.words)) continue;
     std::string_view rest = text.substr(label.words.size());

@@ -45,7 +45,7 @@ class ComparedValuesReader {
   Role role_ = Role::kNone;  // of what was read last and waits for the other side
   std::string waiting_;
   bool waits_for_part_ = false;
-  int since_waiting_ = 0;  // lines
+  int since_waiting_ = 0;    // lines
   Role open_ = Role::kNone;  // a label whose value stands on the next lines, further in than it
   size_t open_indent_ = 0;
   std::string block_;

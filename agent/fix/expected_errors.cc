@@ -18,7 +18,8 @@ constexpr auto kAsks = std::to_array<std::string_view>(
     {"raises(", "assertRaises", ".throws(", ".rejects(", "toThrow", "_THROW", "assertThrows", ".to.throw"});
 
 bool asks_for_error(std::string_view line) {
-  return std::any_of(kAsks.begin(), kAsks.end(), [&](std::string_view words) { return line.find(words) != std::string_view::npos; });
+  return std::any_of(kAsks.begin(), kAsks.end(),
+                     [&](std::string_view words) { return line.find(words) != std::string_view::npos; });
 }
 
 std::string_view line_of(const CodeFile& file, int line) {
@@ -26,7 +27,9 @@ std::string_view line_of(const CodeFile& file, int line) {
   return std::string_view(file.text()).substr(range.begin, range.end - range.begin);
 }
 
-size_t indent_of(std::string_view line) { return std::min(line.find_first_not_of(" \t"), line.size()); }
+size_t indent_of(std::string_view line) {
+  return std::min(line.find_first_not_of(" \t"), line.size());
+}
 
 // The statement of a test from `line` on: what is further in, or goes on.
 std::string statement_at(const CodeFile& file, int line) {
@@ -34,7 +37,9 @@ std::string statement_at(const CodeFile& file, int line) {
   const size_t indent = indent_of(statement);
   for (int next = line + 1; next < line + kLines && next <= file.n_lines(); ++next) {
     const std::string_view text = line_of(file, next);
-    if (base::trim(text).empty() || indent_of(text) < indent || (indent_of(text) == indent && is_name_byte(text[indent]))) break;
+    if (base::trim(text).empty() || indent_of(text) < indent ||
+        (indent_of(text) == indent && is_name_byte(text[indent])))
+      break;
     statement.append("\n").append(text);
   }
   return statement;
@@ -53,7 +58,8 @@ std::string error_type(std::string_view text) {
       end += text[end] == ':' ? 2 : 1;
     std::string_view word = text.substr(at, end - at);
     if (word.ends_with(".class")) word.remove_suffix(6);  // Java
-    if (std::any_of(kEnds.begin(), kEnds.end(), [&](std::string_view tail) { return word.ends_with(tail); })) return std::string(word);
+    if (std::any_of(kEnds.begin(), kEnds.end(), [&](std::string_view tail) { return word.ends_with(tail); }))
+      return std::string(word);
     at = end;
   }
   return {};
@@ -66,8 +72,10 @@ size_t close_of(std::string_view text, size_t open) {
   for (size_t i = open; i < text.size(); ++i) {
     const char ch = text[i];
     if (quote != 0) {
-      if (ch == '\\') ++i;
-      else if (ch == quote) quote = 0;
+      if (ch == '\\')
+        ++i;
+      else if (ch == quote)
+        quote = 0;
     } else if (ch == '"' || ch == '\'' || ch == '`') {
       quote = ch;
     } else if (opens(text.substr(i, 1))) {
@@ -86,11 +94,14 @@ std::vector<std::string> split_arguments(std::string_view list) {
   size_t from = 0;
   for (size_t i = 0; i <= list.size(); ++i) {
     if (i == list.size() || (list[i] == ',' && depth == 0 && quote == 0)) {
-      if (const std::string_view one = base::trim(list.substr(from, i - from)); !one.empty()) arguments.emplace_back(one);
+      if (const std::string_view one = base::trim(list.substr(from, i - from)); !one.empty())
+        arguments.emplace_back(one);
       from = i + 1;
     } else if (quote != 0) {
-      if (list[i] == '\\') ++i;
-      else if (list[i] == quote) quote = 0;
+      if (list[i] == '\\')
+        ++i;
+      else if (list[i] == quote)
+        quote = 0;
     } else if (list[i] == '"' || list[i] == '\'' || list[i] == '`') {
       quote = list[i];
     } else {
@@ -117,17 +128,21 @@ std::optional<Call> first_call(const CodeBase& code, std::string_view statement)
     size_t end = at;
     while (end < statement.size() && is_name_byte(statement[end])) ++end;
     const std::vector<Definition> found = code.find(statement.substr(at, end - at));
-    const bool one = found.size() == 1 && (found[0].symbol->kind == tools::SymbolKind::kFunction || found[0].symbol->kind == tools::SymbolKind::kMethod);
+    const bool one = found.size() == 1 && (found[0].symbol->kind == tools::SymbolKind::kFunction ||
+                                           found[0].symbol->kind == tools::SymbolKind::kMethod);
     if (one && end < statement.size() && statement[end] == '(') {
       const size_t close = close_of(statement, end);
-      if (close != std::string_view::npos) return Call{found[0], split_arguments(statement.substr(end + 1, close - end - 1)), {at, close + 1}};
+      if (close != std::string_view::npos)
+        return Call{found[0], split_arguments(statement.substr(end + 1, close - end - 1)), {at, close + 1}};
     }
     if (one && !handed_over && end < statement.size() && (statement[end] == ',' || statement[end] == ')')) {
       const size_t close = std::min(statement.find('\n', end), statement.size());
       const std::string_view rest = statement.substr(end, close - end);
       const size_t last = rest.rfind(')');
       if (last != std::string_view::npos)
-        handed_over = Call{found[0], split_arguments(rest.substr(std::min<size_t>(1, last), last - std::min<size_t>(1, last))), {at, end + last}};
+        handed_over = Call{found[0],
+                           split_arguments(rest.substr(std::min<size_t>(1, last), last - std::min<size_t>(1, last))),
+                           {at, end + last}};
     }
     at = end;
   }
@@ -152,7 +167,9 @@ std::string quoted_outside(std::string_view statement, tools::Range call) {
 // `>>> f(-1)` with the end of a backtrace below it.
 std::optional<ExpectedError> in_example(const CodeBase& code, const CodeFile& file, int line) {
   const std::string_view text = base::trim(line_of(file, line));
-  if (!text.starts_with(">>> ") || line >= file.n_lines() || !base::trim(line_of(file, line + 1)).starts_with("Traceback (most")) return std::nullopt;
+  if (!text.starts_with(">>> ") || line >= file.n_lines() ||
+      !base::trim(line_of(file, line + 1)).starts_with("Traceback (most"))
+    return std::nullopt;
   const size_t indent = indent_of(line_of(file, line));
   for (int next = line + 2; next <= std::min(line + 12, file.n_lines()); ++next) {
     const std::string_view raised = line_of(file, next);
@@ -172,7 +189,8 @@ std::optional<ExpectedError> in_assertion(const CodeBase& code, const CodeFile& 
   const std::string statement = statement_at(file, line);
   auto call = first_call(code, statement);
   if (!call) return std::nullopt;
-  return ExpectedError{error_type(statement), quoted_outside(statement, call->range), call->callee, std::move(call->arguments)};
+  return ExpectedError{error_type(statement), quoted_outside(statement, call->range), call->callee,
+                       std::move(call->arguments)};
 }
 
 }  // namespace
@@ -182,7 +200,9 @@ std::vector<ExpectedError> expected_errors(const CodeBase& code, const CheckRead
   std::set<std::pair<std::string, int>> seen;
   for (const Place& place : reading.places) {
     const CodeFile* file = code.file(place.path);
-    if (file == nullptr || place.line < 1 || place.line > file->n_lines() || !seen.emplace(place.path, place.line).second) continue;
+    if (file == nullptr || place.line < 1 || place.line > file->n_lines() ||
+        !seen.emplace(place.path, place.line).second)
+      continue;
     auto error = in_example(code, *file, place.line);
     if (!error && reading.symptoms.contains(Symptom::kNotRaised)) error = in_assertion(code, *file, place.line);
     if (error) errors.push_back(*std::move(error));

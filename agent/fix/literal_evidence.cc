@@ -8,7 +8,9 @@ namespace {
 
 constexpr double kOtherDirection = .4;  // where nobody said which value was expected
 
-bool is_digit(char ch) { return ch >= '0' && ch <= '9'; }
+bool is_digit(char ch) {
+  return ch >= '0' && ch <= '9';
+}
 
 // `text` with each number as '#', and the numbers.
 std::pair<std::string, std::vector<std::string>> numbers_of(const std::string& text) {
@@ -19,7 +21,9 @@ std::pair<std::string, std::vector<std::string>> numbers_of(const std::string& t
       continue;
     }
     size_t end = at;
-    while (end < text.size() && (is_digit(text[end]) || (text[end] == '.' && end + 1 < text.size() && is_digit(text[end + 1])))) ++end;
+    while (end < text.size() &&
+           (is_digit(text[end]) || (text[end] == '.' && end + 1 < text.size() && is_digit(text[end + 1]))))
+      ++end;
     found.first += '#';
     found.second.push_back(text.substr(at, end - at));
     at = end;

@@ -13,7 +13,9 @@ namespace {
 
 constexpr double kSame = .6, kSameSmall = .1, kMoved = .15, kScaled = .25, kDecimals = .5, kFormat = .7;
 
-double number(const std::string& text) { return std::strtod(text.c_str(), nullptr); }
+double number(const std::string& text) {
+  return std::strtod(text.c_str(), nullptr);
+}
 
 int decimals(const std::string& text) {
   const size_t point = text.find('.');
@@ -30,13 +32,15 @@ bool rounds_otherwise(const NumberPair& pair) {
 // The same number, with zeros in front that were wanted.
 bool lacks_zeros(const NumberPair& pair) {
   return pair.expected.size() > pair.actual.size() && pair.expected[0] == '0' && pair.expected.ends_with(pair.actual) &&
-         pair.expected.find_first_not_of('0') >= pair.expected.size() - pair.actual.size() && decimals(pair.expected) == 0;
+         pair.expected.find_first_not_of('0') >= pair.expected.size() - pair.actual.size() &&
+         decimals(pair.expected) == 0;
 }
 
 // As source: whole where it is, else with the six digits that say all of it; nothing where they don't.
 std::optional<std::string> source_of(double value, bool fraction) {
   if (!(std::abs(value) < 1e12) || value < 0) return std::nullopt;
-  if (!fraction) return value == std::floor(value) ? std::optional(base::cat(static_cast<long long>(value))) : std::nullopt;
+  if (!fraction)
+    return value == std::floor(value) ? std::optional(base::cat(static_cast<long long>(value))) : std::nullopt;
   std::string text = base::cat(value);
   if (text.find('e') != std::string::npos || std::abs(number(text) - value) > 1e-9 * value) return std::nullopt;
   if (text.find('.') == std::string::npos) text += ".0";
@@ -64,7 +68,8 @@ std::optional<std::string> formatted(std::string_view placeholder, bool of_templ
   }
   if (placeholder.starts_with("%")) {
     const char kind = placeholder.back();
-    if (zeros && placeholder.size() == 2 && (kind == 'd' || kind == 'i' || kind == 'u')) return base::cat('%', width, kind);
+    if (zeros && placeholder.size() == 2 && (kind == 'd' || kind == 'i' || kind == 'u'))
+      return base::cat('%', width, kind);
     if (!zeros && placeholder == "%f") return base::cat("%.", to, 'f');
     return std::nullopt;
   }
@@ -108,11 +113,12 @@ void rewrite_number(std::string_view text, const LiteralEvidence& evidence, Rewr
     };
     const double actual = number(pair.actual), expected = number(pair.expected), step = expected - actual;
     // `round(x, 1)`, `x.toFixed(1)`.
-    if (rounds_otherwise(pair) && !fraction && digits == base::cat(decimals(pair.actual))) put(decimals(pair.expected), kDecimals);
-    if (step == 0) continue;
+    if (rounds_otherwise(pair) && !fraction && digits == base::cat(decimals(pair.actual)))
+      put(decimals(pair.expected), kDecimals);
     if (value == actual) put(expected, value > 2 ? kSame : kSameSmall);
     // By one is what the other edits of numbers do.
-    else if (std::abs(step) != 1) put(value + step, kMoved);
+    else if (std::abs(step) != 1)
+      put(value + step, kMoved);
     if (actual != 0 && expected != 0 && value != 0 && value != actual) put(value * expected / actual, kScaled);
   }
 }

@@ -25,7 +25,8 @@ std::optional<tools::Range> content_of(std::string_view text) {
   }
   if (open >= text.size()) return std::nullopt;
   const std::string three(3, text[open]);
-  const size_t n_quotes = text.substr(open).starts_with(three) && text.size() >= open + 6 && text.ends_with(three) ? 3 : 1;
+  const size_t n_quotes =
+      text.substr(open).starts_with(three) && text.size() >= open + 6 && text.ends_with(three) ? 3 : 1;
   if (text.size() < open + 2 * n_quotes || text.back() != text[open]) return std::nullopt;
   return tools::Range{open + n_quotes, text.size() - n_quotes};
 }
@@ -36,8 +37,8 @@ bool is_text(std::string_view type, const LanguageTraits& traits) {
 }
 
 bool is_number(std::string_view type, const LanguageTraits& traits) {
-  return is_one_of(type, traits.integers) || type == "number_literal" || type == "number" || type == "float" || type == "float_literal" ||
-         type == "decimal_floating_point_literal";
+  return is_one_of(type, traits.integers) || type == "number_literal" || type == "number" || type == "float" ||
+         type == "float_literal" || type == "decimal_floating_point_literal";
 }
 
 Rewrites rewrites_of(const SyntaxNodes& nodes, int node, bool text, const LiteralEvidence& evidence) {
@@ -76,7 +77,8 @@ std::vector<Candidate> literal_repairs(const CodeBase& code, const Suspects& sus
       if ((!text && !is_number(type, *traits)) || !nodes[i].named || nodes.text(i).size() > kMaxLiteral) continue;
       const int line = file->line_of(nodes[i].range.begin), above = nodes.parent(i);
       const double suspicion = suspects.weight(path, line);
-      if (suspicion <= 0 || (text && above >= 0 && nodes[above].type == "expression_statement")) continue;  // documentation
+      if (suspicion <= 0 || (text && above >= 0 && nodes[above].type == "expression_statement"))
+        continue;  // documentation
       for (const auto& [other, weight] : rewrites_of(nodes, i, text, evidence)) {
         Candidate candidate;
         candidate.path = path;
@@ -90,7 +92,8 @@ std::vector<Candidate> literal_repairs(const CodeBase& code, const Suspects& sus
       }
     }
   }
-  std::stable_sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
   if (candidates.size() > kMostLiteralRepairs) candidates.resize(kMostLiteralRepairs);
   double all = 0;
   for (const Candidate& candidate : candidates) all += candidate.score;

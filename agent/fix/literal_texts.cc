@@ -18,7 +18,9 @@ double weight_of_length(size_t n) {
   return n < kShort.size() ? kShort[n] : std::min(1., .4 + .1 * static_cast<double>(n - 3));
 }
 
-bool is_digit(char ch) { return ch >= '0' && ch <= '9'; }
+bool is_digit(char ch) {
+  return ch >= '0' && ch <= '9';
+}
 
 // Parts of a literal that are written as they stand: all of it, and what lies between placeholders.
 std::vector<tools::Range> plain_parts(const TextLiteral& literal) {
@@ -79,8 +81,12 @@ size_t end_of_placeholder(std::string_view text, size_t at, size_t end) {
   }
   if (text[at] != '%') return at;
   size_t letter = at + 1;
-  while (letter < end && (is_digit(text[letter]) || std::string_view("-+ #.*lhz").find(text[letter]) != std::string_view::npos)) ++letter;
-  return letter < end && std::string_view("diouxXeEfgGscpqrvTt").find(text[letter]) != std::string_view::npos ? letter + 1 : at;
+  while (letter < end &&
+         (is_digit(text[letter]) || std::string_view("-+ #.*lhz").find(text[letter]) != std::string_view::npos))
+    ++letter;
+  return letter < end && std::string_view("diouxXeEfgGscpqrvTt").find(text[letter]) != std::string_view::npos
+             ? letter + 1
+             : at;
 }
 
 void rewrite_text(const TextLiteral& literal, const LiteralEvidence& evidence, Rewrites& found) {

@@ -17,7 +17,7 @@ namespace {
 
 using tools::Language;
 
-constexpr double kFewSpeak = 1;      // so much weight takes the whole share
+constexpr double kFewSpeak = 1;       // so much weight takes the whole share
 constexpr double kOfTheirKind = 1.5;  // a TypeError is of types
 constexpr double kBothOf = .6;        // two parameters in one condition, of what each has
 constexpr size_t kMostCandidates = 40;
@@ -30,8 +30,8 @@ using Where = std::tuple<std::string, size_t, std::string, std::string>;  // pat
 
 int function_node(const MutationContext& c, tools::Range symbol) {
   for (int i = 0; i < c.nodes.size(); ++i)
-    if (c.nodes[i].range.begin >= symbol.begin && c.nodes[i].range.end <= symbol.end && is_one_of(c.nodes[i].type, c.traits.functions) &&
-        c.body_of(i) >= 0)
+    if (c.nodes[i].range.begin >= symbol.begin && c.nodes[i].range.end <= symbol.end &&
+        is_one_of(c.nodes[i].type, c.traits.functions) && c.body_of(i) >= 0)
       return i;
   return -1;
 }
@@ -43,8 +43,8 @@ std::vector<std::string> parameters_of(MutationContext& c, int function) {
 }
 
 std::string quoted(std::string_view message, Language language) {
-  const char quote = message.find('"') == std::string_view::npos || message.find('\'') != std::string_view::npos || language == Language::kCpp ||
-                             language == Language::kJava
+  const char quote = message.find('"') == std::string_view::npos || message.find('\'') != std::string_view::npos ||
+                             language == Language::kCpp || language == Language::kJava
                          ? '"'
                          : '\'';
   std::string text(1, quote);
@@ -63,7 +63,8 @@ std::string usual_words(std::string_view parameter, std::string_view condition) 
   if (says("== 0") && !says("length")) return base::cat(parameter, " must not be zero");
   if (says("int") && says("isinstance")) return base::cat(parameter, " must be a number");
   if (says("isInteger") || says("!= int(")) return base::cat(parameter, " must be a whole number");
-  if (says("mpty()") || says("length") || condition == base::cat("not ", parameter)) return base::cat(parameter, " must not be empty");
+  if (says("mpty()") || says("length") || condition == base::cat("not ", parameter))
+    return base::cat(parameter, " must not be empty");
   if (says("None") || says("null")) return base::cat(parameter, " is missing");
   return base::cat(parameter, " is not valid");
 }
@@ -138,15 +139,18 @@ std::vector<Candidate> missing_checks(const CodeBase& code, const CheckReading& 
     Check& check = checks[{file.path, context->nodes[function].range.begin, error.type, error.message}];
     for (size_t i = 0; i < error.arguments.size(); ++i) {
       // `n=-1`, by name.
-      std::string_view argument = error.arguments[i], name = i < parameters.size() ? std::string_view(parameters[i]) : std::string_view();
+      std::string_view argument = error.arguments[i],
+                       name = i < parameters.size() ? std::string_view(parameters[i]) : std::string_view();
       if (const size_t mark = argument.find('='); mark != std::string_view::npos && context->python())
-        if (const auto known = std::find(parameters.begin(), parameters.end(), base::trim(argument.substr(0, mark))); known != parameters.end()) {
+        if (const auto known = std::find(parameters.begin(), parameters.end(), base::trim(argument.substr(0, mark)));
+            known != parameters.end()) {
           name = *known;
           argument = base::trim(argument.substr(mark + 1));
         }
       if (name.empty()) continue;
       for (const auto& [condition, weight] : suspect_conditions(file.tree.language(), name, argument, error.message)) {
-        check.conditions[std::string(name)][condition] += weight * (is_of_types(condition) == (error.type == "TypeError") ? kOfTheirKind : 1);
+        check.conditions[std::string(name)][condition] +=
+            weight * (is_of_types(condition) == (error.type == "TypeError") ? kOfTheirKind : 1);
       }
     }
   }
@@ -163,7 +167,8 @@ std::vector<Candidate> missing_checks(const CodeBase& code, const CheckReading& 
     const std::string indent(c.nodes.indent_at(c.nodes[statements[0]].range.begin));
     for (const auto& [condition, about] : joined(check, c.traits.or_word)) {
       const auto& [parameter, weight] = about;
-      const std::string action = raise(file.tree.language(), type, message.empty() ? usual_words(parameter, condition) : message);
+      const std::string action =
+          raise(file.tree.language(), type, message.empty() ? usual_words(parameter, condition) : message);
       Candidate candidate;
       candidate.path = path;
       const std::string check_text = c.guard(condition, action, indent);
@@ -174,7 +179,8 @@ std::vector<Candidate> missing_checks(const CodeBase& code, const CheckReading& 
         const size_t row = c.nodes.row_range(c.nodes.row_of(at)).begin;
         candidate.replacements = {{row, row, base::cat(indent, check_text, "\n")}};
       }
-      if (c.c_family() && action.find("std::") != std::string::npos && file.text().find("<stdexcept>") == std::string::npos)
+      if (c.c_family() && action.find("std::") != std::string::npos &&
+          file.text().find("<stdexcept>") == std::string::npos)
         candidate.replacements.insert(candidate.replacements.begin(), import_line(file, "#include <stdexcept>"));
       candidate.line = file.line_of(candidate.replacements.back().begin);
       candidate.kind = MutationKind::kGuard;
@@ -184,7 +190,8 @@ std::vector<Candidate> missing_checks(const CodeBase& code, const CheckReading& 
       candidates.push_back(std::move(candidate));
     }
   }
-  std::stable_sort(candidates.begin(), candidates.end(), [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
   if (candidates.size() > kMostCandidates) candidates.resize(kMostCandidates);
   double all = 0;
   for (const Candidate& candidate : candidates) all += candidate.score;

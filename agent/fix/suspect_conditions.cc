@@ -36,7 +36,9 @@ struct Dialect {
   std::string name;
 
   bool python() const { return language == Language::kPython; }
-  bool script() const { return language == Language::kJavaScript || language == Language::kTypeScript || language == Language::kTsx; }
+  bool script() const {
+    return language == Language::kJavaScript || language == Language::kTypeScript || language == Language::kTsx;
+  }
   bool cpp() const { return language == Language::kCpp || language == Language::kCuda; }
 
   std::string empty() const {
@@ -50,7 +52,9 @@ struct Dialect {
   }
   std::string zero() const { return base::cat(name, script() ? " === 0" : " == 0"); }
   std::string any_negative() const {
-    return python() ? base::cat("any(x < 0 for x in ", name, ")") : script() ? base::cat(name, ".some((x) => x < 0)") : "";
+    return python()   ? base::cat("any(x < 0 for x in ", name, ")")
+           : script() ? base::cat(name, ".some((x) => x < 0)")
+                      : "";
   }
 };
 
@@ -91,7 +95,8 @@ void of_text(const Dialect& d, bool empty, Conditions& found) {
 
 }  // namespace
 
-Conditions suspect_conditions(Language language, std::string_view name, std::string_view argument, std::string_view message) {
+Conditions suspect_conditions(Language language, std::string_view name, std::string_view argument,
+                              std::string_view message) {
   const Dialect d{language, std::string(name)};
   Conditions found;
   if (!d.python() && !d.script() && !d.cpp() && language != Language::kJava) return found;
@@ -100,10 +105,12 @@ Conditions suspect_conditions(Language language, std::string_view name, std::str
     of_number(d, argument, message, found);
   } else if (first == '"' || first == '\'') {
     of_text(d, argument.size() == 2, found);
-  } else if (argument == "[]" || argument == "{}" || argument == "()" || argument == "set()" || argument.ends_with("{}")) {
+  } else if (argument == "[]" || argument == "{}" || argument == "()" || argument == "set()" ||
+             argument.ends_with("{}")) {
     found.emplace_back(d.empty(), 1);
   } else if (first == '[' || first == '(') {
-    if (argument.find('-') != std::string_view::npos && !d.any_negative().empty()) found.emplace_back(d.any_negative(), .8);
+    if (argument.find('-') != std::string_view::npos && !d.any_negative().empty())
+      found.emplace_back(d.any_negative(), .8);
     if (d.python()) found.emplace_back(base::cat("not isinstance(", d.name, first == '[' ? ", int)" : ", list)"), .4);
   } else if (argument == "None" || argument == "null" || argument == "undefined" || argument == "nullptr") {
     found.emplace_back(d.nothing(), 1);

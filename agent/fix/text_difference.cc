@@ -43,13 +43,15 @@ TextDifference::TextDifference(std::string before, std::string after)
   std::vector<std::vector<size_t>> shared(a.size() + 1, std::vector<size_t>(b.size() + 1));
   for (size_t i = a.size(); i-- > 0;)
     for (size_t j = b.size(); j-- > 0;)
-      shared[i][j] = std::max({a[i] == b[j] ? shared[i + 1][j + 1] + a[i].size() : 0, shared[i + 1][j], shared[i][j + 1]});
+      shared[i][j] =
+          std::max({a[i] == b[j] ? shared[i + 1][j + 1] + a[i].size() : 0, shared[i + 1][j], shared[i][j + 1]});
   Change open{0, 0, 0, 0};
   size_t i = 0, j = 0;
   while (i < a.size() || j < b.size()) {
     if (i < a.size() && j < b.size() && a[i] == b[j] && shared[i][j] == shared[i + 1][j + 1] + a[i].size()) {
       put(open);
-      open = {open.end + a[i].size(), open.end + a[i].size(), open.end_after + b[j].size(), open.end_after + b[j].size()};
+      open = {open.end + a[i].size(), open.end + a[i].size(), open.end_after + b[j].size(),
+              open.end_after + b[j].size()};
       ++i, ++j;
     } else if (j >= b.size() || (i < a.size() && shared[i + 1][j] >= shared[i][j + 1])) {
       open.end += a[i++].size();

@@ -15,8 +15,8 @@ namespace agent {
 class TextDifference {
  public:
   struct Change {
-    size_t begin, end;                 // of the old text
-    size_t begin_after, end_after;     // of the new one
+    size_t begin, end;              // of the old text
+    size_t begin_after, end_after;  // of the new one
   };
 
   // Texts of more than kMaxTokens words and marks are taken to differ as a whole.

@@ -23,24 +23,39 @@ struct Told {
 
 // Each says that `a-b` came out where `a_b` was wanted, in the words of a real run.
 constexpr Told kTexts[] = {
-    {"pytest", "E       AssertionError: assert 'a-b' == 'a_b'\nE         \nE         - a_b\nE         ?  ^\nE         + a-b\nE         ?  ^\n", true},
+    {"pytest",
+     "E       AssertionError: assert 'a-b' == 'a_b'\nE         \nE         - a_b\nE         ?  ^\nE         + a-b\nE   "
+     "      ?  ^\n",
+     true},
     {"unittest", "AssertionError: 'a-b' != 'a_b'\n- a-b\n?  ^\n+ a_b\n?  ^\n", false},
     {"unittest under pytest", "E   AssertionError: 'a-b' != 'a_b'\nE   - a-b\nE   ?  ^\nE   + a_b\nE   ?  ^\n", false},
     {"unittest with a note", "AssertionError: 'a-b' != 'a_b' : how they are joined\n", false},
     {"doctest of Python", "Failed example:\n    print(join())\nExpected:\n    a_b\nGot:\n    a-b\n", true},
-    {"node:test", "    Expected values to be strictly equal:\n    \n    'a-b' !== 'a_b'\n    \n  expected: 'a_b'\n  actual: 'a-b'\n", true},
+    {"node:test",
+     "    Expected values to be strictly equal:\n    \n    'a-b' !== 'a_b'\n    \n  expected: 'a_b'\n  actual: 'a-b'\n",
+     true},
     {"node:assert, thrown", "Expected values to be strictly equal:\n+ actual - expected\n\n+ 'a-b'\n- 'a_b'\n", true},
-    {"Mocha and Chai", "      AssertionError: expected 'a-b' to equal 'a_b'\n      + expected - actual\n\n      -a-b\n      +a_b\n", true},
-    {"Jest", "    expect(received).toBe(expected) // Object.is equality\n\n    Expected: \"a_b\"\n    Received: \"a-b\"\n", true},
+    {"Mocha and Chai",
+     "      AssertionError: expected 'a-b' to equal 'a_b'\n      + expected - actual\n\n      -a-b\n      +a_b\n",
+     true},
+    {"Jest",
+     "    expect(received).toBe(expected) // Object.is equality\n\n    Expected: \"a_b\"\n    Received: \"a-b\"\n",
+     true},
     {"Vitest", "AssertionError: expected 'a-b' to be 'a_b' // Object.is equality\n", true},
     {"tape", "    expected: |-\n      'a_b'\n    actual: |-\n      'a-b'\n", true},
-    {"GoogleTest", "g.cc:4: Failure\nExpected equality of these values:\n  f()\n    Which is: \"a-b\"\n  \"a_b\"\n[  FAILED  ] A.text (0 ms)\n", false},
+    {"GoogleTest",
+     "g.cc:4: Failure\nExpected equality of these values:\n  f()\n    Which is: \"a-b\"\n  \"a_b\"\n[  FAILED  ] "
+     "A.text (0 ms)\n",
+     false},
     {"Catch2", "c.cc:3: FAILED:\n  CHECK( x==\"a_b\" )\nwith expansion:\n  \"a-b\" == \"a_b\"\n", false},
     {"doctest", "d.cc:3: ERROR: CHECK( x==\"a_b\" ) is NOT correct!\n  values: CHECK( a-b == a_b )\n", false},
     {"doctest, CHECK_EQ", "  values: CHECK_EQ( a-b, a_b )\n", false},
     {"Rust", "assertion `left == right` failed\n  left: \"a-b\"\n right: \"a_b\"\n", false},
     {"Go", "    a_test.go:5: Join() = \"a-b\", want \"a_b\"\n", true},
-    {"testify", "        Error:      \tNot equal: \n                    \texpected: \"a_b\"\n                    \tactual  : \"a-b\"\n", true},
+    {"testify",
+     "        Error:      \tNot equal: \n                    \texpected: \"a_b\"\n                    \tactual  : "
+     "\"a-b\"\n",
+     true},
     {"JUnit 5", "org.opentest4j.AssertionFailedError: expected: <a_b> but was: <a-b>\n", true},
     {"JUnit 4", "org.junit.ComparisonFailure: expected:<a[_]b> but was:<a[-]b>\n", true},
     {"TestNG", "java.lang.AssertionError: expected [a_b] but found [a-b]\n", true},
@@ -77,25 +92,30 @@ TEST_CASE("compared values: escapes are resolved, and a mark inside of quotes di
 
 TEST_CASE("compared values: a message that had to match an expression, or hold a text") {
   const Pairs wanted = {{"Step must be positiev", "must be positive", true, true}};
-  CHECK(compared("E   AssertionError: Regex pattern did not match.\nE     Expected regex: 'must be positive'\nE     Actual message: 'Step must be positiev'\n") == wanted);
+  CHECK(compared("E   AssertionError: Regex pattern did not match.\nE     Expected regex: 'must be positive'\nE     "
+                 "Actual message: 'Step must be positiev'\n") == wanted);
   CHECK(compared("AssertionError: \"must be positive\" does not match \"Step must be positiev\"\n") == wanted);
-  CHECK(compared("    Expected substring: \"must be positive\"\n    Received message:   \"Step must be positiev\"\n") == wanted);
-  CHECK(compared("      panic message: \"Step must be positiev\"\n expected substring: \"must be positive\"\n") == wanted);
+  CHECK(compared("    Expected substring: \"must be positive\"\n    Received message:   \"Step must be positiev\"\n") ==
+        wanted);
+  CHECK(compared("      panic message: \"Step must be positiev\"\n expected substring: \"must be positive\"\n") ==
+        wanted);
   CHECK(compared(" Regex: 'a\\.b$'\n Input: 'a.c'\n") == Pairs{{"a.c", "a.b", true, true}});
   CHECK(compared(" Regex: 'a.*b'\n Input: 'a.c'\n").empty());
 }
 
 TEST_CASE("compared values: values of several lines, and what was raised at the end of a backtrace") {
   CHECK(compared("Expected:\n    a\n    b: c\nGot:\n    a\n    b - c\n***\n") == Pairs{{"a\nb - c", "a\nb: c", true}});
-  CHECK(compared("Expected:\n    Traceback (most recent call last):\n        ...\n    ValueError: x y\nGot:\n    Traceback (most recent call last):\n"
-                 "      File \"a.py\", line 1, in f\n        f()\n        ^^^\n      File \"b.py\", line 2, in g\n        g()\n        ^^^\n    ValueError: x-y\n") ==
-        Pairs{{"ValueError: x-y", "ValueError: x y", true}});
+  CHECK(compared("Expected:\n    Traceback (most recent call last):\n        ...\n    ValueError: x y\nGot:\n    "
+                 "Traceback (most recent call last):\n"
+                 "      File \"a.py\", line 1, in f\n        f()\n        ^^^\n      File \"b.py\", line 2, in g\n     "
+                 "   g()\n        ^^^\n    ValueError: x-y\n") == Pairs{{"ValueError: x-y", "ValueError: x y", true}});
 }
 
 TEST_CASE("compared values: source, a text that is cut off and comparisons of other kinds are no pairs") {
-  for (const char* line : {">       assert join(x) == 'a_b'", "  CHECK( f(2) == 3 )", "d.cc:3: ERROR: CHECK( f(2) == 3 ) is NOT correct!",
-                           "E       AssertionError: assert 'one two' == 'one...", "AssertionError: expected 5 to be above 6",
-                           "E        +  where 5 = f(2)", "if (a == b) return;", "Expected: 'a", "left: 5", "+ 'a'", "", "x == "}) {
+  for (const char* line :
+       {">       assert join(x) == 'a_b'", "  CHECK( f(2) == 3 )", "d.cc:3: ERROR: CHECK( f(2) == 3 ) is NOT correct!",
+        "E       AssertionError: assert 'one two' == 'one...", "AssertionError: expected 5 to be above 6",
+        "E        +  where 5 = f(2)", "if (a == b) return;", "Expected: 'a", "left: 5", "+ 'a'", "", "x == "}) {
     CAPTURE(line);
     CHECK(compared(line).empty());
   }

@@ -57,12 +57,14 @@ TEST_CASE("text difference: what was put in at an end of a part belongs to it, w
   const agent::TextDifference beside("x-1", "x+1");
   CHECK(became(beside, "x") == std::nullopt);
   CHECK(became(beside, "1") == std::nullopt);
+  CHECK(became(agent::TextDifference("x-1 a", "x+1 b"), "1 a") == "1 b");
   CHECK(agent::TextDifference("same", "same").changes().empty());
   CHECK(agent::TextDifference("", "all").became(0, 0) == "all");
 }
 
 TEST_CASE("literal repairs: a character becomes the one that was wanted in its place") {
-  const Repairs repairs("a.c", "void f(char* to) { to[0] = '~'; to[1] = '1'; to[2] = 'x'; }\n", {{"/m~1n", "/m~0n", true}});
+  const Repairs repairs("a.c", "void f(char* to) { to[0] = '~'; to[1] = '1'; to[2] = 'x'; }\n",
+                        {{"/m~1n", "/m~0n", true}});
   REQUIRE_FALSE(repairs.texts.empty());
   CHECK(repairs.texts[0] == "void f(char* to) { to[0] = '~'; to[1] = '0'; to[2] = 'x'; }\n");
 }
@@ -80,18 +82,21 @@ TEST_CASE("literal repairs: of a text with placeholders the part that differs ch
 }
 
 TEST_CASE("literal repairs: what is put into a literal is escaped as its language wants") {
-  CHECK(Repairs("a.py", "x = 'yes no'\n", {{"yes no", "yes 'n\\o'\n", true}}).texts.at(0) == "x = 'yes \\'n\\\\o\\'\\n'\n");
+  CHECK(Repairs("a.py", "x = 'yes no'\n", {{"yes no", "yes 'n\\o'\n", true}}).texts.at(0) ==
+        "x = 'yes \\'n\\\\o\\'\\n'\n");
 }
 
 TEST_CASE("literal repairs: what would be read as a placeholder is not put between placeholders") {
-  for (const std::string& text : Repairs("a.py", "def f(n):\n    return f'{n} items'\n", {{"3 items", "3 {items}", true}}).texts)
+  for (const std::string& text :
+       Repairs("a.py", "def f(n):\n    return f'{n} items'\n", {{"3 items", "3 {items}", true}}).texts)
     CHECK(text.find("{items}") == std::string::npos);
   CHECK(Repairs("a.py", "def f(n):\n    return 'all items'\n", {{"all items", "all {items}", true}})
             .has("def f(n):\n    return 'all {items}'\n"));
 }
 
 TEST_CASE("literal repairs: an empty text joins with what the test wants between") {
-  CHECK(Repairs("a.py", "def f(xs):\n    return ''.join(xs)\n", {{"abc", "a-b-c", true}}).texts.empty());  // one word: no seam is seen
+  CHECK(Repairs("a.py", "def f(xs):\n    return ''.join(xs)\n", {{"abc", "a-b-c", true}})
+            .texts.empty());  // one word: no seam is seen
   CHECK(Repairs("a.py", "def f(xs):\n    return ''.join(xs)\n", {{"[a][b][c]", "[a] [b] [c]", true}}).texts.at(0) ==
         "def f(xs):\n    return ' '.join(xs)\n");
 }
@@ -113,18 +118,25 @@ TEST_CASE("literal repairs: where only a part of a message was asked for, the re
 }
 
 TEST_CASE("literal repairs: numbers are printed with the zeros and decimals that were wanted") {
-  const std::vector<agent::ComparedValues> zeros = {{"9:5", "9:05", true}}, decimals = {{"cost 3.14159", "cost 3.14", true}};
-  CHECK(Repairs("a.py", "def f(h, m):\n    return f'{h}:{m}'\n", zeros).has("def f(h, m):\n    return f'{h}:{m:02}'\n"));
+  const std::vector<agent::ComparedValues> zeros = {{"9:5", "9:05", true}},
+                                           decimals = {{"cost 3.14159", "cost 3.14", true}};
+  CHECK(
+      Repairs("a.py", "def f(h, m):\n    return f'{h}:{m}'\n", zeros).has("def f(h, m):\n    return f'{h}:{m:02}'\n"));
   CHECK(Repairs("a.c", "int f(char* s, int h, int m) { return sprintf(s, \"%d:%d\", h, m); }\n", zeros)
             .has("int f(char* s, int h, int m) { return sprintf(s, \"%d:%02d\", h, m); }\n"));
-  CHECK(Repairs("a.js", "const f = (h, m) => `${h}:${m}`;\n", zeros).has("const f = (h, m) => `${h}:${String(m).padStart(2, \"0\")}`;\n"));
+  CHECK(Repairs("a.js", "const f = (h, m) => `${h}:${m}`;\n", zeros)
+            .has("const f = (h, m) => `${h}:${String(m).padStart(2, \"0\")}`;\n"));
   CHECK(Repairs("a.rs", "fn f(h: u8, m: u8) -> String { format!(\"{}:{}\", h, m) }\n", zeros)
             .has("fn f(h: u8, m: u8) -> String { format!(\"{}:{:02}\", h, m) }\n"));
-  CHECK(Repairs("a.py", "def f(x):\n    return f'cost {x}'\n", decimals).has("def f(x):\n    return f'cost {x:.2f}'\n"));
-  CHECK(Repairs("a.py", "def f(x):\n    return 'cost %.5f' % x\n", decimals).has("def f(x):\n    return 'cost %.2f' % x\n"));
-  CHECK(Repairs("a.js", "const f = (x) => `cost ${x.toFixed(5)}`;\n", decimals).has("const f = (x) => `cost ${x.toFixed(2)}`;\n"));
+  CHECK(
+      Repairs("a.py", "def f(x):\n    return f'cost {x}'\n", decimals).has("def f(x):\n    return f'cost {x:.2f}'\n"));
+  CHECK(Repairs("a.py", "def f(x):\n    return 'cost %.5f' % x\n", decimals)
+            .has("def f(x):\n    return 'cost %.2f' % x\n"));
+  CHECK(Repairs("a.js", "const f = (x) => `cost ${x.toFixed(5)}`;\n", decimals)
+            .has("const f = (x) => `cost ${x.toFixed(2)}`;\n"));
   // Another number is no other format.
-  for (const std::string& text : Repairs("a.py", "def f(x):\n    return f'cost {x}'\n", {{"cost 7", "cost 12", true}}).texts)
+  for (const std::string& text :
+       Repairs("a.py", "def f(x):\n    return f'cost {x}'\n", {{"cost 7", "cost 12", true}}).texts)
     CHECK(text.find("{x}") != std::string::npos);
 }
 
@@ -135,7 +147,13 @@ TEST_CASE("literal repairs: where nobody said which value was wanted both ways a
   CHECK(repairs.texts[1] == "a = 'left'\nb = 'left'\n");
 }
 
-TEST_CASE("literal repairs: nothing without a failed comparison, nothing in documentation and raw texts, a bounded share") {
+TEST_CASE("literal repairs: a text that another value shows otherwise comes behind one that all values agree on") {
+  CHECK(Repairs("a.py", "x = 'one'\ny = 'two'\n", {{"one two", "uno dos", true}, {"one", "four", true}}).texts.at(0) ==
+        "x = 'one'\ny = 'dos'\n");
+}
+
+TEST_CASE(
+    "literal repairs: nothing without a failed comparison, nothing in documentation and raw texts, a bounded share") {
   const std::string text = "def f():\n    'one two'\n    return r'one two', 'one two'\n";
   CHECK(Repairs("a.py", text, {}).texts.empty());
   const Repairs repairs("a.py", text, {{"one two", "one three", true}});

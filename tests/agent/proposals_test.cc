@@ -3,6 +3,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+
 #include "agent/fix/ranking.h"
 #include "tests/support/temp_dir.h"
 #include "tools/work_tree.h"
@@ -59,4 +61,19 @@ TEST_CASE("proposals: what holds an assertion does not go away with it") {
     CHECK(holds(after, "        assert out\n"));
     CHECK(holds(after, "        assert y\n"));
   }
+}
+
+TEST_CASE("proposals: what a test got and wanted puts a literal's change first, which a mutation makes as well, and once") {
+  const std::string text = "MODE = 'right' if X else 'other'\n\n\ndef f(x, y):\n    z = x + y\n    return 'left' if z > 0 else 'middle'\n";
+  const std::string frame = "Traceback (most recent call last):\n  File \"a.py\", line 6, in f\n    return\nAssertionError: x\n";
+  const auto first = [&](const std::string& got, const std::string& wanted) {
+    const auto texts = proposed(text, frame + "Expected: '" + wanted + "'\nReceived: '" + got + "'\n");
+    CHECK(std::count(texts.begin(), texts.end(), texts.at(0)) == 1);
+    return texts.at(0).substr(text.find("    return"));
+  };
+  CHECK(first("middle", "right") == "    return 'left' if z > 0 else 'right'\n");
+  CHECK(first("left", "right") == "    return 'right' if z > 0 else 'middle'\n");
+  // Where nothing was built, nothing was compared.
+  const auto unbuilt = proposed(text, frame + "Expected: 'right'\nReceived: 'middle'\n  File \"a.py\", line 5\n    z = x + y\n        ^\nSyntaxError: invalid syntax\n");
+  CHECK((unbuilt.empty() || !holds(unbuilt[0], "else 'right'")));
 }
