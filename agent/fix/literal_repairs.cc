@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/fix/literal_repairs.h"
 
-#include <algorithm>
 #include <optional>
 
 #include "agent/code/language_traits.h"
 #include "agent/code/syntax_nodes.h"
 #include "agent/fix/literal_evidence.h"
+#include "agent/fix/ranking.h"
 #include "base/strings.h"
 
 namespace agent {
@@ -92,12 +92,7 @@ std::vector<Candidate> literal_repairs(const CodeBase& code, const Suspects& sus
       }
     }
   }
-  std::stable_sort(candidates.begin(), candidates.end(),
-                   [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
-  if (candidates.size() > kMostLiteralRepairs) candidates.resize(kMostLiteralRepairs);
-  double all = 0;
-  for (const Candidate& candidate : candidates) all += candidate.score;
-  for (Candidate& candidate : candidates) candidate.score *= kLiteralShare / std::max(all, kFewSpeak);
+  share_out(candidates, kMostLiteralRepairs, kLiteralShare, kFewSpeak);
   return candidates;
 }
 

@@ -9,6 +9,7 @@
 #include "agent/code/language_traits.h"
 #include "agent/fix/diagnostic_repairs.h"
 #include "agent/fix/expected_errors.h"
+#include "agent/fix/ranking.h"
 #include "agent/mutations/mutation_context.h"
 #include "base/strings.h"
 
@@ -26,7 +27,7 @@ constexpr size_t kMostCandidates = 40;
 struct Check {
   std::map<std::string, std::map<std::string, double>> conditions;  // parameter -> condition -> weight
 };
-using Where = std::tuple<std::string, size_t, std::string, std::string>;  // path, function's first byte, type, message
+using Where = std::tuple<std::string, int, std::string, std::string>;  // path, the function's node, type, message
 
 int function_node(const MutationContext& c, tools::Range symbol) {
   for (int i = 0; i < c.nodes.size(); ++i)
@@ -122,11 +123,31 @@ std::map<std::string, std::pair<std::string, double>> joined(const Check& check,
   return all;
 }
 
-}  // namespace
+// The files that are looked into, by path.
+using Contexts = std::map<std::string, std::optional<MutationContext>>;
 
-std::vector<Candidate> missing_checks(const CodeBase& code, const CheckReading& reading) {
+// Adds what `error` says of the arguments of its call.
+void add_conditions(const ExpectedError& error, MutationContext& c, const std::vector<std::string>& parameters,
+                    Check& check) {
+  for (size_t i = 0; i < error.arguments.size(); ++i) {
+    std::string_view argument = error.arguments[i],
+                     name = i < parameters.size() ? std::string_view(parameters[i]) : std::string_view();
+    if (const size_t mark = argument.find('='); mark != std::string_view::npos && c.python()) {  // `n=-1`, by name
+      const auto known = std::find(parameters.begin(), parameters.end(), base::trim(argument.substr(0, mark)));
+      if (known != parameters.end()) {
+        name = *known;
+        argument = base::trim(argument.substr(mark + 1));
+      }
+    }
+    if (name.empty()) continue;
+    for (const auto& [condition, weight] : suspect_conditions(c.nodes.tree().language(), name, argument, error.message))
+      check.conditions[std::string(name)][condition] +=
+          weight * (is_of_types(condition) == (error.type == "TypeError") ? kOfTheirKind : 1);
+  }
+}
+
+std::map<Where, Check> checks_that_lack(const CodeBase& code, const CheckReading& reading, Contexts& contexts) {
   std::map<Where, Check> checks;
-  std::map<std::string, std::optional<MutationContext>> contexts;
   for (const ExpectedError& error : expected_errors(code, reading)) {
     const CodeFile& file = *error.callee.file;
     const LanguageTraits* traits = language_traits(file.tree.language());
@@ -135,53 +156,49 @@ std::vector<Candidate> missing_checks(const CodeBase& code, const CheckReading& 
     if (!context) context.emplace(file.tree, *traits);
     const int function = function_node(*context, error.callee.symbol->range);
     if (function < 0) continue;
-    const std::vector<std::string> parameters = parameters_of(*context, function);
-    Check& check = checks[{file.path, context->nodes[function].range.begin, error.type, error.message}];
-    for (size_t i = 0; i < error.arguments.size(); ++i) {
-      // `n=-1`, by name.
-      std::string_view argument = error.arguments[i],
-                       name = i < parameters.size() ? std::string_view(parameters[i]) : std::string_view();
-      if (const size_t mark = argument.find('='); mark != std::string_view::npos && context->python())
-        if (const auto known = std::find(parameters.begin(), parameters.end(), base::trim(argument.substr(0, mark)));
-            known != parameters.end()) {
-          name = *known;
-          argument = base::trim(argument.substr(mark + 1));
-        }
-      if (name.empty()) continue;
-      for (const auto& [condition, weight] : suspect_conditions(file.tree.language(), name, argument, error.message)) {
-        check.conditions[std::string(name)][condition] +=
-            weight * (is_of_types(condition) == (error.type == "TypeError") ? kOfTheirKind : 1);
-      }
-    }
+    add_conditions(error, *context, parameters_of(*context, function),
+                   checks[{file.path, function, error.type, error.message}]);
   }
+  return checks;
+}
+
+// The edit that puts `check` into the function, in front of one of `statements`.
+std::vector<tools::Replacement> insertion(const CodeFile& file, const MutationContext& c, int function,
+                                          const std::vector<int>& statements, std::string_view condition,
+                                          const std::string& action) {
+  const std::string indent(c.nodes.indent_at(c.nodes[statements[0]].range.begin));
+  const std::string check = c.guard(condition, action, indent);
+  const size_t at = c.nodes[place_of(c, statements, condition)].range.begin, row = c.nodes.row_of(at);
+  std::vector<tools::Replacement> edit;
+  if (c.c_family() && action.find("std::") != std::string::npos && file.text().find("<stdexcept>") == std::string::npos)
+    edit.push_back(import_line(file, "#include <stdexcept>"));
+  // Where the whole function stands on one line, so does its check.
+  if (row == c.nodes.row_of(c.nodes[c.body_of(function)].range.begin) && !c.python())
+    edit.push_back({at, at, check + " "});
+  else
+    edit.push_back({c.nodes.row_range(row).begin, c.nodes.row_range(row).begin, base::cat(indent, check, "\n")});
+  return edit;
+}
+
+}  // namespace
+
+std::vector<Candidate> missing_checks(const CodeBase& code, const CheckReading& reading) {
   std::vector<Candidate> candidates;
-  for (const auto& [where, check] : checks) {
-    const auto& [path, begin, type, message] = where;
+  Contexts contexts;
+  for (const auto& [where, check] : checks_that_lack(code, reading, contexts)) {
+    const auto& [path, function, type, message] = where;
     const CodeFile& file = *code.file(path);
-    MutationContext& c = *contexts.at(path);
-    int function = 0;
-    while (c.nodes[function].range.begin != begin || !is_one_of(c.nodes[function].type, c.traits.functions)) ++function;
+    const MutationContext& c = *contexts.at(path);
     std::vector<int> statements = c.statements_of(c.body_of(function));
     if (!statements.empty() && c.is_documentation(statements[0])) statements.erase(statements.begin());
     if (statements.empty()) continue;
-    const std::string indent(c.nodes.indent_at(c.nodes[statements[0]].range.begin));
     for (const auto& [condition, about] : joined(check, c.traits.or_word)) {
       const auto& [parameter, weight] = about;
-      const std::string action =
-          raise(file.tree.language(), type, message.empty() ? usual_words(parameter, condition) : message);
       Candidate candidate;
       candidate.path = path;
-      const std::string check_text = c.guard(condition, action, indent);
-      const size_t at = c.nodes[place_of(c, statements, condition)].range.begin;
-      if (c.nodes.row_of(at) == c.nodes.row_of(c.nodes[c.body_of(function)].range.begin) && !c.python()) {
-        candidate.replacements = {{at, at, check_text + " "}};  // the whole function stands on one line
-      } else {
-        const size_t row = c.nodes.row_range(c.nodes.row_of(at)).begin;
-        candidate.replacements = {{row, row, base::cat(indent, check_text, "\n")}};
-      }
-      if (c.c_family() && action.find("std::") != std::string::npos &&
-          file.text().find("<stdexcept>") == std::string::npos)
-        candidate.replacements.insert(candidate.replacements.begin(), import_line(file, "#include <stdexcept>"));
+      candidate.replacements =
+          insertion(file, c, function, statements, condition,
+                    raise(file.tree.language(), type, message.empty() ? usual_words(parameter, condition) : message));
       candidate.line = file.line_of(candidate.replacements.back().begin);
       candidate.kind = MutationKind::kGuard;
       candidate.proposer = "check that the test expects";
@@ -190,12 +207,7 @@ std::vector<Candidate> missing_checks(const CodeBase& code, const CheckReading& 
       candidates.push_back(std::move(candidate));
     }
   }
-  std::stable_sort(candidates.begin(), candidates.end(),
-                   [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
-  if (candidates.size() > kMostCandidates) candidates.resize(kMostCandidates);
-  double all = 0;
-  for (const Candidate& candidate : candidates) all += candidate.score;
-  for (Candidate& candidate : candidates) candidate.score *= kMissingCheckShare / std::max(all, kFewSpeak);
+  share_out(candidates, kMostCandidates, kMissingCheckShare, kFewSpeak);
   return candidates;
 }
 

@@ -277,6 +277,15 @@ std::vector<Candidate> rank_mutations(const CodeBase& code, const Suspects& susp
   return candidates;
 }
 
+void share_out(std::vector<Candidate>& candidates, size_t most, double share, double enough) {
+  std::stable_sort(candidates.begin(), candidates.end(),
+                   [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
+  if (candidates.size() > most) candidates.resize(most);
+  double all = 0;
+  for (const Candidate& candidate : candidates) all += candidate.score;
+  for (Candidate& candidate : candidates) candidate.score *= share / std::max(all, enough);
+}
+
 double total_score(const Candidate& candidate) {
   return candidate.score * std::exp(candidate.model_gain);
 }

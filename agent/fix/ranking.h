@@ -21,6 +21,9 @@ double symptom_factor(MutationKind kind, const std::set<Symptom>& symptoms);
 std::vector<Candidate> rank_mutations(const CodeBase& code, const Suspects& suspects, const std::set<Symptom>& symptoms,
                                       size_t at_most);
 
+// The best `most` of them, best first, their scores made parts of `share`: of all of it where they sum up to `enough` or more.
+void share_out(std::vector<Candidate>& candidates, size_t most, double share, double enough);
+
 // The score with the model's opinion.
 double total_score(const Candidate& candidate);
 
