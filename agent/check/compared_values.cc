@@ -71,7 +71,7 @@ bool is_value(std::string_view text) {
   return std::find(kWords.begin(), kWords.end(), text) != kWords.end();
 }
 
-// Where `mark` stands outside of quotes, from `from` on.
+// Where `mark` first stands outside of quotes; npos where it does not.
 size_t find_outside_quotes(std::string_view text, std::string_view mark) {
   char quote = 0;
   for (size_t i = 0; i < text.size(); ++i) {
