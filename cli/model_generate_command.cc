@@ -14,25 +14,46 @@
 #include "cli/model_option.h"
 #include "engine/constrain.h"
 #include "engine/engine.h"
+#include "tools/edit.h"
 
 namespace cli {
 namespace {
 
 constexpr uint64_t kMaxFileBytes = 64 << 20;
+constexpr uint32_t kMostEditLines = 50;  // old lines of an edit in one place
+constexpr size_t kHashDigits = 10;
 
 struct Options {
   std::filesystem::path model, prompt, schema, grammar, lora;
-  std::string regex;
+  std::string regex, edit;
+  std::vector<std::filesystem::path> edit_files;
   engine::GenerateOptions generate;
   engine::CacheType cache = engine::CacheType::kAuto;
   engine::ActivationType activations = engine::ActivationType::kAuto;
   uint64_t memory_limit = 0;  // as engine::LoadOptions
 };
 
+// Edits of the files that are named, in their lines as they stand now.
+engine::Constraint::Made edit_constraint(const Options& options, const Context& context, const engine::Engine& engine) {
+  const auto syntax = options.edit == "line-ops" ? engine::EditSyntax::kLineOps : engine::EditSyntax::kSearchReplace;
+  std::vector<std::string> paths, texts, hashes;
+  for (const std::filesystem::path& path : options.edit_files) {
+    auto text = base::read_file(context.folder / path, kMaxFileBytes);
+    if (!text) return std::move(text).error();
+    paths.push_back(path.lexically_normal().generic_string());
+    hashes.push_back(tools::content_hash(*text).substr(0, kHashDigits));
+    texts.push_back(std::move(*text));
+  }
+  std::vector<engine::EditableFile> files;
+  for (size_t i = 0; i < paths.size(); ++i) files.push_back({paths[i], texts[i], hashes[i]});
+  return engine::Constraint::from_edits(syntax, files, kMostEditLines, engine.vocabulary());
+}
+
 // Null where no constraint is asked for.
 base::Result<std::shared_ptr<const engine::Constraint>> read_constraint(const Options& options, const Context& context,
                                                                         const engine::Engine& engine) {
   if (!options.regex.empty()) return engine::Constraint::from_regex(options.regex, engine.vocabulary());
+  if (!options.edit.empty()) return edit_constraint(options, context, engine);
   const bool schema = !options.schema.empty();
   const std::filesystem::path& path = schema ? options.schema : options.grammar;
   if (path.empty()) return std::shared_ptr<const engine::Constraint>();
@@ -129,7 +150,12 @@ void add_model_generate_command(CLI::App& app, Context& context) {
   constraints->add_option("--schema", options->schema, "A JSON Schema (docs/constrained-decoding.md says which)");
   constraints->add_option("--regex", options->regex, "A regular expression, matched from end to end");
   constraints->add_option("--grammar", options->grammar, "A file with a grammar in GBNF");
+  CLI::Option* edit = constraints->add_option("--edit", options->edit, "An edit of --edit-file, for graft apply --format (docs/edit-formats.md)")
+                          ->check(CLI::IsMember({"search-replace", "line-ops"}));
   constraints->require_option(0, 1);
+  CLI::Option* edit_files = command->add_option("--edit-file", options->edit_files, "A file that --edit may change; may be given again");
+  edit->needs(edit_files);
+  edit_files->needs(edit);
   command->add_option("--max-tokens", options->generate.max_tokens, "At most so many tokens")
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();

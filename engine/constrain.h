@@ -28,6 +28,13 @@ namespace engine {
 class Vocabulary;
 class ConstraintCore;
 
+// A file that an edit may change. Line operations name it by the front of its content hash, as git has it: 7 digits or more.
+struct EditableFile {
+  std::string_view path, text, hash = {};
+};
+// Of docs/edit-formats.md.
+enum class EditSyntax { kSearchReplace, kLineOps };
+
 class Constraint : public std::enable_shared_from_this<Constraint> {
  public:
   using Made = base::Result<std::shared_ptr<const Constraint>>;
@@ -45,6 +52,10 @@ class Constraint : public std::enable_shared_from_this<Constraint> {
   // A span of whole lines, at most `max_lines`, that occurs once in `text`: what an edit may name as its place.
   static Made from_unique_spans(std::string_view text, uint32_t max_lines,
                                 std::shared_ptr<const Vocabulary> vocabulary);
+  // An edit of some of `files` that applies to them and changes something: engine/constrain/edit_grammar.h. Old lines are at most `max_lines`
+  // in one place. kInvalidArgument: a file that is not UTF-8 or has carriage returns within lines, a path that the format cannot write, no file
+  // with a place to edit.
+  static Made from_edits(EditSyntax syntax, std::span<const EditableFile> files, uint32_t max_lines, std::shared_ptr<const Vocabulary> vocabulary);
 
   ~Constraint();
   Constraint(const Constraint&) = delete;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Constraints: the first byte says what the rest is (s: JSON Schema, g: grammar, else a regular expression). One that
+// Constraints: the first byte says what the rest is (s: JSON Schema, g: grammar, e and l: a file to edit, else a regular expression). One that
 // is taken is followed by a walk: masks and accept() must agree, and a text that is not whole must go on.
 #include <cstdint>
 #include <cstdlib>
@@ -32,8 +32,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const auto tokens = vocabulary();
   if (size == 0 || size > 4000) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
+  const engine::EditableFile file[] = {{"a.c", text, "0123456"}};
   const auto made = data[0] == 's'   ? engine::Constraint::from_json_schema(text, tokens)
                     : data[0] == 'g' ? engine::Constraint::from_grammar(text, tokens)
+                    : data[0] == 'e' ? engine::Constraint::from_edits(engine::EditSyntax::kSearchReplace, file, 3, tokens)
+                    : data[0] == 'l' ? engine::Constraint::from_edits(engine::EditSyntax::kLineOps, file, 3, tokens)
                                      : engine::Constraint::from_regex(text, tokens);
   if (!made) return 0;
   engine::ConstraintState state(*made);

@@ -131,8 +131,11 @@ base::Result<Proposal> parse_line_ops(std::string_view text) {
     Hunk hunk;
     hunk.source_line = i + 1;
     hunk.line = op->first;
-    for (++i; i < lines.size() && !read_op(lines[i]) && !starts_with(lines[i], "file ") && !is_fence(lines[i]); ++i) {
+    for (++i; i < lines.size(); ++i) {
       if (without_cr(lines[i]).empty()) break;  // an empty line ends the operation; an empty line of the file is " "
+      // A line with a mark is the operation's, whatever stands behind the mark: another operation, a fence.
+      const bool marked = lines[i][0] == ' ' || lines[i][0] == '-' || lines[i][0] == '+';
+      if (!marked && (read_op(lines[i]) || starts_with(lines[i], "file ") || is_fence(lines[i]))) break;
       if (!add_marked(hunk, lines[i])) return bad_edit(i + 1, "expected a line with `-`, `+` or a blank in front");
     }
     if (base::Status bad = check_op(*op, hunk); !bad) return std::move(bad).error();

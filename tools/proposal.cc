@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/left_out_words.h"
 #include "base/strings.h"
 
 namespace tools {
@@ -84,15 +85,11 @@ bool is_placeholder(std::string_view line) {
   std::string text(base::trim(line));
   std::transform(text.begin(), text.end(), text.begin(),
                  [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  const bool dots = text.find("...") != std::string::npos || text.find("\xe2\x80\xa6") != std::string::npos;
-  if (!dots) return false;
-  const bool comment = text[0] == '#' || text[0] == '/' || text[0] == '<' || text[0] == '-' || text[0] == '*' ||
-                       text[0] == '.' || text[0] == '[';
-  if (!comment) return false;
-  for (const std::string_view phrase : {"rest of", "existing code", "unchanged", "remains the same", "previous code",
-                                        "same as before", "other code", "remaining code"})
-    if (text.find(phrase) != std::string::npos) return true;
-  return false;
+  const auto says_one_of = [&](const auto& words) {
+    return std::any_of(std::begin(words), std::end(words), [&](std::string_view w) { return text.find(w) != std::string::npos; });
+  };
+  return !text.empty() && base::kLeftOutBegins.find(text[0]) != std::string_view::npos && says_one_of(base::kLeftOutDots) &&
+         says_one_of(base::kLeftOutPhrases);
 }
 
 }  // namespace tools

@@ -5,6 +5,7 @@
 
 #include "base/strings.h"
 #include "engine/constrain/core.h"
+#include "engine/constrain/edit_grammar.h"
 #include "engine/constrain/grammar.h"
 #include "engine/constrain/regex.h"
 #include "engine/constrain/schema.h"
@@ -133,6 +134,13 @@ Constraint::Made Constraint::from_unique_spans(std::string_view text, uint32_t m
           return base::invalid(base::cat("The text has ", text.size(), " bytes; ", kMaxSpanText, " are the limit."));
         return unique_spans(store, text, max_lines);
       });
+}
+
+Constraint::Made Constraint::from_edits(EditSyntax syntax, std::span<const EditableFile> files, uint32_t max_lines,
+                                        std::shared_ptr<const Vocabulary> vocabulary) {
+  return ConstraintCore::make(std::move(vocabulary), "edits", [&](ExprStore& store, Automaton&) {
+    return compile_edits(store, syntax, files, max_lines);
+  });
 }
 
 ConstraintState::ConstraintState(std::shared_ptr<const Constraint> constraint)

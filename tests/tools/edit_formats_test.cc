@@ -337,6 +337,13 @@ TEST_CASE("line-ops: each operation shows the lines that it names") {
   CHECK(refused(apply(kOps, file, "file f\n"), "no operation"));
 }
 
+TEST_CASE("line-ops: a marked line is the operation's, whatever it shows") {
+  const std::string file = "```\nreplace 3\nfile x\n\nend\n";
+  CHECK(apply(kOps, file, "file f\ninsert after 1\n ```\n+x\n") == "```\nx\nreplace 3\nfile x\n\nend\n");
+  CHECK(apply(kOps, file, "file f\ninsert before 2\n+x\n replace 3\n") == "```\nx\nreplace 3\nfile x\n\nend\n");
+  CHECK(apply(kOps, file, "```\nfile f\ndelete 3\n-file x\n```\n") == "```\nreplace 3\n\nend\n");
+}
+
 TEST_CASE("line-ops: a number that is off is found by its text and said; equal lines need the content hash") {
   std::vector<std::string> notes;
   CHECK(apply(kOps, "one\ntwo\n", "file f\nreplace 9\n-two\n+TWO\n", &notes) == "one\nTWO\n");
