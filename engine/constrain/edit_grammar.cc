@@ -81,7 +81,6 @@ base::Result<GrammarFile> prepared(const EditableFile& given) {
       return base::invalid("The file has NUL bytes, or carriage returns within lines.");
     file.text.append(line) += '\n';
   }
-  if (!text.empty() && text.back() != '\n') file.text.pop_back();
   return file;
 }
 

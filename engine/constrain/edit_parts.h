@@ -13,7 +13,7 @@ namespace engine {
 
 struct GrammarFile {
   std::string path, hash;
-  std::string text;                     // lines that end in "\n", but for the last where the file ends without
+  std::string text;                     // each line ends in "\n", the last one too
   std::vector<std::string_view> lines;  // of `text`, without "\n"
 };
 

@@ -139,6 +139,7 @@ TEST_CASE("constrain edits: search-replace shows lines that occur once, in order
   CHECK(accepts(*edits, "a.c\n" + block("int x;\n", "\n") + "\n" + block("int y;\n", "int x;\n") + "\nb.c\n" +
                             block("int z;\n", "a\nb\n")));
   CHECK(accepts(*edits, "b.c\n" + block("int z;\n", "\n") + "\na.c\n" + block("int x;\n", "y\n")));
+  CHECK(accepts(*edits, "a.c\n" + block("int x;\n", "y\n") + "\n" + block("}\nint y;\n", "x\n")));
   CHECK_FALSE(accepts(*edits, "a.c\n" + block("}\n", "]\n")));                          // twice in the file
   CHECK_FALSE(accepts(*edits, "a.c\n" + block("int x;\n}\nint y;\n", "]\n")));          // three lines
   CHECK_FALSE(accepts(*edits, "a.c\n" + block("int\n", "]\n")));                        // no whole line
@@ -152,6 +153,15 @@ TEST_CASE("constrain edits: search-replace shows lines that occur once, in order
                                   block("int y;\n", "x\n")));
   CHECK_FALSE(accepts(*edits, "c.c\n" + block("int x;\n", "y\n")));
   CHECK_FALSE(accepts(*edits, ""));
+  // A line before the last block does not come back, though one behind it begins alike.
+  const auto alike = edits_of(EditSyntax::kSearchReplace,
+                              {{"p",
+                                "\xef\xbb\xbf"
+                                "ab\nabc\n"}},
+                              2);
+  REQUIRE(alike);
+  CHECK(accepts(*alike, "p\n" + block("ab\n", "y\n") + "\n" + block("abc\n", "z\n")));
+  CHECK_FALSE(accepts(*alike, "p\n" + block("ab\n", "y\n") + "\n" + block("ab\n", "z\n")));
 }
 
 TEST_CASE("constrain edits: marks are longer where a file has lines like them") {
@@ -176,6 +186,8 @@ TEST_CASE("constrain edits: line operations write their numbers, and the lines f
   REQUIRE(state.accept_text("9-12"));
   CHECK(*state.forced() == "0\n-line 119\n-line 120\n+");
   CHECK(accepts(*edits, head + "replace 2-4\n-line 2\n-line 3\n-line 4\n+x\n+\n"));
+  CHECK_FALSE(accepts(*edits, head + "replace 2-2\n-line 2\n+x\n"));
+  CHECK(accepts(*edits, head + "delete 119\n-line 119\n\ndelete 120\n-line 120\n"));
   CHECK(accepts(*edits, head + "delete 120\n-line 120\n"));
   CHECK(accepts(*edits, head + "insert after 2\n line 2\n+x\n\ninsert before 4\n+y\n line 4\n"));
   CHECK(accepts(*edits, head + "insert after 2\n line 2\n+x\n\nreplace 3\n-line 3\n+y\n"));
