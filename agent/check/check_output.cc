@@ -162,6 +162,17 @@ bool tells_crash(std::string_view line) {
          has(line, "Subprocess aborted") || has(line, "terminate called") || has(line, "Fatal Python error");
 }
 
+// "TypeError: ..." of CPython, behind "E   " of pytest; empty where the line says no such thing.
+std::string_view python_error(std::string_view line) {
+  std::string_view text = base::trim(line);
+  if (text.starts_with("E  ")) text = base::trim(text.substr(1));
+  const size_t colon = text.find(": ");
+  if (colon == std::string_view::npos || !text.substr(0, colon).ends_with("Error") ||
+      text.substr(0, colon).find(' ') != std::string_view::npos)
+    return {};
+  return text;
+}
+
 }  // namespace
 
 PathResolver::PathResolver(std::filesystem::path root, std::vector<std::string> files)
@@ -212,6 +223,7 @@ CheckReading read_check_output(std::string_view output, const PathResolver& reso
   int lines_since_frame = 0;
   int since_place = 3;  // lines; the line itself and its underline may follow
   std::string shown;
+  std::string pytest_error;  // pytest says what first, and where below
   std::string rust_error;  // rustc says what first and where on the next line
   for (std::string_view raw : base::split_lines(output)) {
     if (raw.size() > kMaxLine) continue;
@@ -225,6 +237,12 @@ CheckReading read_check_output(std::string_view output, const PathResolver& reso
     if (is_message(line) && reading.messages.size() < kMaxMessages) {
       reading.messages.emplace_back(base::trim(line));
       read_symptoms(line, reading.symptoms);
+    }
+    if (const std::string_view error = python_error(line); !error.empty()) {
+      if (line.starts_with("E  "))
+        pytest_error = error;
+      else if (python_run && !run.empty() && reading.places[run.back()].raised.empty())
+        reading.places[run.back()].raised = error;
     }
     if (base::trim(line).starts_with("Traceback") || base::trim(line).starts_with("____")) end_run();
     std::optional<Found> found = python_frame(line, resolver);
@@ -251,8 +269,11 @@ CheckReading read_check_output(std::string_view output, const PathResolver& reso
                 0,
                 PlaceKind::kFrame,
                 std::string(base::trim(std::string_view(line).substr(found->end))),
-                0};
+                0,
+                {}};
     place.kind = python ? PlaceKind::kFrame : kind_of(place.message, place.path);
+    if (!python && place.message.ends_with("Error") && pytest_error.starts_with(base::cat(place.message, ": ")))
+      place.raised = std::exchange(pytest_error, {});
     if (found->bracket && line.starts_with("[ERROR]")) place.kind = PlaceKind::kError;
     if (found->bracket && line.starts_with("[WARNING]")) place.kind = PlaceKind::kWarning;
     if (base::trim(line).starts_with("--> ") && !rust_error.empty()) {

@@ -45,6 +45,7 @@ struct Place {
   std::string message;  // the rest of the line, for kError, kWarning and kNote
   // How many places of the tree follow in the same backtrace: 0 for the innermost frame.
   int frames_below = 0;
+  std::string raised;  // of the innermost frame of a Python backtrace: "TypeError: ..."; empty where not told
 };
 
 enum class Symptom {

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <set>
 
+#include "agent/fix/conversion_repairs.h"
 #include "agent/fix/diagnostic_repairs.h"
 #include "agent/fix/literal_repairs.h"
 #include "agent/fix/localise.h"
@@ -77,6 +78,8 @@ base::Result<Proposals> propose(const ProposeContext& context, const Ground& gro
     std::vector<Candidate> by_tests = literal_repairs(context.code, suspects, ground.reading.compared);
     std::vector<Candidate> checks = missing_checks(context.code, ground.reading);
     std::move(checks.begin(), checks.end(), std::back_inserter(by_tests));
+    std::vector<Candidate> conversions = conversion_repairs(context.code, suspects, ground.reading);
+    std::move(conversions.begin(), conversions.end(), std::back_inserter(by_tests));
     for (Candidate& candidate : by_tests) {
       candidate.score *= std::max(all, 1e-9);
       add_or_strengthen(proposals.candidates, std::move(candidate));
