@@ -2,7 +2,8 @@
 """Programs of TheAlgorithms/Python damaged in one place, repaired by `graft fix` with their doctests as the judge.
 
 `wrong-literals`: a character of a text left out, added, replaced or swapped with its neighbour, or another number that is not one more
-or less. `missing-checks`: a check of the arguments that raises an error is gone. Which place is drawn by the file's name. Damage that
+or less. `missing-checks`: a check of the arguments that raises an error is gone. `missing-conversions`: `f(x)` became `x`, of the
+functions that convert a value. `wrong-operators`: another sign of calculation. Which place is drawn by the file's name. Damage that
 no doctest notices is left out, as are programs whose own doctests fail here.
 """
 
@@ -18,6 +19,9 @@ from repair_task import RepairTask
 from repairs import Repairs
 
 MAX_BYTES = 12_000
+CONVERSIONS = frozenset("abs int float str len list tuple set sorted reversed sum max min round ord chr bool".split())
+SIGNS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**", ast.BitXor: "^", ast.BitAnd: "&",
+         ast.BitOr: "|", ast.LShift: "<<", ast.RShift: ">>"}
 TEXT_SHARE = 0.75  # of changes, where a program has both
 
 
@@ -64,6 +68,57 @@ class MissingChecks(DamagedPrograms):
         return without_check(text, draw)
 
 
+class MissingConversions(DamagedPrograms):
+    name, of_set = "missing-conversions", "a conversion gone, TheAlgorithms/Python"
+
+    def damaged(self, text: str, draw: random.Random) -> str | None:
+        calls = [
+            node
+            for node in code_of_functions(text)
+            if isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords and isinstance(node.func, ast.Name) and node.func.id in CONVERSIONS
+        ]
+        if not calls:
+            return None
+        call = draw.choice(calls)
+        return with_other(text, call, source_of(text, call.args[0]))
+
+
+class WrongOperators(DamagedPrograms):
+    name, of_set = "wrong-operators", "another sign of calculation, TheAlgorithms/Python"
+
+    def damaged(self, text: str, draw: random.Random) -> str | None:
+        operations = [node for node in code_of_functions(text) if isinstance(node, ast.BinOp) and type(node.op) in SIGNS]
+        if not operations:
+            return None
+        one = draw.choice(operations)
+        other = draw.choice([sign for sign in SIGNS.values() if sign != SIGNS[type(one.op)]])
+        return with_other(text, one, f"{source_of(text, one.left)} {other} {source_of(text, one.right)}")
+
+
+def code_of_functions(text: str) -> list[ast.expr]:
+    """Expressions on one line, in functions above the part that runs as a script."""
+    script = text.find("\nif __name__")
+    last_line = text.count("\n", 0, script) + 1 if script >= 0 else len(text)
+    return [
+        node
+        for function in ast.walk(ast.parse(text))
+        if isinstance(function, ast.FunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.expr) and node.lineno == node.end_lineno and node.lineno <= last_line
+    ]
+
+
+def source_of(text: str, node: ast.expr) -> str:
+    return text.split("\n")[node.lineno - 1].encode()[node.col_offset : node.end_col_offset].decode()
+
+
+def with_other(text: str, node: ast.expr, other: str) -> str:
+    lines = text.split("\n")
+    line = lines[node.lineno - 1].encode()
+    lines[node.lineno - 1] = line[: node.col_offset].decode() + other + line[node.end_col_offset :].decode()
+    return "\n".join(lines)
+
+
 def without_check(text: str, draw: random.Random) -> str | None:
     """Without one `if ...: raise ...` that stands in the body of a function which does something else as well."""
     checks = [
@@ -89,14 +144,11 @@ def with_wrong_literal(text: str, draw: random.Random) -> str | None:
     if not pool:
         return None
     one = draw.choice(pool)
-    lines = text.split("\n")
-    line = lines[one.lineno - 1].encode()
-    source = line[one.col_offset : one.end_col_offset].decode()
+    source = source_of(text, one)
     other = wrong_text(source, one.value, draw) if isinstance(one.value, str) else wrong_number(one.value, draw)
     if other is None or other == source:
         return None
-    lines[one.lineno - 1] = line[: one.col_offset].decode() + other + line[one.end_col_offset :].decode()
-    return "\n".join(lines)
+    return with_other(text, one, other)
 
 
 def code_literals(text: str) -> list[ast.Constant]:

@@ -62,6 +62,8 @@ def all_measures() -> list[Measure]:
         history_fixes.HistoryFixes(True),
         damaged_programs.WrongLiterals(),
         damaged_programs.MissingChecks(),
+        damaged_programs.MissingConversions(),
+        damaged_programs.WrongOperators(),
         *(compile_errors.CompileErrors(suite, 40) for suite in compile_errors.SUITES),
         written_tests.WrittenTests(),
         repeated_edits.RepeatedEdits(),

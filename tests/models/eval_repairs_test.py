@@ -295,6 +295,17 @@ if __name__ == "__main__":
         self.assertEqual(damaged_programs.without_check(self.PROGRAM, random.Random(1)), self.PROGRAM.replace(check, ""))
         self.assertIsNone(damaged_programs.without_check("def f(x):\n    if x:\n        return 1\n    raise x\n", random.Random(1)))
 
+    def test_a_conversion_is_gone_or_a_sign_another_in_one_place(self):
+        program = 'def f(xs, é):\n    if len(xs) > é:\n        return "é", int(é * 2) + 1\n    return g(xs)\n\n\nif __name__ == "__main__":\n    print(len("a") - 1)\n'
+        conversions = {damaged_programs.MissingConversions().damaged(program, random.Random(seed)) for seed in range(40)}
+        self.assertEqual(conversions, {program.replace("len(xs)", "xs"), program.replace("int(é * 2)", "é * 2")})
+        signs = {damaged_programs.WrongOperators().damaged(program, random.Random(seed)) for seed in range(400)}
+        of_product = {program.replace("é * 2", f"é {sign} 2") for sign in damaged_programs.SIGNS.values() if sign != "*"}
+        of_sum = {program.replace(" + 1", f" {sign} 1") for sign in damaged_programs.SIGNS.values() if sign != "+"}
+        self.assertEqual(signs, of_product | of_sum)
+        for measure in (damaged_programs.MissingConversions(), damaged_programs.WrongOperators()):
+            self.assertIsNone(measure.damaged("def f(x):\n    return g(x)\n", random.Random(1)))
+
 
 if __name__ == "__main__":
     unittest.main()
