@@ -100,6 +100,11 @@ ExprId new_line(ExprStore& store, ExprId not_this) {
   return store.concat(store.both(text, store.complement(store.alt(left_out_lines(store), not_this))), store.byte('\n'));
 }
 
+ExprId one_of(ExprStore& store, const std::vector<std::pair<std::string, ExprId>>& fronts) {
+  std::vector<std::pair<std::string_view, ExprId>> choices(fronts.begin(), fronts.end());
+  return choices.empty() ? kNothing : store.one_of(std::move(choices));
+}
+
 ExprId other_than(ExprStore& store, ExprId a, std::string_view not_this) {
   return store.both(a, store.complement(store.text(not_this)));
 }

@@ -55,16 +55,13 @@ class LineOps : public Unfolding {
     return store.unfolding(family_, at->second, false);
   }
   ExprId files_left(ExprStore& store, uint32_t named) {
-    std::vector<std::string> heads;
-    std::vector<ExprId> operations;
+    std::vector<std::pair<std::string, ExprId>> heads;
     for (size_t f = 0; f < files_.size(); ++f) {
       if (named_.has(named, f) || files_[f].lines.empty()) continue;
-      heads.push_back("file " + files_[f].path + " " + files_[f].hash + "\n");
-      operations.push_back(in_state(store, {Kind::kOp, static_cast<uint32_t>(f), named_.with(named, f), 1, false}));
+      const State first{Kind::kOp, static_cast<uint32_t>(f), named_.with(named, f), 1, false};
+      heads.push_back({"file " + files_[f].path + " " + files_[f].hash + "\n", in_state(store, first)});
     }
-    std::vector<std::pair<std::string_view, ExprId>> choices;
-    for (size_t i = 0; i < heads.size(); ++i) choices.push_back({heads[i], operations[i]});
-    return choices.empty() ? kNothing : store.one_of(std::move(choices));
+    return one_of(store, heads);
   }
   ExprId operations(ExprStore& store, const State& s) {
     std::vector<std::pair<std::string_view, ExprId>> verbs;

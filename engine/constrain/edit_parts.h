@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "engine/constrain/expression.h"
@@ -32,6 +33,9 @@ class NamedFiles {
 // A line that an edit may add, its "\n" included: characters of UTF-8 but for control characters other than tabs and form feeds.
 // `not_this`: lines that it must not be; kNothing: any may.
 ExprId new_line(ExprStore& store, ExprId not_this);
+
+// One of the fronts, each with what follows it; kNothing of none.
+ExprId one_of(ExprStore& store, const std::vector<std::pair<std::string, ExprId>>& fronts);
 
 // Lines that `a` has, but for the one text `not_this`.
 ExprId other_than(ExprStore& store, ExprId a, std::string_view not_this);

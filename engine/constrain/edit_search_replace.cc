@@ -78,18 +78,14 @@ class SearchReplace : public Unfolding {
   }
   // A first block for each file that is not yet named and has a place.
   ExprId files_left(ExprStore& store, uint32_t named) {
-    std::vector<std::string> heads;
-    std::vector<ExprId> spans;
+    std::vector<std::pair<std::string, ExprId>> heads;
     for (size_t f = 0; f < files_.size(); ++f) {
       if (named_.has(named, f)) continue;
       const ExprId span = spans_[f].from(0, named_.with(named, f));
       if (span == kNothing) continue;
-      heads.push_back(files_[f].path + "\n" + search_);
-      spans.push_back(span);
+      heads.push_back({files_[f].path + "\n" + search_, span});
     }
-    std::vector<std::pair<std::string_view, ExprId>> choices;
-    for (size_t i = 0; i < heads.size(); ++i) choices.push_back({heads[i], spans[i]});
-    return choices.empty() ? kNothing : store.one_of(std::move(choices));
+    return one_of(store, heads);
   }
   // The old lines as the new ones are written.
   std::string text_of(const State& s) const {
