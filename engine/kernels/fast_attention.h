@@ -4,15 +4,19 @@
 // A tile of queries by cache rows (for values: by columns) shares its loads in registers; a block of 64 rows is read from
 // memory once for all queries of the call, first for the scores and then, from cache, for the values; of the block a few
 // keys, and some columns of the values, serve all queries before the next. Rows in bf16 are widened as they are loaded, or
-// multiplied as they are where the CPU can (fast_attention_pairs.h). All loops over a tile are told to unroll: one that is not
+// multiplied as they are where the CPU can (fast_attention_pairs.h, and whole sections in fast_attention_tiles.h). All loops over a tile are told to unroll: one that is not
 // leaves the tile's sums in memory, at two thirds of the speed.
 #pragma once
 #include "engine/kernels/fast_elementwise.h"
 #include "engine/kernels/attention.h"
+#include "engine/kernels/attention_rows.h"
 #include "engine/kernels/fast_attention_pairs.h"
 
 namespace engine {
 namespace {
+
+template <class V>
+class AttentionTiles;  // fast_attention_tiles.h, which files of an instruction set with V::kTileProducts include
 
 template <class V>
 struct FastAttention {
@@ -192,35 +196,16 @@ struct FastAttention {
 
   template <typename T>
   static void run(const AttentionRowsOf<T>& a) {
-    Work<kPairs<T>> work;
-    int n_keys = 0, first_key = a.n_visible[0];
-    for (int r = 0; r < a.n_rows; ++r) {
-      const int first = a.first_visible ? a.first_visible[r] : 0;
-      if (a.n_visible[r] > n_keys) n_keys = a.n_visible[r];
-      if (first < first_key) first_key = first;
-    }
-    if constexpr (kPairs<T>) AttentionPairs<V>::round_queries(a.queries, a.n_rows, a.width, work.queries);
-    if (a.tops) {
-      const int first = a.section * kAttentionSection, last = first + kAttentionSection;
-      section(a, first > first_key ? first : first_key, last < n_keys ? last : n_keys, 0, {a.out, a.tops, a.totals}, work);
-      return;
-    }
-    float tops[kMaxAttentionRows], totals[kMaxAttentionRows];
-    if (a.value_width > kMaxSectionWidth) {
-      section(a, first_key, n_keys, 0, {a.out, tops, totals}, work);
-    } else {
-      int first = first_key / kAttentionSection * kAttentionSection, last = first + kAttentionSection;
-      section(a, first_key, last < n_keys ? last : n_keys, n_keys, {a.out, tops, totals}, work);
-      float sums[kMaxAttentionRows * kMaxSectionWidth], more_tops[kMaxAttentionRows], more_totals[kMaxAttentionRows];
-      for (first = last; first < n_keys; first = last) {
-        last = first + kAttentionSection;
-        section(a, first, last < n_keys ? last : n_keys, n_keys, {sums, more_tops, more_totals}, work);
-        for (int r = 0; r < a.n_rows; ++r)
-          join({a.out + r * a.value_width, tops + r, totals + r}, sums + r * a.value_width, more_tops[r], more_totals[r], a.value_width);
+    if constexpr (kTiles<T>)
+      if (AttentionTiles<V>::takes(a)) {
+        AttentionTiles<V> tiles(a);
+        return run_sections(a, [&](int first_key, int n_keys, int fetch_to, const Sums& sums) {
+          tiles.section(first_key, n_keys, fetch_to, sums.z, sums.tops, sums.totals);
+        });
       }
-    }
-    for (int r = 0; r < a.n_rows; ++r)
-      finish({a.out + r * a.value_width, tops + r, totals + r}, a.sinks ? a.sinks + r : nullptr, a.value_width);
+    Work<kPairs<T>> work;
+    if constexpr (kPairs<T>) AttentionPairs<V>::round_queries(a.queries, a.n_rows, a.width, work.queries);
+    run_sections(a, [&](int first_key, int n_keys, int fetch_to, const Sums& sums) { section(a, first_key, n_keys, fetch_to, sums, work); });
   }
 
   static void join_sections(const AttentionSections& a) {
@@ -238,6 +223,8 @@ struct FastAttention {
  private:
   template <typename T>
   static constexpr bool kPairs = V::kPairProducts && sizeof(T) == sizeof(Bf16);
+  template <typename T>
+  static constexpr bool kTiles = V::kTileProducts && sizeof(T) == sizeof(Bf16);
 
   // Of one call; what only pairs need is a value long without them.
   template <bool kRounded>
@@ -249,6 +236,38 @@ struct FastAttention {
   struct Sums {
     float *z, *tops, *totals;
   };
+
+  // The section that `a` asks for, or all of them, joined; `section` as below.
+  template <typename T, class Section>
+  static void run_sections(const AttentionRowsOf<T>& a, Section&& section) {
+    int n_keys = 0, first_key = a.n_visible[0];
+    for (int r = 0; r < a.n_rows; ++r) {
+      const int first = a.first_visible ? a.first_visible[r] : 0;
+      if (a.n_visible[r] > n_keys) n_keys = a.n_visible[r];
+      if (first < first_key) first_key = first;
+    }
+    if (a.tops) {
+      const int first = a.section * kAttentionSection, last = first + kAttentionSection;
+      section(first > first_key ? first : first_key, last < n_keys ? last : n_keys, 0, Sums{a.out, a.tops, a.totals});
+      return;
+    }
+    float tops[kMaxAttentionRows], totals[kMaxAttentionRows];
+    if (a.value_width > kMaxSectionWidth) {
+      section(first_key, n_keys, 0, Sums{a.out, tops, totals});
+    } else {
+      int first = first_key / kAttentionSection * kAttentionSection, last = first + kAttentionSection;
+      section(first_key, last < n_keys ? last : n_keys, n_keys, Sums{a.out, tops, totals});
+      float sums[kMaxAttentionRows * kMaxSectionWidth], more_tops[kMaxAttentionRows], more_totals[kMaxAttentionRows];
+      for (first = last; first < n_keys; first = last) {
+        last = first + kAttentionSection;
+        section(first, last < n_keys ? last : n_keys, n_keys, Sums{sums, more_tops, more_totals});
+        for (int r = 0; r < a.n_rows; ++r)
+          join({a.out + r * a.value_width, tops + r, totals + r}, sums + r * a.value_width, more_tops[r], more_totals[r], a.value_width);
+      }
+    }
+    for (int r = 0; r < a.n_rows; ++r)
+      finish({a.out + r * a.value_width, tops + r, totals + r}, a.sinks ? a.sinks + r : nullptr, a.value_width);
+  }
 
   // Rows [first_key, n_keys), within one section; `fetch_to`: the end of what the call will read, where that is more.
   template <typename T>
@@ -285,15 +304,6 @@ struct FastAttention {
     for (int64_t d = 0; d < value_width; d += V::kWidth) V::store(of.z + d, V::mul(V::load(of.z + d), V::set1(keep / *of.totals)));
   }
 
-  template <typename T>
-  static const T* keys_of(const AttentionRowsOf<T>& a, int row) {
-    return a.blocks ? reinterpret_cast<const T*>(a.blocks[row / kBlock]) + a.block_offset : a.keys + row * a.key_stride;
-  }
-  template <typename T>
-  static const T* values_of(const AttentionRowsOf<T>& a, int row) {
-    return a.blocks ? keys_of(a, row) + (a.values - a.keys) : a.values + row * a.value_stride;
-  }
-
   static int rows_of_block(int first, int n_keys) {
     return first >= n_keys ? 0 : n_keys - first < kBlock ? n_keys - first : kBlock;
   }
@@ -301,7 +311,7 @@ struct FastAttention {
   static Block<Strided<T>> strided(const AttentionRowsOf<T>& a, int first, int n_keys) {
     const int n = rows_of_block(first, n_keys);
     if (n == 0) return {};
-    return {{keys_of(a, first), a.key_stride}, {values_of(a, first), a.value_stride}, n};
+    return {{key_row(a, first), a.key_stride}, {value_row(a, first), a.value_stride}, n};
   }
   template <typename T>
   static Block<Listed<T>> listed(const AttentionRowsOf<T>& a, int first, int n_keys) {

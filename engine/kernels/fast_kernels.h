@@ -21,7 +21,7 @@ using MatmulKernel = void (*)(const uint8_t* panels, int64_t n_panels, int64_t n
                               int64_t n_tokens, float* y, int64_t y_stride);
 
 struct FastKernels {
-  const char* name;  // "avx512-bf16", "avx512-vnni", "avx2", "portable"
+  const char* name;  // "amx-bf16", "avx512-bf16", "avx512-vnni", "avx2", "portable"
 
   // matmul.h: whole panels; y gets 16 values per panel and token, padding rows included.
   MatmulKernel matmul[kPanelForms];       // by PanelForm
@@ -46,7 +46,9 @@ struct FastKernels {
   bool wide;
 };
 
-// The first three are null where the CPU or the build lacks them. The first is the second with products of bf16.
+// All but the last are null where the CPU, the system or the build lacks them. The second is the third with products of bf16, the
+// first the second with products of tiles.
+const FastKernels* amx_kernels();
 const FastKernels* avx512_bf16_kernels();
 const FastKernels* avx512_kernels();
 const FastKernels* avx2_kernels();

@@ -14,6 +14,7 @@ namespace {
 
 struct Avx2 {
   static constexpr bool kPairProducts = false;  // of bf16 (simd_avx512_bf16.h)
+  static constexpr bool kTileProducts = false;
   static constexpr int kWidth = 8;
   static constexpr int kTileTokens = 4, kTileVectors = 2, kRowVectors = 2;  // of quantised products (fast_matmul.h)
   static constexpr int kHeldSums = 4;  // of a tile, that registers hold beside a block's products

@@ -13,6 +13,7 @@ namespace {
 
 struct Avx512 {
   static constexpr bool kPairProducts = false;  // of bf16 (simd_avx512_bf16.h)
+  static constexpr bool kTileProducts = false;  // nor of whole tiles (simd_amx.h)
   static constexpr int kWidth = 16;
   static constexpr int kTileTokens = 6, kTileVectors = 2, kRowVectors = 1;  // of quantised products (fast_matmul.h)
   static constexpr int kHeldSums = 12;

@@ -14,6 +14,7 @@ namespace {
 
 struct Portable {
   static constexpr bool kPairProducts = false;  // of bf16 (simd_avx512_bf16.h)
+  static constexpr bool kTileProducts = false;
   static constexpr int kWidth = 16;
   static constexpr int kTileTokens = 4, kTileVectors = 1, kRowVectors = 1;  // of quantised products (fast_matmul.h)
   static constexpr int kHeldSums = 4;

@@ -112,7 +112,7 @@ TEST_CASE("model: on quantised weights all paths agree, and stay near the refere
           CHECK(rms_error(got, want) <= 0.04);
           // Between paths only f32 sums differ; now and then that moves an activation to the next of 255 steps. Queries and
           // weights in bf16 move many: the paths' 8-bit roundings are then independent, each 2 % off.
-          CHECK(rms_error(got, portable) <= (kernels == avx512_bf16_kernels() ? 0.04 : 0.02));
+          CHECK(rms_error(got, portable) <= (kernels == avx512_bf16_kernels() || kernels == amx_kernels() ? 0.04 : 0.02));
           // 16 bits: a 258th of the error, and rows in f32. What else rounds is f32 sums.
           const auto wide = fast_model(*m, pool, true, wide_kernels(*kernels), CacheType::kF32);
           CHECK(rms_error(run_in_pieces(*wide, config, tokens, {64}), want) <= 0.04 / 250);

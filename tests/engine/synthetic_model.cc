@@ -197,7 +197,7 @@ std::vector<const FastKernels*> all_kernels() {
   static bool said = false;
   std::vector<const FastKernels*> found = {portable_kernels()};
   for (const auto& [name, kernels] : {std::pair("avx2", avx2_kernels()), std::pair("avx512-vnni", avx512_kernels()),
-                                    std::pair("avx512-bf16", avx512_bf16_kernels())}) {
+                                    std::pair("avx512-bf16", avx512_bf16_kernels()), std::pair("amx-bf16", amx_kernels())}) {
     if (kernels)
       found.push_back(kernels);
     else if (!said)
