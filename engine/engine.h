@@ -93,7 +93,7 @@ struct FimRequest {
 
 // What runs the model.
 struct ComputeInfo {
-  std::string kernels;  // "avx512-bf16", "avx512-vnni", "avx2", "portable", "reference", "cuda"
+  std::string kernels;  // "amx-bf16", "avx512-bf16", "avx512-vnni", "avx2", "portable", "reference", "cuda"
   int threads = 1;
   int activation_bits = 0;  // where they meet quantised weights: 8 or 16; 0 where they are not rounded, or on a GPU
   std::string device;   // the GPU's name; empty for the CPU

@@ -9,10 +9,10 @@
 // Sinks    A logit that takes part in the softmax and has no value.
 // Blocks   A cache in blocks of 64 rows gives where they begin; rows lie at their strides within a block.
 // Lists    Sparse attention gives the rows themselves, from wherever they lie; all queries of the call share the list.
-// bf16     Rows may be stored in bf16 (16 bits, rounded to nearest). AVX512-BF16 then multiplies queries and weights in bf16
-//          too, with f32 sums; the other paths widen the rows and multiply in f32. Rounding moves a value by at most 2^-9 of
+// bf16     Rows may be stored in bf16 (16 bits, rounded to nearest). AVX512-BF16 and AMX then multiply queries and weights in
+//          bf16 too, with f32 sums; the other paths widen the rows and multiply in f32. Rounding moves a value by at most 2^-9 of
 //          itself; docs/kv-cache.md derives what that does to a result.
-// Results  Scores are taken in blocks of 64 rows, and sums in sections of 512, counted from the start of the cache (or list),
+// Results  Scores are taken in blocks of 64 rows (with AMX: of a section), and sums in sections of 512, counted from the start of the cache (or list),
 //          and sections are joined in order. A query's result depends neither on which queries share the call nor on which
 //          cores took which sections, so decoding equals prefill bit for bit.
 // Source   DeepSeek-V2, arXiv:2405.04434, section 2.1; online softmax as in FlashAttention, arXiv:2205.14135, section 3.1;
