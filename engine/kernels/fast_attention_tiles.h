@@ -33,8 +33,9 @@ class AttentionTiles {
     const int from = first_key / kStep * kStep;
     score(from, n_keys, fetch_to);
     for (int t = 0; t < n_tiles(); ++t) weigh(t, from, n_keys, tops, totals);
+    for (int s = from; s < n_keys; ++s) value_rows_[s - from] = value_row(a_, s);
     for (int64_t d = 0; d < a_.value_width; d += kStep) {
-      interleave_values(from, n_keys, d);
+      interleave_values(n_keys - from, d);
       add_values((n_keys - from + kStep - 1) / kStep, z, d);
     }
   }
@@ -168,19 +169,19 @@ class AttentionTiles {
     _mm512_mask_storeu_ps(totals + t * kLanes, lanes, total);
   }
 
-  // Columns [d, d + kStep) of the values: of each pair of rows the columns that V::interleave calls low, then the others.
-  void interleave_values(int from, int n_keys, int64_t d) {
-    const int n = (n_keys - from + kStep - 1) / kStep * kStep;
-    for (int i = 0; i < n; i += 2) {
-      const int s = from + i;
-      const __m512i none = _mm512_setzero_si512();
-      const __m512i even = s < n_keys ? V::load_pairs(value_row(a_, s) + d) : none;
-      const __m512i odd = s + 1 < n_keys ? V::load_pairs(value_row(a_, s + 1) + d) : none;
+  // Columns [d, d + kStep) of the section's `n` values: of each pair of rows the columns that V::interleave calls low, then the
+  // others.
+  void interleave_values(int n, int64_t d) {
+    const auto store = [this](int i, __m512i even, __m512i odd) {
       __m512i low, high;
       V::interleave(even, odd, low, high);
       _mm512_store_si512(values_[i / 2], low);
       _mm512_store_si512(values_[i / 2] + kStep, high);
-    }
+    };
+    int i = 0;
+    for (; i + 2 <= n; i += 2) store(i, V::load_pairs(value_rows_[i] + d), V::load_pairs(value_rows_[i + 1] + d));
+    if (i < n) store(i, V::load_pairs(value_rows_[i] + d), _mm512_setzero_si512()), i += 2;
+    for (; i % kStep != 0; i += 2) store(i, _mm512_setzero_si512(), _mm512_setzero_si512());
   }
 
   void add_values(int n_steps, float* z, int64_t d) {
@@ -223,6 +224,7 @@ class AttentionTiles {
   alignas(64) Bf16 values_[kAttentionSection / 2][2 * kStep];         // pairs of rows by column
   alignas(64) Bf16 some_keys_[kStep * kMaxBf16Width];
   alignas(64) float sums_[kMaxAttentionRows][kStep];
+  const Bf16* value_rows_[kAttentionSection];
 };
 
 }  // namespace
