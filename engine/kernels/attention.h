@@ -12,9 +12,9 @@
 // bf16     Rows may be stored in bf16 (16 bits, rounded to nearest). AVX512-BF16 and AMX then multiply queries and weights in
 //          bf16 too, with f32 sums; the other paths widen the rows and multiply in f32. Rounding moves a value by at most 2^-9 of
 //          itself; docs/kv-cache.md derives what that does to a result.
-// Results  Scores are taken in blocks of 64 rows (with AMX: of a section), and sums in sections of 512, counted from the start of the cache (or list),
-//          and sections are joined in order. A query's result depends neither on which queries share the call nor on which
-//          cores took which sections, so decoding equals prefill bit for bit.
+// Results  Scores are taken in blocks of 64 rows (with AMX: of a section's), and sums in sections of 512, counted from the start
+//          of the cache (or list), and sections are joined in order. A query's result depends neither on which queries share the
+//          call nor on which cores took which sections, so decoding equals prefill bit for bit.
 // Source   DeepSeek-V2, arXiv:2405.04434, section 2.1; online softmax as in FlashAttention, arXiv:2205.14135, section 3.1;
 //          sections on several cores as in Flash-Decoding (pytorch.org/blog/flash-decoding, 2023);
 //          sinks as in gpt-oss's model card, arXiv:2508.10925, section 2.

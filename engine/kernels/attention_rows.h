@@ -10,8 +10,9 @@ template <typename T>
 const T* key_row(const AttentionRowsOf<T>& a, int row) {
   if (a.list) return reinterpret_cast<const T*>(a.list[row]);
   const int64_t in_block = row % kAttentionBlock;
-  return a.blocks ? reinterpret_cast<const T*>(a.blocks[row / kAttentionBlock]) + a.block_offset + in_block * a.key_stride
-                  : a.keys + row * a.key_stride;
+  return a.blocks
+             ? reinterpret_cast<const T*>(a.blocks[row / kAttentionBlock]) + a.block_offset + in_block * a.key_stride
+             : a.keys + row * a.key_stride;
 }
 
 template <typename T>

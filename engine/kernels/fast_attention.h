@@ -4,8 +4,8 @@
 // A tile of queries by cache rows (for values: by columns) shares its loads in registers; a block of 64 rows is read from
 // memory once for all queries of the call, first for the scores and then, from cache, for the values; of the block a few
 // keys, and some columns of the values, serve all queries before the next. Rows in bf16 are widened as they are loaded, or
-// multiplied as they are where the CPU can (fast_attention_pairs.h, and whole sections in fast_attention_tiles.h). All loops over a tile are told to unroll: one that is not
-// leaves the tile's sums in memory, at two thirds of the speed.
+// multiplied as they are where the CPU can (fast_attention_pairs.h; whole sections in fast_attention_tiles.h). All loops over a
+// tile are told to unroll: one that is not leaves the tile's sums in memory, at two thirds of the speed.
 #pragma once
 #include "engine/kernels/fast_elementwise.h"
 #include "engine/kernels/attention.h"

@@ -9,6 +9,7 @@
 #pragma once
 #include "engine/kernels/attention_rows.h"
 #include "engine/kernels/fast_elementwise.h"
+#include "engine/kernels/simd_amx.h"
 
 namespace engine {
 namespace {
@@ -77,7 +78,8 @@ class AttentionTiles {
     if (!a_.list && s + kStep <= n_keys) return {key_row(a_, s), a_.key_stride * static_cast<int64_t>(sizeof(Bf16))};
     for (int r = 0; r < kStep; ++r) {
       const Bf16* row = key_row(a_, s + r < n_keys ? s + r : n_keys - 1);
-      for (int64_t i = 0; i < a_.width; i += kStep) _mm512_store_si512(some_keys_ + r * a_.width + i, V::load_pairs(row + i));
+      for (int64_t i = 0; i < a_.width; i += kStep)
+        _mm512_store_si512(some_keys_ + r * a_.width + i, V::load_pairs(row + i));
     }
     return {some_keys_, a_.width * static_cast<int64_t>(sizeof(Bf16))};
   }
@@ -133,7 +135,8 @@ class AttentionTiles {
 
   // Scores of tile t's queries to weights in bf16; rows that a query does not see weigh exactly 0.
   void weigh(int t, int from, int n_keys, float* tops, float* totals) {
-    const __m512i seen_to = _mm512_load_si512(n_visible_ + t * kLanes), seen_from = _mm512_load_si512(first_visible_ + t * kLanes);
+    const __m512i seen_to = _mm512_load_si512(n_visible_ + t * kLanes),
+                  seen_from = _mm512_load_si512(first_visible_ + t * kLanes);
     const auto seen = [&](int s) {
       const __m512i row = _mm512_set1_epi32(s);
       return _mm512_mask_cmple_epi32_mask(_mm512_cmplt_epi32_mask(row, seen_to), seen_from, row);

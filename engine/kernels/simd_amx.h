@@ -60,10 +60,14 @@ struct AmxBf16 : Avx512Bf16 {
     }
     // b[4 * i + j] holds columns j, j + 4, j + 8, j + 12 of rows 4 * i to 4 * i + 3, a quarter each.
     for (int j = 0; j < 4; ++j) {
-      const __m512i even_low = _mm512_shuffle_i32x4(b[j], b[4 + j], 0x88), odd_low = _mm512_shuffle_i32x4(b[j], b[4 + j], 0xDD);
-      const __m512i even_high = _mm512_shuffle_i32x4(b[8 + j], b[12 + j], 0x88), odd_high = _mm512_shuffle_i32x4(b[8 + j], b[12 + j], 0xDD);
-      a[j] = _mm512_shuffle_i32x4(even_low, even_high, 0x88), a[j + 8] = _mm512_shuffle_i32x4(even_low, even_high, 0xDD);
-      a[j + 4] = _mm512_shuffle_i32x4(odd_low, odd_high, 0x88), a[j + 12] = _mm512_shuffle_i32x4(odd_low, odd_high, 0xDD);
+      const __m512i even_low = _mm512_shuffle_i32x4(b[j], b[4 + j], 0x88),
+                    odd_low = _mm512_shuffle_i32x4(b[j], b[4 + j], 0xDD);
+      const __m512i even_high = _mm512_shuffle_i32x4(b[8 + j], b[12 + j], 0x88),
+                    odd_high = _mm512_shuffle_i32x4(b[8 + j], b[12 + j], 0xDD);
+      a[j] = _mm512_shuffle_i32x4(even_low, even_high, 0x88),
+      a[j + 8] = _mm512_shuffle_i32x4(even_low, even_high, 0xDD);
+      a[j + 4] = _mm512_shuffle_i32x4(odd_low, odd_high, 0x88),
+            a[j + 12] = _mm512_shuffle_i32x4(odd_low, odd_high, 0xDD);
     }
   }
 };
