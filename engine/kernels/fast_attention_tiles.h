@@ -150,7 +150,7 @@ class AttentionTiles {
     F total = V::zero();
     const auto weight = [&](int s) {
       const F raised = Exp::exp(V::sub(V::load(scores_[s - from] + t * kLanes), top));
-      const F rounded = _mm512_maskz_mov_ps(s < n_keys ? seen(s) : 0, raised);
+      const F rounded = _mm512_maskz_mov_ps(seen(s), raised);
       alignas(32) Bf16 halves[kLanes];
       V::store_bf16(halves, rounded);
       const __m512i bits = _mm512_cvtepu16_epi32(_mm256_load_si256(reinterpret_cast<const __m256i*>(halves)));

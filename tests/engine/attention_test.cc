@@ -217,6 +217,31 @@ TEST_CASE("attention: sections taken apart and joined give the bits of one call,
         }
 }
 
+TEST_CASE("attention: in bf16 rows of one value give that value, however their weights round") {
+  std::mt19937 random(19);
+  for (const FastKernels* kernels : all_kernels())
+    for (const int64_t width : {48, 64}) {
+      CAPTURE(std::string(kernels->name)); CAPTURE(width);
+      constexpr int64_t kValue = 32;
+      constexpr int kRows = 3, kKeys = 700;
+      const std::vector<float> q = random_floats(random, kRows * width), keys = random_floats(random, kKeys * width);
+      std::vector<Bf16> stored;
+      for (int s = 0; s < kKeys; ++s) {
+        for (int64_t i = 0; i < width; ++i) stored.push_back(Bf16{f32_to_bf16(0.2f * keys[static_cast<size_t>(s * width + i)])});
+        stored.insert(stored.end(), kValue, Bf16{f32_to_bf16(1.5f)});
+      }
+      const std::vector<int32_t> visible = {kKeys, 77, 1};
+      std::vector<float> out(kRows * kValue);
+      AttentionRowsBf16 rows;
+      rows.queries = q.data(), rows.n_rows = kRows, rows.n_visible = visible.data();
+      rows.keys = stored.data(), rows.values = stored.data() + width;
+      rows.key_stride = rows.value_stride = width + kValue, rows.width = width, rows.value_width = kValue;
+      rows.out = out.data();
+      kernels->attention_bf16(rows);
+      for (const float v : out) CHECK(std::fabs(v - 1.5f) <= 1e-5f);
+    }
+}
+
 TEST_CASE("attention: in bf16 a NaN in a row that is seen shows, one that is not seen does not") {
   std::mt19937 random(17);
   for (const FastKernels* kernels : all_kernels()) {
@@ -232,6 +257,13 @@ TEST_CASE("attention: in bf16 a NaN in a row that is seen shows, one that is not
     rows.keys = rows.values = stored.data();
     rows.key_stride = rows.value_stride = rows.width = rows.value_width = kWidth;
     rows.out = out.data();
+    // Another call's rows, of which nothing may stay behind.
+    const std::vector<Bf16> nothing(2 * kAttentionBlock * kWidth, Bf16{0x7FC0});
+    const int32_t many = 2 * kAttentionBlock;
+    rows.keys = rows.values = nothing.data(), rows.n_visible = &many;
+    kernels->attention_bf16(rows);
+    CHECK(std::isnan(out[0]));
+    rows.keys = rows.values = stored.data(), rows.n_visible = &visible;
     stored[11 * kWidth] = Bf16{0x7FC0};
     kernels->attention_bf16(rows);
     for (const float v : out) CHECK(std::isfinite(v));
