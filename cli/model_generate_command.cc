@@ -11,7 +11,9 @@
 #include "base/json.h"
 #include "base/strings.h"
 #include "cli/commands.h"
+#include "cli/growing_text.h"
 #include "cli/model_option.h"
+#include "cli/sampling_options.h"
 #include "engine/constrain.h"
 #include "engine/engine.h"
 #include "tools/edit.h"
@@ -79,6 +81,17 @@ const char* name_of(engine::StopReason reason) {
   return "";
 }
 
+// Of each token: its own log-probability, and the likeliest ones' with theirs.
+base::Json steps_of(const engine::Generated& made) {
+  base::Json steps = base::Json::array();
+  for (size_t i = 0; i < made.tokens.size(); ++i) {
+    base::Json top = base::Json::array();
+    for (const engine::TokenLogprob& one : made.top_logprobs[i]) top.push_back({{"token", one.token}, {"logprob", one.logprob}});
+    steps.push_back({{"token", made.tokens[i]}, {"logprob", made.token_logprobs[i]}, {"top", top}});
+  }
+  return steps;
+}
+
 base::Status generate(const Options& options, const Context& context) {
   auto prompt = base::read_file(context.folder / options.prompt, kMaxFileBytes);
   if (!prompt) return std::move(prompt).error();
@@ -105,6 +118,12 @@ base::Status generate(const Options& options, const Context& context) {
   engine::GenerateOptions run = options.generate;
   std::optional<engine::ConstraintState> state;
   if (*constraint) run.constraint = &state.emplace(*constraint);
+  GrowingText shown(stdout, run.stop);
+  if (!context.json)
+    run.keep_going = [&shown](std::string_view text) {
+      shown.show(text);
+      return true;
+    };
   auto made = engine::generate(**session, tokens, run, context.stop);
   if (!made) return std::move(made).error();
   bool whole = true;
@@ -123,11 +142,14 @@ base::Status generate(const Options& options, const Context& context) {
                          {"n_forced", made->n_forced},
                          {"reason", name_of(made->reason)}};
     if (state) report["whole"] = whole;
+    if (run.n_top_logprobs > 0) report["steps"] = steps_of(*made);
     std::printf("%s\n", base::dump_json(report).c_str());
   } else {
-    std::fwrite(made->text.data(), 1, made->text.size(), stdout);
+    shown.finish(made->text);
     std::printf("\n");
-    if (!whole)
+    if (!whole && made->reason == engine::StopReason::kStopString)
+      std::fprintf(stderr, "--stop ended the text before it was whole\n");
+    else if (!whole)
       std::fprintf(stderr, "after %zu tokens (--max-tokens) the text is not whole yet\n", made->tokens.size());
   }
   return base::ok();
@@ -159,9 +181,6 @@ void add_model_generate_command(CLI::App& app, Context& context) {
   command->add_option("--max-tokens", options->generate.max_tokens, "At most so many tokens")
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
-  command->add_option("--temperature", options->generate.sampling.temperature, "0: the likeliest token each time")
-      ->check(CLI::Range(0.0, 100.0))
-      ->capture_default_str();
   options->generate.max_draft_tokens = 16;
   command
       ->add_option("--copy-drafts", options->generate.max_draft_tokens,
@@ -173,8 +192,7 @@ void add_model_generate_command(CLI::App& app, Context& context) {
                    "The same, guessed by the model's draft layer (multi-token prediction); computed on the CPU")
       ->check(CLI::Range(0, 64))
       ->capture_default_str();
-  command->add_option("--seed", options->generate.sampling.seed, "Of the draws above temperature 0")
-      ->capture_default_str();
+  add_sampling_options(*command, options->generate);
   command->callback([options, &context] {
     if (base::Status ran = generate(*options, context); !ran) context.fail(ran.error());
   });
