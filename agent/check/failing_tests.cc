@@ -104,6 +104,15 @@ std::optional<std::string> ctest_test(std::string_view text) {
   return std::string(base::trim(rest->substr(0, open)));
 }
 
+// 1 of   2 in shop.total, in the sums of Python's doctest: a docstring, of which some examples failed.
+std::optional<std::string> docstring_test(std::string_view text) {
+  const auto behind_failed = behind_number(text, " of ");
+  if (!behind_failed || text.starts_with("0")) return std::nullopt;
+  const auto name = behind_number(base::trim(*behind_failed), " in ");
+  if (!name || has(*name, " ")) return std::nullopt;
+  return std::string(*name);
+}
+
 // What stands in front of a failing test's name.
 constexpr std::array kFailMarks = {
     std::string_view("FAILED "),                // pytest: FAILED path::test - reason
@@ -139,7 +148,7 @@ std::optional<std::string> marked_test(std::string_view text) {
 }
 
 std::optional<std::string> failing_test(std::string_view text) {
-  for (const auto read : {tap_test, surefire_test, junit_test, test_behind_place, ctest_test, marked_test})
+  for (const auto read : {tap_test, surefire_test, junit_test, test_behind_place, ctest_test, docstring_test, marked_test})
     if (auto name = read(text)) return name;
   if (text.starts_with("test ") && text.ends_with("... FAILED"))  // cargo
     return std::string(base::trim(text.substr(5, text.size() - 15)));

@@ -32,13 +32,15 @@ const Words kAssertions = {"assert",          "static_assert",   "assert_eq", "a
 
 const Words kTestMarks = {"@Test", "@ParameterizedTest", "@RepeatedTest"};  // of JUnit
 
+constexpr std::string_view kExample = ">>> ";  // of Python's doctest
+
 // Words without which there is no test, for a quick look; where there are none, the language has its tests elsewhere.
 Words signs_of(Language language) {
   switch (language) {
     case Language::kRust:
       return {"test", "assert"};
     case Language::kPython:
-      return {"def test", "class Test", "TestCase", "assert"};
+      return {"def test", "class Test", "TestCase", "assert", kExample};
     case Language::kJavaScript:
     case Language::kTypeScript:
     case Language::kTsx:
@@ -64,7 +66,10 @@ std::string_view word_at_front(std::string_view text) {
 
 class Finder {
  public:
-  explicit Finder(const tools::SyntaxTree& tree) : nodes_(tree), language_(tree.language()) {}
+  explicit Finder(const tools::SyntaxTree& tree)
+      : nodes_(tree),
+        language_(tree.language()),
+        has_examples_(language_ == Language::kPython && tree.text().find(kExample) != std::string_view::npos) {}
 
   std::vector<Range> find() {
     for (int i = 0; i < nodes_.size(); ++i)
@@ -126,8 +131,11 @@ class Finder {
     if (item >= 0) found_.push_back({nodes_[i].range.begin, nodes_[item].range.end});
   }
 
-  // A class of tests, or a function that is called so and asserts.
+  // A class of tests, or a function that is called so and asserts. Examples in a docstring; and where there are any, the
+  // names of what is defined: under another name the docstring is another's, or nobody's, and its examples do not run.
   void python(int i) {
+    if (is_docstring(i) && nodes_.text(i).find(kExample) != std::string_view::npos)
+      return found_.push_back(nodes_[i].range);
     const bool is_class = nodes_[i].type == "class_definition";
     if (!is_class && nodes_[i].type != "function_definition") return;
     const int name = nodes_.child_of_field(i, "name"), bases = nodes_.child_of_field(i, "superclasses");
@@ -137,9 +145,23 @@ class Finder {
         is_class ? (bases >= 0 && nodes_.text(bases).find("TestCase") != std::string_view::npos) ||
                        (called.starts_with("Test") && nodes_.text(i).find("def test") != std::string_view::npos)
                  : called.starts_with("test") && has_word(nodes_.text(i), "assert");
-    if (!judges) return;
     const int parent = nodes_.parent(i);
-    found_.push_back(nodes_[parent >= 0 && nodes_[parent].type == "decorated_definition" ? parent : i].range);
+    if (judges)
+      found_.push_back(nodes_[parent >= 0 && nodes_[parent].type == "decorated_definition" ? parent : i].range);
+    else if (has_examples_)
+      found_.push_back(nodes_[name].range);
+  }
+
+  // A string that is the first statement of a module, a class or a function.
+  bool is_docstring(int i) const {
+    const int parent = nodes_.parent(i);
+    if (nodes_[i].type != "expression_statement" || parent < 0) return false;
+    if (nodes_[parent].type != "module" && nodes_[parent].type != "block") return false;
+    const std::vector<int> parts = nodes_.named_children(i);
+    if (parts.size() != 1 || nodes_[parts[0]].type != "string") return false;
+    for (const int sibling : nodes_.named_children(parent))
+      if (nodes_[sibling].type != "comment") return sibling == i;
+    return false;
   }
 
   void java(int i) {
@@ -183,6 +205,7 @@ class Finder {
 
   const SyntaxNodes nodes_;
   const Language language_;
+  const bool has_examples_;  // of doctest
   std::vector<Range> found_;
 };
 

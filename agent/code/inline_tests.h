@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // agent/code/inline_tests.h: tests that stand in the same file as the code they judge.
 //
-// Rust's `mod tests`, doctest's TEST_CASE beside a function, `if (import.meta.vitest)`, an assertion anywhere: a repair may
-// change the code around them, never what judges it.
+// Rust's `mod tests`, doctest's TEST_CASE beside a function, `if (import.meta.vitest)`, examples in a Python docstring and the
+// names of what they stand in, an assertion anywhere: a repair may change the code around them, never what judges it.
 #pragma once
 #include <vector>
 

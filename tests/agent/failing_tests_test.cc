@@ -25,6 +25,14 @@ TEST_CASE("failing tests: unittest and pytest, each by its own name, and no name
   CHECK(failing("FAILED tests/t.py::test_a[3 (x)] - no\n") == Names{"tests/t.py::test_a[3 (x)]"});
 }
 
+TEST_CASE("failing tests: of Python's doctest the docstrings in its sums; other counts are none") {
+  CHECK(failing("2 items had failures:\n   1 of   1 in shop.cheapest\n  12 of  30 in shop.Cart.total\n***Test "
+                "Failed*** 13 failures.") == Names{"shop.Cart.total", "shop.cheapest"});
+  CHECK(failing("2 items had failures:\n 1 of 2 in shop\n") == Names{"shop"});
+  CHECK(
+      failing("File \"shop.py\", line 16, in shop.cheapest\n3 of 4 in all of them\n0 of 2 in shop\n5 of us\n").empty());
+}
+
 TEST_CASE("failing tests: TAP's numbers and times are no part of a name; what is meant to fail is no failure") {
   CHECK(failing("not ok 1 - adds - two\n    not ok 3 - muls (fast) # time=0.4ms\nnot ok 4 - later # TODO some day\n"
                 "not ok 5 - here # SKIP no such machine\nok 6 - fine\n") == Names{"adds - two", "muls (fast)"});

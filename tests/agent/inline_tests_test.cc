@@ -44,6 +44,21 @@ TEST_CASE("inline tests: each language's own way to put them beside the code") {
         "class A {\n  int f() { return 1; }\n  |@Test\n  void g() { f(); }|\n}\n");
 }
 
+TEST_CASE("inline tests: examples in docstrings, and the names that tie them to what they judge") {
+  CHECK(marked("a.py",
+               "def f(x):\n    \"\"\"\n    >>> f(1)\n    2\n    \"\"\"\n    return x\n\ndef g(x=1):\n    return x\n") ==
+        "def |f|(x):\n    |\"\"\"\n    >>> f(1)\n    2\n    \"\"\"|\n    return x\n\ndef |g|(x=1):\n    return x\n");
+  CHECK(marked("a.py", "# a module\n'''Doubles.\n\n>>> f(1)\n2\n'''\nX = 2\n") ==
+        "# a module\n|'''Doubles.\n\n>>> f(1)\n2\n'''|\nX = 2\n");
+  CHECK(marked("a.py", "@once\nclass C:\n    '''>>> C().f()'''\n    def f(self):\n        return 1\n") ==
+        "@once\nclass |C|:\n    |'''>>> C().f()'''|\n    def |f|(self):\n        return 1\n");
+  // A docstring without examples says nothing; a string that is no docstring is data.
+  CHECK(marked("a.py", "def f():\n    '''One.'''\n    x = 1\n    '>>> f()'\n    return x\n") ==
+        "def |f|():\n    '''One.'''\n    x = 1\n    '>>> f()'\n    return x\n");
+  CHECK(marked("a.py", "def f():\n    '''One.'''\n    return '>>>'\n") ==
+        "def f():\n    '''One.'''\n    return '>>>'\n");
+}
+
 TEST_CASE("inline tests: an assertion judges wherever it stands") {
   CHECK(marked(
             "a.py",
