@@ -151,7 +151,7 @@ std::map<Where, Check> checks_that_lack(const CodeBase& code, const CheckReading
   for (const ExpectedError& error : expected_errors(code, reading)) {
     const CodeFile& file = *error.callee.file;
     const LanguageTraits* traits = language_traits(file.tree.language());
-    if (traits == nullptr || !file.editable || file.is_test(error.callee.symbol->range)) continue;
+    if (traits == nullptr || !file.editable || file.in_test(error.callee.symbol->range)) continue;
     auto& context = contexts[file.path];
     if (!context) context.emplace(file.tree, *traits);
     const int function = function_node(*context, error.callee.symbol->range);

@@ -152,6 +152,15 @@ TEST_CASE("missing checks: the check comes first in the function, behind its doc
             "bad\")\n    return w * h\n"));
 }
 
+TEST_CASE("missing checks: an example in the function's own documentation asks for one too") {
+  const std::string head =
+      "def area(w, h):\n    \"\"\"\n    >>> area(-1, 2)\n    Traceback (most recent call last):\n        ...\n    "
+      "ValueError: w is bad\n    \"\"\"\n";
+  const Project p("shape.py", head + "    return w * h\n");
+  CHECK(has(p.repairs("File \"shape.py\", line 3, in shape.area\nFailed example:\n    area(-1, 2)\nGot:\n    -2\n"),
+            head + "    if w < 0:\n        raise ValueError(\"w is bad\")\n    return w * h\n"));
+}
+
 TEST_CASE("missing checks: of values they come behind the checks there are, of types before them") {
   const std::string head = "def area(w, h):\n", known = "    if h < 0:\n        raise ValueError(\"h is bad\")\n",
                     tail = "    return w * h\n";
