@@ -15,9 +15,9 @@ namespace {
 // While the user types on, somewhere else.
 constexpr std::chrono::seconds kNearFilesPatience{5};
 
-base::Result<std::unique_ptr<lsp::Transport>> open_transport(int port, std::stop_token stop) {
-  if (port < 0) return lsp::stdio_transport();
-  return lsp::accept_loopback(
+base::Result<std::unique_ptr<rpc::Transport>> open_transport(int port, std::stop_token stop) {
+  if (port < 0) return rpc::stdio_transport();
+  return rpc::accept_loopback(
       static_cast<uint16_t>(port),
       [](uint16_t taken) { std::fprintf(stderr, "graft: listening on 127.0.0.1:%d\n", taken); }, stop);
 }

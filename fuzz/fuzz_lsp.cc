@@ -14,22 +14,22 @@ namespace {
 
 // What the server says has to be whole messages of UTF-8.
 void check_sent(const std::string& body) {
-  if (!base::is_utf8(body) || !lsp::parse_message(body).params) std::abort();
+  if (!base::is_utf8(body) || !rpc::parse_message(body).params) std::abort();
 }
 
 void play(std::string_view bytes, size_t piece) {
-  std::deque<lsp::Job> posted;
+  std::deque<rpc::Job> posted;
   lsp::Services services;
   services.fix = [](const agent::FixRequest&, const auto&, std::stop_token) -> base::Result<agent::FixReport> {
     return agent::FixReport{};
   };
   lsp::Server server(services, {.version = "fuzz", .n_workers = 0}, check_sent,
-                     [&](lsp::Job job) { posted.push_back(std::move(job)); });
+                     [&](rpc::Job job) { posted.push_back(std::move(job)); });
   lsp::FrameReader frames(1u << 20);
   const auto step = [&] {
     while (auto body = frames.next()) {
       if (*body)
-        server.receive(lsp::parse_message(std::move(*body).value()));
+        server.receive(rpc::parse_message(std::move(*body).value()));
       else
         server.broken_frame(body->error().message);
       for (; !posted.empty(); posted.pop_front()) posted.front()();

@@ -13,7 +13,7 @@
 
 #include "base/json.h"
 #include "lsp/position.h"
-#include "lsp/requests.h"
+#include "lsp/rpc.h"
 
 namespace lsp {
 

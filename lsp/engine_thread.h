@@ -18,7 +18,7 @@
 #include "lsp/client.h"
 #include "lsp/inline_completion.h"
 #include "lsp/lsp.h"
-#include "lsp/requests.h"
+#include "lsp/rpc.h"
 #include "lsp/status.h"
 
 namespace lsp {

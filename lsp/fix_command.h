@@ -15,11 +15,10 @@
 #include "lsp/engine_thread.h"
 #include "lsp/lsp.h"
 #include "lsp/progress.h"
-#include "lsp/requests.h"
+#include "lsp/rpc.h"
 #include "lsp/settings.h"
 #include "lsp/status.h"
 #include "lsp/trees.h"
-#include "lsp/workers.h"
 #include "lsp/workspace.h"
 #include "lsp/workspace_edit.h"
 

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "rpc/streams.h"
 
 namespace lsp {
 
@@ -22,14 +23,12 @@ inline constexpr size_t kMaxBodyBytes = 256u << 20;
 inline constexpr size_t kMaxHeaderLineBytes = 1024;
 inline constexpr int kMaxHeaderLines = 16;
 
-class FrameReader {
+class FrameReader final : public rpc::Splitter {
  public:
   explicit FrameReader(size_t max_body_bytes = kMaxBodyBytes) : max_body_bytes_(max_body_bytes) {}
 
-  // Takes bytes as they come, split anywhere.
-  void feed(std::string_view bytes);
-  // The next body, or what was wrong with the stream; nothing until more bytes come.
-  std::optional<base::Result<std::string>> next();
+  void feed(std::string_view bytes) override;
+  std::optional<base::Result<std::string>> next() override;
 
  private:
   enum class State { kHeader, kBody, kSkipBody, kResync };

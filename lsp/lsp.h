@@ -16,7 +16,7 @@
 #include "agent/next_edit.h"
 #include "base/result.h"
 #include "engine/engine.h"
-#include "lsp/transport.h"
+#include "rpc/transport.h"
 
 namespace lsp {
 
@@ -43,6 +43,6 @@ struct ServeOptions {
 };
 
 // Serves one client until it leaves. The exit code of LSP: 0 after shutdown and exit, else 1.
-int serve(Transport& transport, const Services& services, const ServeOptions& options, std::stop_token stop);
+int serve(rpc::Transport& transport, const Services& services, const ServeOptions& options, std::stop_token stop);
 
 }  // namespace lsp

@@ -1,54 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// lsp/rpc.h: JSON-RPC 2.0 messages: read without trust, written as text.
-//
-// Errors   A body that is no message gives Kind::kInvalid with the answer that the sender is owed; nothing throws.
-// Note     An id is kept as its JSON text (`7`, `"a"`), which is how it goes back. Batches are refused: LSP has none.
-// Source   JSON-RPC 2.0; LSP 3.17, "Base Protocol" and its error codes.
+// lsp/rpc.h: what the language server uses of rpc/, and how an error becomes one of LSP's codes.
 #pragma once
-#include <memory>
-#include <optional>
-#include <string>
-#include <string_view>
-
-#include "base/json.h"
 #include "base/result.h"
+#include "rpc/message.h"
+#include "rpc/requests.h"
+#include "rpc/streams.h"
+#include "rpc/transport.h"
+#include "rpc/workers.h"
 
 namespace lsp {
 
-enum class RpcCode : int {
-  kParseError = -32700,
-  kInvalidRequest = -32600,
-  kMethodNotFound = -32601,
-  kInvalidParams = -32602,
-  kInternalError = -32603,
-  kServerNotInitialized = -32002,
-  kRequestFailed = -32803,
-  kContentModified = -32801,
-  kRequestCancelled = -32800,
-};
+using rpc::Job, rpc::Post, rpc::Workers;
+using rpc::Message, rpc::RpcCode, rpc::RpcError;
+using rpc::ProcessWatch, rpc::Transport;
+using rpc::notification_text, rpc::request_text;
+using rpc::Reply, rpc::Requests, rpc::Send;
 
-struct RpcError {
-  RpcCode code = RpcCode::kInternalError;
-  std::string message;
-};
 RpcError rpc_error(const base::Error& error);
-
-struct Message {
-  enum class Kind { kRequest, kNotification, kResponse, kInvalid };
-  Kind kind = Kind::kInvalid;
-  std::string id = "null";  // JSON text; "null" for a notification, or where it could not be read
-  std::string method;
-  std::shared_ptr<const base::Json> params;  // never null; an empty object where absent; of a response: its result
-  std::optional<RpcError> error;             // of a response; of kInvalid: what to answer
-};
-
-// `body` may hold bytes that are not UTF-8 and escapes of lone surrogates (a JavaScript client can send half of a
-// pair): they become U+FFFD, which counts one UTF-16 unit as they did, so that positions after them stay right.
-Message parse_message(std::string body);
-
-std::string request_text(std::string_view id, std::string_view method, const base::Json& params);
-std::string notification_text(std::string_view method, const base::Json& params);
-std::string result_text(std::string_view id, const base::Json& result);
-std::string error_text(std::string_view id, const RpcError& error);
 
 }  // namespace lsp

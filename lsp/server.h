@@ -14,29 +14,28 @@
 #include "lsp/fix_command.h"
 #include "lsp/lsp.h"
 #include "lsp/next_edit.h"
-#include "lsp/requests.h"
+#include "lsp/rpc.h"
 #include "lsp/settings.h"
 #include "lsp/status.h"
 #include "lsp/trees.h"
-#include "lsp/workers.h"
 #include "lsp/workspace.h"
 
 namespace lsp {
 
-class Server {
+class Server final : public rpc::Conversation {
  public:
   Server(const Services& services, const ServeOptions& options, Send send, Post post);
   ~Server();
 
-  void receive(const Message& message);
+  void receive(const Message& message) override;
   // A frame that could not be read; JSON-RPC wants an answer without an id.
-  void broken_frame(const std::string& why);
+  void broken_frame(const std::string& why) override;
   // The client is gone, or we are asked to end.
-  void lost();
+  void lost() override;
   // Answers what is open, stops all work and waits for it.
-  void finish();
+  void finish() override;
 
-  bool finished() const { return state_ == State::kExited; }
+  bool finished() const override { return state_ == State::kExited; }
   int exit_code() const { return exit_code_; }
   size_t n_open_requests() const { return requests_.size(); }
 

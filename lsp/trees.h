@@ -16,13 +16,10 @@
 #include <vector>
 
 #include "lsp/documents.h"
-#include "lsp/requests.h"
-#include "lsp/workers.h"
+#include "lsp/rpc.h"
 #include "tools/syntax.h"
 
 namespace lsp {
-
-using Post = std::function<void(Job)>;  // runs the job on the main thread; from any thread
 
 class Trees {
  public:

@@ -51,13 +51,13 @@ Harness::Harness(lsp::Services services)
     : server_(std::make_unique<lsp::Server>(
           services, lsp::ServeOptions{.version = "test", .n_workers = 0},
           [this](std::string body) { sent.push_back(Json::parse(body)); },
-          [this](lsp::Job job) { posted_.push_back(std::move(job)); })) {}
+          [this](rpc::Job job) { posted_.push_back(std::move(job)); })) {}
 
 void Harness::raw(std::string_view bytes) {
   frames_.feed(bytes);
   while (auto body = frames_.next()) {
     if (*body)
-      server_->receive(lsp::parse_message(std::move(*body).value()));
+      server_->receive(rpc::parse_message(std::move(*body).value()));
     else
       server_->broken_frame(body->error().message);
     run_posted();
@@ -108,7 +108,7 @@ std::vector<Json> Harness::take(const std::string& method) {
 
 void Harness::run_posted() {
   while (!posted_.empty()) {
-    lsp::Job job = std::move(posted_.front());
+    rpc::Job job = std::move(posted_.front());
     posted_.pop_front();
     job();
   }

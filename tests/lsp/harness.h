@@ -65,7 +65,7 @@ class Harness {
 
  private:
   void run_posted();
-  std::deque<lsp::Job> posted_;
+  std::deque<rpc::Job> posted_;
   lsp::FrameReader frames_;
   int next_id_ = 1;
   std::unique_ptr<lsp::Server> server_;

@@ -64,7 +64,7 @@ class Running {
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
     ours_ = base::UniqueFd(ends[0]);
     theirs_ = base::UniqueFd(ends[1]);
-    transport_ = std::move(*lsp::descriptor_transport(theirs_.get(), theirs_.get()));
+    transport_ = std::move(*rpc::descriptor_transport(theirs_.get(), theirs_.get()));
     peer.emplace(ours_.get(), ours_.get());
     thread_ = std::thread([this] {
       exit_code = lsp::serve(*transport_, services_, {.version = "test", .n_workers = 2}, stop.get_token());
@@ -94,7 +94,7 @@ class Running {
  private:
   lsp::Services services_;
   base::UniqueFd ours_, theirs_;
-  std::unique_ptr<lsp::Transport> transport_;
+  std::unique_ptr<rpc::Transport> transport_;
   std::thread thread_;
 };
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// lsp/requests.h: the requests in work, and the one answer that each of them gets.
+// rpc/requests.h: the requests in work, and the one answer that each of them gets.
 //
 // Promise  Every opened request is answered exactly once: by its Reply, by a cancellation, at the end of the server,
-// or, where a
-//          Reply is dropped unanswered, with an internal error. Whoever comes later is not heard.
+//          or, where a Reply is dropped unanswered, with an internal error. Whoever comes later is not heard. What
+//          drop() takes out is not answered at all.
 // Threads  All members from any thread. Replies may outlive their table: they then answer nobody.
 #pragma once
 #include <functional>
@@ -13,11 +13,12 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "base/json.h"
-#include "lsp/rpc.h"
+#include "rpc/message.h"
 
-namespace lsp {
+namespace rpc {
 
 using Send = std::function<void(std::string)>;  // takes the text of one message; from any thread
 
@@ -64,6 +65,9 @@ class Requests {
   // Answers now and asks the work to stop; false where there is no such request (any more).
   bool fail(const std::string& id, const RpcError& error);
   void fail_all(const RpcError& error);
+  // Asks the work to stop, and nobody is answered: in MCP a cancelled request gets no response. False as above.
+  bool drop(const std::string& id);
+  void drop_all();
   size_t size() const;
 
  private:
@@ -75,7 +79,9 @@ class Requests {
     mutable std::mutex mutex;
     std::map<std::string, std::shared_ptr<RequestState>> open;  // guarded by mutex
   };
+  std::shared_ptr<RequestState> find(const std::string& id) const;  // null where there is none
+  std::vector<std::string> ids() const;
   std::shared_ptr<Table> table_;
 };
 
-}  // namespace lsp
+}  // namespace rpc

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lsp/requests.h"
+#include "rpc/requests.h"
 
 #include <atomic>
 #include <vector>
 
-namespace lsp {
+namespace rpc {
 
 struct RequestState {
   std::string id, method;
@@ -12,15 +12,18 @@ struct RequestState {
   std::atomic<bool> answered{false};
   std::stop_source stop;
 
-  // Whoever turns `answered` may send.
+  // Whoever turns `answered` may send; the table that it was open in, or nothing.
+  std::shared_ptr<Requests::Table> close() {
+    if (answered.exchange(true)) return nullptr;
+    auto owner = table.lock();
+    if (!owner) return nullptr;
+    std::lock_guard lock(owner->mutex);
+    owner->open.erase(id);
+    return owner;
+  }
   void answer(const std::function<std::string()>& text, const RpcError* error) {
-    if (answered.exchange(true)) return;
-    const auto owner = table.lock();
+    const auto owner = close();
     if (!owner) return;
-    {
-      std::lock_guard lock(owner->mutex);
-      owner->open.erase(id);
-    }
     owner->send(text());
     if (error != nullptr && owner->failed) owner->failed(method, *error);
   }
@@ -79,26 +82,41 @@ std::optional<Reply> Requests::open(const std::string& id, std::string method) {
   return Reply(std::move(state));
 }
 
+std::shared_ptr<RequestState> Requests::find(const std::string& id) const {
+  std::lock_guard lock(table_->mutex);
+  const auto found = table_->open.find(id);
+  return found == table_->open.end() ? nullptr : found->second;
+}
+
+std::vector<std::string> Requests::ids() const {
+  std::lock_guard lock(table_->mutex);
+  std::vector<std::string> ids;
+  for (const auto& [id, state] : table_->open) ids.push_back(id);
+  return ids;
+}
+
 bool Requests::fail(const std::string& id, const RpcError& error) {
-  std::shared_ptr<RequestState> state;
-  {
-    std::lock_guard lock(table_->mutex);
-    const auto found = table_->open.find(id);
-    if (found == table_->open.end()) return false;
-    state = found->second;
-  }
+  const auto state = find(id);
+  if (!state) return false;
   state->fail(error);
   state->stop.request_stop();
   return true;
 }
 
 void Requests::fail_all(const RpcError& error) {
-  std::vector<std::string> ids;
-  {
-    std::lock_guard lock(table_->mutex);
-    for (const auto& [id, state] : table_->open) ids.push_back(id);
-  }
-  for (const auto& id : ids) fail(id, error);
+  for (const auto& id : ids()) fail(id, error);
+}
+
+bool Requests::drop(const std::string& id) {
+  const auto state = find(id);
+  if (!state) return false;
+  state->close();
+  state->stop.request_stop();
+  return true;
+}
+
+void Requests::drop_all() {
+  for (const auto& id : ids()) drop(id);
 }
 
 size_t Requests::size() const {
@@ -106,4 +124,4 @@ size_t Requests::size() const {
   return table_->open.size();
 }
 
-}  // namespace lsp
+}  // namespace rpc

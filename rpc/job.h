@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// lsp/job.h: a call that moves, so that it can carry a Reply (std::move_only_function needs C++23).
+// rpc/job.h: a call that moves, so that it can carry a Reply (std::move_only_function needs C++23).
 #pragma once
 #include <memory>
 #include <utility>
 
-namespace lsp {
+namespace rpc {
 
 class Job {
  public:
@@ -28,4 +28,4 @@ class Job {
   std::unique_ptr<Base> call_;
 };
 
-}  // namespace lsp
+}  // namespace rpc

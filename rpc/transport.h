@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// lsp/transport.h: the two byte streams to the client: standard input and output, or one loopback connection.
+// rpc/transport.h: the two byte streams to the client: standard input and output, or one loopback connection.
 //
 // Threads  read() by one thread, write() by another, close() by any: it wakes both, and is final.
 #pragma once
@@ -11,7 +11,7 @@
 
 #include "base/result.h"
 
-namespace lsp {
+namespace rpc {
 
 class Transport {
  public:
@@ -39,4 +39,4 @@ class ProcessWatch {
   virtual ~ProcessWatch() = default;
 };
 
-}  // namespace lsp
+}  // namespace rpc

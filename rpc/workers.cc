@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lsp/workers.h"
+#include "rpc/workers.h"
 
 #include <exception>
 
 #include "base/log.h"
 #include "base/strings.h"
 
-namespace lsp {
+namespace rpc {
 namespace {
 
 // The last catch of a worker thread. The job's Reply, destroyed on the way here, has answered the client.
@@ -45,4 +45,4 @@ void Workers::submit_reserved(Job job) {
   queue_.try_push(job);
 }
 
-}  // namespace lsp
+}  // namespace rpc

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lsp/rpc.h"
+#include "rpc/message.h"
 
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>
 
-#include "lsp/requests.h"
+#include "rpc/requests.h"
 
-using lsp::Message, lsp::parse_message, lsp::RpcCode;
+
+using rpc::Message, rpc::parse_message, rpc::RpcCode;
 
 TEST_CASE("rpc: requests, notifications and responses are told apart") {
   const Message request = parse_message(R"({"jsonrpc":"2.0","id":7,"method":"m","params":{"a":1}})");
@@ -66,16 +67,21 @@ TEST_CASE("rpc: half of a surrogate pair becomes one U+FFFD, a whole pair stays"
 }
 
 TEST_CASE("rpc: what we write is JSON-RPC with the id as it came") {
-  const auto result = nlohmann::json::parse(lsp::result_text("\"a\"", nullptr));
+  const auto result = nlohmann::json::parse(rpc::result_text("\"a\"", nullptr));
   CHECK(result == nlohmann::json{{"jsonrpc", "2.0"}, {"id", "a"}, {"result", nullptr}});
-  const auto error = nlohmann::json::parse(lsp::error_text("1", {RpcCode::kRequestCancelled, "bad \xff byte"}));
+  const auto error = nlohmann::json::parse(rpc::error_text("1", {RpcCode::kRequestCancelled, "bad \xff byte"}));
   CHECK(error["error"]["code"] == -32800);
   CHECK(error["id"] == 1);
+  CHECK_FALSE(error["error"].contains("data"));
+  const auto data = std::make_shared<const nlohmann::json>(nlohmann::json{{"why", 3}});
+  const auto without_id = nlohmann::json::parse(rpc::error_text("", {RpcCode::kInvalidParams, "no", data}));
+  CHECK_FALSE(without_id.contains("id"));
+  CHECK(without_id["error"]["data"]["why"] == 3);
 }
 
 TEST_CASE("requests: one answer each, whoever is first; a dropped reply is answered") {
   std::vector<std::string> sent;
-  lsp::Requests requests([&](std::string text) { sent.push_back(std::move(text)); }, {});
+  rpc::Requests requests([&](std::string text) { sent.push_back(std::move(text)); }, {});
   auto reply = requests.open("1", "m");
   REQUIRE(reply);
   CHECK_FALSE(requests.open("1", "m"));  // still in work
@@ -91,4 +97,33 @@ TEST_CASE("requests: one answer each, whoever is first; a dropped reply is answe
   CHECK(sent.size() == 2);
   CHECK(sent.back().find("-32603") != std::string::npos);
   CHECK(requests.size() == 0);
+}
+
+TEST_CASE("requests: one that is dropped is stopped and never answered, and its id is free again") {
+  std::vector<std::string> sent;
+  rpc::Requests requests([&](std::string text) { sent.push_back(std::move(text)); }, {});
+  auto reply = requests.open("1", "m");
+  REQUIRE(reply);
+  CHECK_FALSE(requests.drop("2"));
+  CHECK(requests.drop("1"));
+  CHECK(reply->stop().stop_requested());
+  auto next = requests.open("1", "m");
+  REQUIRE(next);
+  reply->result(3);
+  reply.reset();
+  CHECK(sent.empty());
+  CHECK(requests.size() == 1);
+  requests.drop_all();
+  next.reset();
+  CHECK(sent.empty());
+}
+
+TEST_CASE("rpc: a batch is no message, and what it holds can be read one by one") {
+  const Message batch = parse_message(R"([{"jsonrpc":"2.0","id":1,"method":"m"},3])");
+  CHECK(batch.kind == Message::Kind::kInvalid);
+  REQUIRE(batch.params->is_array());
+  CHECK(rpc::read_message((*batch.params)[0]).kind == Message::Kind::kRequest);
+  CHECK(rpc::read_message((*batch.params)[1]).error->code == RpcCode::kInvalidRequest);
+  CHECK(parse_message(R"({"jsonrpc":"2.0","id":null,"method":"m"})").null_id);
+  CHECK_FALSE(parse_message(R"({"jsonrpc":"2.0","method":"m"})").null_id);
 }

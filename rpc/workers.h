@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// lsp/workers.h: a fixed number of threads that run jobs in order of arrival.
+// rpc/workers.h: a fixed number of threads that run jobs in order of arrival.
 //
 // Threads  submit() by one thread (the main one); it never waits: a full queue refuses. With 0 threads a job runs
 //          inside submit(): the mode of most tests. finish() runs what is queued, so jobs must heed their stop tokens.
@@ -8,9 +8,9 @@
 #include <vector>
 
 #include "base/bounded_queue.h"
-#include "lsp/job.h"
+#include "rpc/job.h"
 
-namespace lsp {
+namespace rpc {
 
 class Workers {
  public:
@@ -34,4 +34,4 @@ class Workers {
   std::vector<std::thread> threads_;
 };
 
-}  // namespace lsp
+}  // namespace rpc

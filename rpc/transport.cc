@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "lsp/transport.h"
+#include "rpc/transport.h"
 
 #include <fcntl.h>
 #include <sys/syscall.h>
@@ -14,7 +14,7 @@
 #include "base/strings.h"
 #include "base/unique_fd.h"
 
-namespace lsp {
+namespace rpc {
 namespace {
 
 // Asio makes descriptors non-blocking. They may be shared with the process that started us, so that is undone.
@@ -143,4 +143,4 @@ base::Result<std::unique_ptr<ProcessWatch>> ProcessWatch::create(int64_t pid, st
   }
 }
 
-}  // namespace lsp
+}  // namespace rpc
