@@ -33,6 +33,10 @@ struct CompleteRequest {
   std::vector<std::string> stop;
 };
 
+// The request for a place in a file: `line` from 1, `column` in bytes of UTF-8 from 1. kInvalidArgument for a place that
+// the text does not have, with what it has.
+base::Result<CompleteRequest> request_at(std::string_view text, std::string path, int line, int column);
+
 struct CompletionItem {
   std::string text;
   double logprob = 0;  // natural log, sum over its tokens

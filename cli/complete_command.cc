@@ -7,9 +7,9 @@
 
 #include "agent/code/near_files.h"
 #include "agent/complete.h"
+#include "agent/report_json.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "base/line_index.h"
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "cli/input_lines.h"
@@ -35,12 +35,6 @@ struct CompleteOptions {
   ModelChoice model;
 };
 
-Json as_json(const std::vector<agent::CompletionItem>& items) {
-  Json list = Json::array();
-  for (const auto& item : items) list.push_back({{"text", item.text}, {"logprob", item.logprob}, {"tokens", item.n_tokens}, {"sureness", item.sureness}});
-  return list;
-}
-
 // What the sureness of each rests on, for models/train/fit_lines.py.
 void add_facts(const std::vector<agent::CompletionItem>& items, Json& list) {
   for (size_t i = 0; i < items.size(); ++i) {
@@ -57,26 +51,15 @@ base::Result<agent::CompleteRequest> request_at_position(const CompleteOptions& 
   const std::filesystem::path path = context.folder / options.file;
   auto text = base::read_file(path, tools::WorkTree::kMaxFileBytes);
   if (!text) return std::move(text).error();
-  const base::LineIndex lines(*text);
-  if (options.line < 1 || static_cast<size_t>(options.line) > lines.n_lines())
-    return base::invalid(
-        base::cat(options.file, " has ", lines.n_lines(), " lines; --line ", options.line, " is none of them."));
-  const auto line = static_cast<size_t>(options.line) - 1;
-  const size_t column = static_cast<size_t>(options.column) - 1, n_bytes = lines.line(*text, line).size();
-  if (options.column < 1 || column > n_bytes)
-    return base::invalid(base::cat("Line ", options.line, " of ", options.file, " has ", n_bytes, " bytes; --column ",
-                                   options.column, " is not in 1 to ", n_bytes + 1, "."));
-  const size_t at = lines.line_start(line) + column;
-  agent::CompleteRequest request;
-  request.prefix = text->substr(0, at);
-  request.suffix = text->substr(at);
-  request.path = options.file;
+  auto at = agent::request_at(*text, options.file, options.line, options.column);
+  if (!at) return at;
+  agent::CompleteRequest& request = *at;
   request.n = options.n;
   request.max_tokens = options.max_tokens;
   request.single_line = !options.multiline;
   request.sampling.temperature = options.temperature;
   request.sampling.seed = options.seed;
-  return request;
+  return at;
 }
 
 void complete_at_position(agent::Completer& completer, const CompleteOptions& options, Context& context) {
@@ -87,7 +70,7 @@ void complete_at_position(agent::Completer& completer, const CompleteOptions& op
   const auto items = completer.complete(*request, context.stop);
   if (!items) return context.fail(items.error());
   if (context.json) {
-    std::printf("%s\n", base::dump_json({{"completions", as_json(*items)}}).c_str());
+    std::printf("%s\n", base::dump_json({{"completions", agent::completions_json(*items)}}).c_str());
   } else {
     for (const auto& item : *items) std::printf("%s\n", item.text.c_str());
   }
@@ -138,7 +121,7 @@ Json answer_line(agent::Completer& completer, const std::string& line, std::stop
     answer["error"] = items.error().message;
     return answer;
   }
-  answer["completions"] = as_json(*items);
+  answer["completions"] = agent::completions_json(*items);
   if (base::json_bool(*parsed, "facts", false)) add_facts(*items, answer["completions"]);
   return answer;
 }

@@ -8,6 +8,7 @@
 
 #include "agent/evidence_words.h"
 #include "agent/fix.h"
+#include "agent/report_json.h"
 #include "base/json.h"
 #include "base/strings.h"
 #include "cli/commands.h"
@@ -15,8 +16,7 @@
 #include "cli/model_option.h"
 #include "cli/patch_output.h"
 #include "cli/progress_line.h"
-#include "tools/work_tree.h"
-#include "tools/writer.h"
+#include "tools/apply.h"
 
 namespace cli {
 namespace {
@@ -33,35 +33,6 @@ struct FixOptions {
   bool apply = false;
   ModelChoice model;
 };
-
-const char* status_name(agent::FixReport::Status status) {
-  switch (status) {
-    case agent::FixReport::Status::kVerified:
-      return "verified";
-    case agent::FixReport::Status::kAlreadyPasses:
-      return "already_passes";
-    case agent::FixReport::Status::kNone:
-      break;
-  }
-  return "none";
-}
-
-base::Json as_json(const agent::FixReport& report) {
-  base::Json object = {{"status", status_name(report.status)},
-                       {"patch", report.patch},
-                       {"proposer", report.proposer},
-                       {"summary", report.summary},
-                       {"evidence", {{"runs", agent::runs_json(report.evidence)}}},
-                       {"tried", report.tried},
-                       {"also_passed", report.also_passed},
-                       {"candidates", report.candidates},
-                       {"checks", report.checks},
-                       {"timed_out", report.timed_out},
-                       {"candidate_limit_seconds", report.candidate_limit_seconds},
-                       {"seconds", report.seconds}};
-  if (report.status == agent::FixReport::Status::kVerified) agent::add_evidence(object, report);
-  return object;
-}
 
 void explain_evidence(const agent::FixReport& report, bool colours) {
   const agent::Strength strength = agent::strength_of(report);
@@ -124,17 +95,6 @@ void explain(const agent::FixReport& report) {
                report.checks == 1 ? "" : "s", unended.c_str(), report.seconds);
 }
 
-base::Status apply_edit(const Context& context, const FixOptions& options, const agent::FixReport& report) {
-  auto tree = tools::WorkTree::open(context.folder);
-  if (!tree) return std::move(tree).error();
-  auto writer = tools::Writer::open(*tree);
-  if (!writer) return std::move(writer).error();
-  auto task = (*writer)->apply(report.edit, base::cat("fix: ", options.check));
-  if (!task) return std::move(task).error();
-  std::fprintf(stderr, "  applied as task %s; `graft undo` takes it back\n", task->id.c_str());
-  return base::ok();
-}
-
 void run(const FixOptions& options, Context& context) {
   auto model = load_model(options.model);
   if (!model) return context.fail(model.error());
@@ -159,12 +119,14 @@ void run(const FixOptions& options, Context& context) {
   if (!report) return context.fail(report.error());
   context.exit_code = report->status == agent::FixReport::Status::kNone ? 1 : 0;
   if (context.json)
-    std::printf("%s\n", base::dump_json(as_json(*report)).c_str());
+    std::printf("%s\n", base::dump_json(agent::fix_json(*report)).c_str());
   else
     print_patch(report->patch);
   explain(*report);
-  if (options.apply && report->status == agent::FixReport::Status::kVerified)
-    if (base::Status applied = apply_edit(context, options, *report); !applied) context.fail(applied.error());
+  if (!options.apply || report->status != agent::FixReport::Status::kVerified) return;
+  const auto task = tools::write_edit(context.folder, report->edit, base::cat("fix: ", options.check));
+  if (!task) return context.fail(task.error());
+  std::fprintf(stderr, "  applied as task %s; `graft undo` takes it back\n", task->id.c_str());
 }
 
 }  // namespace

@@ -7,12 +7,12 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "agent/report_json.h"
 #include "agent/test_writer.h"
 #include "base/json.h"
 #include "cli/commands.h"
 #include "cli/patch_output.h"
-#include "tools/work_tree.h"
-#include "tools/writer.h"
+#include "tools/apply.h"
 
 namespace cli {
 namespace {
@@ -57,28 +57,8 @@ class ProgressLine {
 bool verified(const agent::TestReport& report) { return report.status == agent::TestReport::Status::kVerified; }
 
 void print_json(const agent::TestReport& report, bool applied) {
-  base::Json functions = base::Json::array();
-  for (const agent::TestedFunction& one : report.functions) {
-    functions.push_back({{"name", one.name},
-                         {"tests", one.tests},
-                         {"cases_tried", one.cases_tried},
-                         {"cases_stable", one.cases_stable},
-                         {"cases_kept", one.cases_kept},
-                         {"mutants_tried", one.mutants_tried},
-                         {"mutants_killed", one.mutants_killed},
-                         {"reason", one.reason}});
-  }
-  const base::Json document = {{"status", verified(report) ? "verified" : "none"},
-                               {"patch", report.patch},
-                               {"test_file", report.test_file},
-                               {"functions", std::move(functions)},
-                               {"evidence",
-                                {{"command", report.command},
-                                 {"passing_runs", report.passing_runs},
-                                 {"output_tail", report.output_tail}}},
-                               {"note", report.note},
-                               {"applied", applied},
-                               {"seconds", report.seconds}};
+  base::Json document = agent::test_json(report);
+  document["applied"] = applied;
   std::printf("%s\n", base::dump_json(document).c_str());
 }
 
@@ -102,16 +82,6 @@ void print_text(const agent::TestReport& report) {
                report.seconds);
 }
 
-base::Status apply_edit(const std::filesystem::path& root, const tools::Edit& edit, const std::string& name) {
-  auto tree = tools::WorkTree::open(root);
-  if (!tree) return std::move(tree).error();
-  auto writer = tools::Writer::open(*tree);
-  if (!writer) return std::move(writer).error();
-  auto task = (*writer)->apply(edit, name);
-  if (!task) return std::move(task).error();
-  return base::ok();
-}
-
 void run(const TestOptions& options, Context& context) {
   agent::TestRequest request;
   request.root = context.folder;
@@ -125,8 +95,8 @@ void run(const TestOptions& options, Context& context) {
   if (!report) return context.fail(report.error());
   const bool apply = options.apply && verified(*report);
   if (apply) {
-    if (base::Status applied = apply_edit(request.root, report->edit, "test " + options.place); !applied)
-      return context.fail(applied.error());
+    const auto task = tools::write_edit(request.root, report->edit, "test " + options.place);
+    if (!task) return context.fail(task.error());
   }
   if (context.json)
     print_json(*report, apply);

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "base/strings.h"
 #include "cli/commands.h"
+#include "tools/apply.h"
 #include "tools/work_tree.h"
 #include "tools/writer.h"
 
@@ -27,20 +28,6 @@ std::string local_time(int64_t unix_seconds) {
   if (::localtime_r(&seconds, &local) == nullptr || std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &local) == 0)
     return "?";
   return text;
-}
-
-base::Json to_json(const tools::Task& task) {
-  base::Json files = base::Json::array();
-  for (const tools::FileChange& change : task.changes)
-    files.push_back({{"path", change.path},
-                     {"change", !change.before  ? "created"
-                                : !change.after ? "deleted"
-                                                : "modified"}});
-  return {{"task", task.id},
-          {"name", task.name},
-          {"time", task.unix_seconds},
-          {"undone", task.undone},
-          {"files", std::move(files)}};
 }
 
 base::Result<std::unique_ptr<tools::Writer>> open_writer(const Context& context) {
@@ -64,7 +51,7 @@ void undo(const UndoOptions& options, Context& context) {
     return;
   }
   if (context.json) {
-    base::Json out = to_json(*task);
+    base::Json out = tools::task_json(*task);
     out["status"] = options.redo ? "brought back" : "undone";
     std::printf("%s\n", base::dump_json(out).c_str());
     return;
@@ -81,7 +68,7 @@ void log(Context& context) {
   if (!tasks) return context.fail(tasks.error());
   if (context.json) {
     base::Json list = base::Json::array();
-    for (const tools::Task& task : *tasks) list.push_back(to_json(task));
+    for (const tools::Task& task : *tasks) list.push_back(tools::task_json(task));
     std::printf("%s\n", base::dump_json(list).c_str());
     return;
   }

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "agent/evidence_words.h"
+#include "agent/report_json.h"
 #include "base/strings.h"
 #include "lsp/uri.h"
 
@@ -33,20 +34,8 @@ bool wants_quick_fix(const Json& context) {
   return std::any_of(only->begin(), only->end(), [](const Json& kind) { return kind == "quickfix" || kind == ""; });
 }
 
-const char* status_name(agent::FixReport::Status status) {
-  switch (status) {
-    case agent::FixReport::Status::kVerified:
-      return "verified";
-    case agent::FixReport::Status::kAlreadyPasses:
-      return "already_passes";
-    case agent::FixReport::Status::kNone:
-      break;
-  }
-  return "none";
-}
-
 Json write_report(const agent::FixReport& report) {
-  Json result = {{"status", status_name(report.status)},
+  Json result = {{"status", agent::status_name(report.status)},
                  {"summary", report.summary},
                  {"evidence", agent::runs_json(report.evidence)},
                  {"checks", report.checks},
@@ -59,14 +48,6 @@ Json write_report(const agent::FixReport& report) {
   result["patch"] = report.patch;
   agent::add_evidence(result, report);
   return result;
-}
-
-std::string describe(const agent::FixProgress& progress, int budget) {
-  std::string text = progress.phase;
-  if (!progress.detail.empty()) text += ": " + progress.detail;
-  if (progress.candidates == 0) return text;  // the start: nothing to count yet
-  return base::cat(text, " (", progress.checks, " of ", budget, " checks, ", progress.candidates, " candidates, ",
-                   static_cast<int>(progress.seconds), " s)");
 }
 
 }  // namespace
@@ -189,7 +170,7 @@ base::Result<agent::FixReport> FixCommand::repair(Task& task) {
     const auto now = std::chrono::steady_clock::now();
     if (now - last < kBetweenReports) return;
     last = now;
-    const std::string text = describe(progress, task.request.budget_checks);
+    const std::string text = agent::progress_words(progress, task.request.budget_checks);
     task.progress->report(text, std::min(100, progress.checks * 100 / task.request.budget_checks));
     status_.fixing(true, text);
   };

@@ -52,11 +52,13 @@ bool contains(const std::array<std::string_view, N>& list, std::string_view text
   return std::find(list.begin(), list.end(), text) != list.end();
 }
 
+bool tells_private_key(std::string_view head) { return head.find("PRIVATE KEY-----") != std::string_view::npos; }
+
 bool holds_private_key(int folder_fd, const char* name) {
   UniqueFd fd(::openat(folder_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   char head[kKeyHeaderBytes];
   const ssize_t n = fd ? ::read(fd.get(), head, sizeof head) : -1;
-  return n > 0 && std::string_view(head, static_cast<size_t>(n)).find("PRIVATE KEY-----") != std::string_view::npos;
+  return n > 0 && tells_private_key({head, static_cast<size_t>(n)});
 }
 
 // A link named like a secret is hidden together with what it leads to, if that lies below the root.
@@ -110,6 +112,13 @@ bool is_secret_folder_name(std::string_view name) { return contains(kSecretFolde
 bool may_hold_private_key(std::string_view name) {
   const std::string lower = lower_case(name);
   return ends_with(lower, ".pem") || ends_with(lower, ".key");
+}
+
+bool is_secret(std::string_view relative, std::string_view content) {
+  for (size_t slash; (slash = relative.find('/')) != std::string_view::npos; relative.remove_prefix(slash + 1))
+    if (is_secret_folder_name(relative.substr(0, slash))) return true;
+  return is_secret_file_name(relative) ||
+         (may_hold_private_key(relative) && tells_private_key(content.substr(0, kKeyHeaderBytes)));
 }
 
 base::Result<std::vector<Secret>> find_secrets(const fs::path& root) {

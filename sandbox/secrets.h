@@ -17,6 +17,9 @@ bool is_secret_file_name(std::string_view name);
 bool is_secret_folder_name(std::string_view name);
 bool may_hold_private_key(std::string_view name);  // decided by content
 
+// Whether the file at `relative`, with this content, is hidden in a workspace's view by the rules above.
+bool is_secret(std::string_view relative, std::string_view content);
+
 struct Secret {
   std::filesystem::path relative;
   bool is_folder = false;
