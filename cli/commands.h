@@ -34,6 +34,7 @@ void add_ci_command(CLI::App& app, Context& context);
 void add_complete_command(CLI::App& app, Context& context);
 void add_fix_command(CLI::App& app, Context& context);
 void add_lsp_command(CLI::App& app, Context& context);
+void add_mcp_command(CLI::App& app, Context& context);
 void add_model_command(CLI::App& app, Context& context);
 void add_model_bench_command(CLI::App& app, Context& context);  // after add_model_command
 void add_model_generate_command(CLI::App& app, Context& context);  // after add_model_command

@@ -55,6 +55,7 @@ int run(int argc, char** argv) {
   cli::add_complete_command(app, context);
   cli::add_fix_command(app, context);
   cli::add_lsp_command(app, context);
+  cli::add_mcp_command(app, context);
   cli::add_model_command(app, context);
   cli::add_model_bench_command(app, context);
   cli::add_model_generate_command(app, context);

@@ -33,7 +33,9 @@ void LineReader::end_line() {
   skipping_ = false;
 }
 
-void LineReader::end() { end_line(); }
+void LineReader::end() {
+  end_line();
+}
 
 std::optional<base::Result<std::string>> LineReader::next() {
   if (ready_.empty()) return std::nullopt;

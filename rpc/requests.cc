@@ -69,6 +69,13 @@ void Reply::Other::fail(const RpcError& error) const {
   state->stop.request_stop();
 }
 
+void Reply::Other::result(const base::Json& result) const {
+  const auto state = state_.lock();
+  if (!state) return;
+  state->answer([&] { return result_text(state->id, result); }, nullptr);
+  state->stop.request_stop();
+}
+
 std::optional<Reply> Requests::open(const std::string& id, std::string method) {
   auto state = std::make_shared<RequestState>();
   state->id = id;

@@ -40,8 +40,9 @@ class Reply {
   // Another hand on the same request: answers it in place of this Reply.
   class Other {
    public:
-    // Answers now and asks the work to stop; does nothing where the request has been answered.
+    // Each answers now and asks the work to stop; does nothing where the request has been answered.
     void fail(const RpcError& error) const;
+    void result(const base::Json& result) const;
 
    private:
     friend class Reply;

@@ -7,7 +7,6 @@
 
 #include "rpc/requests.h"
 
-
 using rpc::Message, rpc::parse_message, rpc::RpcCode;
 
 TEST_CASE("rpc: requests, notifications and responses are told apart") {
