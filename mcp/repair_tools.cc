@@ -107,7 +107,8 @@ Tool fix_tool(Workplace& place) {
       "a "
       "copy of the files. Returns a git patch and its evidence, or status `none`. Writes nothing unless `apply` is "
       "true. "
-      "Verified is not right: where a check hardly looks, a wrong change passes too; read the patch and `evidence`.";
+      "Verified is not right: where a check hardly looks, a wrong change passes too; read the patch, `words` and "
+      "`alternatives`.";
   tool.parameters = {
       {"check", Type::kString, "Shell command that fails now and should exit 0, run in the root of the work tree",
        true},
@@ -119,15 +120,17 @@ Tool fix_tool(Workplace& place) {
       {"check_timeout_seconds", Type::kInteger, "For one run of the check", false, defaults.check_timeout_s, 1,
        kMostSeconds}};
   tool.output_schema = object_of(
-      applied_members({{"status", {{"enum", {"verified", "already_passes", "none"}}}},
-                       {"summary", schema_of("string", "One sentence for a person")},
-                       {"patch", schema_of("string", "In git's format; empty where none was found")},
-                       {"proposer", schema_of("string", "What kind of edit it is")},
-                       {"evidence", schema_of("object",
-                                              "How the check ended without and with the patch, and how much that "
-                                              "says: strength `weak`, `unclear` or `fair`")},
-                       {"tried", list_of(schema_of("string"), "What was looked at")},
-                       {"seconds", schema_of("number")}}),
+      applied_members(
+          {{"status", {{"enum", {"verified", "already_passes", "none"}}}},
+           {"summary", schema_of("string", "One sentence for a person")},
+           {"patch", schema_of("string", "In git's format; empty where none was found")},
+           {"proposer", schema_of("string", "What kind of edit it is")},
+           {"strength", {{"enum", {"weak", "unclear", "fair"}}, {"description", "What the check says of it"}}},
+           {"words", schema_of("string", "Why: which tests run the changed lines, what else passes")},
+           {"evidence", schema_of("object", "`runs`: how the check ended without and with the patch")},
+           {"alternatives", list_of(schema_of("object"), "Other changes that passed once; not proven")},
+           {"tried", list_of(schema_of("string"), "What was looked at")},
+           {"seconds", schema_of("number")}}),
       {"status", "summary", "patch", "evidence", "applied"});
   tool.hints = {.destructive = true};  // with `apply`
   tool.is_long = true;

@@ -11,13 +11,11 @@
 
 #include "lsp/frame.h"
 #include "lsp/server.h"
+#include "tests/support/fake_model.h"
 
 namespace test {
 
 using Json = nlohmann::json;
-
-// A model that does nothing: its completer is the test's function.
-std::shared_ptr<const engine::Engine> fake_model(std::string name = "fake");
 
 class FakeCompleter final : public agent::Completer {
  public:
