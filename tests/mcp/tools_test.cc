@@ -44,7 +44,7 @@ TEST_CASE("mcp: a repair writes nothing unless asked to, and undo takes it back"
   CHECK(proposed["status"] == "verified");
   CHECK(proposed["applied"] == false);
   CHECK(proposed["evidence"]["runs"].size() == 2);
-  CHECK(proposed["strength"] == "weak");
+  CHECK(proposed["strength"] == "unclear");
   CHECK(harness.files.read("a.py") == "x = 1\n");
   const Json written = harness.call("fix", {{"check", "make test"}, {"apply", true}})["structuredContent"];
   CHECK(written["applied"] == true);
