@@ -20,8 +20,9 @@ Progress::Progress(rpc::Send send, std::string token, bool with_words, std::chro
         cancelled_ = true;
       }) {
   if (token_.empty()) return;
-  last_ =
-      std::chrono::steady_clock::now();  // before the beater starts, so that only it and report() touch what is shared
+  // Before the beater starts: from here on both are shared.
+  words_ = "waiting for its turn";
+  last_ = std::chrono::steady_clock::now();
   beater_ = std::jthread([this](std::stop_token ending) { keep_beating(ending); });
 }
 

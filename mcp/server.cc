@@ -2,6 +2,7 @@
 #include "mcp/server.h"
 
 #include <algorithm>
+#include <memory>
 #include <nlohmann/json.hpp>
 
 #include "base/log.h"
@@ -59,13 +60,12 @@ struct Work {
   const Tool& tool;
   Json arguments;
   Revision revision;
-  std::string token;
   Reply reply;
+  std::unique_ptr<Progress> progress;  // listens to the reply's stop token
 };
 
-Json run_call(Work& work, const rpc::Send& send, std::chrono::milliseconds beat) {
-  Progress progress(send, work.token, work.revision.annotations(), beat, work.reply.stop());
-  const std::function<void(std::string)> report = [&](std::string words) { progress.report(std::move(words)); };
+Json run_call(const Work& work) {
+  const std::function<void(std::string)> report = [&](std::string words) { work.progress->report(std::move(words)); };
   auto answer = work.tool.run({work.arguments, work.reply.stop(), report});
   return answer ? call_result(std::move(*answer), work.revision) : failed_call(answer.error().message);
 }
@@ -228,11 +228,14 @@ void Server::on_call_tool(const Json& params, const Revision& revision, Reply re
       check_arguments(tool->parameters, given == params.end() || given->is_null() ? Json::object() : *given);
   if (!arguments) return reply.result(completed(failed_call(arguments.error().message), revision));
 
-  Work work{*tool, std::move(*arguments), revision, progress_token(params), std::move(reply)};
+  auto progress =
+      std::make_unique<Progress>(send_, progress_token(params), revision.annotations(), options_.beat, reply.stop());
+  Work work{*tool, std::move(*arguments), revision, std::move(reply), std::move(progress)};
   const Reply::Other other = work.reply.other();
   rpc::Job job = [this, work = std::move(work)]() mutable {
     if (work.reply.stop().stop_requested()) return;  // cancelled while it waited
-    const Json result = run_call(work, send_, options_.beat);
+    const Json result = run_call(work);
+    work.progress.reset();  // nothing is said of a call behind its answer
     work.reply.result(completed(result, work.revision));
   };
   rpc::Workers& workers = tool->is_long ? long_calls_ : short_calls_;

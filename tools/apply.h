@@ -25,11 +25,11 @@ namespace tools {
 struct ApplyRequest {
   EditFormat format = EditFormat::kSearchReplace;
   std::string_view text;  // borrowed for the call
-  std::string name;       // for the log
+  std::string name = {};  // for the log
   bool dry_run = false;
   bool skip_parse = false;  // new syntax errors are told and do not refuse
   // Asked of every path that the edit names, new ones too; its error refuses. Empty: all paths that safe_path() takes.
-  std::function<base::Status(std::string_view path)> may_touch;
+  std::function<base::Status(std::string_view path)> may_touch = {};
 };
 
 struct ApplyOutcome {

@@ -298,3 +298,18 @@ TEST_CASE("complete: a model that cannot fill in the middle is refused by name")
   REQUIRE_FALSE(completer);
   CHECK(completer.error().message.find("bytes") != std::string::npos);
 }
+
+TEST_CASE("complete: a place splits the text; one that is not there is told with what is") {
+  const std::string text = "ab\nc\xC3\xA9\n";
+  const auto at = agent::request_at(text, "a.py", 2, 2);
+  REQUIRE(at);
+  CHECK(at->prefix == "ab\nc");
+  CHECK(at->suffix == "\xC3\xA9\n");
+  CHECK(at->path == "a.py");
+  CHECK(agent::request_at(text, "a.py", 3, 1)->suffix.empty());
+  for (const auto& [line, column] : {std::pair{0, 1}, {4, 1}, {1, 0}, {1, 4}, {3, 2}, {-1, -1}}) {
+    CAPTURE(line);
+    CHECK_FALSE(agent::request_at(text, "a.py", line, column));
+  }
+  CHECK(agent::request_at(text, "a.py", 9, 1).error().message == "a.py has 3 lines; line 9 is none of them.");
+}

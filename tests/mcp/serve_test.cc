@@ -218,6 +218,21 @@ TEST_CASE("mcp serve: calls beyond those that may wait are told so") {
     if (!server.was_answered(i)) CHECK(server.answer(i)["result"]["isError"] == false);
 }
 
+TEST_CASE("mcp serve: a call that waits for its turn is heard of too") {
+  Gate gate;
+  Running server(gate, std::chrono::milliseconds(1));
+  server.call(1);
+  gate.wait_until_running();
+  server.call(2, {{"progressToken", "second"}});
+  for (int i = 0; i < 3; ++i) {
+    const Json message = server.next();
+    CHECK(message["params"]["progressToken"] == "second");
+    CHECK(message["params"]["message"] == "waiting for its turn");
+  }
+  gate.open();
+  CHECK(server.answer(2)["result"]["isError"] == false);
+}
+
 TEST_CASE(
     "mcp serve: who wants progress hears of a silent repair, with rising values, and nothing after the cancellation") {
   Gate gate;

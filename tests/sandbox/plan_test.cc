@@ -191,4 +191,13 @@ TEST_CASE("names of secrets are known in any letter case, and examples are none"
   CHECK_FALSE(sandbox::is_secret_folder_name("ssh"));
 }
 
+TEST_CASE("a path is a secret by its name, by a folder on its way, or by a private key in it") {
+  for (const char* path : {".env", "a/b/.env.local", ".ssh/config", "a/.AWS/x/y.txt", "a/id_rsa"})
+    CHECK_MESSAGE(sandbox::is_secret(path, ""), path);
+  for (const char* path : {"a.py", ".env/a.py", "a/ssh/config", ".env.example", "server.key"})
+    CHECK_FALSE_MESSAGE(sandbox::is_secret(path, "-----BEGIN CERTIFICATE-----"), path);
+  CHECK(sandbox::is_secret("tls/server.key", "-----BEGIN EC PRIVATE KEY-----\n"));
+  CHECK_FALSE(sandbox::is_secret("tls/server.txt", "-----BEGIN EC PRIVATE KEY-----\n"));
+}
+
 }  // namespace
