@@ -37,6 +37,10 @@ mcp::Services services(const ModelChoice& model) {
 void run(McpOptions& options, Context& context) {
   const auto tree = tools::WorkTree::open(context.folder);
   if (!tree) return context.fail(tree.error());
+  // Where some clients start their servers; no tool has business there.
+  if (tree->root() == tree->root().root_path())
+    return context.fail(
+        base::invalid("The work tree would be the whole file system: name the project's folder with -C."));
   options.serve.root = tree->root();
   options.serve.version = GRAFT_VERSION;
   auto transport = rpc::stdio_transport();

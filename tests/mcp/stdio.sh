@@ -27,6 +27,9 @@ check "the next message is answered" 1 "$(grep -c '"protocolVersion":"2025-11-25
 
 "$graft" -C "$folder/none" mcp </dev/null >"$folder/out" 2>"$folder/err"
 check "a folder that is not there is wrong use" 2 $?
+"$graft" -C / mcp </dev/null >"$folder/out" 2>"$folder/err"
+check "so is the whole file system" 2 $?
+check "and the way out is said" 1 "$(grep -c -- '-C' "$folder/err")"
 "$graft" mcp --no-such-option </dev/null >"$folder/out" 2>"$folder/err"
 check "so is an unknown option" 2 $?
 check "and standard output stays empty" 0 "$(wc -c <"$folder/out")"

@@ -62,6 +62,25 @@ TEST_CASE("mcp: a repair writes nothing unless asked to, and undo takes it back"
   CHECK(none["structuredContent"]["status"] == "refused");
 }
 
+TEST_CASE("mcp: a repair of files that changed meanwhile is held back, and told with its patch") {
+  mcp::Services services = Harness::quick_services();
+  Harness* place = nullptr;
+  services.fix = [&](const agent::FixRequest& request, const auto&, std::stop_token) {
+    auto report = test::quick_fix(request);
+    place->files.write("a.py", "x = 1  # typed meanwhile\n");
+    return report;
+  };
+  Harness harness(services);
+  place = &harness;
+  harness.start();
+  const Json result = harness.call("fix", {{"check", "make"}, {"apply", true}})["structuredContent"];
+  CHECK(result["status"] == "verified");
+  CHECK(result["applied"] == false);
+  CHECK(result["held_back"].get<std::string>().find("a.py") != std::string::npos);
+  CHECK_FALSE(result["patch"].get<std::string>().empty());
+  CHECK(harness.files.read("a.py") == "x = 1  # typed meanwhile\n");
+}
+
 TEST_CASE("mcp: what a repair gets from the call, and what it says while it runs") {
   agent::FixRequest seen;
   mcp::Services services = Harness::quick_services();

@@ -163,7 +163,7 @@ async function scenario(connect) {
         assert.equal(report.applied, false);
       });
     } else {
-      console.log('  [skipped] mcp: tests written: python3 has no pytest');
+      console.log('[skipped] mcp: tests written for a function: python3 has no pytest');
     }
   } finally {
     await client.close();
