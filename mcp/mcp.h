@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // mcp/mcp.h: the front door of the Model Context Protocol server. Tools, revisions and limits stand in docs/mcp.md.
 //
-// Threads  Fixed roles: a reader (bytes to messages), the caller's thread as main thread (routing, the table of requests;
-//          it never waits for work), one worker for long calls (repairs, tests), two for short ones, a writer. serve()
-//          returns when all of them have ended.
+// Threads  Fixed roles: a reader (bytes to messages), the caller's thread as main thread (routing, the table of
+//          requests; it never waits for work), one worker for long calls (repairs, tests), two for short ones, a
+//          writer. serve() returns when all of them have ended.
 #pragma once
 #include <chrono>
 #include <filesystem>

@@ -22,7 +22,8 @@ namespace mcp {
 
 class Progress {
  public:
-  // `token`: JSON text of the caller's token; empty: nobody wants to hear. `with_words`: the revision has a place for them.
+  // `token`: JSON text of the caller's token; empty: nobody wants to hear. `with_words`: the revision has a place for
+  // them.
   // Made when the call arrives, so that one that waits for its turn is heard of too.
   Progress(rpc::Send send, std::string token, bool with_words, std::chrono::milliseconds beat, std::stop_token stop);
   ~Progress();

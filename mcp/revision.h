@@ -29,8 +29,8 @@ class Revision {
 
 inline constexpr std::string_view kStatelessRevision = "2026-07-28";
 
-// What `initialize` is answered with: the revision asked for where it has a handshake and is known, else the newest that
-// has one.
+// What `initialize` is answered with: the revision asked for where it has a handshake and is known, else the newest
+// that has one.
 Revision handshake_revision(std::string_view asked_for);
 
 // The members of "_meta" that 2026-07-28 defines for every request.
@@ -43,8 +43,8 @@ inline constexpr const char* kMetaSubscription = "io.modelcontextprotocol/subscr
 const base::Json& meta_of(const base::Json& params);
 // Whether the request says by itself which revision it speaks.
 bool names_revision(const base::Json& params);
-// Why such a request cannot be served: a required member is missing or of the wrong type (-32602), or its revision is not
-// spoken here without a handshake (-32022).
+// Why such a request cannot be served: a required member is missing or of the wrong type (-32602), or its revision is
+// not spoken here without a handshake (-32022).
 std::optional<rpc::RpcError> refuse_stateless(const base::Json& params);
 
 }  // namespace mcp

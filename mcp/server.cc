@@ -243,8 +243,8 @@ void Server::on_call_tool(const Json& params, const Revision& revision, Reply re
   other.result(completed(failed_call("Too many calls wait already; call again when one of them has ended."), revision));
 }
 
-// Nothing here changes that could be subscribed to: the list of tools is fixed. The subscription is acknowledged for none of
-// the kinds asked for, and stays open until the client cancels it or the server ends.
+// Nothing here changes that could be subscribed to: the list of tools is fixed. The subscription is acknowledged for
+// none of the kinds asked for, and stays open until the client cancels it or the server ends.
 void Server::listen(const std::string& id, const Json& params, Reply reply) {
   const auto filter = params.find("notifications");
   if (filter == params.end() || !filter->is_object())

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // mcp/server.h: the protocol: which requests there are, in which revision, and what each is answered.
 //
-// Promise  A request is answered exactly once, or, after a cancellation, not at all. Hostile input gets an error and the
-//          server lives.
-// Threads  All members on the main thread, which never waits for work; calls of tools run on workers and answer from there.
+// Promise  A request is answered exactly once, or, after a cancellation, not at all. Hostile input gets an error and
+//          the server lives.
+// Threads  All members on the main thread, which never waits for work; calls of tools run on workers and answer from
+//          there.
 // Source   MCP 2026-07-28 and 2025-11-25; JSON-RPC 2.0.
 #pragma once
 #include <map>

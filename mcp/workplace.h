@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // mcp/workplace.h: what the tools share: the work tree and who may read or write in it, and the model.
 //
-// Rules    Paths are relative to the root, leave it by no `..` and no link, and lead into no .git folder (tools::safe_path,
-//          tools::WorkTree). Files that the sandbox hides as secrets are neither read nor written: what a tool answers goes
-//          to another program, which may send it on.
+// Rules    Paths are relative to the root, leave it by no `..` and no link, and lead into no .git folder
+//          (tools::safe_path, tools::WorkTree). Files that the sandbox hides as secrets are neither read nor written:
+//          what a tool answers goes to another program, which may send it on.
 // Threads  All members from any thread.
 #pragma once
 #include <filesystem>

@@ -65,7 +65,8 @@ RpcError read_error(const Json& error) {
 // JSON-RPC 2.0, section 5: a member apart from "params", which may be an object or an array and may be left out.
 Message classify(Json& value) {
   if (value.is_array()) {
-    Message batch = invalid_message(RpcCode::kInvalidRequest, "Batches are not taken: send one message after the other.");
+    Message batch =
+        invalid_message(RpcCode::kInvalidRequest, "Batches are not taken: send one message after the other.");
     batch.params = std::make_shared<Json>(std::move(value));
     return batch;
   }

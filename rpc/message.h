@@ -2,8 +2,8 @@
 // rpc/message.h: JSON-RPC 2.0 messages: read without trust, written as text.
 //
 // Errors   A body that is no message gives Kind::kInvalid with the answer that the sender is owed; nothing throws.
-// Note     An id is kept as its JSON text (`7`, `"a"`), which is how it goes back. A batch is kInvalid and has its array as
-//          params, for protocols that take some.
+// Note     An id is kept as its JSON text (`7`, `"a"`), which is how it goes back. A batch is kInvalid and has its
+//          array as params, for protocols that take some.
 // Source   JSON-RPC 2.0; the codes of LSP 3.17, "Base Protocol", and of MCP 2026-07-28, "Error Codes".
 #pragma once
 #include <memory>

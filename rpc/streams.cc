@@ -120,7 +120,8 @@ void Streams::run(Transport& transport, Conversation& conversation, std::stop_to
   auto& [events, outgoing] = *queues_;
   std::thread reader([&, &to = events] { read_messages(transport, *splitter_, to); });
   std::thread writer([&, &from = outgoing] { write_messages(transport, write_, from); });
-  // Begins with the end: a client that does not read holds the writer, that the outgoing queue, and that whoever answers.
+  // Begins with the end: a client that does not read holds the writer, that the outgoing queue, and that whoever
+  // answers.
   std::optional<Deadline> last_words;
   {
     std::stop_callback on_stop(stop, [&, &to = events] {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // rpc/streams.h: one conversation over a transport: its threads, its queues, and its end.
 //
-// Threads  run() makes a reader (bytes to messages) and a writer, and hands every message and job to the conversation on
-//          the caller's thread, the main thread. It returns when the conversation has ended and both have.
+// Threads  run() makes a reader (bytes to messages) and a writer, and hands every message and job to the conversation
+//          on the caller's thread, the main thread. It returns when the conversation has ended and both have.
 // Bounds   Full queues make their producers wait: a client that sends without reading our answers is slowed down to the
 //          pace at which it reads, and memory stays bounded. No queue's consumer waits for its own producer.
 #pragma once
@@ -34,7 +34,8 @@ class Splitter {
   virtual void end() {}  // no more bytes will come
 };
 
-// What a server does with what arrives. All members on the main thread; an exception of one is logged, and the next follows.
+// What a server does with what arrives. All members on the main thread; an exception of one is logged, and the next
+// follows.
 class Conversation {
  public:
   virtual ~Conversation() = default;
