@@ -97,10 +97,8 @@ Tool complete_tool(Workplace& place) {
   Tool tool{.name = "complete", .title = "Complete code at a place"};
   tool.description =
       "What is likeliest to stand at a place of a file, by the small model on this machine and the files around; the "
-      "best "
-      "first, empty where nothing is worth showing. It finishes lines that resemble what the project says already; it "
-      "does "
-      "not invent code.";
+      "best first, empty where nothing is worth showing. It finishes lines that resemble what the project says "
+      "already; it does not invent code.";
   tool.parameters = {{"file", Type::kString, "Relative to the root", true},
                      {"line", Type::kInteger, "From 1", true, std::nullopt, 1, INT32_MAX},
                      {"column", Type::kInteger, "In bytes of UTF-8, from 1", true, std::nullopt, 1, INT32_MAX},
@@ -124,8 +122,8 @@ Tool symbols_tool(Workplace& place) {
   Tool tool{.name = "symbols", .title = "Symbols of a file"};
   tool.description =
       "The functions, classes, methods and so on that a file defines, in its order, each with its lines; from "
-      "Tree-sitter, "
-      "also where the file has errors. C, C++, CUDA, Python, JavaScript, TypeScript, Rust, Go, Java, JSON, Bash.";
+      "Tree-sitter, also where the file has errors. C, C++, CUDA, Python, JavaScript, TypeScript, Rust, Go, Java, "
+      "JSON, Bash.";
   tool.parameters = {{"file", Type::kString, "Relative to the root", true}};
   tool.output_schema =
       object_of({{"language", schema_of("string")},

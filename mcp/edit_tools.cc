@@ -94,18 +94,14 @@ Tool apply_edit_tool(Workplace& place) {
   Tool tool{.name = "apply_edit", .title = "Apply an edit, or refuse it"};
   tool.description =
       "Applies an edit to files of the work tree where its own lines are found, at one place only, or refuses it and "
-      "shows "
-      "the nearest lines. A new syntax error refuses too. All files or none; lines that the edit does not name keep "
-      "their "
-      "bytes. Without `apply` it returns the git patch and writes nothing. `undo` takes it back.";
+      "shows the nearest lines. A new syntax error refuses too. All files or none; lines that the edit does not name "
+      "keep their bytes. Without `apply` it returns the git patch and writes nothing. `undo` takes it back.";
   tool.parameters = {
       {"format",
        Type::kString,
        "How the edit is written. search-replace: the file's name on a line, then <<<<<<< SEARCH, old lines, =======, "
-       "new "
-       "lines, >>>>>>> REPLACE. unified: a diff. apply-patch: *** Begin Patch. whole-file: the name, then a fenced "
-       "block. "
-       "line-ops: hashes and line numbers.",
+       "new lines, >>>>>>> REPLACE. unified: a diff. apply-patch: *** Begin Patch. whole-file: the name, then a "
+       "fenced block. line-ops: hashes and line numbers.",
        true,
        std::nullopt,
        0,
@@ -129,11 +125,9 @@ Tool apply_edit_tool(Workplace& place) {
 Tool undo_tool(Workplace& place) {
   Tool tool{.name = "undo", .title = "Take a task back"};
   tool.description =
-      "Takes back, as one step, what a task wrote to the work tree; refuses, and names the files, where one of them is "
-      "not as "
-      "the task left it. `redo` brings an undone task back. Tasks are what `fix`, `write_tests` and `apply_edit` "
-      "wrote, here "
-      "or by Graft's commands.";
+      "Takes back, as one step, what a task wrote to the work tree; refuses, and names the files, where one of them "
+      "is not as the task left it. `redo` brings an undone task back. Tasks are what `fix`, `write_tests` and "
+      "`apply_edit` wrote, here or by Graft's commands.";
   tool.parameters = {{"task", Type::kString, "Number of the task; without it the last one", false, ""},
                      {"redo", Type::kBoolean, "Bring an undone task back", false, false}};
   tool.output_schema = with_refusal(task_members(), {"undone", "brought_back"});

@@ -103,12 +103,10 @@ Tool fix_tool(Workplace& place) {
   Tool tool{.name = "fix", .title = "Repair until a check passes"};
   tool.description =
       "Finds a small edit (one to a few lines, in one or two places) with which a failing shell command passes, and "
-      "proves it: the command was seen to fail without the edit and to pass with it, in a sandbox without network, on "
-      "a "
-      "copy of the files. Returns a git patch and its evidence, or status `none`. Writes nothing unless `apply` is "
-      "true. "
-      "Verified is not right: where a check hardly looks, a wrong change passes too; read the patch, `words` and "
-      "`alternatives`.";
+      "proves it: the command was seen to fail without the edit and to pass with it, in a sandbox without network, "
+      "on a copy of the files. Returns a git patch and its evidence, or status `none`. Writes nothing unless `apply` "
+      "is true. Verified is not right: where a check hardly looks, a wrong change passes too; read the patch, "
+      "`words` and `alternatives`.";
   tool.parameters = {
       {"check", Type::kString, "Shell command that fails now and should exit 0, run in the root of the work tree",
        true},
@@ -141,11 +139,10 @@ Tool fix_tool(Workplace& place) {
 Tool write_tests_tool(Workplace& place) {
   Tool tool{.name = "write_tests", .title = "Write tests that were run"};
   tool.description =
-      "Writes tests for a function or for all of a file that no test names yet (Python with pytest, C++ with doctest): "
-      "every test was built, passed five times in a sandbox without network, and fails for at least one small change "
-      "of "
-      "the function. They say what the code does today. Returns a git patch, or status `none`. Writes nothing unless "
-      "`apply` is true.";
+      "Writes tests for a function or for all of a file that no test names yet (Python with pytest, C++ with "
+      "doctest): every test was built, passed five times in a sandbox without network, and fails for at least one "
+      "small change of the function. They say what the code does today. Returns a git patch, or status `none`. "
+      "Writes nothing unless `apply` is true.";
   tool.parameters = {
       {"file", Type::kString, "The file to test, relative to the root", true},
       {"symbol", Type::kString, "A function or method in it, such as `parse` or `Quantity.parse`", false},
