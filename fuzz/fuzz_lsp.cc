@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A client's byte stream: frames, JSON-RPC, lifecycle, document changes and every handler, on a server without threads.
-#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <deque>
 
-#include "base/log.h"
 #include "base/utf8.h"
+#include "fuzz/played_stream.h"
 #include "lsp/frame.h"
 #include "lsp/server.h"
 
@@ -26,27 +25,14 @@ void play(std::string_view bytes, size_t piece) {
   lsp::Server server(services, {.version = "fuzz", .n_workers = 0}, check_sent,
                      [&](rpc::Job job) { posted.push_back(std::move(job)); });
   lsp::FrameReader frames(1u << 20);
-  const auto step = [&] {
-    while (auto body = frames.next()) {
-      if (*body)
-        server.receive(rpc::parse_message(std::move(*body).value()));
-      else
-        server.broken_frame(body->error().message);
-      for (; !posted.empty(); posted.pop_front()) posted.front()();
-    }
-  };
-  for (size_t at = 0; at < bytes.size() && !server.finished(); at += piece) {
-    frames.feed(bytes.substr(at, piece));
-    step();
-  }
+  fuzz::play_stream(bytes, piece, frames, server, [&] {
+    for (; !posted.empty(); posted.pop_front()) posted.front()();
+  });
 }
 
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  base::set_log_level(base::LogLevel::kOff);
-  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
-  play(bytes, std::max<size_t>(1, size));
-  play(bytes, 1 + size % 61);
+  fuzz::play_input(data, size, play);
   return 0;
 }

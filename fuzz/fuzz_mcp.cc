@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A client's byte stream: lines, JSON-RPC, both kinds of revisions, arguments and every handler, on a server without threads.
 // The work tree is none, so that nothing is read or written.
-#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 
-#include "base/log.h"
 #include "base/utf8.h"
+#include "fuzz/played_stream.h"
 #include "mcp/server.h"
 #include "rpc/lines.h"
 
@@ -34,20 +33,7 @@ void play(std::string_view bytes, size_t piece) {
   options.threaded = false;
   mcp::Server server(services, options, check_sent);
   rpc::LineReader lines(1u << 16);
-  const auto step = [&] {
-    while (auto body = lines.next()) {
-      if (*body)
-        server.receive(rpc::parse_message(std::move(*body).value()));
-      else
-        server.broken_frame(body->error().message);
-    }
-  };
-  for (size_t at = 0; at < bytes.size(); at += piece) {
-    lines.feed(bytes.substr(at, piece));
-    step();
-  }
-  lines.end();
-  step();
+  fuzz::play_stream(bytes, piece, lines, server, [] {});
   server.finish();
   if (server.n_open_requests() != 0) std::abort();
 }
@@ -55,9 +41,6 @@ void play(std::string_view bytes, size_t piece) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  base::set_log_level(base::LogLevel::kOff);
-  const std::string_view bytes(reinterpret_cast<const char*>(data), size);
-  play(bytes, std::max<size_t>(1, size));
-  play(bytes, 1 + size % 61);
+  fuzz::play_input(data, size, play);
   return 0;
 }
