@@ -5,7 +5,8 @@
 // on the way, and sums stay in tiles. Rows of the cache are the left side of a score's product as they lie, queries the right
 // side, laid out once a call; so a score's row has the queries side by side, and softmax runs on 16 queries at once. For the
 // sums, values of neighbouring rows are interleaved, 32 columns at a time.
-// Tiles are always whole: what queries and rows lack is 0 in them, which leaves the sums of the others as they are.
+// Tiles are always whole: queries that are not there are 0 in them, and so are the weights of rows that are not there, which
+// leaves the sums of the others as they are.
 #pragma once
 #include "engine/kernels/attention_rows.h"
 #include "engine/kernels/fast_elementwise.h"
@@ -32,7 +33,7 @@ class AttentionTiles {
   // Rows [first_key, n_keys), within one section, as FastAttention::section; `fetch_to` likewise.
   void section(int first_key, int n_keys, int fetch_to, float* z, float* tops, float* totals) {
     const int from = first_key / kStep * kStep;
-    score(from, n_keys, fetch_to);
+    score(from, n_keys, fetch_to < n_keys ? n_keys : fetch_to);
     for (int t = 0; t < n_tiles(); ++t) weigh(t, from, n_keys, tops, totals);
     for (int s = from; s < n_keys; ++s) value_rows_[s - from] = value_row(a_, s);
     for (int64_t d = 0; d < a_.value_width; d += kStep) {
