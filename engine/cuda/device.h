@@ -28,9 +28,6 @@ inline void check(cudaError_t error, const char* what) {
   cudaGetLastError();  // the next call starts clean where the error does not stick
   throw Failure(std::string(what) + ": " + cudaGetErrorString(error), error == cudaErrorMemoryAllocation);
 }
-inline void check_launch(const char* kernel) {
-  check(cudaGetLastError(), kernel);
-}
 
 template <typename T>
 class DeviceBuffer {

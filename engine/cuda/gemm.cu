@@ -8,6 +8,7 @@
 #include "engine/cuda/gemm_mma.cuh"
 #include "engine/cuda/gemm_paths.h"
 #include "engine/cuda/gemm_wgmma.cuh"
+#include "engine/cuda/launch.h"
 #include "engine/cuda/values.cuh"
 
 namespace engine::cuda {
@@ -23,8 +24,8 @@ unsigned blocks_of(const Gemm& g, int64_t column_tiles) {
 template <bool kPair>
 void launch_f32(const Gemm& g, cudaStream_t stream) {
   const int64_t column_tiles = ceil_div(g.w.n_out, kPair ? kF32Columns / 2 : kF32Columns);
-  gemm_f32_kernel<kPair><<<blocks_of(g, column_tiles), kF32Threads, 0, stream>>>(g, static_cast<int>(column_tiles));
-  check_launch("gemm in f32");
+  launch("gemm in f32", {blocks_of(g, column_tiles), kF32Threads, 0, stream}, gemm_f32_kernel<kPair>, g,
+         static_cast<int>(column_tiles));
 }
 
 template <bool kPair, typename W>
@@ -34,8 +35,8 @@ void launch_mma(const Gemm& g, cudaStream_t stream) {
       cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kMmaShared);
   check(allowed, "gemm: shared memory");
   const int64_t column_tiles = ceil_div(g.w.n_out, kPair ? kMmaColumns / 2 : kMmaColumns);
-  kernel<<<blocks_of(g, column_tiles), kMmaThreads, kMmaShared, stream>>>(g, static_cast<int>(column_tiles));
-  check_launch("gemm");
+  launch("gemm", {blocks_of(g, column_tiles), kMmaThreads, kMmaShared, stream}, kernel, g,
+         static_cast<int>(column_tiles));
 }
 
 using Encode = decltype(&cuTensorMapEncodeTiled);
@@ -87,8 +88,7 @@ void launch_wgmma(const Gemm& g, const WeightMaps& maps, cudaStream_t stream) {
   check(allowed, "gemm: shared memory");
   const int64_t column_tiles = ceil_div(g.w.n_out, kPair ? kColumns / 2 : kColumns);
   const unsigned blocks = std::min(blocks_of(g, column_tiles), static_cast<unsigned>(multiprocessors()));
-  kernel<<<blocks, kWgmmaThreads, kShared, stream>>>(g, maps, static_cast<int>(column_tiles));
-  check_launch("gemm");
+  launch("gemm", {blocks, kWgmmaThreads, kShared, stream}, kernel, g, maps, static_cast<int>(column_tiles));
 }
 
 template <bool kPair, int kColumns>
@@ -193,25 +193,24 @@ void round_matrix(const Matrix& w, void* out, cudaStream_t stream) {
   auto* to = static_cast<uint4*>(out);
   switch (w.format) {
     case Format::kF32:
-      round_kernel<Weights<Format::kF32>><<<blocks, kThreads, 0, stream>>>(w, to);
+      launch("round_matrix", {blocks, kThreads, 0, stream}, round_kernel<Weights<Format::kF32>>, w, to);
       break;
     case Format::kBF16:
-      round_kernel<Weights<Format::kBF16>><<<blocks, kThreads, 0, stream>>>(w, to);
+      launch("round_matrix", {blocks, kThreads, 0, stream}, round_kernel<Weights<Format::kBF16>>, w, to);
       break;
     case Format::kF16:
-      round_kernel<Weights<Format::kF16>><<<blocks, kThreads, 0, stream>>>(w, to);
+      launch("round_matrix", {blocks, kThreads, 0, stream}, round_kernel<Weights<Format::kF16>>, w, to);
       break;
     case Format::kInt8:
-      round_kernel<Weights<Format::kInt8>><<<blocks, kThreads, 0, stream>>>(w, to);
+      launch("round_matrix", {blocks, kThreads, 0, stream}, round_kernel<Weights<Format::kInt8>>, w, to);
       break;
     case Format::kInt4:
-      round_kernel<Weights<Format::kInt4>><<<blocks, kThreads, 0, stream>>>(w, to);
+      launch("round_matrix", {blocks, kThreads, 0, stream}, round_kernel<Weights<Format::kInt4>>, w, to);
       break;
     case Format::kWide:
-      round_kernel<Weights<Format::kWide>><<<blocks, kThreads, 0, stream>>>(w, to);
+      launch("round_matrix", {blocks, kThreads, 0, stream}, round_kernel<Weights<Format::kWide>>, w, to);
       break;
   }
-  check_launch("round_matrix");
 }
 
 void gemm(const Gemm& g, bool exact, cudaStream_t stream) {
@@ -231,9 +230,8 @@ void gemm(const Gemm& g, bool exact, cudaStream_t stream) {
     pair ? launch_bf16<true>(even, stream) : launch_bf16<false>(even, stream);
   }
   if (tail != 0) {
-    gemm_tail_kernel<__nv_bfloat16>
-        <<<static_cast<unsigned>(g.n_rows), static_cast<unsigned>(tail * 32), 0, stream>>>(g, g.w.n_out - tail);
-    check_launch("gemm");
+    launch("gemm", {static_cast<unsigned>(g.n_rows), static_cast<unsigned>(tail * 32), 0, stream},
+           gemm_tail_kernel<__nv_bfloat16>, g, g.w.n_out - tail);
   }
 }
 

@@ -5,11 +5,10 @@
 // A block makes 128 rows x 128 outputs (gated: 64 of either matrix), 64 values of depth at a time, out of shared memory
 // that is filled two steps ahead. Rows of x are gathered while they are copied. A tile's rows are 128 bytes whose eight
 // 16-byte pieces are permuted by the row's number, which keeps ldmatrix free of bank conflicts.
-//
-// Source   PTX ISA 9.0, sections "mma", "ldmatrix" and "cp.async"
 #pragma once
 #include "engine/cuda/gemm_tiles.cuh"
 #include "engine/cuda/gemm_weights.cuh"
+#include "engine/cuda/instructions.cuh"
 
 namespace engine::cuda {
 
@@ -17,47 +16,16 @@ inline constexpr int kMmaColumns = 128, kMmaDepth = 64, kMmaStages = 3, kMmaThre
 inline constexpr int kMmaTileBytes = 128 * kMmaDepth * 2;  // of x, and of W
 inline constexpr int kMmaShared = kMmaStages * 2 * kMmaTileBytes;
 
-__device__ __forceinline__ uint32_t shared_address(const void* p) {
-  return static_cast<uint32_t>(__cvta_generic_to_shared(p));
-}
-
 // Where piece `piece` of row `row` of a tile lies.
 __device__ __forceinline__ uint32_t piece_at(int row, int piece) {
   return static_cast<uint32_t>(row * 128 + ((piece ^ (row & 7)) << 4));
-}
-
-// Sixteen bytes, zeros where they are not there; `from` is a valid address all the same.
-__device__ __forceinline__ void copy_async(uint32_t to, const void* from, bool there) {
-  asm volatile("cp.async.cg.shared.global.L2::128B [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(there ? 16 : 0)
-               : "memory");
-}
-__device__ __forceinline__ void commit_copies() {
-  asm volatile("cp.async.commit_group;" ::: "memory");
-}
-template <int N>
-__device__ __forceinline__ void wait_copies() {
-  asm volatile("cp.async.wait_group %0;" ::"n"(N) : "memory");
-}
-
-__device__ __forceinline__ void load_fragments(uint32_t (&f)[4], uint32_t address) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
-               : "=r"(f[0]), "=r"(f[1]), "=r"(f[2]), "=r"(f[3])
-               : "r"(address)
-               : "memory");
-}
-__device__ __forceinline__ void multiply_16_8_16(float (&c)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
-  asm volatile(
-      "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, "
-      "%3};"
-      : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])
-      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b0), "r"(b1));
 }
 
 // W: Weights<format> of both matrices, or MixedWeights.
 template <bool kPair, typename W>
 __global__ void __launch_bounds__(kMmaThreads, W::kCopied ? 2 : 1)
     gemm_mma_kernel(const __grid_constant__ Gemm g, int column_tiles) {
-  extern __shared__ __align__(128) char shared[];
+  GRAFT_LAUNCHED_SHARED(char, shared, 128);
   const int row_tiles = row_tiles_of(g), at = static_cast<int>(blockIdx.x);
   if (at >= row_tiles * column_tiles) return;
   const TilePlace place = tile_place(at, row_tiles, column_tiles);

@@ -49,7 +49,7 @@ __global__ void __launch_bounds__(kWgmmaThreads, 1)
   using Shape = WgmmaShape<kColumns>;
   using Place = RingPlace<Shape::kStages>;
   constexpr int kResults = kPair ? kColumns / 2 : kColumns;  // columns of y that a tile makes
-  extern __shared__ __align__(128) char shared[];
+  GRAFT_LAUNCHED_SHARED(char, shared, 128);
   __shared__ __align__(8) uint64_t barriers[2 * Shape::kStages];
   const uint32_t ring = (shared_address(shared) + 1023) & ~1023U;
   const uint32_t full = shared_address(barriers), empty = full + 8 * Shape::kStages;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "engine/cuda/device.h"
 #include "engine/cuda/gemm_mma.cuh"
+#include "engine/cuda/launch.h"
 #include "engine/cuda/prefill_attention.h"
 #include "engine/cuda/route.cuh"
 
@@ -92,12 +92,6 @@ __device__ __forceinline__ int at_piece(int row, int piece) {
   return row * W * 2 + ((piece ^ (row & 7)) << 4);
 }
 
-__device__ __forceinline__ void load_turned(uint32_t (&f)[4], uint32_t address) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x4.trans.shared.b16 {%0, %1, %2, %3}, [%4];"
-               : "=r"(f[0]), "=r"(f[1]), "=r"(f[2]), "=r"(f[3])
-               : "r"(address));
-}
-
 // Rows [first, first + n) of which `valid` exist, `width` of W values; zeros elsewhere.
 template <int W, int kThreads>
 __device__ __forceinline__ void copy_rows(uint32_t to, const Bf16* from, int64_t stride, int n, int valid, int width) {
@@ -113,7 +107,7 @@ __global__ void __launch_bounds__(kWarps * 32, M == 2 ? 2 : 1)
     attention_bf16_kernel(const __grid_constant__ PrefillAttention a) {
   constexpr int kThreads = kWarps * 32, kQueries = kWarps * 16 * M;
   constexpr int kKeyBytes = kKeys * DK * 2, kValueBytes = kKeys * DV * 2;
-  extern __shared__ char memory[];
+  GRAFT_LAUNCHED_SHARED(char, memory, 16);
   const uint32_t q_tile = shared_address(memory), key_tiles = q_tile + kQueries * DK * 2,
                  value_tiles = key_tiles + 2 * kKeyBytes;
   const int lane = threadIdx.x % 32, warp = threadIdx.x / 32, head = blockIdx.y,
@@ -235,7 +229,7 @@ __global__ void __launch_bounds__(kWarps * 32, M == 2 ? 2 : 1)
 #pragma unroll
       for (int n = 0; n < DV / 16; ++n) {
         uint32_t b[4];
-        load_turned(b, value_tile + at_piece<DV>(k * 16 + lane % 8 + lane / 8 % 2 * 8, n * 2 + lane / 16));
+        load_fragments_turned(b, value_tile + at_piece<DV>(k * 16 + lane % 8 + lane / 8 % 2 * 8, n * 2 + lane / 16));
 #pragma unroll
         for (int m = 0; m < M; ++m) {
           multiply_16_8_16(acc[m][2 * n], p[m], b[0], b[1]);
@@ -290,8 +284,7 @@ void launch_bf16(const PrefillAttention& a, cudaStream_t stream) {
       cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(kBytes));
   check(allowed, "cudaFuncSetAttribute");
   const dim3 grid(static_cast<unsigned>(ceil_div(a.n_tokens, kWarps * 16 * M)), static_cast<unsigned>(a.n_heads));
-  kernel<<<grid, kWarps * 32, kBytes, stream>>>(a);
-  check_launch("prefill_attention");
+  launch("prefill_attention", {grid, kWarps * 32, kBytes, stream}, kernel, a);
 }
 
 }  // namespace
@@ -299,8 +292,8 @@ void launch_bf16(const PrefillAttention& a, cudaStream_t stream) {
 void prefill_attention(const PrefillAttention& a, bool exact, cudaStream_t stream) {
   if (exact) {
     const dim3 grid(static_cast<unsigned>(ceil_div(a.n_tokens, kExactWarps)), static_cast<unsigned>(a.n_heads));
-    attention_f32_kernel<<<grid, kExactWarps * 32, 0, stream>>>(a);
-    return check_launch("prefill_attention in f32");
+    launch("prefill_attention in f32", {grid, kExactWarps * 32, 0, stream}, attention_f32_kernel, a);
+    return;
   }
   if (a.dk <= 64 && a.dv <= 64) return launch_bf16<64, 64, 2, 64>(a, stream);
   if (a.dk <= 128 && a.dv <= 128) return launch_bf16<128, 128, 2, 32>(a, stream);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
-#include "engine/cuda/device.h"
+#include "engine/cuda/instructions.cuh"
+#include "engine/cuda/launch.h"
 #include "engine/cuda/prefill_ops.h"
 #include "engine/cuda/route.cuh"
 #include "engine/cuda/values.cuh"
@@ -98,7 +99,7 @@ __global__ void assemble_kernel(const __grid_constant__ KeyParts k) {
 // One warp a head of one token; the heads as GroupedQuery counts them.
 template <typename T>
 __global__ void grouped_store_kernel(const __grid_constant__ GroupedStore g) {
-  extern __shared__ float rows[];
+  GRAFT_LAUNCHED_SHARED(float, rows, 16);
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32, job = blockIdx.y * (blockDim.x / 32) + warp;
   if (job >= g.n_heads + 2 * g.n_kv_heads) return;
   const int64_t t = blockIdx.x;
@@ -179,7 +180,7 @@ __global__ void __launch_bounds__(256)
 
 __global__ void route_kernel(const __grid_constant__ RouterSettings settings, const float* logits, const float* bias,
                              int n, int32_t* ids, float* weights) {
-  extern __shared__ float scratch[];
+  GRAFT_LAUNCHED_SHARED(float, scratch, 16);
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const int64_t t = int64_t{blockIdx.x} * (blockDim.x / 32) + warp;
   if (t >= n) return;
@@ -233,77 +234,74 @@ __global__ void combine_kernel(const T* y, const int32_t* slot_of, const float* 
 
 void begin_tokens(const Matrix& table, const Turns& turns, const int32_t* tokens, int n, int64_t position, float* x,
                   Turn* out, cudaStream_t stream) {
-  begin_kernel<<<static_cast<unsigned>(n), kThreads, 0, stream>>>(table, turns, tokens, position, x, out);
-  check_launch("begin_tokens");
+  launch("begin_tokens", {static_cast<unsigned>(n), kThreads, 0, stream}, begin_kernel, table, turns, tokens, position,
+         x, out);
 }
 
 void norm_rows(const float* x, int64_t x_stride, int64_t n, int64_t width, const Norm& norm, bool exact, void* y,
                float* also_f32, cudaStream_t stream) {
   const auto blocks = static_cast<unsigned>(n);
   if (exact)
-    norm_kernel<float><<<blocks, kThreads, 0, stream>>>(x, x_stride, width, norm, static_cast<float*>(y), also_f32);
+    launch("norm_rows", {blocks, kThreads, 0, stream}, norm_kernel<float>, x, x_stride, width, norm,
+           static_cast<float*>(y), also_f32);
   else
-    norm_kernel<Bf16><<<blocks, kThreads, 0, stream>>>(x, x_stride, width, norm, static_cast<Bf16*>(y), also_f32);
-  check_launch("norm_rows");
+    launch("norm_rows", {blocks, kThreads, 0, stream}, norm_kernel<Bf16>, x, x_stride, width, norm,
+           static_cast<Bf16*>(y), also_f32);
 }
 
 void latent_store(const LatentStore& l, bool exact, cudaStream_t stream) {
   const auto blocks = static_cast<unsigned>(l.n);
   if (exact)
-    latent_store_kernel<float><<<blocks, kThreads, 0, stream>>>(l);
+    launch("latent_store", {blocks, kThreads, 0, stream}, latent_store_kernel<float>, l);
   else
-    latent_store_kernel<Bf16><<<blocks, kThreads, 0, stream>>>(l);
-  check_launch("latent_store");
+    launch("latent_store", {blocks, kThreads, 0, stream}, latent_store_kernel<Bf16>, l);
 }
 
 void assemble_keys(const KeyParts& k, bool exact, cudaStream_t stream) {
   const auto blocks = static_cast<unsigned>(k.n_keys);
   if (exact)
-    assemble_kernel<float><<<blocks, kThreads, 0, stream>>>(k);
+    launch("assemble_keys", {blocks, kThreads, 0, stream}, assemble_kernel<float>, k);
   else
-    assemble_kernel<Bf16><<<blocks, kThreads, 0, stream>>>(k);
-  check_launch("assemble_keys");
+    launch("assemble_keys", {blocks, kThreads, 0, stream}, assemble_kernel<Bf16>, k);
 }
 
 void grouped_store(const GroupedStore& g, bool exact, cudaStream_t stream) {
   const dim3 grid(static_cast<unsigned>(g.n), static_cast<unsigned>(ceil_div(g.n_heads + 2 * g.n_kv_heads, kWarps)));
   const size_t bytes = static_cast<size_t>(kWarps * g.d) * sizeof(float);
   if (exact)
-    grouped_store_kernel<float><<<grid, kThreads, bytes, stream>>>(g);
+    launch("grouped_store", {grid, kThreads, bytes, stream}, grouped_store_kernel<float>, g);
   else
-    grouped_store_kernel<Bf16><<<grid, kThreads, bytes, stream>>>(g);
-  check_launch("grouped_store");
+    launch("grouped_store", {grid, kThreads, bytes, stream}, grouped_store_kernel<Bf16>, g);
 }
 
 void router_logits(const float* x, const Matrix& router, const float* bias, int n, float* logits, cudaStream_t stream) {
   const dim3 grid(static_cast<unsigned>(ceil_div(n, kRouterTokens)),
                   static_cast<unsigned>(ceil_div(router.n_out, kRouterExperts)));
-  router_kernel<<<grid, 256, 0, stream>>>(x, router, bias, n, logits);
-  check_launch("router_logits");
+  launch("router_logits", {grid, 256, 0, stream}, router_kernel, x, router, bias, n, logits);
 }
 
 void route_tokens(const RouterSettings& settings, const float* logits, const float* selection_bias, int n, int32_t* ids,
                   float* weights, cudaStream_t stream) {
   constexpr int kTokens = 4;  // of a block
-  route_kernel<<<static_cast<unsigned>(ceil_div(n, kTokens)), kTokens * 32,
-                 static_cast<size_t>(kTokens * 2 * settings.n_experts) * sizeof(float), stream>>>(
-      settings, logits, selection_bias, n, ids, weights);
-  check_launch("route_tokens");
+  launch("route_tokens",
+         {static_cast<unsigned>(ceil_div(n, kTokens)), kTokens * 32,
+          static_cast<size_t>(kTokens * 2 * settings.n_experts) * sizeof(float), stream},
+         route_kernel, settings, logits, selection_bias, n, ids, weights);
 }
 
 void group_tokens(const Grouping& g, cudaStream_t stream) {
-  group_kernel<<<1, 1024, 0, stream>>>(g);
-  check_launch("group_tokens");
+  launch("group_tokens", {1, 1024, 0, stream}, group_kernel, g);
 }
 
 void combine_slots(const void* y, const int32_t* slot_of, const float* weights, int n, int k, int64_t width, bool exact,
                    float* hidden, cudaStream_t stream) {
   const auto blocks = static_cast<unsigned>(n);
   if (exact)
-    combine_kernel<<<blocks, kThreads, 0, stream>>>(static_cast<const float*>(y), slot_of, weights, k, width, hidden);
+    launch("combine_slots", {blocks, kThreads, 0, stream}, combine_kernel<float>, static_cast<const float*>(y), slot_of,
+           weights, k, width, hidden);
   else
-    combine_kernel<<<blocks, kThreads, 0, stream>>>(static_cast<const Bf16*>(y), slot_of, weights, k, width, hidden);
-  check_launch("combine_slots");
+    launch("combine_slots", {blocks, kThreads, 0, stream}, combine_kernel<Bf16>, static_cast<const Bf16*>(y), slot_of,
+           weights, k, width, hidden);
 }
 
 }  // namespace engine::cuda

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 
+#include "engine/cuda/instructions.cuh"
 #include "engine/cuda/matrix.h"
 
 namespace engine::cuda {
@@ -66,15 +67,6 @@ __device__ __forceinline__ void round_four(const RowInput& in, int four, const f
       (q0 & 255) | (q1 & 255) << 8 | (q2 & 255) << 16 | q3 << 24;
   if ((part & 3) == 0) in.sums[block * 2 + part / 4] = sum;
   if (part == 0) in.scales[block] = largest / 127.0f;
-}
-
-// 16 bytes that are read once.
-__device__ __forceinline__ uint4 load_once(const void* at) {
-  uint4 v;
-  asm volatile("ld.global.nc.L1::no_allocate.L2::128B.v4.u32 {%0, %1, %2, %3}, [%4];"
-               : "=r"(v.x), "=r"(v.y), "=r"(v.z), "=r"(v.w)
-               : "l"(at));
-  return v;
 }
 
 __device__ __forceinline__ float bf16_low(uint32_t pair) {

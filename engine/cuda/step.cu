@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "engine/cuda/launch.h"
 #include "engine/cuda/step.h"
 #include "engine/cuda/step_attention.cuh"
 #include "engine/cuda/step_linear.cuh"
@@ -13,11 +14,8 @@ namespace {
 __device__ __forceinline__ void device_barrier(unsigned* arrived, unsigned generation) {
   __syncthreads();
   if (threadIdx.x == 0) {
-    asm volatile("red.release.gpu.global.add.u32 [%0], 1;" ::"l"(arrived) : "memory");
-    const unsigned all = gridDim.x * generation;
-    unsigned seen;
-    do asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(seen) : "l"(arrived) : "memory");
-    while (seen < all);
+    release_count(arrived);
+    await_count(arrived, gridDim.x * generation);
   }
   __syncthreads();
 }
@@ -40,10 +38,11 @@ __device__ __forceinline__ const What& what(const Op& op) {
 template <unsigned kFormats>
 __global__ void __launch_bounds__(kStepThreads, 1)
     step_kernel(const Op* ops, int n_ops, const StepState* step, unsigned* arrived, long long* clocks) {
-  extern __shared__ __align__(1024) char memory[];
+  GRAFT_LAUNCHED_SHARED(char, memory, 1024);
   __shared__ __align__(16) Op held[2];
   __shared__ StepState state;
-  if (threadIdx.x == 0) state = *step;
+  __shared__ volatile int chosen;
+  if (threadIdx.x == 0) state = *step, chosen = 0;  // the last step may have left a stamp of this one's
   put_piece(held[0], piece_of(ops));
   __syncthreads();
   if (clocks && blockIdx.x == 0 && threadIdx.x == 0) clocks[0] = clock64();
@@ -70,7 +69,7 @@ __global__ void __launch_bounds__(kStepThreads, 1)
         merge_op<kFormats>(what<MergeOp>(op), state, memory);
         break;
       case OpKind::kGateUp:
-        gate_up_op<kFormats>(what<GateUpOp>(op), memory, i + 1);
+        gate_up_op<kFormats>(what<GateUpOp>(op), memory, chosen, i + 1);
         break;
       case OpKind::kDown:
         down_op<kFormats>(what<DownOp>(op), memory);
@@ -88,15 +87,15 @@ __global__ void __launch_bounds__(kStepThreads, 1)
 static_assert(kBFloat16Caches == kHasBF16);
 
 // The program's kernel with the least code that has all of `formats`.
-const void* kernel_for(unsigned formats) {
+StepKernel kernel_for(unsigned formats) {
   constexpr unsigned kFloats = kHasF32 | kHasBF16;
   const auto covers = [formats](unsigned has) { return (formats & ~has) == 0; };
-  if (covers(kHasF32 | kHasF32Layers)) return reinterpret_cast<const void*>(step_kernel<kHasF32>);
-  if (covers(kFloats)) return reinterpret_cast<const void*>(step_kernel<kFloats>);
-  if (covers(kFloats | kHasInt4)) return reinterpret_cast<const void*>(step_kernel<kFloats | kHasInt4>);
-  if (covers(kFloats | kHasInt8)) return reinterpret_cast<const void*>(step_kernel<kFloats | kHasInt8>);
-  if (covers(kFloats | kHasInt4Table)) return reinterpret_cast<const void*>(step_kernel<kFloats | kHasInt4Table>);
-  return reinterpret_cast<const void*>(step_kernel<kHasAll>);
+  if (covers(kHasF32 | kHasF32Layers)) return step_kernel<kHasF32>;
+  if (covers(kFloats)) return step_kernel<kFloats>;
+  if (covers(kFloats | kHasInt4)) return step_kernel<kFloats | kHasInt4>;
+  if (covers(kFloats | kHasInt8)) return step_kernel<kFloats | kHasInt8>;
+  if (covers(kFloats | kHasInt4Table)) return step_kernel<kFloats | kHasInt4Table>;
+  return step_kernel<kHasAll>;
 }
 
 unsigned bits_of(const Matrix& w) {
@@ -187,47 +186,31 @@ void StepProgram::finish(size_t shared_bytes, unsigned formats) {
   blocks_ = processors();
 }
 
-void StepProgram::launch(const StepState* state, cudaStream_t stream) const {
+void StepProgram::start(const StepState* state, long long* clocks, cudaStream_t stream) const {
   check(cudaMemsetAsync(barrier_.data(), 0, barrier_.bytes(), stream), "cudaMemsetAsync");
-  cudaLaunchConfig_t config{};
-  config.gridDim = static_cast<unsigned>(blocks_);
-  config.blockDim = kStepThreads;
-  config.dynamicSmemBytes = shared_bytes_;
-  config.stream = stream;
-  cudaLaunchAttribute together{};  // all blocks at once, or the barrier would never end
-  together.id = cudaLaunchAttributeCooperative;
-  together.val.cooperative = 1;
-  config.attrs = &together;
-  config.numAttrs = 1;
-  const Op* ops = device_ops_.data();
-  int n = static_cast<int>(ops_.size());
-  unsigned* arrived = barrier_.data();
-  long long* clocks = nullptr;
-  void* arguments[] = {&ops, &n, &state, &arrived, &clocks};
-  check(cudaLaunchKernelExC(&config, kernel_, arguments), "a step");
+  LaunchShape shape{static_cast<unsigned>(blocks_), kStepThreads, shared_bytes_, stream};
+  shape.together = true;  // or the barrier would never end
+  engine::cuda::launch("a step", shape, kernel_, device_ops_.data(), static_cast<int>(ops_.size()), state,
+                       barrier_.data(), clocks);
+}
+
+void StepProgram::launch(const StepState* state, cudaStream_t stream) const {
+  start(state, nullptr, stream);
 }
 
 std::string StepProgram::profile(const StepState* state, cudaStream_t stream) {
-  cudaEvent_t start, end;
-  check(cudaEventCreate(&start), "cudaEventCreate");
+  cudaEvent_t begin, end;
+  check(cudaEventCreate(&begin), "cudaEventCreate");
   check(cudaEventCreate(&end), "cudaEventCreate");
   float milliseconds = 0.0f;
   for (int round = 0; round < 3; ++round) {  // the last one counts
-    check(cudaMemsetAsync(barrier_.data(), 0, barrier_.bytes(), stream), "cudaMemsetAsync");
-    const Op* ops = device_ops_.data();
-    int n = static_cast<int>(ops_.size());
-    unsigned* arrived = barrier_.data();
-    long long* clocks = clocks_.data();
-    void* arguments[] = {&ops, &n, &state, &arrived, &clocks};
-    check(cudaEventRecord(start, stream), "cudaEventRecord");
-    check(cudaLaunchCooperativeKernel(kernel_, dim3(static_cast<unsigned>(blocks_)), dim3(kStepThreads), arguments,
-                                      shared_bytes_, stream),
-          "a step");
+    check(cudaEventRecord(begin, stream), "cudaEventRecord");
+    start(state, clocks_.data(), stream);
     check(cudaEventRecord(end, stream), "cudaEventRecord");
     check(cudaStreamSynchronize(stream), "profiling a step");
-    check(cudaEventElapsedTime(&milliseconds, start, end), "cudaEventElapsedTime");
+    check(cudaEventElapsedTime(&milliseconds, begin, end), "cudaEventElapsedTime");
   }
-  cudaEventDestroy(start);
+  cudaEventDestroy(begin);
   cudaEventDestroy(end);
   std::vector<long long> clocks(ops_.size() + 1);
   check(cudaMemcpy(clocks.data(), clocks_.data(), clocks_.bytes(), cudaMemcpyDeviceToHost), "reading a profile");

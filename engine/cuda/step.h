@@ -161,6 +161,10 @@ struct Op {
 };
 static_assert(sizeof(Op) % 16 == 0);
 
+// What runs a program: its operators, how many, the step's state, the barrier's counter (zero), and where clocks of the
+// first block go (one more than there are operators), or null.
+using StepKernel = void (*)(const Op* ops, int n_ops, const StepState* step, unsigned* arrived, long long* clocks);
+
 class StepProgram {
  public:
   template <typename What>
@@ -185,6 +189,7 @@ class StepProgram {
   std::string profile(const StepState* state, cudaStream_t stream);
 
  private:
+  void start(const StepState* state, long long* clocks, cudaStream_t stream) const;
   // What every block would otherwise work out anew: divisions are slow there.
   template <typename What>
   static void plan(What&) {}
@@ -198,7 +203,7 @@ class StepProgram {
   DeviceBuffer<long long> clocks_;
   size_t shared_bytes_ = 0;
   int blocks_ = 0;
-  const void* kernel_ = nullptr;
+  StepKernel kernel_ = nullptr;
 };
 
 // The formats of an operator's matrices, as bits of row_dot.cuh; the embedding's does not count.

@@ -146,19 +146,6 @@ __host__ __device__ constexpr int row_pitch(int width) {
   return padded_width(width) * 2 + 16;
 }
 
-__device__ __forceinline__ void load_two(uint32_t (&f)[2], uint32_t address) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x2.shared.b16 {%0, %1}, [%2];"
-               : "=r"(f[0]), "=r"(f[1])
-               : "r"(address)
-               : "memory");
-}
-__device__ __forceinline__ void load_two_turned(uint32_t (&f)[2], uint32_t address) {
-  asm volatile("ldmatrix.sync.aligned.m8n8.x2.trans.shared.b16 {%0, %1}, [%2];"
-               : "=r"(f[0]), "=r"(f[1])
-               : "r"(address)
-               : "memory");
-}
-
 __device__ __noinline__ inline void copy_rows_bf16(const __nv_bfloat16* rows, int64_t row_width, int n_rows, int width,
                                                    uint32_t tile) {
   const int pieces = padded_width(width) / 8, pitch = row_pitch(width);

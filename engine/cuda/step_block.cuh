@@ -9,6 +9,7 @@
 namespace engine::cuda {
 
 inline constexpr int kStepThreads = 512, kStepWarps = kStepThreads / 32;
+inline constexpr int kTeamBarrier = 1, kInputBarrier = 2;  // beside that of the whole block
 
 // Work is dealt out to warps so that neighbouring pieces go to different multiprocessors.
 __device__ __forceinline__ int step_warp() {
@@ -16,11 +17,6 @@ __device__ __forceinline__ int step_warp() {
 }
 __device__ __forceinline__ int step_warps() {
   return static_cast<int>(gridDim.x) * kStepWarps;
-}
-
-// A barrier of the block's first `team` threads.
-__device__ __forceinline__ void team_barrier(int team) {
-  asm volatile("bar.sync 1, %0;" ::"r"(team) : "memory");
 }
 
 // x times the norm's gain into shared memory, by the block's first `team` threads, rounded to 8 bits as well where
@@ -62,7 +58,7 @@ __device__ __noinline__ inline float prepare_input(const float* x, int n, const 
     squares = sum_of_warp(squares);
     if (lane == 0) partial[warp] = squares;
   }
-  team_barrier(team);
+  barrier_of<kTeamBarrier>(team);
   if (!gain) return 1.0f;
   float sum = 0.0f;
 #pragma unroll 4

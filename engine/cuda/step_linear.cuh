@@ -62,10 +62,10 @@ __device__ inline void project_op(const ProjectOp& op, char* memory) {
 template <unsigned kFormats>
 inline constexpr unsigned kLayerFormats = kFormats == kHasF32 || kFormats == kHasAll ? kFormats : kFormats & ~kHasF32;
 
+// `chosen`: shared, none of the step's stamps to begin with; `stamp` once the ids are there.
 template <unsigned kFormats>
-__device__ inline void gate_up_op(const GateUpOp& op, char* memory, int stamp) {
+__device__ inline void gate_up_op(const GateUpOp& op, char* memory, volatile int& chosen, int stamp) {
   constexpr int kTeam = kStepThreads - 32;
-  __shared__ volatile int chosen;  // `stamp` once the ids are there
   const bool routed = op.gate.quants != nullptr, shared = op.shared_gate.quants != nullptr;
   const int n_in = static_cast<int>(routed ? op.gate.n_in : op.shared_gate.n_in);
   const bool whole = is_whole(op.gate) || is_whole(op.shared_gate);
@@ -83,7 +83,7 @@ __device__ inline void gate_up_op(const GateUpOp& op, char* memory, int stamp) {
   if (warp < kTeam / 32) {
     scale = prepare_for<kFormats>(op.x, n_in, op.norm, whole, memory, kTeam);
     if (threadIdx.x == 0) scale_of_input = scale;
-    asm volatile("bar.arrive 2, %0;" ::"n"(kStepThreads) : "memory");
+    arrive_at_barrier_of<kInputBarrier>(kStepThreads);
   } else {
     if (routed) {
       for (int e = lane; e < n_experts; e += 32) logits[e] = __ldcg(op.logits + e);
@@ -95,7 +95,7 @@ __device__ inline void gate_up_op(const GateUpOp& op, char* memory, int stamp) {
       __threadfence_block();
       if (lane == 0) chosen = stamp;
     }
-    asm volatile("bar.sync 2, %0;" ::"n"(kStepThreads) : "memory");  // the input is there
+    barrier_of<kInputBarrier>(kStepThreads);  // the input is there
     scale = scale_of_input;
   }
   // Items: a gate's row with up's (of whole numbers two of each), of the shared expert, then of the chosen ones, whose
@@ -106,8 +106,7 @@ __device__ inline void gate_up_op(const GateUpOp& op, char* memory, int stamp) {
   for (int i = step_warp() * P; i < items; i += step_warps() * P) {
     const bool own = i < shared_width;
     if (!own && !waited) {
-      while (chosen != stamp) {
-      }
+      await_value(chosen, stamp);
       __threadfence_block();
       waited = true;
     }

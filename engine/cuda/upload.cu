@@ -5,6 +5,7 @@
 #include <string>
 #include <thread>
 
+#include "engine/cuda/launch.h"
 #include "engine/cuda/upload.h"
 #include "engine/formats/dequantize.h"
 #include "engine/formats/quant_blocks.h"
@@ -182,20 +183,22 @@ void fill(Matrix& m, DType type, int64_t n_experts) {
   const int64_t n = n_experts * m.n_out * m.n_in;
   const Sizes sizes = sizes_of(m, type);
   const int64_t numbers = m.whole_numbers() ? static_cast<int64_t>(sizes.quants) * n_experts : n;
-  fill_kernel<<<kFillBlocks, 256>>>(m.format, const_cast<void*>(m.quants), numbers, kSpread);
+  launch("fill", {kFillBlocks, 256}, fill_kernel, m.format, const_cast<void*>(m.quants), numbers, kSpread);
   if (m.format == Format::kWide) {
-    set_kernel<<<kFillBlocks, 256>>>(static_cast<float*>(const_cast<void*>(m.scales)), n / 16, kSpread / 256);
-    set_kernel<<<kFillBlocks, 256>>>(static_cast<float*>(const_cast<void*>(m.offsets)), n / 16, 0.0f);
+    launch("fill", {kFillBlocks, 256}, set_kernel, static_cast<float*>(const_cast<void*>(m.scales)), n / 16,
+           kSpread / 256);
+    launch("fill", {kFillBlocks, 256}, set_kernel, static_cast<float*>(const_cast<void*>(m.offsets)), n / 16, 0.0f);
   } else if (m.whole_numbers()) {
     const float step = kSpread / (m.format == Format::kInt8 ? 256.0f : 16.0f);
     if (m.bf16_scales)  // 0x3b3b: 0.0029
       check(cudaMemset2D(const_cast<void*>(m.scales), 2, 0x3b, 2, static_cast<size_t>(n / 32)), "cudaMemset2D");
     else
-      set_half_kernel<<<kFillBlocks, 256>>>(static_cast<__half*>(const_cast<void*>(m.scales)), n / 32, step);
+      launch("fill", {kFillBlocks, 256}, set_half_kernel, static_cast<__half*>(const_cast<void*>(m.scales)), n / 32,
+             step);
     if (m.offsets)
-      set_half_kernel<<<kFillBlocks, 256>>>(static_cast<__half*>(const_cast<void*>(m.offsets)), n / 32, -8 * step);
+      launch("fill", {kFillBlocks, 256}, set_half_kernel, static_cast<__half*>(const_cast<void*>(m.offsets)), n / 32,
+             -8 * step);
   }
-  check_launch("fill");
 }
 
 }  // namespace
@@ -344,8 +347,7 @@ const float* WeightStore::floats(const std::vector<TensorView>& views) {
   const auto n = static_cast<size_t>(views[0].n_rows() * views[0].n_in());
   if (synthetic()) {
     auto* ones = static_cast<float*>(take(views.size() * n * sizeof(float)));
-    set_kernel<<<kFillBlocks, 256>>>(ones, static_cast<int64_t>(views.size() * n), 1.0f);
-    check_launch("fill");
+    launch("fill", {kFillBlocks, 256}, set_kernel, ones, static_cast<int64_t>(views.size() * n), 1.0f);
     return ones;
   }
   std::vector<float> values(views.size() * n);

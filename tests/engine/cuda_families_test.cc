@@ -13,13 +13,19 @@
 #include "tests/engine/synthetic_model.h"
 #include "tests/engine/tiny_model.h"
 
+extern "C" base::Result<engine::Accelerator*> graft_cuda_module(int version);
+
 namespace {
 
 using namespace engine;
 using namespace engine::test;
 
 Accelerator* gpu() {
+#ifdef GRAFT_CUDA_EMULATED
+  const auto opened = graft_cuda_module(kCudaModuleVersion);  // linked into the test (tests/cuda_emulator)
+#else
   const auto opened = open_cuda();
+#endif
   if (!opened) std::printf("[skipped] cuda: %s\n", opened.error().message.c_str());
   return opened ? *opened : nullptr;
 }

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// engine/cuda/launch.h: how kernels are started.
+#pragma once
+#include <utility>
+
+#include "engine/cuda/device.h"
+
+namespace engine::cuda {
+
+struct LaunchShape {
+  dim3 grid, block;
+  size_t shared_bytes = 0;  // beside what the kernel declares itself
+  cudaStream_t stream = nullptr;
+  bool together = false;  // all blocks at once, for those that wait for each other
+};
+
+// Starts `kernel` with what it takes; waits for nothing.
+// Errors   Failure, which names `what`.
+template <typename... Parameters, typename... Arguments>
+void launch(const char* what, const LaunchShape& shape, void (*kernel)(Parameters...), Arguments&&... arguments) {
+  cudaLaunchConfig_t config{};
+  config.gridDim = shape.grid;
+  config.blockDim = shape.block;
+  config.dynamicSmemBytes = shape.shared_bytes;
+  config.stream = shape.stream;
+  cudaLaunchAttribute together{};
+  together.id = cudaLaunchAttributeCooperative;
+  together.val.cooperative = 1;
+  config.attrs = &together;
+  config.numAttrs = shape.together ? 1 : 0;
+  check(cudaLaunchKernelEx(&config, kernel, std::forward<Arguments>(arguments)...), what);
+}
+
+}  // namespace engine::cuda
