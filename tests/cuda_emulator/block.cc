@@ -101,11 +101,6 @@ void* new_stack(std::byte* end, void (*function)()) {
 
 }  // namespace
 
-Block& current() {
-  static thread_local Block block;
-  return block;
-}
-
 Block::Block() : lanes_(kMostThreads), warps_(kMostThreads / kWarp), shared_memory_(new char[kMostShared + 1024]) {
   void* stacks = mmap(nullptr, kStackBytes * kMostThreads, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (stacks == MAP_FAILED) throw std::bad_alloc();
@@ -120,6 +115,7 @@ Block::~Block() {
 
 void Block::run(const std::function<void()>& kernel, const dim3& grid, const dim3& block, const uint3& at,
                 size_t shared_bytes) {
+  running = this;
   kernel_ = &kernel;
   grid_ = grid, shape_ = block, place_ = at;
   std::memset(shared_, 0xff, shared_bytes);

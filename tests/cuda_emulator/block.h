@@ -122,7 +122,10 @@ class Block {
   char* shared_ = nullptr;
 };
 
-// Of this thread of the CPU.
-Block& current();
+// Of this thread of the CPU, once it runs blocks.
+inline constinit thread_local Block* running = nullptr;
+inline Block& current() {
+  return *running;
+}
 
 }  // namespace cuda_emulator

@@ -78,8 +78,9 @@ void run(const std::function<void()>& kernel, const dim3& grid, const dim3& bloc
   if (shared_bytes > kMostShared || block.x * block.y * block.z > kMostThreads) std::abort();
   std::atomic<unsigned> next{0};
   processors.run([&](int) {
+    static thread_local Block here;
     for (unsigned i; (i = next++) < n;)
-      current().run(kernel, grid, block, {i % grid.x, i / grid.x % grid.y, i / (grid.x * grid.y)}, shared_bytes);
+      here.run(kernel, grid, block, {i % grid.x, i / grid.x % grid.y, i / (grid.x * grid.y)}, shared_bytes);
   });
 }
 

@@ -20,6 +20,12 @@ namespace {
 using namespace engine;
 using namespace engine::test;
 
+#ifdef GRAFT_CUDA_EMULATED
+constexpr bool kEmulated = true;  // some ten thousand times slower
+#else
+constexpr bool kEmulated = false;
+#endif
+
 Accelerator* gpu() {
 #ifdef GRAFT_CUDA_EMULATED
   const auto opened = graft_cuda_module(kCudaModuleVersion);  // linked into the test (tests/cuda_emulator)
@@ -66,6 +72,8 @@ DeepseekV2Config wide_config() {
   return c;
 }
 
+using Divisions = std::vector<std::vector<size_t>>;
+
 std::vector<float> in_pieces(Model& model, const TinyModel& tiny, const std::vector<size_t>& pieces) {
   const auto cache = model.make_cache(static_cast<int64_t>(tiny.tokens.size()));
   return logits_of(model, *cache, tiny.n_vocab, tiny.tokens, 0, pieces);
@@ -81,8 +89,7 @@ TEST_CASE("cuda: every family's logits in f32, in one piece, in uneven pieces, t
     CAPTURE(std::string(name));
     const TinyModel tiny = read_model(name);
     const auto model = on_gpu(tiny.family->make_accelerated(*device, in_f32()));
-    for (const std::vector<size_t>& pieces :
-         std::vector<std::vector<size_t>>{{tiny.tokens.size()}, {1}, {2}, {3, 1, 7, 2, 5}, {16}}) {
+    for (const std::vector<size_t>& pieces : Divisions{{tiny.tokens.size()}, {1}, {2}, {3, 1, 7, 2, 5}, {16}}) {
       CAPTURE(pieces[0]);
       CHECK(relative_error(in_pieces(*model, tiny, pieces), tiny.logits) <= kExactBound);
     }
@@ -123,7 +130,7 @@ TEST_CASE("cuda: a model of bfloat16 in its own number format stays near Hugging
   if (!device) return;
   const TinyModel tiny = read_model("deepseek_v3");
   const auto model = on_gpu(tiny.family->make_accelerated(*device, {}));
-  for (const std::vector<size_t>& pieces : std::vector<std::vector<size_t>>{{tiny.tokens.size()}, {1}})
+  for (const std::vector<size_t>& pieces : Divisions{{tiny.tokens.size()}, {1}})
     CHECK(typical_error(in_pieces(*model, tiny, pieces), tiny.logits, static_cast<size_t>(tiny.n_vocab)) <=
           kRoundedBound);
 }
@@ -137,13 +144,14 @@ TEST_CASE("cuda: every number format against the CPU's reference pass, as a chun
     const bool blocks_of_256 = traits(type).block_values == 256;
     const auto made = make_model(blocks_of_256 ? wide_config() : small_config(), type,
                                  blocks_of_256 || i % 2 == 1 ? KvForm::kJoined : KvForm::kSplit);
-    std::vector<int32_t> tokens(150);
+    std::vector<int32_t> tokens(kEmulated ? 40 : 150);
     for (size_t t = 0; t < tokens.size(); ++t)
       tokens[t] = static_cast<int32_t>(t * 37 % static_cast<size_t>(made->config.n_vocab));
     const std::vector<float> want =
         run_in_pieces(*make_deepseek_v2_reference(made->config, made->weights), made->config, tokens, {64});
     const auto model = on_gpu(device->make_deepseek_v2(made->config, made->weights, {}));
-    for (const std::vector<size_t>& pieces : std::vector<std::vector<size_t>>{{tokens.size()}, {1}, {100, 1, 20}}) {
+    for (const std::vector<size_t>& pieces :
+         kEmulated ? Divisions{{tokens.size()}, {36, 1, 1}} : Divisions{{tokens.size()}, {1}, {100, 1, 20}}) {
       CAPTURE(pieces[0]);
       const std::vector<float> got = run_in_pieces(*model, made->config, tokens, pieces);
       if (type == DType::kF32)
