@@ -142,6 +142,8 @@ void launch_bf16(const Gemm& g, cudaStream_t stream) {
       return launch_mma<kPair, Weights<Format::kInt4>>(g, stream);
     case Format::kWide:
       return launch_mma<kPair, Weights<Format::kWide>>(g, stream);
+    case Format::kFp8:
+      return launch_mma<kPair, Weights<Format::kFp8>>(g, stream);
   }
 }
 
@@ -209,6 +211,9 @@ void round_matrix(const Matrix& w, void* out, cudaStream_t stream) {
       break;
     case Format::kWide:
       launch("round_matrix", {blocks, kThreads, 0, stream}, round_kernel<Weights<Format::kWide>>, w, to);
+      break;
+    case Format::kFp8:
+      launch("round_matrix", {blocks, kThreads, 0, stream}, round_kernel<Weights<Format::kFp8>>, w, to);
       break;
   }
 }

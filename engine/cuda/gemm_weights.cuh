@@ -5,6 +5,7 @@
 // caller can do other work meanwhile; rounded() makes bfloat16s of it. Rows are counted over all experts; k is a
 // multiple of 8.
 #pragma once
+#include "engine/cuda/fp8.cuh"
 #include "engine/cuda/gemm_tiles.cuh"
 
 namespace engine::cuda {
@@ -167,6 +168,27 @@ struct Weights<Format::kWide> {
   }
 };
 
+template <>
+struct Weights<Format::kFp8> {
+  static constexpr bool kCopied = false;
+  struct Raw {
+    uint2 codes;
+    float scale;
+  };
+  const Matrix& m;
+  __device__ explicit Weights(const Matrix& matrix) : m(matrix) {}
+  __device__ Raw read(int64_t row, int64_t k) const {
+    const int64_t at = row * m.n_in + k;
+    return {fetch<uint2>(m.quants, at), fetch<float>(m.scales, (at >> (m.wide_scales ? 7 : 5)) * 4)};
+  }
+  __device__ uint4 rounded(const Raw& raw, int64_t) const {
+    const float scale = kFp8Unit * raw.scale;
+    const float4 a = four_of_fp8(raw.codes.x), b = four_of_fp8(raw.codes.y);
+    return {bf16_pair(a.x * scale, a.y * scale), bf16_pair(a.z * scale, a.w * scale),
+            bf16_pair(b.x * scale, b.y * scale), bf16_pair(b.z * scale, b.w * scale)};
+  }
+};
+
 // Two matrices of different formats, which is rare enough to be slow.
 struct MixedWeights {
   static constexpr bool kCopied = false;
@@ -187,6 +209,8 @@ struct MixedWeights {
         return at_once<Format::kInt4>(row, k);
       case Format::kWide:
         return at_once<Format::kWide>(row, k);
+      case Format::kFp8:
+        return at_once<Format::kFp8>(row, k);
     }
     return {};
   }

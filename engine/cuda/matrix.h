@@ -6,9 +6,11 @@
 // Layout   Numbers and scales of quantised types lie apart, so that a warp reads whole aligned lines:
 //            kInt8  quants int8 [.., n_in], scales half [.., n_in / 32]                                           Q8_0
 //            kInt4  quants [.., n_in / 2]: of 32 values, value i in the low half of byte i, i + 16 in the high half;
-//                   scales [.., n_in / 32]; offsets likewise or null            Q4_0, Q4_1, Q4_K, IQ4_NL, MXFP4
+//                   scales [.., n_in / 32]; offsets likewise or null       Q4_0, Q4_1, Q4_K, IQ4_NL, MXFP4, FP4
 //            kWide  quants int8 [.., n_in], scales float [.., n_in / 16], offsets likewise                the others
-// Values   scale * number (+ offset); the number of a half byte h is given by `nibbles`. MXFP4's scales are bfloat16.
+//            kFp8   codes of E4M3 [.., n_in], scales float [.., n_in / 128] where `wide_scales`, else [.., n_in / 32]
+// Values   scale * number (+ offset); the number of a half byte h is given by `nibbles`. MXFP4's and FP4's scales are
+//          bfloat16. The scale of codes among which is E4M3's NaN is NaN itself: no kernel knows that code.
 // Owns     Nothing.
 #pragma once
 #include <cuda_bf16.h>
@@ -18,7 +20,7 @@
 
 namespace engine::cuda {
 
-enum class Format : uint8_t { kF32, kBF16, kF16, kInt8, kInt4, kWide };
+enum class Format : uint8_t { kF32, kBF16, kF16, kInt8, kInt4, kWide, kFp8 };
 enum class Nibbles : uint8_t {
   kMinus8,     // h - 8
   kPlain,      // h
@@ -30,6 +32,7 @@ struct Matrix {
   Format format = Format::kF32;
   Nibbles nibbles = Nibbles::kMinus8;
   bool bf16_scales = false;
+  bool wide_scales = false;
   const void* quants = nullptr;  // or the values themselves
   const void* scales = nullptr;
   const void* offsets = nullptr;
@@ -51,6 +54,8 @@ struct Matrix {
         return n / 2 + n / 16 + (offsets ? n / 16 : 0);
       case Format::kWide:
         return n * 1.5;
+      case Format::kFp8:
+        return n + n / (wide_scales ? 32 : 8);
     }
     return 0;
   }

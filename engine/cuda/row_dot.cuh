@@ -10,6 +10,7 @@
 
 #include <cstdint>
 
+#include "engine/cuda/fp8.cuh"
 #include "engine/cuda/instructions.cuh"
 #include "engine/cuda/matrix.h"
 
@@ -94,6 +95,11 @@ __device__ __forceinline__ float dot8_f16(const uint4& w, const float4& a, const
   return sum;
 }
 
+__device__ __forceinline__ float dot4_fp8(uint32_t codes, const float4& a, float sum) {
+  const float4 w = four_of_fp8(codes);
+  return fmaf(w.x, a.x, fmaf(w.y, a.y, fmaf(w.z, a.z, fmaf(w.w, a.w, sum))));
+}
+
 // What formats a program's matrices have: code for the others is left out, as a multiprocessor's instruction cache
 // holds little more than one program.
 enum Formats : unsigned {
@@ -104,8 +110,9 @@ enum Formats : unsigned {
   kHasInt4 = 16,       // Nibbles::kMinus8 and kPlain
   kHasInt4Table = 32,  // the other Nibbles
   kHasWide = 64,
-  kHasAll = 127,
-  kHasF32Layers = 128,  // f32 in layers that are f32 in hardly any model but one of f32 throughout
+  kHasFp8 = 128,
+  kHasAll = 255,
+  kHasF32Layers = 256,  // f32 in layers that are f32 in hardly any model but one of f32 throughout
 };
 __host__ __device__ inline unsigned format_bit(const Matrix& w) {
   switch (w.format) {
@@ -121,6 +128,8 @@ __host__ __device__ inline unsigned format_bit(const Matrix& w) {
       return w.nibbles == Nibbles::kMinus8 || w.nibbles == Nibbles::kPlain ? kHasInt4 : kHasInt4Table;
     case Format::kWide:
       return kHasWide;
+    case Format::kFp8:
+      return kHasFp8;
   }
   return 0;
 }
@@ -182,6 +191,7 @@ __host__ __device__ inline int pieces_of_row(const Matrix& w) {
       return n / 8;
     case Format::kInt8:
     case Format::kWide:
+    case Format::kFp8:
       return n / 16;
     case Format::kInt4:
       return n / 32;
@@ -208,6 +218,8 @@ __device__ __forceinline__ Piece load_piece(const Source& w, int64_t at) {
     p.scale = __float_as_uint(__ldg(static_cast<const float*>(w.scales) + at));
     p.offset = __float_as_uint(__ldg(static_cast<const float*>(w.offsets) + at));
   }
+  if constexpr (kBit == kHasFp8)
+    p.scale = __float_as_uint(__ldg(static_cast<const float*>(w.scales) + (at >> (w.wide_scales ? 3 : 1))));
   return p;
 }
 
@@ -238,6 +250,16 @@ __device__ __forceinline__ float dot_piece(const Matrix& w, const Piece& p, cons
     return x.scales[k >> 1] * fmaf(__uint_as_float(p.offset), static_cast<float>(x.sums[k]),
                                    __uint_as_float(p.scale) * static_cast<float>(dot16(p.v, a)));
   }
+  if constexpr (kBit == kHasFp8) {
+    // Eight lanes read from one plane at a time, 32 bytes apart: four of them begin with their second half, so that no
+    // two meet in a bank.
+    const int other = k >> 2 & 1, at = 2 * k + other, then = 2 * k + 1 - other;
+    float sum = dot4_fp8(other ? p.v.z : p.v.x, x.low[at], 0.0f);
+    sum = dot4_fp8(other ? p.v.w : p.v.y, x.high[at], sum);
+    sum = dot4_fp8(other ? p.v.x : p.v.z, x.low[then], sum);
+    sum = dot4_fp8(other ? p.v.y : p.v.w, x.high[then], sum);
+    return sum * (kFp8Unit * __uint_as_float(p.scale));
+  }
   return 0.0f;
 }
 
@@ -259,13 +281,15 @@ __device__ __forceinline__ void with_format(const Matrix& w, const Use& use) {
     if (bit == kHasInt4Table) return use.template operator()<kHasInt4Table>();
   if constexpr (kFormats & kHasWide)
     if (bit == kHasWide) return use.template operator()<kHasWide>();
+  if constexpr (kFormats & kHasFp8)
+    if (bit == kHasFp8) return use.template operator()<kHasFp8>();
 }
 
 // Pieces of R rows under way at a time: eight, where numbers need little work.
 template <unsigned kBit, int R>
-inline constexpr int kAtOnce = R == 1 && (kBit & kHasWhole) ? 4
-                               : R == 1 && kBit == kHasF32  ? 16
-                                                            : 8 / R;
+inline constexpr int kAtOnce = R == 1 && (kBit & (kHasWhole | kHasFp8)) ? 4
+                               : R == 1 && kBit == kHasF32              ? 16
+                                                                        : 8 / R;
 
 // R rows from the given ones on; each lane's part of each sum is added to `sum`. The lanes of the warp, or of a part of
 // it, take every `step`th piece from `first` on. All pieces of a batch are started before the first is used: a row is

@@ -94,7 +94,8 @@ StepKernel kernel_for(unsigned formats) {
   if (covers(kFloats)) return step_kernel<kFloats>;
   if (covers(kFloats | kHasInt4)) return step_kernel<kFloats | kHasInt4>;
   if (covers(kFloats | kHasInt8)) return step_kernel<kFloats | kHasInt8>;
-  if (covers(kFloats | kHasInt4Table)) return step_kernel<kFloats | kHasInt4Table>;
+  // One for two: experts in FP4 are often found beside FP8, and each kernel takes minutes to compile.
+  if (covers(kFloats | kHasInt4Table | kHasFp8)) return step_kernel<kFloats | kHasInt4Table | kHasFp8>;
   return step_kernel<kHasAll>;
 }
 
@@ -146,17 +147,18 @@ int processors() {
 void StepProgram::plan(ProjectOp& op) {
   const int64_t warps = int64_t{processors()} * kStepWarps;
   int64_t common = 4;  // rows that a warp may take without reaching over the end of a layer
-  bool floats = false;
+  bool floats = false, codes = false;
   for (int m = 0; m < op.n; ++m) {
     op.rows += static_cast<int>(op.w[m].n_out);
     op.whole = op.whole || is_whole(op.w[m]);
     floats = floats || op.w[m].format == Format::kF32;
+    codes = codes || op.w[m].format == Format::kFp8;
     while (op.w[m].n_out % common != 0) common /= 2;
   }
   const auto cost = [&](int64_t rows) {
     return static_cast<double>(ceil_div(ceil_div(op.rows, rows), warps)) * (4.0 + static_cast<double>(rows));
   };
-  const int many = op.whole ? 4 : 2;
+  const int many = op.whole || codes ? 4 : 2;
   if (!floats && common >= many && cost(many) < cost(1)) op.at_once = many;
 }
 

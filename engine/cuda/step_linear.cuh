@@ -130,9 +130,10 @@ struct Segment {
   int64_t first_piece;  // of row 0
   int row_pieces;
   float weight;
+  bool wide_scales;
 };
 __device__ __forceinline__ Segment segment_of(const Matrix& w, int64_t first_piece, float weight) {
-  return {w.quants, w.scales, w.offsets, first_piece, pieces_of_row(w), weight};
+  return {w.quants, w.scales, w.offsets, first_piece, pieces_of_row(w), weight, w.wide_scales};
 }
 
 // Segments [from, to) of `per_segment` pieces each, all of the format of `w`, as one run of pieces that the lanes

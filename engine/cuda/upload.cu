@@ -2,11 +2,13 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <limits>
 #include <string>
 #include <thread>
 
 #include "engine/cuda/launch.h"
 #include "engine/cuda/upload.h"
+#include "engine/formats/block_scales.h"
 #include "engine/formats/dequantize.h"
 #include "engine/formats/quant_blocks.h"
 
@@ -28,7 +30,10 @@ Format format_of(DType type) {
     case DType::kQ4_K:
     case DType::kIQ4_NL:
     case DType::kMXFP4:
+    case DType::kFP4:
       return Format::kInt4;
+    case DType::kF8_E4M3:
+      return Format::kFp8;
     default:
       return Format::kWide;
   }
@@ -41,6 +46,7 @@ Nibbles nibbles_of(DType type) {
     case DType::kIQ4_NL:
       return Nibbles::kNonLinear;
     case DType::kMXFP4:
+    case DType::kFP4:
       return Nibbles::kE2m1;
     default:
       return Nibbles::kPlain;
@@ -65,8 +71,14 @@ Sizes sizes_of(const Matrix& m, DType type) {
       return {n / 2, n / 16, has_offsets(type) ? n / 16 : 0};
     case Format::kWide:
       return {n, n / 4, n / 4};
+    case Format::kFp8:
+      return {n, n / (m.wide_scales ? 128 : 32) * sizeof(float), 0};
   }
   return {};
+}
+
+uint16_t bf16_bits(float value) {  // of one that bfloat16 holds
+  return static_cast<uint16_t>(std::bit_cast<uint32_t>(value) >> 16);
 }
 
 uint16_t half_bits(float value) {
@@ -109,6 +121,13 @@ void lay_out(const TensorView& view, Format format, int64_t first, int64_t last,
         put_at(out.offsets, at, raw(2));
         std::memcpy(out.quants.data() + at * 16, from + 4, 16);
         continue;
+      case DType::kFP4: {
+        const int64_t row_blocks = view.n_in() / 32;
+        put_at(out.scales, at, bf16_bits(0.5f * block_scale(view, b / row_blocks, b % row_blocks * 32)));
+        const auto code = [&](size_t i) { return std::to_integer<int>(from[i / 2]) >> (i % 2 * 4) & 15; };
+        for (size_t i = 0; i < 16; ++i) out.quants[at * 16 + i] = static_cast<std::byte>(code(i) | code(i + 16) << 4);
+        continue;
+      }
       default:
         break;
     }
@@ -120,7 +139,7 @@ void lay_out(const TensorView& view, Format format, int64_t first, int64_t last,
         put_at(out.offsets, at * 2 + half, block.offset[half]);
       }
     } else if (view.type == DType::kMXFP4) {
-      put_at(out.scales, at, static_cast<uint16_t>(std::bit_cast<uint32_t>(block.scale[0]) >> 16));  // a power of two
+      put_at(out.scales, at, bf16_bits(block.scale[0]));  // a power of two
       std::memcpy(out.quants.data() + at * 16, from + 1, 16);
     } else {
       put_at(out.scales, at, half_bits(block.scale[0]));
@@ -129,6 +148,27 @@ void lay_out(const TensorView& view, Format format, int64_t first, int64_t last,
         out.quants[at * 16 + i] = static_cast<std::byte>(block.quants[i] | block.quants[i + 16] << 4);
     }
   }
+}
+
+// Rows [first, last) of E4M3, whose NaN goes into the scale.
+void lay_out_fp8(const TensorView& view, bool wide_scales, int64_t first, int64_t last, Laid& out) {
+  const auto n_in = static_cast<size_t>(view.n_in()), run = size_t{wide_scales ? 128U : 32U};
+  for (auto row = static_cast<size_t>(first); row < static_cast<size_t>(last); ++row) {
+    std::memcpy(out.quants.data() + row * n_in, view.data + row * n_in, n_in);
+    for (size_t column = 0; column < n_in; column += run) {
+      const std::byte* codes = view.data + row * n_in + column;
+      float scale = block_scale(view, static_cast<int64_t>(row), static_cast<int64_t>(column));
+      if (std::any_of(codes, codes + run, [](std::byte code) { return (code & std::byte{0x7f}) == std::byte{0x7f}; }))
+        scale = std::numeric_limits<float>::quiet_NaN();
+      put_at(out.scales, (row * n_in + column) / run, scale);
+    }
+  }
+}
+
+// Whether a scale of the view never changes within `run` columns that begin at a multiple of `run`.
+bool scales_hold_for(const TensorView& view, int64_t run) {
+  const BlockScales& s = view.scales;
+  return view.n_in() % run == 0 && (!s.data || s.block_columns % run == 0 || s.block_columns >= view.n_in());
 }
 
 // Work over [0, n) on all cores.
@@ -188,6 +228,9 @@ void fill(Matrix& m, DType type, int64_t n_experts) {
     launch("fill", {kFillBlocks, 256}, set_kernel, static_cast<float*>(const_cast<void*>(m.scales)), n / 16,
            kSpread / 256);
     launch("fill", {kFillBlocks, 256}, set_kernel, static_cast<float*>(const_cast<void*>(m.offsets)), n / 16, 0.0f);
+  } else if (m.format == Format::kFp8) {
+    launch("fill", {kFillBlocks, 256}, set_kernel, static_cast<float*>(const_cast<void*>(m.scales)),
+           static_cast<int64_t>(sizes.scales / sizeof(float)) * n_experts, kSpread / 512);
   } else if (m.whole_numbers()) {
     const float step = kSpread / (m.format == Format::kInt8 ? 256.0f : 16.0f);
     if (m.bf16_scales)  // 0x3b3b: 0.0029
@@ -237,14 +280,25 @@ void WeightStore::check_width(int64_t n_in) const {
                       std::to_string(n_in));
 }
 
-Matrix WeightStore::empty_for(const TensorView& view, int64_t n_experts) {
-  if (view.type == DType::kF8_E4M3 || view.type == DType::kFP4)
-    throw Unsupported("the CUDA backend does not take weights stored as " + std::string(traits(view.type).name) +
-                      " with scales beside them yet");
+Matrix WeightStore::empty_for(const std::vector<TensorView>& experts) {
+  const TensorView& view = experts[0];
+  const auto n_experts = static_cast<int64_t>(experts.size());
+  const auto all_hold_for = [&](int64_t run) {
+    return std::all_of(experts.begin(), experts.end(), [&](const TensorView& e) { return scales_hold_for(e, run); });
+  };
   Matrix m;
   m.format = exact_ ? Format::kF32 : format_of(view.type);
   m.nibbles = nibbles_of(view.type);
-  m.bf16_scales = m.format == Format::kInt4 && view.type == DType::kMXFP4;
+  m.bf16_scales = m.format == Format::kInt4 && m.nibbles == Nibbles::kE2m1;
+  m.wide_scales = m.format == Format::kFp8 && all_hold_for(128);
+  if (m.format == Format::kFp8 && !all_hold_for(32))
+    throw Unsupported(
+        "the CUDA backend takes F8_E4M3 weights whose widths, and those of the blocks that share a scale, are "
+        "multiples of 32");
+  const auto scaled_by_e8m0 = [](const TensorView& e) { return !e.scales.data || e.scales.type == DType::kF8_E8M0; };
+  if (view.type == DType::kFP4 && !exact_ &&
+      !(all_hold_for(32) && std::all_of(experts.begin(), experts.end(), scaled_by_e8m0)))
+    throw Unsupported("the CUDA backend takes FP4 weights with F8_E8M0 scales, one for each 32 values or more");
   m.n_experts = n_experts;
   m.n_in = view.n_in();
   m.n_out = view.n_rows();
@@ -272,13 +326,16 @@ void WeightStore::put(const TensorView& view, Matrix& to, int64_t expert) {
         dequantize_row(view, row, {values.data() + row * to.n_in, static_cast<size_t>(to.n_in)});
     });
     copy(to.quants, e * sizes.quants, values.data(), sizes.quants);
-  } else if (!to.whole_numbers()) {
+  } else if (!to.whole_numbers() && to.format != Format::kFp8) {
     copy(to.quants, e * sizes.quants, view.data, sizes.quants);
   } else {
     Laid laid{std::vector<std::byte>(sizes.quants), std::vector<std::byte>(sizes.scales),
               std::vector<std::byte>(sizes.offsets)};
-    in_parallel(to.n_out * to.n_in / 32,
-                [&](int64_t first, int64_t last) { lay_out(view, to.format, first, last, laid); });
+    if (to.format == Format::kFp8)
+      in_parallel(to.n_out, [&](int64_t first, int64_t last) { lay_out_fp8(view, to.wide_scales, first, last, laid); });
+    else
+      in_parallel(to.n_out * to.n_in / 32,
+                  [&](int64_t first, int64_t last) { lay_out(view, to.format, first, last, laid); });
     copy(to.quants, e * sizes.quants, laid.quants.data(), sizes.quants);
     copy(to.scales, e * sizes.scales, laid.scales.data(), sizes.scales);
     copy(to.offsets, e * sizes.offsets, laid.offsets.data(), sizes.offsets);
@@ -287,10 +344,10 @@ void WeightStore::put(const TensorView& view, Matrix& to, int64_t expert) {
 }
 
 Matrix WeightStore::stacked(const std::vector<TensorView>& experts) {
-  Matrix m = empty_for(experts[0], static_cast<int64_t>(experts.size()));
   for (const TensorView& view : experts)
     if (view.type != experts[0].type)
       throw Unsupported("the CUDA backend needs all experts of a layer in one number format");
+  Matrix m = empty_for(experts);
   if (m.format != Format::kBF16) to_round_.push_back(m.n_experts * m.n_out * m.n_in);
   if (synthetic()) {
     fill(m, experts[0].type, m.n_experts);

@@ -2,7 +2,8 @@
 // engine/cuda/upload.h: weights from a mapped file to the device, laid out as matrix.h says.
 //
 // Owns     A WeightStore owns the device memory of everything it made.
-// Errors   Failure: out of memory. Unsupported where matrices that lie side by side differ in type.
+// Errors   Failure: out of memory. Unsupported where matrices that lie side by side differ in type, and
+//          where scales beside a matrix do not fit matrix.h's layout.
 #pragma once
 #include <functional>
 #include <stdexcept>
@@ -49,7 +50,7 @@ class WeightStore {
   void* upload(const void* data, size_t bytes);
   void put(const TensorView& view, Matrix& to, int64_t expert);
   void check_width(int64_t n_in) const;
-  Matrix empty_for(const TensorView& view, int64_t n_experts);
+  Matrix empty_for(const std::vector<TensorView>& experts);
   void count(uint64_t stored_bytes);
 
   const UploadOptions& options_;

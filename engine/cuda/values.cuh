@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "engine/cuda/fp8.cuh"
 #include "engine/cuda/matrix.h"
 #include "engine/cuda/operands.h"
 #include "engine/kernels/silu_gate.h"
@@ -68,6 +69,11 @@ __device__ inline float matrix_value(const Matrix& w, int64_t row, int64_t i) {
       return static_cast<const float*>(w.scales)[at / 16] *
                  static_cast<float>(static_cast<const int8_t*>(w.quants)[at]) +
              static_cast<const float*>(w.offsets)[at / 16];
+    case Format::kFp8: {
+      const uint32_t code = static_cast<const uint8_t*>(w.quants)[at];
+      return two_of_fp8(code << 8).x *
+             (kFp8Unit * static_cast<const float*>(w.scales)[at / (w.wide_scales ? 128 : 32)]);
+    }
   }
   return 0.0f;
 }

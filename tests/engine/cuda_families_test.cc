@@ -4,8 +4,11 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
 #include <cstdio>
 #include <numeric>
+#include <random>
 
 #include "engine/accelerator.h"
 #include "engine/engine.h"
@@ -79,6 +82,74 @@ std::vector<float> in_pieces(Model& model, const TinyModel& tiny, const std::vec
   return logits_of(model, *cache, tiny.n_vocab, tiny.tokens, 0, pieces);
 }
 
+// What the scales beside a model's matrices look like.
+struct Scales {
+  DType values, type;
+  int32_t block_rows, block_columns;
+};
+
+// Gives each matrix of `view`'s type scales of about 1 (FP8) or 1/6 of what its width asks for (FP4), kept by the model.
+void put_scales_beside(TensorView& view, const Scales& scales, SyntheticModel& model, std::mt19937& random) {
+  if (!view || view.type != scales.values) return;
+  const int64_t per_row = (view.n_in() + scales.block_columns - 1) / scales.block_columns,
+                n = (view.n_rows() + scales.block_rows - 1) / scales.block_rows * per_row;
+  auto& bytes = *model.memory.emplace_back(std::make_unique<std::vector<std::byte>>());
+  const float largest = view.type == DType::kFP4 ? 6.0f * std::sqrt(static_cast<float>(view.n_in())) : 1.0f;
+  for (int64_t i = 0; i < n; ++i) {
+    const float value = (0.5f + static_cast<float>(random()) * 0x1p-32f) / largest;
+    const auto bits = std::bit_cast<uint32_t>(value);
+    if (scales.type == DType::kF8_E8M0) {
+      bytes.push_back(static_cast<std::byte>(bits >> 23 & 255U));
+    } else {
+      for (int shift = 0; shift < 32; shift += 8) bytes.push_back(static_cast<std::byte>(bits >> shift & 255U));
+    }
+  }
+  view.scales = {bytes.data(), scales.type, scales.block_rows, scales.block_columns, per_row, 0};
+}
+
+void put_scales_beside(SyntheticModel& model, const Scales& scales) {
+  std::mt19937 random(3);
+  const auto put = [&](TensorView& view) { put_scales_beside(view, scales, model, random); };
+  put(model.weights.head);
+  for (DeepseekV2Layer& layer : model.weights.layers) {
+    for (TensorView* view :
+         {&layer.q, &layer.kv_a, &layer.kv_b, &layer.k_b, &layer.v_b, &layer.o, &layer.ff.gate, &layer.ff.up,
+          &layer.ff.down, &layer.ff.shared_gate, &layer.ff.shared_up, &layer.ff.shared_down})
+      put(*view);
+    for (auto* experts : {&layer.ff.expert_gate, &layer.ff.expert_up, &layer.ff.expert_down})
+      for (TensorView& view : *experts) put(view);
+  }
+}
+
+std::vector<int32_t> some_tokens(const SyntheticModel& made) {
+  const bool wide = made.config.hidden_size > small_config().hidden_size;
+  std::vector<int32_t> tokens(!kEmulated ? 150 : wide ? 16 : 40);
+  for (size_t t = 0; t < tokens.size(); ++t)
+    tokens[t] = static_cast<int32_t>(t * 37 % static_cast<size_t>(made.config.n_vocab));
+  return tokens;
+}
+
+// As a chunk and token by token, against the CPU's reference pass.
+void expect_reference_logits(Accelerator& device, const SyntheticModel& made, const UploadOptions& options,
+                             double bound) {
+  const std::vector<int32_t> tokens = some_tokens(made);
+  const std::vector<float> want =
+      run_in_pieces(*make_deepseek_v2_reference(made.config, made.weights), made.config, tokens, {64});
+  const auto model = on_gpu(device.make_deepseek_v2(made.config, made.weights, options));
+  for (const std::vector<size_t>& pieces :
+       kEmulated ? Divisions{{tokens.size()}, {tokens.size() - 4, 1}} : Divisions{{tokens.size()}, {1}, {100, 1, 20}}) {
+    CAPTURE(pieces[0]);
+    const std::vector<float> got = run_in_pieces(*model, made.config, tokens, pieces);
+    // What follows the first piece is looked at alone: the middle of all tokens' errors would not show it.
+    const size_t n_vocab = static_cast<size_t>(made.config.n_vocab),
+                 first = pieces[0] < tokens.size() ? pieces[0] * n_vocab : 0;
+    if (bound == kExactBound)
+      CHECK(relative_error(got, want) <= bound);
+    else
+      CHECK(typical_error(std::span(got).subspan(first), std::span(want).subspan(first), n_vocab) <= bound);
+  }
+}
+
 }  // namespace
 
 TEST_CASE("cuda: every family's logits in f32, in one piece, in uneven pieces, token by token, and after going back") {
@@ -142,28 +213,64 @@ TEST_CASE("cuda: every number format against the CPU's reference pass, as a chun
   if (!device) return;
   for (int i = 0; i < kDTypes; ++i) {
     const auto type = static_cast<DType>(i);
-    if (type == DType::kF8_E4M3 || type == DType::kFP4) continue;  // not taken yet
     CAPTURE(std::string(traits(type).name));
     const bool blocks_of_256 = traits(type).block_values == 256;
     const auto made = make_model(blocks_of_256 ? wide_config() : small_config(), type,
                                  blocks_of_256 || i % 2 == 1 ? KvForm::kJoined : KvForm::kSplit);
-    std::vector<int32_t> tokens(kEmulated ? 40 : 150);
-    for (size_t t = 0; t < tokens.size(); ++t)
-      tokens[t] = static_cast<int32_t>(t * 37 % static_cast<size_t>(made->config.n_vocab));
-    const std::vector<float> want =
-        run_in_pieces(*make_deepseek_v2_reference(made->config, made->weights), made->config, tokens, {64});
-    const auto model = on_gpu(device->make_deepseek_v2(made->config, made->weights, {}));
-    for (const std::vector<size_t>& pieces :
-         kEmulated ? Divisions{{tokens.size()}, {36, 1, 1}} : Divisions{{tokens.size()}, {1}, {100, 1, 20}}) {
-      CAPTURE(pieces[0]);
-      const std::vector<float> got = run_in_pieces(*model, made->config, tokens, pieces);
-      if (type == DType::kF32)
-        CHECK(relative_error(got, want) <= kExactBound);
-      else
-        CHECK(typical_error(got, want, static_cast<size_t>(made->config.n_vocab)) <=
-              (type == DType::kF16 || type == DType::kBF16 ? kRoundedBound : kEightBitBound));
-    }
+    const bool floats = type == DType::kF16 || type == DType::kBF16 || type == DType::kF8_E4M3;
+    expect_reference_logits(*device, *made, {},
+                            type == DType::kF32 ? kExactBound
+                            : floats            ? kRoundedBound
+                                                : kEightBitBound);
   }
+}
+
+TEST_CASE("cuda: FP8 and FP4 with scales beside them against the CPU's reference pass") {
+  Accelerator* device = gpu();
+  if (!device) return;
+  for (const Scales& scales : {Scales{DType::kF8_E4M3, DType::kF32, 16, 32},
+                               {DType::kF8_E4M3, DType::kF8_E8M0, 128, 128},
+                               {DType::kF8_E4M3, DType::kF32, 1, 1 << 20},
+                               {DType::kFP4, DType::kF8_E8M0, 1, 32}}) {
+    CAPTURE(std::string(traits(scales.values).name));
+    CAPTURE(scales.block_columns);
+    const bool wide = scales.block_columns == 128;
+    const auto made =
+        make_model(wide ? wide_config() : small_config(), scales.values, wide ? KvForm::kJoined : KvForm::kSplit);
+    put_scales_beside(*made, scales);
+    expect_reference_logits(*device, *made, {}, scales.values == DType::kFP4 ? kEightBitBound : kRoundedBound);
+    if (scales.block_columns == 32) expect_reference_logits(*device, *made, in_f32(), kExactBound);
+  }
+}
+
+TEST_CASE("cuda: a code of NaN in F8_E4M3 makes logits NaN, as on the CPU") {
+  Accelerator* device = gpu();
+  if (!device) return;
+  const auto made = make_model(small_config(), DType::kF8_E4M3);
+  std::vector<std::byte> head(made->weights.head.data, made->weights.head.data + made->weights.head.size_bytes());
+  const auto width = static_cast<size_t>(made->config.hidden_size);
+  head[5 * width + 40] = std::byte{0x7f};
+  head[148 * width] = std::byte{0xff};  // among the rows beyond the last whole eight
+  made->weights.head.data = head.data();
+  const auto model = on_gpu(device->make_deepseek_v2(made->config, made->weights, {}));
+  const std::vector<float> logits = run_in_pieces(*model, made->config, std::vector<int32_t>{3, 4, 5}, {2, 1});
+  for (size_t i = 0; i < logits.size(); ++i) {
+    const size_t token = i % static_cast<size_t>(made->config.n_vocab);
+    CHECK(std::isnan(logits[i]) == (token == 5 || token == 148));
+  }
+}
+
+TEST_CASE("cuda: scales that cannot be laid out are refused by name") {
+  Accelerator* device = gpu();
+  if (!device) return;
+  const auto reason = [&](const Scales& scales) {
+    const auto made = make_model(small_config(), scales.values);
+    put_scales_beside(*made, scales);
+    const auto refused = device->make_deepseek_v2(made->config, made->weights, {});
+    return refused ? std::string() : refused.error().message;
+  };
+  CHECK(reason({DType::kF8_E4M3, DType::kF32, 1, 48}).find("multiples of 32") != std::string::npos);
+  CHECK(reason({DType::kFP4, DType::kF32, 1, 32}).find("F8_E8M0") != std::string::npos);
 }
 
 TEST_CASE("cuda: the same step gives the same bits") {

@@ -19,6 +19,7 @@
 #include "engine/cuda/gemm.h"
 #include "engine/cuda/gemm_paths.h"
 #include "engine/cuda/launch.h"
+#include "engine/formats/dequantize.h"
 
 namespace {
 
@@ -89,7 +90,7 @@ std::vector<float> floats(Random& random, int64_t n) {
 struct Form {
   Format format = Format::kBF16;
   Nibbles nibbles = Nibbles::kMinus8;
-  bool bf16_scales = false, offsets = false;
+  bool bf16_scales = false, offsets = false, wide_scales = false;
 };
 
 struct TestMatrix {
@@ -118,10 +119,24 @@ TestMatrix make_matrix(Random& random, const Form& form, int64_t n_experts, int6
                        bool exact = false) {
   const size_t n = static_cast<size_t>(n_experts * n_out * n_in);
   TestMatrix t;
-  t.matrix = {form.format, form.nibbles, form.bf16_scales, nullptr, nullptr, nullptr, n_experts, n_out, n_in};
+  const bool wide_scales = form.wide_scales && n_in % 128 == 0;
+  t.matrix = {form.format, form.nibbles, form.bf16_scales, wide_scales, nullptr,
+              nullptr,     nullptr,      n_experts,        n_out,       n_in};
   t.values.resize(n);
   const auto keep = [&](size_t i, float v) { t.values[i] = static_cast<double>(exact ? v : bf16_rounded(v)); };
-  if (!t.matrix.whole_numbers()) {
+  if (form.format == Format::kFp8) {
+    const size_t run = wide_scales ? 128 : 32;
+    std::vector<float> scale(n / run);
+    for (float& s : scale) s = uniform(random, 0.001f, 0.01f);
+    std::vector<uint8_t> codes(n);
+    for (size_t i = 0; i < n; ++i) {
+      const auto code = static_cast<uint8_t>(random() >> 8 & 255);
+      codes[i] = (code & 0x7f) == 0x7f ? uint8_t{0} : code;  // not NaN
+      keep(i, e4m3_to_f32(codes[i]) * scale[i / run]);
+    }
+    t.quants = upload_bytes(codes);
+    t.scales = upload_bytes(scale);
+  } else if (!t.matrix.whole_numbers()) {
     std::vector<float> wide(n);
     std::vector<uint16_t> narrow(n);
     for (size_t i = 0; i < n; ++i) {
@@ -437,7 +452,9 @@ TEST_CASE("products in bfloat16: every format of the weights") {
                         {Format::kInt4, Nibbles::kNonLinear},
                         {Format::kInt4, Nibbles::kE2m1, true},
                         {Format::kWide},
-                        {Format::kWide, Nibbles::kMinus8, false, true}};
+                        {Format::kWide, Nibbles::kMinus8, false, true},
+                        {Format::kFp8},
+                        {Format::kFp8, Nibbles::kMinus8, false, false, true}};
   for (const Form& form : forms) {
     for (const Shape& shape : {Shape{129, 96, 136}, Shape{3, 512, 24}, Shape{40, 2048, 264}}) {
       expect_right(case_of(shape, Store::kF32), form, "every path");
@@ -455,6 +472,7 @@ TEST_CASE("products in bfloat16: every format of the weights") {
       {{Format::kInt4, Nibbles::kPlain, false, true}, {Format::kWide, Nibbles::kMinus8, false, true}},
       {{Format::kBF16}, {Format::kF32}},
       {{Format::kInt8}, {Format::kF16}},
+      {{Format::kFp8}, {Format::kBF16}},
       {{Format::kInt4, Nibbles::kMinus8}, {Format::kInt4, Nibbles::kNonLinear}}};
   for (const auto& pair : pairs) {
     const Case c = case_of({130, 160, 136}, Store::kGated);
@@ -555,7 +573,8 @@ TEST_CASE("gemm rates" * doctest::skip()) {
     const DeviceBuffer<int32_t> n_tiles = upload(std::vector<int32_t>{static_cast<int32_t>(tiles.size())});
     const DeviceBuffer<ExpertTile> tiles_d = upload(tiles);
     Gemm g;
-    g.w = {Format::kBF16, Nibbles::kMinus8, false, w.data(), nullptr, nullptr, work.n_experts, work.n_out, work.n_in};
+    g.w = {Format::kBF16, Nibbles::kMinus8, false,          false,      w.data(),
+           nullptr,       nullptr,          work.n_experts, work.n_out, work.n_in};
     if (pair) g.w_up = g.w, g.w_up.quants = up.data();
     g.x = x.data(), g.x_stride = work.n_in, g.n_rows = work.rows;
     if (grouped) {
