@@ -21,6 +21,8 @@ namespace engine {
 
 struct DeepseekV2Config;
 struct DeepseekV2Weights;
+struct DeepseekV4Config;
+struct DeepseekV4Weights;
 struct GroupedConfig;
 struct GroupedWeights;
 
@@ -52,6 +54,9 @@ class Accelerator {
   virtual base::Result<std::unique_ptr<Model>> make_deepseek_v2(const DeepseekV2Config& config,
                                                                 const DeepseekV2Weights& weights,
                                                                 const UploadOptions& options) = 0;
+  virtual base::Result<std::unique_ptr<Model>> make_deepseek_v4(const DeepseekV4Config& config,
+                                                                const DeepseekV4Weights& weights,
+                                                                const UploadOptions& options) = 0;
   virtual base::Result<std::unique_ptr<Model>> make_grouped(const GroupedConfig& config, const GroupedWeights& weights,
                                                             const UploadOptions& options) = 0;
   // Bytes per second of a large copy on the device, read and written bytes counted; measured now.
@@ -66,7 +71,7 @@ base::Result<Accelerator*> open_cuda();
 
 // What the module exports under the name below. The number changes with every change of the classes that cross the
 // border.
-inline constexpr int kCudaModuleVersion = 4;
+inline constexpr int kCudaModuleVersion = 5;
 inline constexpr const char* kCudaModuleEntry = "graft_cuda_module";
 using CudaModuleEntry = base::Result<Accelerator*> (*)(int version);
 

@@ -109,7 +109,7 @@ void GroupedPass::add_attention(int l) {
   a.row_width = shape_.cache_width;
   a.value_offset = int64_t{config_.n_kv_heads} * config_.head_dim;
   a.layer = l;
-  a.window = config_.window[static_cast<size_t>(l)];
+  a.seen.window = config_.window[static_cast<size_t>(l)];
   a.float_cache = exact_;
   a.partial = partial_.data();
   add(OpKind::kAttention, a);
@@ -117,7 +117,7 @@ void GroupedPass::add_attention(int l) {
   merge.partial = partial_.data();
   merge.n_heads = config_.n_heads;
   merge.dv = config_.head_dim;
-  merge.window = a.window;
+  merge.seen = a.seen;
   merge.sinks = layer.sinks;
   merge.out = merged_.data();
   add(OpKind::kMerge, merge);

@@ -7,6 +7,7 @@
 #include "engine/accelerator.h"
 #include "engine/cuda/grouped_pass.h"
 #include "engine/cuda/latent_pass.h"
+#include "engine/cuda/v4_pass.h"
 
 namespace engine::cuda {
 namespace {
@@ -51,6 +52,11 @@ class CudaAccelerator : public Accelerator {
                                                         const UploadOptions& options) override {
     return make<LatentPass>(config, weights, options);
   }
+  base::Result<std::unique_ptr<Model>> make_deepseek_v4(const DeepseekV4Config& config,
+                                                        const DeepseekV4Weights& weights,
+                                                        const UploadOptions& options) override {
+    return make<V4Pass>(config, weights, options);
+  }
   base::Result<std::unique_ptr<Model>> make_grouped(const GroupedConfig& config, const GroupedWeights& weights,
                                                     const UploadOptions& options) override {
     return make<GroupedPass>(config, weights, options);
@@ -84,7 +90,7 @@ class CudaAccelerator : public Accelerator {
 
   base::Result<std::string> profile_step(Model& model, Cache& cache, int64_t position) override {
     try {
-      return static_cast<Pass&>(model).profile(static_cast<DeviceCache&>(cache), position);
+      return static_cast<Pass&>(model).profile(cache, position);
     } catch (const Failure& failure) {
       return base::Error{base::ErrorCode::kInternal, std::string("The GPU could not be profiled: ") + failure.what()};
     }

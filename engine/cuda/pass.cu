@@ -39,6 +39,7 @@ DeviceFeedForward Pass::upload_feed_forward(const FeedForwardViews& v) {
   ff.router = store_.in_f32(v.router);
   ff.router_bias = store_.floats(v.router_bias);
   ff.selection_bias = store_.floats(v.selection_bias);
+  if (!v.experts_of.empty()) ff.experts_of = store_.ints(v.experts_of);
   std::tie(ff.expert_gate, ff.expert_up) = store_.pair(v.expert_gate, v.expert_up);
   ff.expert_down = store_.stacked(v.expert_down);
   ff.expert_gate_bias = store_.floats(v.expert_gate_bias);
@@ -57,17 +58,17 @@ void Pass::finish(const TensorView& embedding, const TensorView& norm, const Ten
   norm_ = store_.floats(norm);
   rope_ = {store_.doubles(rope.frequencies()), rope.n_pairs(), rope.amplitude()};
   const int64_t d = shape_.hidden_size, k = std::max(1, shape_.router.n_experts_used), f = shape_.expert_width;
-  const auto n = static_cast<size_t>(kChunk), slots = n * static_cast<size_t>(k),
+  const auto n = static_cast<size_t>(shape_.chunk), slots = n * static_cast<size_t>(k),
              experts = static_cast<size_t>(shape_.router.n_experts);
   if (shape_.router.n_experts > kMaxExperts) throw Unsupported("the CUDA backend routes between at most 1,024 experts");
   state_ = DeviceBuffer<StepState>(1);
   turns_ = DeviceBuffer<Turn>(n * static_cast<size_t>(rope_.n_pairs));
   hidden_ = DeviceBuffer<float>(n * static_cast<size_t>(d));
-  normed_ = values(kChunk * d);
+  normed_ = values(shape_.chunk * d);
   if (shape_.router.n_experts_used > 32) throw Unsupported("the CUDA backend sends a token to at most 32 experts");
   if (f % 8 != 0) throw Unsupported("the CUDA backend needs experts whose width is a multiple of 8");
   const auto wide = static_cast<int64_t>(slots) * f;
-  h_ = values(std::max(wide, kChunk * shape_.widest_layer));
+  h_ = values(std::max(wide, shape_.chunk * shape_.widest_layer));
   logits_ = DeviceBuffer<float>(static_cast<size_t>(kLogitRows) * static_cast<size_t>(shape_.n_vocab));
   tokens_ = DeviceBuffer<int32_t>(n);
   counters_ = DeviceBuffer<int32_t>(2);  // the step's router, the chunk's tiles
@@ -84,7 +85,7 @@ void Pass::finish(const TensorView& embedding, const TensorView& norm, const Ten
     tiles_ = DeviceBuffer<ExpertTile>(
         static_cast<size_t>(tiles_bound(static_cast<int64_t>(slots), shape_.router.n_experts)));
   }
-  if (!exact_) {
+  if (!exact_ && shape_.chunk > 1) {
     size_t free = 0, total = 0;
     check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
     const auto most = static_cast<int64_t>(std::min<size_t>(size_t{2} << 30, total / 16) / sizeof(__nv_bfloat16));
@@ -113,37 +114,42 @@ uint64_t Pass::cache_bytes(int64_t n_ctx) const {
 bool Pass::forward(const ForwardRequest& request) {
   if (request.stop.stop_requested()) return false;
   if (request.tokens.size() > 1) return run_chunk(request);
-  run_step(request);
+  run_step(request.tokens[0], request.position, *request.cache, request.logits);
   return true;
 }
 
 // ---- one token
 
-void Pass::set_state(int32_t token, int64_t position, DeviceCache& cache) {
+void Pass::set_state(int32_t token, int64_t position, Cache& cache) {
   pinned_state_->token = token;
   pinned_state_->position = static_cast<int32_t>(position);
-  pinned_state_->cache = cache.layer(0);
-  pinned_state_->layer_stride = shape_.cache_width * cache.n_ctx();
+  place_state(*pinned_state_, position, cache);
 }
 
-void Pass::add_feed_forward(const DeviceFeedForward& ff) {
+void Pass::place_state(StepState& state, int64_t, Cache& cache) const {
+  state.cache = static_cast<DeviceCache&>(cache).layer(0);
+  state.layer_stride = shape_.cache_width * cache.n_ctx();
+}
+
+void Pass::add_feed_forward(const DeviceFeedForward& ff, const float* from, float* to) {
   const Norm norm{ff.norm, shape_.rms_eps};
   const bool routed = static_cast<bool>(ff.router);
   GateUpOp wide;
   DownOp narrow;
   wide.form = shape_.gate;
   wide.h = step_h_.data();
-  wide.x = hidden();
+  wide.x = from;
   wide.norm = norm;
   wide.shared_gate = routed ? ff.shared_gate : ff.gate;
   narrow.shared_down = routed ? ff.shared_down : ff.down;
   narrow.h = step_h_.data();
-  narrow.hidden = hidden();
+  narrow.hidden = to;
+  narrow.alone = from != to;
   if (routed) {
     ProjectOp router;
     router.w[0] = ff.router, router.y[0] = router_logits_.data(), router.bias[0] = ff.router_bias;
     router.n = 1;
-    router.x = hidden();
+    router.x = from;
     router.norm = norm;
     add(OpKind::kProject, router, ff.router.bytes(ff.router.n_out));
     wide.gate = ff.expert_gate;
@@ -151,6 +157,7 @@ void Pass::add_feed_forward(const DeviceFeedForward& ff) {
     wide.router = shape_.router;
     wide.logits = router_logits_.data();
     wide.selection_bias = ff.selection_bias;
+    wide.experts_of = ff.experts_of;
     wide.ids = ids_.data(), wide.weights = weights_.data();
     narrow.down = ff.expert_down;
     narrow.bias = ff.expert_down_bias;
@@ -163,23 +170,51 @@ void Pass::add_feed_forward(const DeviceFeedForward& ff) {
   add(OpKind::kDown, narrow, bytes_of_k(narrow.down) + bytes_of(narrow.shared_down));
 }
 
+void Pass::add_begin() {
+  BeginOp begin;
+  begin.table = embedding_;
+  begin.turns = rope_, begin.out = turns_.data();
+  begin.x = hidden();
+  add(OpKind::kBegin, begin);
+}
+
+void Pass::add_layer(int l) {
+  add_attention(l);
+  add_feed_forward(feed_forward(l));
+}
+
+void Pass::add_end() {
+  add_head(hidden());
+}
+
 void Pass::build_step() {
-  add(OpKind::kBegin, BeginOp{embedding_, rope_, hidden(), turns_.data()});
-  for (int l = 0; l < shape_.n_layers; ++l) {
-    add_attention(l);
-    add_feed_forward(feed_forward(l));
-  }
-  ProjectOp last;
-  last.w[0] = head_, last.y[0] = logits_.data(), last.n = 1;
-  last.x = hidden();
-  last.norm = {norm_, shape_.rms_eps};
-  add(OpKind::kProject, last, head_.bytes(head_.n_out));
+  add_begin();
+  for (int l = 0; l < shape_.n_layers; ++l) add_layer(l);
+  add_end();
   step_.finish(shared_bytes_, exact_ ? formats_ : formats_ | kBFloat16Caches);
 }
 
-void Pass::run_step(const ForwardRequest& request) {
-  auto& cache = static_cast<DeviceCache&>(*request.cache);
-  set_state(request.tokens[0], request.position, cache);
+void Pass::add_head(const float* from) {
+  ProjectOp last;
+  last.w[0] = head_, last.y[0] = logits_.data(), last.n = 1;
+  last.x = from;
+  last.norm = {norm_, shape_.rms_eps};
+  add(OpKind::kProject, last, head_.bytes(head_.n_out));
+}
+
+bool Pass::run_steps(const ForwardRequest& request) {
+  const int64_t n = static_cast<int64_t>(request.tokens.size());
+  for (int64_t t = 0; t < n; ++t) {
+    if (request.stop.stop_requested()) return false;
+    float* logits = !request.logits || (!request.all_logits && t + 1 < n) ? nullptr : request.logits;
+    if (logits && request.all_logits) logits += t * shape_.n_vocab;
+    run_step(request.tokens[static_cast<size_t>(t)], request.position + t, *request.cache, logits);
+  }
+  return true;
+}
+
+void Pass::run_step(int32_t token, int64_t position, Cache& cache, float* logits) {
+  set_state(token, position, cache);
   const size_t logit_bytes = static_cast<size_t>(shape_.n_vocab) * sizeof(float);
   if (!graph_) {
     cudaGraph_t graph = nullptr;
@@ -196,10 +231,10 @@ void Pass::run_step(const ForwardRequest& request) {
   }
   check(cudaGraphLaunch(graph_, stream_), "cudaGraphLaunch");
   check(cudaStreamSynchronize(stream_), "decoding a token");
-  if (request.logits) std::memcpy(request.logits, pinned_logits_, logit_bytes);
+  if (logits) std::memcpy(logits, pinned_logits_, logit_bytes);
 }
 
-std::string Pass::profile(DeviceCache& cache, int64_t position) {
+std::string Pass::profile(Cache& cache, int64_t position) {
   set_state(1, position, cache);
   check(cudaMemcpyAsync(state_.data(), pinned_state_, sizeof(StepState), cudaMemcpyHostToDevice, stream_),
         "cudaMemcpyAsync");

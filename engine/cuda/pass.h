@@ -38,6 +38,7 @@ struct PassShape {
   int64_t expert_width = 0;
   RouterSettings router;
   GateForm gate;
+  int64_t chunk = kChunk;  // tokens that work buffers are made for; 1: every token is a step
 };
 
 struct DeviceFeedForward {
@@ -46,6 +47,7 @@ struct DeviceFeedForward {
   Matrix router;          // f32; empty in a dense layer
   const float* router_bias = nullptr;
   const float* selection_bias = nullptr;
+  const int32_t* experts_of = nullptr;  // [V, k]
   Matrix expert_gate, expert_up, expert_down;
   const float* expert_gate_bias = nullptr;
   const float* expert_up_bias = nullptr;
@@ -76,7 +78,7 @@ class Pass : public Model {
   std::unique_ptr<Cache> make_cache(int64_t n_ctx) const override;
   uint64_t cache_bytes(int64_t n_ctx) const override;
   bool forward(const ForwardRequest& request) override;
-  std::string profile(DeviceCache& cache, int64_t position);
+  std::string profile(Cache& cache, int64_t position);
 
  protected:
   struct Chunk {
@@ -104,6 +106,12 @@ class Pass : public Model {
   virtual void chunk_attention(int l, const Chunk& chunk) = 0;
   virtual const DeviceFeedForward& feed_forward(int l) const = 0;
   virtual const float* attention_norm(int l) const = 0;
+  // What a step is made of, in this order; the middle one once for each layer.
+  virtual void add_begin();
+  virtual void add_layer(int l);
+  virtual void add_end();
+  // The state of a step at `position`, for the operators to find the cache.
+  virtual void place_state(StepState& state, int64_t position, Cache& cache) const;
 
   float* hidden() const { return hidden_.data(); }
   void* normed() const { return normed_.data(); }  // T [n, D], after norm_chunk()
@@ -116,6 +124,16 @@ class Pass : public Model {
     return chunk.cache->layer(l) + position * shape_.cache_width * value_bytes();
   }
 
+  // Operators of the feed-forward half: hidden() += what it makes of hidden(), or `to` = what it makes of `from`.
+  void add_feed_forward(const DeviceFeedForward& ff) { add_feed_forward(ff, hidden(), hidden()); }
+  void add_feed_forward(const DeviceFeedForward& ff, const float* from, float* to);
+  void add_head(const float* from);
+  // A token of the request as a step; its logits to `logits`, where they are wanted.
+  void run_step(int32_t token, int64_t position, Cache& cache, float* logits);
+  // All tokens of the request as steps. False when stopped.
+  bool run_steps(const ForwardRequest& request);
+  bool run_chunk(const ForwardRequest& request);
+
   int64_t value_bytes() const { return exact_ ? 4 : 2; }
   DeviceBuffer<std::byte> values(int64_t n) const {
     return DeviceBuffer<std::byte>(static_cast<size_t>(n * value_bytes()));
@@ -126,19 +144,17 @@ class Pass : public Model {
   WeightStore store_;
   cudaStream_t stream_ = nullptr;
   DeviceBuffer<StepState> state_;
-  DeviceBuffer<Turn> turns_;  // [kChunk, pairs]
+  DeviceBuffer<Turn> turns_;  // [chunk, pairs]
+  Matrix embedding_;
+  Turns rope_;
 
  private:
-  void add_feed_forward(const DeviceFeedForward& ff);
   void chunk_feed_forward(const DeviceFeedForward& ff, int n);
-  void run_step(const ForwardRequest& request);
-  bool run_chunk(const ForwardRequest& request);
   void chunk_logits(const ForwardRequest& request, int n);
-  void set_state(int32_t token, int64_t position, DeviceCache& cache);
+  void set_state(int32_t token, int64_t position, Cache& cache);
 
-  Matrix embedding_, head_;
+  Matrix head_;
   const float* norm_ = nullptr;
-  Turns rope_;
   DeviceBuffer<float> hidden_, normed_f32_, logits_;
   DeviceBuffer<std::byte> normed_, h_, slots_;
   DeviceBuffer<__nv_bfloat16> rounded_;  // matrices of long products

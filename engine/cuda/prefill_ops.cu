@@ -185,7 +185,7 @@ __global__ void route_kernel(const __grid_constant__ RouterSettings settings, co
   const int64_t t = int64_t{blockIdx.x} * (blockDim.x / 32) + warp;
   if (t >= n) return;
   const int64_t e = settings.n_experts, k = settings.n_experts_used;
-  route_token(settings, logits + t * e, bias, lane, scratch + warp * 2 * e, ids + t * k, weights + t * k);
+  route_token(settings, logits + t * e, bias, nullptr, lane, scratch + warp * 2 * e, ids + t * k, weights + t * k);
 }
 
 // One block for all tokens.

@@ -90,9 +90,11 @@ __device__ inline void drop_groups(const RouterSettings& settings, int lane, flo
   }
 }
 
-// `scratch`: 2 E values of shared memory. `bias`: null for none. ids, weights [k], by falling choice.
+// `scratch`: 2 E values of shared memory. `bias`: null for none. `chosen_before` [k]: experts chosen otherwise, or null. ids,
+// weights [k], by falling choice.
 __device__ __noinline__ inline void route_token(const RouterSettings& settings, const float* logits, const float* bias,
-                                                int lane, float* scratch, int32_t* ids, float* weights) {
+                                                const int32_t* chosen_before, int lane, float* scratch, int32_t* ids,
+                                                float* weights) {
   const int n = settings.n_experts, k = settings.n_experts_used;
   float *scores = scratch, *choice = scratch + n;
   score_experts(settings, logits, lane, scores);
@@ -110,7 +112,7 @@ __device__ __noinline__ inline void route_token(const RouterSettings& settings, 
 #pragma unroll 1
     for (int e = lane; e < n; e += 32) best = better(best, {choice[e], e});
     best = best_of_warp(best);
-    const int chosen = min(best.index, n - 1);
+    const int chosen = chosen_before ? chosen_before[i] : min(best.index, n - 1);
     float weight = scores[chosen];
     if (settings.scoring == Scoring::kSoftmaxOfChosen) {
       if (i == 0) top = weight;

@@ -4,85 +4,11 @@
 
 #include "engine/cuda/launch.h"
 #include "engine/cuda/step.h"
-#include "engine/cuda/step_attention.cuh"
-#include "engine/cuda/step_linear.cuh"
+#include "engine/cuda/step_kernel.cuh"
+#include "engine/cuda/step_sparse.h"
 
 namespace engine::cuda {
 namespace {
-
-// Every block of the device, `generation` times over.
-__device__ __forceinline__ void device_barrier(unsigned* arrived, unsigned generation) {
-  __syncthreads();
-  if (threadIdx.x == 0) {
-    release_count(arrived);
-    await_count(arrived, gridDim.x * generation);
-  }
-  __syncthreads();
-}
-
-// A thread's piece of an operator, and where it belongs.
-constexpr int kOpPieces = sizeof(Op) / 16;
-static_assert(kOpPieces <= kStepThreads);
-__device__ __forceinline__ int4 piece_of(const Op* op) {
-  return threadIdx.x < kOpPieces ? __ldg(reinterpret_cast<const int4*>(op) + threadIdx.x) : int4{};
-}
-__device__ __forceinline__ void put_piece(Op& op, const int4& piece) {
-  if (threadIdx.x < kOpPieces) reinterpret_cast<int4*>(&op)[threadIdx.x] = piece;
-}
-
-template <typename What>
-__device__ __forceinline__ const What& what(const Op& op) {
-  return *reinterpret_cast<const What*>(op.what);
-}
-
-template <unsigned kFormats>
-__global__ void __launch_bounds__(kStepThreads, 1)
-    step_kernel(const Op* ops, int n_ops, const StepState* step, unsigned* arrived, long long* clocks) {
-  GRAFT_LAUNCHED_SHARED(char, memory, 1024);
-  __shared__ __align__(16) Op held[2];
-  __shared__ StepState state;
-  __shared__ volatile int chosen;
-  if (threadIdx.x == 0) state = *step, chosen = 0;  // the last step may have left a stamp of this one's
-  put_piece(held[0], piece_of(ops));
-  __syncthreads();
-  if (clocks && blockIdx.x == 0 && threadIdx.x == 0) clocks[0] = clock64();
-  for (int i = 0; i < n_ops; ++i) {
-    const Op& op = held[i & 1];
-    const int4 next = piece_of(ops + min(i + 1, n_ops - 1));  // there by the end of this one
-    switch (op.kind) {
-      case OpKind::kBegin:
-        begin_op(what<BeginOp>(op), state);
-        break;
-      case OpKind::kProject:
-        project_op<kFormats>(what<ProjectOp>(op), memory);
-        break;
-      case OpKind::kLatentQuery:
-        latent_query_op<kFormats>(what<LatentQueryOp>(op), state, memory);
-        break;
-      case OpKind::kGroupedQuery:
-        grouped_query_op(what<GroupedQueryOp>(op), state, memory);
-        break;
-      case OpKind::kAttention:
-        attention_op<kFormats>(what<AttentionOp>(op), state, memory);
-        break;
-      case OpKind::kMerge:
-        merge_op<kFormats>(what<MergeOp>(op), state, memory);
-        break;
-      case OpKind::kGateUp:
-        gate_up_op<kFormats>(what<GateUpOp>(op), memory, chosen, i + 1);
-        break;
-      case OpKind::kDown:
-        down_op<kFormats>(what<DownOp>(op), memory);
-        break;
-    }
-    if (i + 1 == n_ops) break;
-    put_piece(held[(i + 1) & 1], next);
-    device_barrier(arrived, static_cast<unsigned>(i) + 1);
-    if (clocks && blockIdx.x == 0 && threadIdx.x == 0) clocks[i + 1] = clock64();
-  }
-  __syncthreads();
-  if (clocks && blockIdx.x == 0 && threadIdx.x == 0) clocks[n_ops] = clock64();
-}
 
 static_assert(kBFloat16Caches == kHasBF16);
 
@@ -90,13 +16,13 @@ static_assert(kBFloat16Caches == kHasBF16);
 StepKernel kernel_for(unsigned formats) {
   constexpr unsigned kFloats = kHasF32 | kHasBF16;
   const auto covers = [formats](unsigned has) { return (formats & ~has) == 0; };
-  if (covers(kHasF32 | kHasF32Layers)) return step_kernel<kHasF32>;
-  if (covers(kFloats)) return step_kernel<kFloats>;
-  if (covers(kFloats | kHasInt4)) return step_kernel<kFloats | kHasInt4>;
-  if (covers(kFloats | kHasInt8)) return step_kernel<kFloats | kHasInt8>;
+  if (covers(kHasF32 | kHasF32Layers)) return step_kernel<kHasF32, false>;
+  if (covers(kFloats)) return step_kernel<kFloats, false>;
+  if (covers(kFloats | kHasInt4)) return step_kernel<kFloats | kHasInt4, false>;
+  if (covers(kFloats | kHasInt8)) return step_kernel<kFloats | kHasInt8, false>;
   // One for two: experts in FP4 are often found beside FP8, and each kernel takes minutes to compile.
-  if (covers(kFloats | kHasInt4Table | kHasFp8)) return step_kernel<kFloats | kHasInt4Table | kHasFp8>;
-  return step_kernel<kHasAll>;
+  if (covers(kFloats | kHasInt4Table | kHasFp8)) return step_kernel<kFloats | kHasInt4Table | kHasFp8, false>;
+  return step_kernel<kHasAll, false>;
 }
 
 unsigned bits_of(const Matrix& w) {
@@ -126,6 +52,20 @@ const char* name_of(OpKind kind) {
       return "gate and up";
     case OpKind::kDown:
       return "down";
+    case OpKind::kIndexKeys:
+      return "index keys";
+    case OpKind::kIndexScores:
+      return "index scores";
+    case OpKind::kChoose:
+      return "choice of rows";
+    case OpKind::kGather:
+      return "streams read";
+    case OpKind::kSpread:
+      return "streams written";
+    case OpKind::kPlace:
+      return "keys and entries";
+    case OpKind::kGroupedOut:
+      return "grouped output";
   }
   return "?";
 }
@@ -168,7 +108,7 @@ void StepProgram::plan(AttentionOp& op) {
 }
 
 void StepProgram::finish(size_t shared_bytes, unsigned formats) {
-  kernel_ = kernel_for(formats);
+  kernel_ = sparse_ ? sparse_kernel_for(formats) : kernel_for(formats);
   shared_bytes_ = shared_bytes;
   device_ops_ = DeviceBuffer<Op>(ops_.size());
   check(cudaMemcpy(device_ops_.data(), ops_.data(), device_ops_.bytes(), cudaMemcpyHostToDevice),

@@ -40,14 +40,18 @@ struct StepState {
   int32_t position = 0;
   void* cache = nullptr;
   int64_t layer_stride = 0;  // values of the cache from layer to layer
+  float* scores = nullptr;   // room for one of each row of an index
 };
 
-// x = the table's row of the step's token; turns of its position.
+// x = the table's row of the step's token, `copies` times; turns of its position, and others where there are some.
 struct BeginOp {
   Matrix table;
   Turns turns;
   float* x = nullptr;
   Turn* out = nullptr;
+  Turns more_turns = {};
+  Turn* more_out = nullptr;
+  int copies = 1;
 };
 
 // y[m] = W[m] . norm(x) (+ bias[m]) for up to three layers with one input; with `add`, y += .
@@ -98,23 +102,35 @@ struct GroupedQueryOp {
   bool float_cache = false;
 };
 
-// partial [pieces, H, dv + 2]: unnormalised sums of a piece of the cache, then its maximum and its sum of exponentials.
+// The rows that a token attends to: those of the last `window` positions (0: all, below: none), and one for every
+// `ratio` positions that are over (0: none), of which at most `most` are chosen (0: all).
+struct SeenRows {
+  int window = 0, ratio = 0, most = 0;
+};
+
+// partial [pieces, H, dv + 2]: unnormalised sums of a piece of the rows, then its maximum and its sum of exponentials.
 struct AttentionOp {
   const float* q = nullptr;  // [H, dk], scaled
   int n_heads = 0, n_kv_heads = 0, dk = 0, dv = 0;
   int64_t row_width = 0, key_offset = 0, value_offset = 0;  // values
   int layer = 0;
-  int window = 0;  // positions a token sees, its own included; 0: all
+  SeenRows seen;
+  const int32_t* chosen = nullptr;  // of the rows by ratio, ascending; null: all
+  bool placed = false;              // rows lie where the cache's table says (step_sparse.h)
   bool float_cache = false;
   float* partial = nullptr;
   int group = 1, blocks = 1;  // made by StepProgram::add(): heads of a key head, and blocks that they take
 };
 
-// out [H, n] = W_h . merged_h for latent attention (W [H, n, dv]), or merged_h itself where `w` is empty.
+// out [H, n] = W_h . merged_h for latent attention (W [H, n, dv]), or merged_h itself where `w` is empty, its last
+// channels turned back where there are turns.
 struct MergeOp {
   const float* partial = nullptr;
-  int n_heads = 0, dv = 0, window = 0;
+  int n_heads = 0, dv = 0;
+  SeenRows seen;
   const float* sinks = nullptr;  // [H]; null: none
+  const Turn* turned = nullptr;  // [n_turns]
+  int n_turns = 0;
   Matrix w;
   float* out = nullptr;
 };
@@ -130,6 +146,7 @@ struct GateUpOp {
   RouterSettings router;
   const float* logits = nullptr;
   const float* selection_bias = nullptr;
+  const int32_t* experts_of = nullptr;  // [V, k]: chosen by the token's id; null: by the logits
   int32_t* ids = nullptr;
   float* weights = nullptr;
   float* h = nullptr;
@@ -137,7 +154,7 @@ struct GateUpOp {
   Norm norm;
 };
 
-// hidden += sum_i weights[i] * (down[ids[i]] . h_i + bias[ids[i]]) + shared_down . h_shared.
+// hidden += sum_i weights[i] * (down[ids[i]] . h_i + bias[ids[i]]) + shared_down . h_shared; with `alone`, hidden = .
 struct DownOp {
   Matrix down, shared_down;     // either may be empty
   const float* bias = nullptr;  // [E, D]
@@ -146,12 +163,33 @@ struct DownOp {
   int k = 0;
   const float* h = nullptr;
   float* hidden = nullptr;
+  bool alone = false;
 };
 
 // Where caches are bfloat16, so are some of the products.
 inline constexpr unsigned kBFloat16Caches = 2;
 
-enum class OpKind : int32_t { kBegin, kProject, kLatentQuery, kGroupedQuery, kAttention, kMerge, kGateUp, kDown };
+enum class OpKind : int32_t {
+  kBegin,
+  kProject,
+  kLatentQuery,
+  kGroupedQuery,
+  kAttention,
+  kMerge,
+  kGateUp,
+  kDown,
+  // step_sparse.h
+  kIndexKeys,
+  kIndexScores,
+  kChoose,
+  kGather,
+  kSpread,
+  kPlace,
+  kGroupedOut,
+};
+constexpr bool is_sparse(OpKind kind) {
+  return kind >= OpKind::kIndexKeys;
+}
 const char* name_of(OpKind kind);
 
 inline constexpr size_t kOpBytes = 384;
@@ -175,6 +213,7 @@ class StepProgram {
     op.kind = kind;
     std::memcpy(op.what, &what, sizeof what);
     ops_.push_back(op);
+    sparse_ = sparse_ || is_sparse(kind);
     bytes_.push_back(0.0);
   }
   // Of the operator added last: bytes of weights that it reads, for the profile.
@@ -202,6 +241,7 @@ class StepProgram {
   DeviceBuffer<unsigned> barrier_;
   DeviceBuffer<long long> clocks_;
   size_t shared_bytes_ = 0;
+  bool sparse_ = false;
   int blocks_ = 0;
   StepKernel kernel_ = nullptr;
 };

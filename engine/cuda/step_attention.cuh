@@ -5,20 +5,32 @@
 #pragma once
 #include "engine/cuda/gemm_mma.cuh"
 #include "engine/cuda/step_query.cuh"
+#include "engine/cuda/step_sparse.h"
 
 namespace engine::cuda {
 
 inline constexpr int kHeadsAtOnce = 16, kRowsAtOnce = 32;
 static_assert(kHeadsAtOnce * kRowsAtOnce == kStepThreads);
 
-// The run of rows that a piece covers; the same in every block.
+// Rows that a token sees by ratio; all of them, or those that are chosen.
+__device__ inline int listed_rows(const SeenRows& seen, int position, bool chosen) {
+  const int all = seen.ratio > 0 ? (position + 1) / seen.ratio : 0;
+  return chosen && seen.most > 0 ? min(all, seen.most) : all;
+}
+
+// The run of rows that a piece covers; the same in every block. Rows by ratio are counted behind those of the window.
 struct Pieces {
   int first, end, rows, n;
 };
-__device__ inline Pieces pieces_of(int position, int window) {
+template <bool kSparse>
+__device__ inline Pieces pieces_of(int position, const SeenRows& seen) {
   Pieces p;
   p.end = position + 1;
-  p.first = window > 0 && p.end > window ? p.end - window : 0;
+  p.first = seen.window > 0 && p.end > seen.window ? p.end - seen.window : 0;
+  if constexpr (kSparse) {
+    if (seen.window < 0) p.first = p.end;
+    p.end += listed_rows(seen, position, true);
+  }
   const int count = p.end - p.first;
   p.rows = ((count + kMaxPieces - 1) / kMaxPieces + kRowsAtOnce - 1) / kRowsAtOnce * kRowsAtOnce;
   p.n = p.rows == kRowsAtOnce ? (count + kRowsAtOnce - 1) / kRowsAtOnce : (count + p.rows - 1) / p.rows;
@@ -45,18 +57,55 @@ __device__ inline AttentionItem attention_item(const AttentionOp& a, const Piece
   return i;
 }
 
+// Where rows lie: one after the other in the layer's part of the cache,
+template <typename T>
+struct RowRun {
+  const T* rows;
+  int64_t row_width;
+  __device__ RowRun(const AttentionOp& a, const StepState& state)
+      : rows(static_cast<const T*>(state.cache) + a.layer * state.layer_stride), row_width(a.row_width) {}
+  __device__ const T* operator()(int row) const { return rows + row * row_width; }
+};
+// or some of them in a ring, and others behind it or elsewhere, as a list says.
+template <typename T>
+struct RowList {
+  const T *ring, *listed;
+  const int32_t* chosen;
+  int64_t row_width, ring_rows;
+  int end;  // of the window
+  __device__ RowList(const AttentionOp& a, const StepState& state)
+      : chosen(a.chosen), row_width(a.row_width), end(state.position + 1) {
+    if (a.placed) {
+      const LayerPlace place = static_cast<const LayerPlace*>(state.cache)[a.layer];
+      const char* base = static_cast<const char*>(state.cache);
+      ring = reinterpret_cast<const T*>(base + place.keys), listed = reinterpret_cast<const T*>(base + place.entries);
+      ring_rows = place.key_rows;
+    } else {
+      ring = listed = static_cast<const T*>(state.cache) + a.layer * state.layer_stride;
+      ring_rows = INT32_MAX;
+    }
+  }
+  __device__ const T* operator()(int row) const {
+    if (row < end) return ring + row % ring_rows * row_width;
+    return listed + int64_t{chosen ? __ldcg(chosen + row - end) : row - end} * row_width;
+  }
+};
+
 // ---- f32
 
-__device__ inline void copy_rows_f32(const float* rows, int64_t row_width, int n_rows, int width, float* tile,
+template <typename RowAt>
+__device__ inline void copy_rows_f32(const RowAt& row_at, int first, int64_t offset, int n_rows, int width, float* tile,
                                      int stride) {
   for (int i = threadIdx.x; i < kRowsAtOnce * (width / 4); i += kStepThreads) {
     const int r = i / (width / 4), c = (i - r * (width / 4)) * 4;
     *reinterpret_cast<float4*>(tile + r * stride + c) =
-        r < n_rows ? __ldcg(reinterpret_cast<const float4*>(rows + r * row_width + c)) : float4{0.0f, 0.0f, 0.0f, 0.0f};
+        r < n_rows ? __ldcg(reinterpret_cast<const float4*>(row_at(first + r) + offset + c))
+                   : float4{0.0f, 0.0f, 0.0f, 0.0f};
   }
 }
 
-__device__ inline void attention_f32(const AttentionOp& a, const StepState& state, const AttentionItem& item,
+template <typename RowAt>
+__device__ inline void attention_f32(const AttentionOp& a, const RowAt& row_at, const AttentionItem& item,
                                      char* memory) {
   const bool latent = a.key_offset == a.value_offset;
   const int stride = a.dk + 4, value_stride = latent ? stride : a.dv + 4;
@@ -65,7 +114,6 @@ __device__ inline void attention_f32(const AttentionOp& a, const StepState& stat
   float* decay = weights + kRowsAtOnce * kHeadsAtOnce;
   float* keys = decay + kHeadsAtOnce;  // [32, stride]
   float* values = latent ? keys : keys + kRowsAtOnce * stride;
-  const float* cache = static_cast<const float*>(state.cache) + a.layer * state.layer_stride;
   for (int i = threadIdx.x; i < kHeadsAtOnce * a.dk; i += kStepThreads) {
     const int h = i / a.dk, c = i - h * a.dk;
     q[h * stride + c] = h < item.n_heads ? __ldcg(a.q + static_cast<int64_t>(item.first_head + h) * a.dk + c) : 0.0f;
@@ -78,11 +126,10 @@ __device__ inline void attention_f32(const AttentionOp& a, const StepState& stat
   for (int s = item.begin; s < item.end; s += kRowsAtOnce) {
     const int n = min(kRowsAtOnce, item.end - s);
     __syncthreads();
-    copy_rows_f32(cache + s * a.row_width + a.key_offset + static_cast<int64_t>(item.key_head) * a.dk, a.row_width, n,
-                  a.dk, keys, stride);
+    copy_rows_f32(row_at, s, a.key_offset + static_cast<int64_t>(item.key_head) * a.dk, n, a.dk, keys, stride);
     if (!latent)
-      copy_rows_f32(cache + s * a.row_width + a.value_offset + static_cast<int64_t>(item.key_head) * a.dv, a.row_width,
-                    n, a.dv, values, value_stride);
+      copy_rows_f32(row_at, s, a.value_offset + static_cast<int64_t>(item.key_head) * a.dv, n, a.dv, values,
+                    value_stride);
     __syncthreads();
     float score = 0.0f;
     const float4 *x = reinterpret_cast<const float4*>(q + head * stride),
@@ -146,14 +193,16 @@ __host__ __device__ constexpr int row_pitch(int width) {
   return padded_width(width) * 2 + 16;
 }
 
-__device__ __noinline__ inline void copy_rows_bf16(const __nv_bfloat16* rows, int64_t row_width, int n_rows, int width,
+template <typename RowAt>
+__device__ __noinline__ inline void copy_rows_bf16(const RowAt row_at, int first, int64_t offset, int n_rows, int width,
                                                    uint32_t tile) {
   const int pieces = padded_width(width) / 8, pitch = row_pitch(width);
+  const __nv_bfloat16* somewhere = row_at(first);
 #pragma unroll 1
   for (int i = threadIdx.x; i < kRowsAtOnce * pieces; i += kStepThreads) {
     const int r = i / pieces, piece = i - r * pieces;
     const bool there = r < n_rows && piece * 8 < width;
-    copy_async(tile + r * pitch + piece * 16, there ? rows + r * row_width + piece * 8 : rows, there);
+    copy_async(tile + r * pitch + piece * 16, there ? row_at(first + r) + offset + piece * 8 : somewhere, there);
   }
 }
 
@@ -167,7 +216,8 @@ __host__ __device__ inline size_t attention_bf16_bytes(const AttentionOp& a) {
                              kHeadsAtOnce * kWeightPitch + kHeadsAtOnce * 4);
 }
 
-__device__ inline void attention_bf16(const AttentionOp& a, const StepState& state, const AttentionItem& item,
+template <typename RowAt>
+__device__ inline void attention_bf16(const AttentionOp& a, const RowAt& row_at, const AttentionItem& item,
                                       char* memory) {
   const bool latent = a.key_offset == a.value_offset;
   const int pitch = row_pitch(a.dk), value_pitch = latent ? pitch : row_pitch(a.dv);
@@ -179,15 +229,13 @@ __device__ inline void attention_bf16(const AttentionOp& a, const StepState& sta
   const uint32_t q_tile = shared_address(memory), first_tile = shared_address(tiles),
                  weight_tile = shared_address(weights);
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  const __nv_bfloat16* cache = static_cast<const __nv_bfloat16*>(state.cache) + a.layer * state.layer_stride;
   const auto copy_tile = [&](int s, int buffer) {
     const int n = min(kRowsAtOnce, item.end - s);
     const uint32_t to = first_tile + buffer * tile_bytes;
-    copy_rows_bf16(cache + s * a.row_width + a.key_offset + static_cast<int64_t>(item.key_head) * a.dk, a.row_width, n,
-                   a.dk, to);
+    copy_rows_bf16(row_at, s, a.key_offset + static_cast<int64_t>(item.key_head) * a.dk, n, a.dk, to);
     if (!latent)
-      copy_rows_bf16(cache + s * a.row_width + a.value_offset + static_cast<int64_t>(item.key_head) * a.dv, a.row_width,
-                     n, a.dv, to + kRowsAtOnce * pitch);
+      copy_rows_bf16(row_at, s, a.value_offset + static_cast<int64_t>(item.key_head) * a.dv, n, a.dv,
+                     to + kRowsAtOnce * pitch);
   };
   __syncthreads();  // the memory may still be read for the piece before
   copy_tile(item.begin, 0);
@@ -283,24 +331,27 @@ __device__ inline void attention_bf16(const AttentionOp& a, const StepState& sta
     item.out[warp * (a.dv + 2) + a.dv] = top, item.out[warp * (a.dv + 2) + a.dv + 1] = total;
 }
 
-template <unsigned kFormats>
+template <unsigned kFormats, bool kSparse>
 __device__ inline void attention_op(const AttentionOp& a, const StepState& state, char* memory) {
-  const Pieces pieces = pieces_of(state.position, a.window);
+  using T = std::conditional_t<kFormats == kHasF32, float, __nv_bfloat16>;
+  using Rows = std::conditional_t<kSparse, RowList<T>, RowRun<T>>;
+  const Pieces pieces = pieces_of<kSparse>(state.position, a.seen);
+  const Rows rows(a, state);
   const int items = attention_items(a, pieces);
   for (int i = blockIdx.x; i < items; i += gridDim.x) {
     const AttentionItem item = attention_item(a, pieces, i);
     if constexpr (kFormats == kHasF32)
-      attention_f32(a, state, item, memory);
+      attention_f32(a, rows, item, memory);
     else
-      attention_bf16(a, state, item, memory);
+      attention_bf16(a, rows, item, memory);
   }
 }
 
 // Pieces of work: (head, 16 rows of W), or a head where there is no W.
-template <unsigned kFormats>
+template <unsigned kFormats, bool kSparse>
 __device__ inline void merge_op(const MergeOp& m, const StepState& state, char* memory) {
   __shared__ float share[kMaxPieces];
-  const int n = pieces_of(state.position, m.window).n, warp = threadIdx.x / 32, lane = threadIdx.x % 32;
+  const int n = pieces_of<kSparse>(state.position, m.seen).n, warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const int rows = m.w.quants ? static_cast<int>(m.w.n_out) / m.n_heads : 1,
             runs = m.w.quants ? (rows + kStepWarps - 1) / kStepWarps : 1;
   const int64_t stride = m.dv + 2, step = m.n_heads * stride;
@@ -340,10 +391,25 @@ __device__ inline void merge_op(const MergeOp& m, const StepState& state, char* 
       float value = 0.0f;
 #pragma unroll 8
       for (int p = 0; p < n; ++p) value = fmaf(share[p], __ldcg(pieces + p * step + c), value);
-      if (m.w.quants)
+      if (m.w.quants || (kSparse && m.turned))
         value_at(in, c) = value;
       else
         m.out[static_cast<int64_t>(head) * m.dv + c] = value;
+    }
+    if constexpr (kSparse) {
+      if (m.turned) {
+        __syncthreads();
+        const int first = m.dv - 2 * m.n_turns;
+        for (int c = threadIdx.x; c < m.dv; c += kStepThreads) {
+          float value = value_at(in, c);
+          if (c >= first) {
+            const Turn t = __ldcg(m.turned + (c - first) / 2);
+            const float other = value_at(in, c ^ 1);
+            value = (c - first) & 1 ? value * t.x - other * t.y : value * t.x + other * t.y;
+          }
+          m.out[static_cast<int64_t>(head) * m.dv + c] = value;
+        }
+      }
     }
     if (!m.w.quants) continue;
     __syncthreads();

@@ -9,8 +9,12 @@ namespace engine::cuda {
 __device__ inline void begin_op(const BeginOp& op, const StepState& state) {
   const int at = static_cast<int>(blockIdx.x) * kStepThreads + static_cast<int>(threadIdx.x),
             all = static_cast<int>(gridDim.x) * kStepThreads;
-  for (int64_t i = at; i < op.table.n_in; i += all) op.x[i] = matrix_value(op.table, state.token, i);
+  for (int64_t i = at; i < op.table.n_in; i += all) {
+    const float value = matrix_value(op.table, state.token, i);
+    for (int copy = 0; copy < op.copies; ++copy) op.x[copy * op.table.n_in + i] = value;
+  }
   for (int i = at; i < op.turns.n_pairs; i += all) op.out[i] = turn_of(op.turns, state.position, i);
+  for (int i = at; i < op.more_turns.n_pairs; i += all) op.more_out[i] = turn_of(op.more_turns, state.position, i);
 }
 
 // Where row `row` of the layers one after the other is.
@@ -64,7 +68,8 @@ inline constexpr unsigned kLayerFormats = kFormats == kHasF32 || kFormats == kHa
 
 // `chosen`: shared, none of the step's stamps to begin with; `stamp` once the ids are there.
 template <unsigned kFormats>
-__device__ inline void gate_up_op(const GateUpOp& op, char* memory, volatile int& chosen, int stamp) {
+__device__ inline void gate_up_op(const GateUpOp& op, const StepState& state, char* memory, volatile int& chosen,
+                                  int stamp) {
   constexpr int kTeam = kStepThreads - 32;
   const bool routed = op.gate.quants != nullptr, shared = op.shared_gate.quants != nullptr;
   const int n_in = static_cast<int>(routed ? op.gate.n_in : op.shared_gate.n_in);
@@ -88,7 +93,8 @@ __device__ inline void gate_up_op(const GateUpOp& op, char* memory, volatile int
     if (routed) {
       for (int e = lane; e < n_experts; e += 32) logits[e] = __ldcg(op.logits + e);
       __syncwarp();
-      route_token(op.router, logits, op.selection_bias, lane, logits + n_experts, ids, weights);
+      route_token(op.router, logits, op.selection_bias, op.experts_of ? op.experts_of + int64_t{state.token} * k : nullptr,
+                  lane, logits + n_experts, ids, weights);
       __syncwarp();
       if (blockIdx.x == 0)
         for (int i = lane; i < k; i += 32) op.ids[i] = ids[i], op.weights[i] = weights[i];
@@ -207,7 +213,7 @@ __device__ inline void down_op(const DownOp& op, char* memory) {
     if (op.bias && lane < op.k)
       sum[0] = fmaf(segments[lane].weight, op.bias[static_cast<int64_t>(__ldcg(op.ids + lane)) * n_out + row], sum[0]);
     add_lanes(sum);
-    if (lane == 0) op.hidden[row] = __ldcg(op.hidden + row) + sum[0];
+    if (lane == 0) op.hidden[row] = op.alone ? sum[0] : __ldcg(op.hidden + row) + sum[0];
   }
 }
 

@@ -403,9 +403,7 @@ const float* WeightStore::floats(const std::vector<TensorView>& views) {
   if (views.empty() || !views[0]) return nullptr;
   const auto n = static_cast<size_t>(views[0].n_rows() * views[0].n_in());
   if (synthetic()) {
-    auto* ones = static_cast<float*>(take(views.size() * n * sizeof(float)));
-    launch("fill", {kFillBlocks, 256}, set_kernel, ones, static_cast<int64_t>(views.size() * n), 1.0f);
-    return ones;
+    return constant(views.size() * n, 1.0f);
   }
   std::vector<float> values(views.size() * n);
   const auto width = static_cast<size_t>(views[0].n_in());
@@ -440,6 +438,16 @@ Matrix WeightStore::made(int64_t n_out, int64_t n_in, const std::function<void(i
     m.quants = upload(rounded.data(), n * sizeof(__nv_bfloat16));
   }
   return m;
+}
+
+const float* WeightStore::constant(size_t n, float value) {
+  auto* values = static_cast<float*>(take(n * sizeof(float)));
+  launch("fill", {kFillBlocks, 256}, set_kernel, values, static_cast<int64_t>(n), value);
+  return values;
+}
+
+const int32_t* WeightStore::ints(const std::vector<int32_t>& values) {
+  return static_cast<const int32_t*>(upload(values.data(), values.size() * sizeof(int32_t)));
 }
 
 const double* WeightStore::doubles(const std::vector<double>& values) {

@@ -40,6 +40,8 @@ class WeightStore {
   // Values that the caller makes row by row: f32, or bfloat16 where not exact.
   Matrix made(int64_t n_out, int64_t n_in, const std::function<void(int64_t row, float* values)>& row);
   const double* doubles(const std::vector<double>& values);
+  const float* constant(size_t n, float value);
+  const int32_t* ints(const std::vector<int32_t>& values);
 
   bool synthetic() const { return options_.synthetic; }
   // Values of the largest matrices that lie together, are not bfloat16 and are no more than `most`.

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/strings.h"
+#include "engine/accelerator.h"
 #include "engine/families/deepseek_v4/bind_weights.h"
 #include "engine/families/deepseek_v4/cache.h"
 #include "engine/families/deepseek_v4/linear_modules.h"
@@ -136,8 +137,8 @@ class DeepseekV4Family : public Family {
   }
   std::vector<LinearModule> linear_modules() const override { return deepseek_v4_linear_modules(config_, weights_); }
   base::Result<GgufContent> to_gguf() const override { return deepseek_v4_to_gguf(config_, weights_); }
-  base::Result<std::unique_ptr<Model>> make_accelerated(Accelerator&, const UploadOptions&) const override {
-    return base::invalid("the CUDA backend does not have DeepSeek-V4 yet");
+  base::Result<std::unique_ptr<Model>> make_accelerated(Accelerator& accelerator, const UploadOptions& options) const override {
+    return accelerator.make_deepseek_v4(config_, weights_, options);
   }
 
  private:

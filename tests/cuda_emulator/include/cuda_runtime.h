@@ -109,6 +109,9 @@ inline unsigned __byte_perm(unsigned x, unsigned y, unsigned selector) {
   }
   return result;
 }
+inline int __popc(unsigned word) {
+  return std::popcount(word);
+}
 inline int __dp4a(int a, int b, int sum) {
   for (int i = 0; i < 4; ++i) sum += static_cast<int8_t>(a >> (8 * i)) * static_cast<int8_t>(b >> (8 * i));
   return sum;
@@ -148,6 +151,11 @@ inline T __shfl_xor_sync(unsigned, T value, int mask) {
 template <typename T>
 inline T __shfl_sync(unsigned, T value, int from) {
   return ::cuda_emulator::current().exchange(value)[from];
+}
+template <typename T>
+inline T __shfl_up_sync(unsigned, T value, unsigned by) {
+  const unsigned lane = static_cast<unsigned>(::cuda_emulator::current().lane().index) % ::cuda_emulator::kWarp;
+  return ::cuda_emulator::current().exchange(value)[lane < by ? lane : lane - by];
 }
 inline unsigned __ballot_sync(unsigned, bool vote) {
   const bool* votes = ::cuda_emulator::current().exchange(vote);

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+#include <new>
+
+#include "engine/cuda/v4_pass.h"
+#include "engine/load/weight_sizes.h"
+
+namespace engine::cuda {
+namespace {
+
+PassShape shape_of(const DeepseekV4Config& c) {
+  PassShape shape;
+  shape.n_layers = c.n_layers;
+  shape.hidden_size = c.hidden_size;
+  shape.n_vocab = c.n_vocab;
+  shape.rms_eps = c.rms_eps;
+  shape.widest_layer = int64_t{c.n_shared_experts} * c.expert_intermediate;
+  shape.expert_width = c.expert_intermediate;
+  shape.router = c.router();
+  shape.gate = c.gate;
+  shape.chunk = 1;
+  return shape;
+}
+
+std::vector<const TensorView*> matrices(const DeepseekV4Weights& w) {
+  std::vector<const TensorView*> all = {&w.embedding, &w.head};
+  for (const DeepseekV4Layer& l : w.layers) {
+    for (const TensorView* view : {&l.q_a, &l.q_b, &l.kv, &l.o_a, &l.o_b, &l.entries.values, &l.entries.gate,
+                                   &l.index_entries.values, &l.index_entries.gate, &l.index_q, &l.index_weights})
+      if (*view) all.push_back(view);
+    l.ff.list_matrices(all);
+  }
+  return all;
+}
+
+void refuse_what_is_not_here(const DeepseekV4Config& c) {
+  if (c.delayed || !c.engram.layers.empty() || !c.sharing.empty() || c.candidate_layer >= 0)
+    throw Unsupported("the CUDA backend does not have DeepSeek-V4.1 yet");
+  if (c.head_dim % 8 != 0 || c.head_dim > 512 || c.rope_dim % 2 != 0)
+    throw Unsupported("the CUDA backend takes DeepSeek-V4's heads of at most 512 values, a multiple of 8");
+  if (c.index_head_dim % 8 != 0 || c.index_heads > kMostIndexHeads)
+    throw Unsupported("the CUDA backend takes an index of at most " + std::to_string(kMostIndexHeads) +
+                      " heads, whose width is a multiple of 8");
+}
+
+}  // namespace
+
+V4Pass::V4Pass(const DeepseekV4Config& config, const DeepseekV4Weights& weights, const UploadOptions& options)
+    : Pass(shape_of(config), options.exact || all_f32(matrices(weights)), options, bytes_of(matrices(weights))),
+      config_(config) {
+  refuse_what_is_not_here(config);
+  for (const DeepseekV4Layer& from : weights.layers) {
+    Layer to;
+    to.attn_connection = upload(from.attn_connection);
+    to.ff_connection = upload(from.ff_connection);
+    to.attn_norm = store_.floats(from.attn_norm);
+    to.q_a = store_.matrix(from.q_a);
+    to.q_a_norm = store_.floats(from.q_a_norm);
+    to.q_b = store_.matrix(from.q_b);
+    to.kv = store_.matrix(from.kv);
+    to.kv_norm = store_.floats(from.kv_norm);
+    to.sinks = store_.floats(from.sinks);
+    to.o_a = store_.matrix(from.o_a);
+    to.o_b = store_.matrix(from.o_b);
+    if (from.entries.values) to.entries = upload(from.entries);
+    if (from.index_entries.values) {
+      to.index_entries = upload(from.index_entries);
+      to.index_q = store_.matrix(from.index_q);
+      to.index_weights = store_.matrix(from.index_weights);
+    }
+    to.ff = upload_feed_forward(from.ff);
+    layers_.push_back(to);
+  }
+  head_connection_ = upload(weights.head_connection);
+  finish(weights.embedding, weights.norm, weights.head, config.rope_table(false));
+  const RopeTable entry_rope = config.rope_table(true);
+  entry_rope_ = {store_.doubles(entry_rope.frequencies()), entry_rope.n_pairs(), entry_rope.amplitude()};
+  entry_turns_ = DeviceBuffer<Turn>(static_cast<size_t>(entry_rope.n_pairs()));
+  const auto d = static_cast<size_t>(config.hidden_size), s = static_cast<size_t>(config.n_streams),
+             heads = static_cast<size_t>(config.n_heads), width = static_cast<size_t>(config.head_dim),
+             index_heads = static_cast<size_t>(config.index_heads),
+             index_width = static_cast<size_t>(config.index_head_dim);
+  ones_ = store_.constant(s * d, 1.0f);
+  streams_ = DeviceBuffer<float>(s * d);
+  mixed_ = DeviceBuffer<float>((2 + s) * s);
+  mix_ = DeviceBuffer<StreamMix>(1);
+  input_ = DeviceBuffer<float>(d);
+  result_ = DeviceBuffer<float>(d);
+  q_low_ = DeviceBuffer<float>(static_cast<size_t>(config.q_lora_rank));
+  q_ = DeviceBuffer<float>(heads * width);
+  kv_ = DeviceBuffer<float>(width);
+  values_ = DeviceBuffer<float>(2 * width);
+  gates_ = DeviceBuffer<float>(2 * width);
+  index_values_ = DeviceBuffer<float>(2 * index_width);
+  index_gates_ = DeviceBuffer<float>(2 * index_width);
+  index_q_ = DeviceBuffer<float>(index_heads * index_width);
+  index_weights_ = DeviceBuffer<float>(index_heads);
+  chosen_ = DeviceBuffer<int32_t>(static_cast<size_t>(std::max(1, config.index_topk)));
+  partial_ = DeviceBuffer<float>(static_cast<size_t>(kMaxPieces) * heads * (width + 2));
+  merged_ = DeviceBuffer<float>(heads * width);
+  low_ = DeviceBuffer<float>(static_cast<size_t>(config.o_groups) * static_cast<size_t>(config.o_lora_rank));
+  build_step();
+}
+
+V4Pass::Connection V4Pass::upload(const V4Connection& from) {
+  return {store_.matrix(from.mix), store_.floats(from.base), store_.floats(from.scale)};
+}
+
+V4Pass::Compressor V4Pass::upload(const V4Compressor& from) {
+  return {store_.matrix(from.values), store_.matrix(from.gate), store_.floats(from.place), store_.floats(from.norm)};
+}
+
+std::unique_ptr<Cache> V4Pass::make_cache(int64_t n_ctx) const {
+  try {
+    return std::make_unique<V4DeviceCache>(config_, n_ctx, value_bytes());
+  } catch (const Failure& failure) {
+    if (failure.out_of_memory) throw std::bad_alloc();
+    throw;
+  }
+}
+
+void V4Pass::place_state(StepState& state, int64_t position, Cache& cache) const {
+  auto& own = static_cast<V4DeviceCache&>(cache);
+  own.begin(position);
+  state.cache = own.data();
+  state.scores = own.scores();
+}
+
+void V4Pass::add_begin() {
+  BeginOp begin;
+  begin.table = embedding_;
+  begin.turns = rope_, begin.out = turns_.data();
+  begin.more_turns = entry_rope_, begin.more_out = entry_turns_.data();
+  begin.x = streams_.data();
+  begin.copies = config_.n_streams;
+  add(OpKind::kBegin, begin);
+}
+
+void V4Pass::add_layer(int l) {
+  const Layer& layer = layers_[static_cast<size_t>(l)];
+  add_gather(layer.attn_connection, false);
+  add_attention(l);
+  add_spread();
+  add_gather(layer.ff_connection, false);
+  add_feed_forward(layer.ff, input_.data(), result_.data());
+  add_spread();
+}
+
+void V4Pass::add_end() {
+  add_gather(head_connection_, true);
+  add_head(input_.data());
+}
+
+// Three products at most.
+void V4Pass::add_project(std::initializer_list<std::pair<const Matrix*, float*>> products, const float* x,
+                         const Norm& norm) {
+  ProjectOp p;
+  double bytes = 0.0;
+  for (const auto& [w, y] : products) {
+    p.w[p.n] = *w, p.y[p.n] = y;
+    bytes += w->bytes(w->n_out);
+    ++p.n;
+  }
+  p.x = x;
+  p.norm = norm;
+  add(OpKind::kProject, p, bytes);
+}
+
+void V4Pass::add_gather(const Connection& connection, bool head) {
+  add_project({{&connection.mix, mixed_.data()}}, streams_.data(), {ones_, config_.rms_eps});
+  GatherOp gather;
+  gather.mixed = mixed_.data();
+  gather.scale = connection.scale;
+  gather.base = connection.base;
+  gather.streams = streams_.data();
+  gather.n_streams = config_.n_streams;
+  gather.rounds = config_.sinkhorn_rounds;
+  gather.eps = config_.stream_eps;
+  gather.head = head;
+  gather.width = config_.hidden_size;
+  gather.input = input_.data();
+  gather.mix = head ? nullptr : mix_.data();
+  add(OpKind::kGather, gather);
+}
+
+void V4Pass::add_spread() {
+  SpreadOp spread;
+  spread.mix = mix_.data();
+  spread.result = result_.data();
+  spread.n_streams = config_.n_streams;
+  spread.width = config_.hidden_size;
+  spread.streams = streams_.data();
+  add(OpKind::kSpread, spread);
+}
+
+void V4Pass::add_attention(int l) {
+  const Layer& layer = layers_[static_cast<size_t>(l)];
+  const Norm norm{layer.attn_norm, config_.rms_eps}, low_norm{layer.q_a_norm, config_.rms_eps};
+  const bool entries = config_.ratio(l) > 0, chooses = config_.chooses(l);
+  if (chooses)
+    add_project({{&layer.q_a, q_low_.data()}, {&layer.kv, kv_.data()}, {&layer.index_weights, index_weights_.data()}},
+                input_.data(), norm);
+  else
+    add_project({{&layer.q_a, q_low_.data()}, {&layer.kv, kv_.data()}}, input_.data(), norm);
+  if (entries)
+    add_project({{&layer.entries.values, values_.data()}, {&layer.entries.gate, gates_.data()}}, input_.data(), norm);
+  if (chooses) {
+    add_project({{&layer.index_entries.values, index_values_.data()}, {&layer.index_entries.gate, index_gates_.data()}},
+                input_.data(), norm);
+    add_project({{&layer.q_b, q_.data()}, {&layer.index_q, index_q_.data()}}, q_low_.data(), low_norm);
+  } else {
+    add_project({{&layer.q_b, q_.data()}}, q_low_.data(), low_norm);
+  }
+  SeenRows seen;
+  seen.window = config_.window;
+  seen.ratio = config_.ratio(l);
+  seen.most = chooses ? config_.index_topk : 0;
+  add_rows(layer, l, seen);
+  AttentionOp a;
+  a.q = q_.data();
+  a.n_heads = config_.n_heads;
+  a.n_kv_heads = 1;
+  a.dk = a.dv = config_.head_dim;
+  a.row_width = config_.head_dim;
+  a.layer = l;
+  a.seen = seen;
+  a.chosen = chooses ? chosen_.data() : nullptr;
+  a.placed = true;
+  a.float_cache = exact_;
+  a.partial = partial_.data();
+  add(OpKind::kAttention, a);
+  MergeOp merge;
+  merge.partial = partial_.data();
+  merge.n_heads = config_.n_heads;
+  merge.dv = config_.head_dim;
+  merge.seen = seen;
+  merge.sinks = layer.sinks;
+  merge.turned = entries ? entry_turns_.data() : turns_.data();  // values carry their keys' rotation
+  merge.n_turns = config_.rope_dim / 2;
+  merge.out = merged_.data();
+  add(OpKind::kMerge, merge);
+  GroupedOutOp out;
+  out.w = layer.o_a;
+  out.n_groups = config_.o_groups;
+  out.x = merged_.data();
+  out.y = low_.data();
+  add(OpKind::kGroupedOut, out, layer.o_a.bytes(layer.o_a.n_out));
+  add_project({{&layer.o_b, result_.data()}}, low_.data(), Norm{});
+}
+
+// The token's key and entries, and which entries it sees.
+void V4Pass::add_rows(const Layer& layer, int l, const SeenRows& seen) {
+  PlaceOp place;
+  place.q = q_.data();
+  place.k = kv_.data();
+  place.k_gain = layer.kv_norm;
+  place.index_q = seen.most > 0 ? index_q_.data() : nullptr;
+  place.turns = seen.ratio > 0 ? entry_turns_.data() : turns_.data();
+  place.entry_turns = entry_rope_;
+  place.n_turns = config_.rope_dim / 2;
+  place.n_heads = config_.n_heads;
+  place.d = config_.head_dim;
+  place.index_heads = config_.index_heads;
+  place.index_width = config_.index_head_dim;
+  place.ratio = seen.ratio;
+  place.layer = l;
+  place.eps = config_.rms_eps;
+  place.scale = 1.0f / std::sqrt(static_cast<float>(config_.head_dim));
+  place.norm_queries = config_.norm_queries;
+  place.float_cache = exact_;
+  const int series = config_.sparse(l) ? 2 : 1;
+  if (seen.ratio > 0)
+    place.entries = {values_.data(), gates_.data(), layer.entries.place, layer.entries.norm, config_.head_dim, series};
+  if (seen.most > 0)
+    place.index_entries = {index_values_.data(),      index_gates_.data(),        layer.index_entries.place,
+                           layer.index_entries.norm, config_.index_head_dim, series};
+  add(OpKind::kPlace, place);
+  if (seen.most == 0) return;
+  IndexScoresOp scores;
+  scores.q = index_q_.data();
+  scores.weights = index_weights_.data();
+  scores.scale = 1.0f / std::sqrt(static_cast<float>(config_.index_heads) * static_cast<float>(config_.index_head_dim));
+  scores.n_heads = config_.index_heads;
+  scores.width = config_.index_head_dim;
+  scores.row_width = config_.index_head_dim;
+  scores.seen = seen;
+  scores.layer = l;
+  scores.placed = true;
+  scores.float_cache = exact_;
+  add(OpKind::kIndexScores, scores);
+  add(OpKind::kChoose, ChooseOp{seen, chosen_.data()});
+}
+
+}  // namespace engine::cuda
