@@ -10,7 +10,9 @@
 #include <cstdint>
 
 // Shared memory whose size the launch gives, as an array.
-#define GRAFT_LAUNCHED_SHARED(type, name, alignment) extern __shared__ __align__(alignment) type name[]
+#define GRAFT_LAUNCHED_SHARED(type, name, alignment) \
+  extern __shared__ __align__(alignment)             \
+  type name[]
 
 namespace engine::cuda {
 

@@ -20,7 +20,8 @@ PassShape shape_of(const DeepseekV2Config& c) {
   shape.hidden_size = c.hidden_size;
   shape.n_vocab = c.n_vocab;
   shape.rms_eps = c.rms_eps;
-  shape.cache_width = c.kv_lora_rank + c.qk_rope_dim;
+  shape.cache_width = c.kv_lora_rank + c.qk_rope_dim + c.index_width();  // [latent | turned | index key]
+  shape.indexed = c.index_topk != 0;
   shape.widest_layer = widest_layer(c);
   shape.expert_width = c.expert_intermediate;
   shape.router = c.router();
@@ -30,7 +31,8 @@ PassShape shape_of(const DeepseekV2Config& c) {
 std::vector<const TensorView*> matrices(const DeepseekV2Weights& w) {
   std::vector<const TensorView*> all = {&w.embedding, &w.head};
   for (const DeepseekV2Layer& l : w.layers)
-    for (const TensorView* view : {&l.q, &l.q_a, &l.q_b, &l.kv_a, &l.kv_b, &l.k_b, &l.v_b, &l.o})
+    for (const TensorView* view :
+         {&l.q, &l.q_a, &l.q_b, &l.kv_a, &l.kv_b, &l.k_b, &l.v_b, &l.o, &l.index_q, &l.index_k, &l.index_weights})
       if (*view) all.push_back(view);
   for (const DeepseekV2Layer& l : w.layers) l.ff.list_matrices(all);
   return all;
@@ -47,7 +49,9 @@ LatentPass::LatentPass(const DeepseekV2Config& config, const DeepseekV2Weights& 
     : Pass(shape_of(config), options.exact || all_f32(matrices(weights)), options, bytes_of(matrices(weights))),
       config_(config),
       scale_(attention_scale(config)) {
-  if (config.index_topk != 0) throw Unsupported("the CUDA backend does not have DeepSeek-V3.2's indexer yet");
+  if (config.index_topk != 0 && (config.index_head_dim % 8 != 0 || config.index_heads > kMostIndexHeads))
+    throw Unsupported("the CUDA backend takes an index of at most " + std::to_string(kMostIndexHeads) +
+                      " heads, whose width is a multiple of 8");
   if (config.kv_lora_rank % 8 != 0 || config.kv_lora_rank > 512 ||
       config.kv_lora_rank + config.qk_rope_dim > kMaxKeyWidth)
     throw Unsupported("the CUDA backend takes latents of at most 512 values, a multiple of 8");
@@ -69,6 +73,13 @@ LatentPass::LatentPass(const DeepseekV2Config& config, const DeepseekV2Weights& 
     to.kv_a_norm = store_.floats(from.kv_a_norm);
     to.o = store_.matrix(from.o);
     upload_key_values(from, to);
+    if (config.index_topk != 0) {
+      to.index_q = store_.matrix(from.index_q);
+      to.index_k = store_.matrix(from.index_k);
+      to.index_weights = store_.matrix(from.index_weights);
+      to.index_k_gain = store_.floats(from.index_k_gain);
+      to.index_k_bias = store_.floats(from.index_k_bias);
+    }
     to.ff = upload_feed_forward(from.ff);
     layers_.push_back(to);
   }
@@ -79,6 +90,13 @@ LatentPass::LatentPass(const DeepseekV2Config& config, const DeepseekV2Weights& 
   if (config.q_lora_rank > 0) {
     q_low_ = DeviceBuffer<float>(n * static_cast<size_t>(config.q_lora_rank));
     q_low_normed_ = values(kChunk * int64_t{config.q_lora_rank});
+  }
+  if (config.index_topk != 0) {
+    index_q_ =
+        DeviceBuffer<float>(static_cast<size_t>(config.index_heads) * static_cast<size_t>(config.index_head_dim));
+    index_weights_ = DeviceBuffer<float>(static_cast<size_t>(config.index_heads));
+    index_k_ = DeviceBuffer<float>(n * static_cast<size_t>(config.index_head_dim));
+    chosen_ = DeviceBuffer<int32_t>(static_cast<size_t>(config.index_topk));
   }
   queries_ = DeviceBuffer<float>(h * static_cast<size_t>(c + config.qk_rope_dim));
   partial_ = DeviceBuffer<float>(static_cast<size_t>(kMaxPieces) * h * static_cast<size_t>(c + 2));
@@ -126,24 +144,90 @@ void LatentPass::upload_key_values(const DeepseekV2Layer& from, Layer& to) {
   });
 }
 
-void LatentPass::add_attention(int l) {
-  const Layer& layer = layers_[static_cast<size_t>(l)];
+// As a chunk as long as every token sees all before it.
+bool LatentPass::forward(const ForwardRequest& request) {
+  const auto n = static_cast<int64_t>(request.tokens.size());
+  if (config_.index_topk == 0 || request.position + n <= config_.index_topk) return Pass::forward(request);
+  const int64_t dense = std::clamp<int64_t>(config_.index_topk - request.position, 0, n - 1);
+  ForwardRequest first = request, rest = request;
+  first.tokens = request.tokens.first(static_cast<size_t>(dense));
+  rest.tokens = request.tokens.subspan(static_cast<size_t>(dense));
+  rest.position += dense;
+  if (!request.all_logits)
+    first.logits = nullptr;
+  else if (rest.logits)
+    rest.logits += dense * shape_.n_vocab;
+  if (dense > 0 && !Pass::forward(first)) return false;
+  return run_steps(rest);
+}
+
+// Products with the token's norm, and with that of its low-rank queries.
+void LatentPass::add_queries(const Layer& layer) {
+  const bool indexed = config_.index_topk != 0;
   const Matrix& first = layer.q ? layer.q : layer.q_a;
   ProjectOp p;
-  p.n = 2;
+  p.n = indexed ? 3 : 2;
   p.w[0] = first, p.y[0] = layer.q ? q_.data() : q_low_.data();
   p.w[1] = layer.kv_a, p.y[1] = kv_.data();
+  p.w[2] = layer.index_k, p.y[2] = index_k_.data();
   p.x = hidden();
   p.norm = {layer.attn_norm, shape_.rms_eps};
-  add(OpKind::kProject, p, first.bytes(first.n_out) + layer.kv_a.bytes(layer.kv_a.n_out));
-  if (!layer.q) {
-    ProjectOp up;
-    up.n = 1;
-    up.w[0] = layer.q_b, up.y[0] = q_.data();
-    up.x = q_low_.data();
-    up.norm = {layer.q_a_norm, config_.latent_eps};
-    add(OpKind::kProject, up, layer.q_b.bytes(layer.q_b.n_out));
+  add(OpKind::kProject, p,
+      first.bytes(first.n_out) + layer.kv_a.bytes(layer.kv_a.n_out) + layer.index_k.bytes(layer.index_k.n_out));
+  if (indexed) {
+    p.n = 1;
+    p.w[0] = layer.index_weights, p.y[0] = index_weights_.data();
+    add(OpKind::kProject, p, layer.index_weights.bytes(layer.index_weights.n_out));
   }
+  if (layer.q) return;
+  ProjectOp up;
+  up.n = indexed ? 2 : 1;
+  up.w[0] = layer.q_b, up.y[0] = q_.data();
+  up.w[1] = layer.index_q, up.y[1] = index_q_.data();
+  up.x = q_low_.data();
+  up.norm = {layer.q_a_norm, config_.latent_eps};
+  add(OpKind::kProject, up, layer.q_b.bytes(layer.q_b.n_out) + layer.index_q.bytes(layer.index_q.n_out));
+}
+
+// The token's index key, and which rows it sees.
+void LatentPass::add_choice(const Layer& layer, int l, const SeenRows& seen) {
+  const int64_t key_offset = config_.kv_lora_rank + config_.qk_rope_dim;
+  IndexKeysOp keys;
+  keys.q = index_q_.data();
+  keys.k = index_k_.data();
+  keys.gain = layer.index_k_gain;
+  keys.bias = layer.index_k_bias;
+  keys.eps = kIndexKeyEps;
+  keys.turns = turns_.data();
+  keys.n_turns = rope_.n_pairs;
+  keys.n_heads = config_.index_heads;
+  keys.width = config_.index_head_dim;
+  keys.row_width = shape_.cache_width;
+  keys.key_offset = key_offset;
+  keys.layer = l;
+  keys.float_cache = exact_;
+  add(OpKind::kIndexKeys, keys);
+  IndexScoresOp scores;
+  scores.q = index_q_.data();
+  scores.weights = index_weights_.data();
+  scores.scale = 1.0f / std::sqrt(static_cast<float>(config_.index_heads) * static_cast<float>(config_.index_head_dim));
+  scores.n_heads = config_.index_heads;
+  scores.width = config_.index_head_dim;
+  scores.row_width = shape_.cache_width;
+  scores.key_offset = key_offset;
+  scores.seen = seen;
+  scores.layer = l;
+  scores.float_cache = exact_;
+  add(OpKind::kIndexScores, scores);
+  add(OpKind::kChoose, ChooseOp{seen, chosen_.data()});
+}
+
+void LatentPass::add_attention(int l) {
+  const Layer& layer = layers_[static_cast<size_t>(l)];
+  const bool indexed = config_.index_topk != 0;
+  SeenRows seen;
+  if (indexed) seen = {-1, 1, config_.index_topk};
+  add_queries(layer);
   LatentQueryOp query;
   query.q = q_.data();
   query.kv = kv_.data();
@@ -160,6 +244,7 @@ void LatentPass::add_attention(int l) {
   query.float_cache = exact_;
   query.queries = queries_.data();
   add(OpKind::kLatentQuery, query, layer.k_absorb.bytes(layer.k_absorb.n_out));
+  if (indexed) add_choice(layer, l, seen);
   AttentionOp a;
   a.q = queries_.data();
   a.n_heads = config_.n_heads;
@@ -168,6 +253,8 @@ void LatentPass::add_attention(int l) {
   a.dv = config_.kv_lora_rank;
   a.row_width = shape_.cache_width;
   a.layer = l;
+  a.seen = seen;
+  a.chosen = indexed ? chosen_.data() : nullptr;
   a.float_cache = exact_;
   a.partial = partial_.data();
   add(OpKind::kAttention, a);
@@ -175,6 +262,7 @@ void LatentPass::add_attention(int l) {
   merge.partial = partial_.data();
   merge.n_heads = config_.n_heads;
   merge.dv = config_.kv_lora_rank;
+  merge.seen = seen;
   merge.w = layer.v_b;
   merge.out = merged_.data();
   add(OpKind::kMerge, merge, layer.v_b.bytes(layer.v_b.n_out));
@@ -213,6 +301,21 @@ void LatentPass::chunk_attention(int l, const Chunk& chunk) {
   store.row_width = shape_.cache_width;
   store.q_out = q_turned_.data();
   latent_store(store, exact_, stream_);
+  if (config_.index_topk != 0) {
+    product(layer.index_k, normed(), chunk.n, Store::kF32, index_k_.data());
+    IndexKeyStore key;
+    key.k = index_k_.data();
+    key.gain = layer.index_k_gain;
+    key.bias = layer.index_k_bias;
+    key.eps = kIndexKeyEps;
+    key.turns = turns_.data();
+    key.n_turns = rope_.n_pairs;
+    key.n = chunk.n;
+    key.width = config_.index_head_dim;
+    key.cache = cache_at(chunk, l, chunk.position) + (config_.kv_lora_rank + config_.qk_rope_dim) * value_bytes();
+    key.row_width = shape_.cache_width;
+    store_index_keys(key, exact_, stream_);
+  }
 
   const int64_t n_keys = chunk.position + chunk.n;
   for (int64_t first = 0; first < n_keys; first += kKeySegment) {

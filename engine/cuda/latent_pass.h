@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// engine/cuda/latent_pass.h: DeepSeek-V2 and V3 on the device. A step uses the absorbed form of latent attention; a
-// chunk expands keys and values, a segment of the past at a time.
+// engine/cuda/latent_pass.h: DeepSeek-V2, V3 and V3.2 on the device. A step uses the absorbed form of latent attention; a
+// chunk expands keys and values, a segment of the past at a time. Where V3.2's index has to choose, every token is a
+// step.
 //
 // Source   DeepSeek-V2, arXiv:2405.04434, section 2 and appendix C
 #pragma once
 #include "engine/cuda/pass.h"
+#include "engine/cuda/step_sparse.h"
 #include "engine/families/deepseek_v2/deepseek_v2.h"
 
 namespace engine::cuda {
@@ -13,20 +15,27 @@ class LatentPass : public Pass {
  public:
   LatentPass(const DeepseekV2Config& config, const DeepseekV2Weights& weights, const UploadOptions& options);
 
+  bool forward(const ForwardRequest& request) override;
+
  private:
   struct Layer {
     const float* attn_norm = nullptr;
     Matrix q, q_a, q_b, kv_a, o;
     const float* q_a_norm = nullptr;
     const float* kv_a_norm = nullptr;
-    Matrix k_absorb;  // [H C, nope]
-    Matrix kv_b;      // [H (nope + v), C]: per head nope rows, then v rows
-    Matrix v_b;       // [H v, C]
+    Matrix k_absorb;                         // [H C, nope]
+    Matrix kv_b;                             // [H (nope + v), C]: per head nope rows, then v rows
+    Matrix v_b;                              // [H v, C]
+    Matrix index_q, index_k, index_weights;  // V3.2
+    const float* index_k_gain = nullptr;
+    const float* index_k_bias = nullptr;
     DeviceFeedForward ff;
   };
 
   void upload_key_values(const DeepseekV2Layer& from, Layer& to);
   void add_attention(int l) override;
+  void add_queries(const Layer& layer);
+  void add_choice(const Layer& layer, int l, const SeenRows& seen);
   void chunk_attention(int l, const Chunk& chunk) override;
   const DeviceFeedForward& feed_forward(int l) const override { return layers_[static_cast<size_t>(l)].ff; }
   const float* attention_norm(int l) const override { return layers_[static_cast<size_t>(l)].attn_norm; }
@@ -35,6 +44,8 @@ class LatentPass : public Pass {
   const float scale_;
   std::vector<Layer> layers_;
   DeviceBuffer<float> q_, kv_, q_low_, queries_, partial_, merged_, attention_state_;
+  DeviceBuffer<float> index_q_, index_k_, index_weights_;
+  DeviceBuffer<int32_t> chosen_;
   DeviceBuffer<std::byte> q_low_normed_, q_turned_, expanded_, keys_, out_;
 };
 

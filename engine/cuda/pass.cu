@@ -99,7 +99,7 @@ void Pass::finish(const TensorView& embedding, const TensorView& norm, const Ten
 
 std::unique_ptr<Cache> Pass::make_cache(int64_t n_ctx) const {
   try {
-    return std::make_unique<DeviceCache>(shape_.n_layers, shape_.cache_width * value_bytes(), n_ctx);
+    return std::make_unique<DeviceCache>(shape_.n_layers, shape_.cache_width * value_bytes(), n_ctx, shape_.indexed);
   } catch (const Failure& failure) {
     if (failure.out_of_memory) throw std::bad_alloc();
     throw;
@@ -107,7 +107,8 @@ std::unique_ptr<Cache> Pass::make_cache(int64_t n_ctx) const {
 }
 
 uint64_t Pass::cache_bytes(int64_t n_ctx) const {
-  return static_cast<uint64_t>(shape_.n_layers) * static_cast<uint64_t>(shape_.cache_width * value_bytes()) *
+  return (static_cast<uint64_t>(shape_.n_layers) * static_cast<uint64_t>(shape_.cache_width * value_bytes()) +
+          (shape_.indexed ? sizeof(float) : 0)) *
          static_cast<uint64_t>(n_ctx);
 }
 
@@ -128,6 +129,7 @@ void Pass::set_state(int32_t token, int64_t position, Cache& cache) {
 
 void Pass::place_state(StepState& state, int64_t, Cache& cache) const {
   state.cache = static_cast<DeviceCache&>(cache).layer(0);
+  state.scores = static_cast<DeviceCache&>(cache).scores();
   state.layer_stride = shape_.cache_width * cache.n_ctx();
 }
 

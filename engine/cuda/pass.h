@@ -34,6 +34,7 @@ struct PassShape {
   int64_t hidden_size = 0, n_vocab = 0;
   float rms_eps = 0.0f;
   int64_t cache_width = 0;   // values of a cache row
+  bool indexed = false;      // whether rows are chosen by their scores
   int64_t widest_layer = 0;  // dense or shared width of the feed-forward half
   int64_t expert_width = 0;
   RouterSettings router;
@@ -57,18 +58,24 @@ struct DeviceFeedForward {
 
 class DeviceCache : public Cache {
  public:
-  DeviceCache(int64_t n_layers, int64_t row_bytes, int64_t n_ctx)
-      : n_ctx_(n_ctx), layer_bytes_(row_bytes * n_ctx), rows_(static_cast<size_t>(n_layers * layer_bytes_)) {
+  // `indexed`: with room for the scores of an index.
+  DeviceCache(int64_t n_layers, int64_t row_bytes, int64_t n_ctx, bool indexed)
+      : n_ctx_(n_ctx),
+        layer_bytes_(row_bytes * n_ctx),
+        rows_(static_cast<size_t>(n_layers * layer_bytes_)),
+        scores_(indexed ? static_cast<size_t>(n_ctx) : 0) {
     check(cudaMemset(rows_.data(), 0, rows_.bytes()), "clearing a cache");
     check(cudaDeviceSynchronize(), "clearing a cache");  // passes run on streams of their own
   }
   int64_t n_ctx() const override { return n_ctx_; }
   int64_t rewind(int64_t n) override { return n; }
   std::byte* layer(int64_t l) const { return rows_.data() + l * layer_bytes_; }
+  float* scores() const { return scores_.data(); }
 
  private:
   int64_t n_ctx_, layer_bytes_;
   DeviceBuffer<std::byte> rows_;
+  DeviceBuffer<float> scores_;
 };
 
 class Pass : public Model {

@@ -73,8 +73,7 @@ __device__ inline void index_scores_op(const IndexScoresOp& op, const StepState&
   const int value_bytes = op.float_cache ? 4 : 2;
   const char* base;
   if (op.placed)
-    base = static_cast<const char*>(state.cache) +
-           static_cast<const LayerPlace*>(state.cache)[op.layer].index_entries;
+    base = static_cast<const char*>(state.cache) + static_cast<const LayerPlace*>(state.cache)[op.layer].index_entries;
   else
     base = static_cast<const char*>(state.cache) + (op.layer * state.layer_stride + op.key_offset) * value_bytes;
   const int64_t row_bytes = op.row_width * value_bytes;
@@ -120,7 +119,8 @@ __device__ inline void choose_op(const ChooseOp& op, const StepState& state) {
   __shared__ int counts[256], above[kStepWarps], equal[kStepWarps], chosen_digit, left;
   const int n = listed_rows(op.seen, state.position, false), k = op.seen.most, thread = threadIdx.x;
   if (n <= k) {
-    for (int i = static_cast<int>(blockIdx.x) * kStepThreads + thread; i < n; i += static_cast<int>(gridDim.x) * kStepThreads)
+    for (int i = static_cast<int>(blockIdx.x) * kStepThreads + thread; i < n;
+         i += static_cast<int>(gridDim.x) * kStepThreads)
       op.chosen[i] = i;
     return;
   }
@@ -166,7 +166,8 @@ __device__ inline void choose_op(const ChooseOp& op, const StepState& state) {
     }
     if (lane == 31) above[warp] = sum_above, equal[warp] = sum_equal;
     __syncthreads();
-    int before_above = sum_above - own_above, before_equal = equals + sum_equal - own_equal, all_above = 0, all_equal = 0;
+    int before_above = sum_above - own_above, before_equal = equals + sum_equal - own_equal, all_above = 0,
+        all_equal = 0;
     for (int w = 0; w < kStepWarps; ++w) {
       if (w < warp) before_above += above[w], before_equal += equal[w];
       all_above += above[w], all_equal += equal[w];

@@ -93,8 +93,9 @@ __device__ inline void gate_up_op(const GateUpOp& op, const StepState& state, ch
     if (routed) {
       for (int e = lane; e < n_experts; e += 32) logits[e] = __ldcg(op.logits + e);
       __syncwarp();
-      route_token(op.router, logits, op.selection_bias, op.experts_of ? op.experts_of + int64_t{state.token} * k : nullptr,
-                  lane, logits + n_experts, ids, weights);
+      route_token(op.router, logits, op.selection_bias,
+                  op.experts_of ? op.experts_of + int64_t{state.token} * k : nullptr, lane, logits + n_experts, ids,
+                  weights);
       __syncwarp();
       if (blockIdx.x == 0)
         for (int i = lane; i < k; i += 32) op.ids[i] = ids[i], op.weights[i] = weights[i];

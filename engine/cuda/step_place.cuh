@@ -90,8 +90,7 @@ __device__ inline void compress(const PlaceOp& op, const StepState& state, const
   for (int w = 0; w < kStepWarps; ++w) sum += partial[w];
   const float scale = rsqrtf(sum / static_cast<float>(c.width) + op.eps);
   const int start = c.width - 2 * op.entry_turns.n_pairs;
-  char* to = base + (index ? place.index_entries : place.entries) +
-             first / m * c.width * (op.float_cache ? 4 : 2);
+  char* to = base + (index ? place.index_entries : place.entries) + first / m * c.width * (op.float_cache ? 4 : 2);
   for (int i = thread * 2; i < c.width; i += kStepThreads * 2) {
     float x = entry[i] * scale * c.gain[i], y = entry[i + 1] * scale * c.gain[i + 1];
     if (i >= start) {

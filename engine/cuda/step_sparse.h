@@ -92,7 +92,7 @@ struct PlaceOp {
   float* q = nullptr;
   const float* k = nullptr;
   const float* k_gain = nullptr;
-  float* index_q = nullptr;  // null: no index
+  float* index_q = nullptr;     // null: no index
   const Turn* turns = nullptr;  // [n_turns]
   Turns entry_turns;
   int n_turns = 0, n_heads = 0, d = 0, index_heads = 0, index_width = 0, ratio = 0, layer = 0;

@@ -60,7 +60,8 @@ __device__ inline void gather_op(const GatherOp& op) {
     for (int e = threadIdx.x; e < n; e += kStepThreads) op.mix->write[e] = mix.write[e];
     for (int e = threadIdx.x; e < n * n; e += kStepThreads) op.mix->carry[e] = mix.carry[e];
   }
-  for (int64_t i = int64_t{blockIdx.x} * kStepThreads + threadIdx.x; i < op.width; i += int64_t{gridDim.x} * kStepThreads) {
+  for (int64_t i = int64_t{blockIdx.x} * kStepThreads + threadIdx.x; i < op.width;
+       i += int64_t{gridDim.x} * kStepThreads) {
     float sum = 0.0f;
     for (int j = 0; j < n; ++j) sum = fmaf(mix.read[j], __ldcg(op.streams + j * op.width + i), sum);
     op.input[i] = sum;
@@ -69,7 +70,8 @@ __device__ inline void gather_op(const GatherOp& op) {
 
 __device__ inline void spread_op(const SpreadOp& op) {
   const int n = op.n_streams;
-  for (int64_t i = int64_t{blockIdx.x} * kStepThreads + threadIdx.x; i < op.width; i += int64_t{gridDim.x} * kStepThreads) {
+  for (int64_t i = int64_t{blockIdx.x} * kStepThreads + threadIdx.x; i < op.width;
+       i += int64_t{gridDim.x} * kStepThreads) {
     float before[kMaxStreams];
     const float result = __ldcg(op.result + i);
     for (int j = 0; j < n; ++j) before[j] = __ldcg(op.streams + j * op.width + i);

@@ -52,9 +52,12 @@ V4DeviceCache::V4DeviceCache(const DeepseekV4Config& config, int64_t n_ctx, int6
 }
 
 V4DeviceCache::V4DeviceCache(const V4DeviceCache& other, int64_t n_ctx)
-    : n_ctx_(n_ctx), memory_(other.memory_.size()), scores_(other.scores_.size()), oldest_(other.oldest_), end_(other.end_) {
-  check(cudaMemcpy(memory_.data(), other.memory_.data(), memory_.bytes(), cudaMemcpyDeviceToDevice),
-        "copying a cache");
+    : n_ctx_(n_ctx),
+      memory_(other.memory_.size()),
+      scores_(other.scores_.size()),
+      oldest_(other.oldest_),
+      end_(other.end_) {
+  check(cudaMemcpy(memory_.data(), other.memory_.data(), memory_.bytes(), cudaMemcpyDeviceToDevice), "copying a cache");
   check(cudaDeviceSynchronize(), "copying a cache");
 }
 

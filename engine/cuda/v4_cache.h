@@ -37,8 +37,8 @@ class V4DeviceCache : public Cache {
   int64_t n_ctx_;
   DeviceBuffer<std::byte> memory_;
   DeviceBuffer<float> scores_;  // one for each entry of a sparse layer
-  int64_t oldest_ = 0;  // the first position that a ring can still continue from
-  int64_t end_ = 0;     // positions written since the start
+  int64_t oldest_ = 0;          // the first position that a ring can still continue from
+  int64_t end_ = 0;             // positions written since the start
 };
 
 }  // namespace engine::cuda

@@ -273,7 +273,7 @@ void V4Pass::add_rows(const Layer& layer, int l, const SeenRows& seen) {
   if (seen.ratio > 0)
     place.entries = {values_.data(), gates_.data(), layer.entries.place, layer.entries.norm, config_.head_dim, series};
   if (seen.most > 0)
-    place.index_entries = {index_values_.data(),      index_gates_.data(),        layer.index_entries.place,
+    place.index_entries = {index_values_.data(),     index_gates_.data(),    layer.index_entries.place,
                            layer.index_entries.norm, config_.index_head_dim, series};
   add(OpKind::kPlace, place);
   if (seen.most == 0) return;

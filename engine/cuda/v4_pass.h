@@ -17,9 +17,7 @@ class V4Pass : public Pass {
 
   int max_tokens() const override { return kTokensAtOnce; }
   std::unique_ptr<Cache> make_cache(int64_t n_ctx) const override;
-  uint64_t cache_bytes(int64_t n_ctx) const override {
-    return V4DeviceCache::bytes(config_, n_ctx, value_bytes());
-  }
+  uint64_t cache_bytes(int64_t n_ctx) const override { return V4DeviceCache::bytes(config_, n_ctx, value_bytes()); }
   bool forward(const ForwardRequest& request) override { return run_steps(request); }
 
  private:

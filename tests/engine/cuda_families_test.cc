@@ -155,8 +155,9 @@ void expect_reference_logits(Accelerator& device, const SyntheticModel& made, co
 TEST_CASE("cuda: every family's logits in f32, in one piece, in uneven pieces, token by token, and after going back") {
   Accelerator* device = gpu();
   if (!device) return;
-  for (const char* name : {"deepseek_v2", "deepseek_v3", "deepseek_v4", "deepseek_v4_renamed", "llama", "llama_biased", "llama_linear", "mistral", "qwen2",
-                           "qwen3", "qwen3_moe", "qwen3_moe_one", "qwen3_moe_sparse", "gpt_oss"}) {
+  for (const char* name :
+       {"deepseek_v2", "deepseek_v3", "deepseek_v32", "deepseek_v4", "deepseek_v4_renamed", "llama", "llama_biased",
+        "llama_linear", "mistral", "qwen2", "qwen3", "qwen3_moe", "qwen3_moe_one", "qwen3_moe_sparse", "gpt_oss"}) {
     CAPTURE(std::string(name));
     const TinyModel tiny = read_model(name);
     const auto model = on_gpu(tiny.family->make_accelerated(*device, in_f32()));
