@@ -164,7 +164,7 @@ void add_model_bench_command(CLI::App& app, Context& context) {
   measure->add_option("--threads", options->bench.threads, "0: all cores")->check(CLI::NonNegativeNumber)->capture_default_str();
   measure->add_option("--repeat", options->bench.repeat, "Rounds that count")->check(CLI::PositiveNumber)->capture_default_str();
   measure->add_option("--shape", options->bench.shape, "In place of MODEL: a well-known model's shape with arbitrary weights, on the GPU")
-      ->type_name("v2-lite|v3-slice|llama-3-8b|qwen3-30b-a3b|gpt-oss-20b");
+      ->type_name("v2-lite|v3-slice|v3.2-slice|v4-flash|v4-slice|llama-3-8b|qwen3-30b-a3b|gpt-oss-20b");
   measure->add_option("--type", options->bench.weight_type, "Of the weights of a --shape: bf16, q8_0, q4_0, ...")->capture_default_str();
   measure->add_flag("--profile", options->bench.profile, "A table of the GPU's kernels in one decode step");
 }

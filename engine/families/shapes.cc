@@ -6,6 +6,7 @@
 
 #include "base/strings.h"
 #include "engine/families/deepseek_v2/family.h"
+#include "engine/families/deepseek_v4/family.h"
 #include "engine/families/grouped/family.h"
 
 namespace engine {
@@ -84,6 +85,12 @@ DeepseekV2Config v3(int n_layers) {
   return c;
 }
 
+DeepseekV2Config v32(int n_layers) {
+  DeepseekV2Config c = v3(n_layers);
+  c.index_heads = 64, c.index_head_dim = 128, c.index_topk = 2048;
+  return c;
+}
+
 std::unique_ptr<const Family> latent(const DeepseekV2Config& c, DType type) {
   DeepseekV2Weights w;
   const int64_t d = c.hidden_size, h = c.n_heads, dk = c.qk_nope_dim + c.qk_rope_dim;
@@ -104,6 +111,12 @@ std::unique_ptr<const Family> latent(const DeepseekV2Config& c, DType type) {
     layer.kv_a_norm = vector_view(c.kv_lora_rank);
     layer.kv_b = view(type, {h * (c.qk_nope_dim + c.v_head_dim), c.kv_lora_rank});
     layer.o = view(type, {d, h * c.v_head_dim});
+    if (c.index_topk != 0) {
+      layer.index_q = view(type, {int64_t{c.index_heads} * c.index_head_dim, c.q_lora_rank});
+      layer.index_k = view(type, {c.index_head_dim, d});
+      layer.index_weights = view(type, {c.index_heads, d});
+      layer.index_k_gain = layer.index_k_bias = vector_view(c.index_head_dim);
+    }
     layer.ff = l < c.n_dense_layers
                    ? dense(type, d, c.dense_intermediate)
                    : mixture(type, d,
@@ -112,6 +125,70 @@ std::unique_ptr<const Family> latent(const DeepseekV2Config& c, DType type) {
     w.layers.push_back(std::move(layer));
   }
   return deepseek_v2_family(c, std::move(w));
+}
+
+DeepseekV4Config v4_flash(int n_layers) {
+  DeepseekV4Config c;
+  c.n_layers = n_layers, c.hidden_size = 4096, c.n_heads = 64, c.head_dim = 512, c.n_vocab = 129280,
+  c.n_ctx_train = 1048576;
+  c.rope_dim = 64, c.q_lora_rank = 1024, c.o_groups = 8, c.o_lora_rank = 1024, c.window = 128;
+  c.index_heads = 64, c.index_head_dim = 128, c.index_topk = 512;
+  c.n_experts = 256, c.n_experts_used = 6, c.n_shared_experts = 1, c.expert_intermediate = 2048;
+  c.expert_weight_scale = 1.5f;
+  c.gate.limit = 10.0f;
+  c.n_streams = 4, c.sinkhorn_rounds = 20;
+  c.yarn.factor = 16.0f, c.yarn.original_context = 65536;
+  for (int l = 0; l < n_layers; ++l) {
+    c.kinds.push_back(l < 2 ? V4LayerKind::kSliding : l % 2 == 0 ? V4LayerKind::kSparse : V4LayerKind::kHeavy);
+    c.by_token.push_back(l < 3);
+  }
+  return c;
+}
+
+V4Connection connection(const DeepseekV4Config& c, int64_t rows, int64_t scales) {
+  return {view(DType::kF32, {rows, int64_t{c.n_streams} * c.hidden_size}), vector_view(rows), vector_view(scales)};
+}
+
+V4Compressor compressor(DType type, const DeepseekV4Config& c, int ratio, int64_t series, int64_t width) {
+  return {view(type, {series * width, c.hidden_size}), view(type, {series * width, c.hidden_size}),
+          view(DType::kF32, {ratio, series * width}), vector_view(width)};
+}
+
+std::unique_ptr<const Family> streamed(const DeepseekV4Config& c, DType type) {
+  DeepseekV4Weights w;
+  const int64_t d = c.hidden_size, width = int64_t{c.n_heads} * c.head_dim,
+                mixes = int64_t{2 + c.n_streams} * c.n_streams;
+  w.embedding = view(type, {c.n_vocab, d});
+  w.head = view(type, {c.n_vocab, d}, 1);
+  w.norm = vector_view(d);
+  w.head_connection = connection(c, c.n_streams, 1);
+  for (int l = 0; l < c.n_layers; ++l) {
+    DeepseekV4Layer layer;
+    layer.attn_connection = layer.ff_connection = connection(c, mixes, 3);
+    layer.attn_norm = vector_view(d);
+    layer.q_a = view(type, {c.q_lora_rank, d});
+    layer.q_a_norm = vector_view(c.q_lora_rank);
+    layer.q_b = view(type, {width, c.q_lora_rank});
+    layer.kv = view(type, {c.head_dim, d});
+    layer.kv_norm = vector_view(c.head_dim);
+    layer.sinks = vector_view(c.n_heads);
+    layer.o_a = view(type, {int64_t{c.o_groups} * c.o_lora_rank, c.group_width()});
+    layer.o_b = view(type, {d, int64_t{c.o_groups} * c.o_lora_rank});
+    if (c.ratio(l) > 0) layer.entries = compressor(type, c, c.ratio(l), c.sparse(l) ? 2 : 1, c.head_dim);
+    if (c.sparse(l)) {
+      layer.index_entries = compressor(type, c, c.ratio(l), 2, c.index_head_dim);
+      layer.index_q = view(type, {int64_t{c.index_heads} * c.index_head_dim, c.q_lora_rank});
+      layer.index_weights = view(type, {c.index_heads, d});
+    }
+    const bool by_token = c.by_token[static_cast<size_t>(l)];
+    layer.ff = mixture(
+        type, d,
+        {c.n_experts, c.expert_intermediate, int64_t{c.n_shared_experts} * c.expert_intermediate, !by_token, false});
+    for (int64_t i = 0; by_token && i < int64_t{c.n_vocab} * c.n_experts_used; ++i)  // neighbours are different experts
+      layer.ff.experts_of.push_back(static_cast<int32_t>(i * 37 % c.n_experts));
+    w.layers.push_back(std::move(layer));
+  }
+  return deepseek_v4_family(c, std::move(w));
 }
 
 GroupedConfig llama_3_8b() {
@@ -195,11 +272,15 @@ base::Result<std::unique_ptr<const Family>> family_of_shape(const std::string& s
   if (!known) return base::invalid("There is no weight type \"" + weight_type + "\"; there are " + types + ".");
   if (shape == "v2-lite") return latent(v2_lite(), type);
   if (shape == "v3-slice") return latent(v3(6), type);
+  if (shape == "v3.2-slice") return latent(v32(6), type);
+  if (shape == "v4-flash") return streamed(v4_flash(43), type);
+  if (shape == "v4-slice") return streamed(v4_flash(12), type);
   if (shape == "llama-3-8b") return grouped(llama_3_8b(), type);
   if (shape == "qwen3-30b-a3b") return grouped(qwen3_30b_a3b(), type);
   if (shape == "gpt-oss-20b") return grouped(gpt_oss_20b(), type);
-  return base::invalid("There is no shape \"" + shape +
-                       "\"; there are v2-lite, v3-slice, llama-3-8b, qwen3-30b-a3b and gpt-oss-20b.");
+  return base::invalid(
+      "There is no shape \"" + shape +
+      "\"; there are v2-lite, v3-slice, v3.2-slice, v4-flash, v4-slice, llama-3-8b, qwen3-30b-a3b and gpt-oss-20b.");
 }
 
 }  // namespace engine

@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "engine/engine.h"
+#include "engine/families/shapes.h"
 
 using namespace engine;
 
@@ -31,4 +32,20 @@ TEST_CASE("accelerator: a synthetic shape of an unknown name or type is refused 
   const auto type = Engine::synthetic("v2-lite", "q9", {});
   REQUIRE(!type);
   CHECK(type.error().message.find("q4_0") != std::string::npos);
+}
+
+TEST_CASE("accelerator: shapes have the models' numbers of parameters") {
+  // As the models' makers publish them; slices by hand from the same sizes.
+  const std::tuple<const char*, double, double> want[] = {
+      {"v2-lite", 15.7e9, 2.7e9}, {"v4-flash", 284e9, 13.6e9}, {"llama-3-8b", 8.03e9, 8.03e9}, {"qwen3-30b-a3b", 30.5e9, 3.3e9}};
+  for (const auto& [name, all, active] : want) {
+    CAPTURE(std::string(name));
+    const auto family = family_of_shape(name, "q4_0");
+    REQUIRE(family);
+    ModelInfo info;
+    (*family)->describe(info);
+    CHECK(static_cast<double>(info.n_parameters) == doctest::Approx(all).epsilon(0.02));
+    CHECK(static_cast<double>(info.n_active_parameters) == doctest::Approx(active).epsilon(0.08));
+  }
+  for (const char* name : {"v3-slice", "v3.2-slice", "v4-slice", "gpt-oss-20b"}) CHECK(family_of_shape(name, "bf16"));
 }

@@ -167,6 +167,10 @@ base::Result<EngramHashes> engram_hashes(const DeepseekV4Config& c, const Tokeni
 
 }  // namespace
 
+std::unique_ptr<const Family> deepseek_v4_family(const DeepseekV4Config& config, DeepseekV4Weights weights) {
+  return std::make_unique<DeepseekV4Family>(config, std::move(weights));
+}
+
 base::Result<std::unique_ptr<const Family>> deepseek_v4_family_from_hf(const nlohmann::json& config_json,
                                                                        const TensorTable& tensors) {
   auto config = deepseek_v4_from_json(config_json);

@@ -14,4 +14,7 @@ base::Result<std::unique_ptr<const Family>> deepseek_v41_family_from_hf(const nl
                                                                         const Tokenizer* tokenizer);
 base::Result<std::unique_ptr<const Family>> deepseek_v4_family_from_gguf(const GgufFile& gguf);
 
+// From what was made otherwise than by a reader.
+std::unique_ptr<const Family> deepseek_v4_family(const DeepseekV4Config& config, DeepseekV4Weights weights);
+
 }  // namespace engine
