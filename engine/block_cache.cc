@@ -57,8 +57,8 @@ uint64_t BlockCache::memory_bytes() const {
   return bytes;
 }
 
-std::string BlockCache::layout() const {
-  return std::string(type_name(type_)) + " rows of " + std::to_string(width_) + " in " + std::to_string(n_layers_) +
+std::string BlockCache::layout_of(int64_t n_layers, int64_t width, CacheType type) {
+  return std::string(type_name(type)) + " rows of " + std::to_string(width) + " in " + std::to_string(n_layers) +
          " layers";
 }
 

@@ -38,7 +38,9 @@ class BlockCache : public Cache {
   int64_t rewind(int64_t n) override;  // to `n`: later rows are written anew before they are read
   std::unique_ptr<Cache> fork(int64_t n) const override;
   uint64_t memory_bytes() const override;
-  std::string layout() const override;
+  std::string layout() const override { return layout_of(n_layers_, width_, type_); }
+  // The layout's name.
+  static std::string layout_of(int64_t n_layers, int64_t width, CacheType type);
   uint64_t stored_bytes(int64_t n) const override { return bytes(n_layers_, width_, n, type_); }
   base::Status write(int64_t n, const Sink& sink) const override;
   void read(int64_t n, std::span<const std::byte> stored) override;

@@ -221,12 +221,12 @@ class Session {
   virtual void rewind(int n_tokens) = 0;
 
   // A session with the same timeline and logits. Both go on by themselves and share the memory of the past: a fork costs a pointer for
-  // each 64 tokens, and what is written later costs what it costs in a session of its own. kInvalidArgument where the model's cache cannot
-  // be shared: on a GPU.
+  // each 64 tokens, and what is written later costs what it costs in a session of its own. On a GPU a fork copies the past into memory
+  // for a whole session. kExhausted: there is none left.
   virtual base::Result<std::unique_ptr<Session>> fork() const { return base::invalid("Sessions of this model cannot be forked."); }
   // Memory that this session takes now. What several share is divided among them: all sessions together count everything once.
   virtual uint64_t memory_bytes() const { return 0; }
-  // Writes all of the session to `path`, whole or not at all, for Engine::restore_session(). kInvalidArgument: on a GPU.
+  // Writes all of the session to `path`, whole or not at all, for Engine::restore_session().
   virtual base::Status save(const std::filesystem::path& path) const {
     static_cast<void>(path);
     return base::invalid("Sessions of this model cannot be saved where it is computed.");

@@ -123,6 +123,8 @@ class TimelineSession : public Session {
                                                     logits());
       made->first_ = first_;
       return std::unique_ptr<Session>(std::move(made));
+    } catch (const DeviceFailure& failure) {
+      return base::Error{base::ErrorCode::kInternal, std::string("The GPU failed while a session was forked: ") + failure.what() + "."};
     } catch (const std::bad_alloc&) {
       return base::Error{base::ErrorCode::kExhausted, "There is no memory left for another session."};
     }

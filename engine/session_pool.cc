@@ -66,14 +66,17 @@ base::Result<SessionPool::Lease> SessionPool::take(std::span<const Token> prompt
     const bool goes_on = !entry->pinned && (tail <= kCheapTail || 2 * shared >= entry->session->tokens().size());
     if (!goes_on) {
       auto fork = entry->session->fork();
+      const auto exhausted = [&] { return !fork && fork.error().code == base::ErrorCode::kExhausted; };
+      while (exhausted() && forget_one(entry)) fork = entry->session->fork();
       if (fork) {
         made = std::move(*fork);
         made->rewind(static_cast<int>(shared));
-      } else if (fork.error().code == base::ErrorCode::kExhausted) {
+      } else if (!exhausted()) {
+        entry = nullptr;  // no forks here
+      } else if (entry->pinned) {
         return std::move(fork).error();
-      }
+      }  // else it goes on in this one
     }
-    if (!goes_on && !made) entry = nullptr;  // no forks here
   }
   if (!worth) entry = nullptr;
   if (!entry && !made) {
@@ -120,10 +123,10 @@ bool SessionPool::too_much() const {
 }
 
 // False where nothing may be forgotten. The latest stays, however large: the next prompt most likely goes on from it.
-bool SessionPool::forget_one() {
+bool SessionPool::forget_one(const Entry* kept) {
   auto least = entries_.end();
   for (auto it = entries_.begin(); it != entries_.end(); ++it)
-    if (!(*it)->leased && !(*it)->pinned && (*it)->used != turn_ &&
+    if (it->get() != kept && !(*it)->leased && !(*it)->pinned && (*it)->used != turn_ &&
         (least == entries_.end() || value(**it) < value(**least)))
       least = it;
   if (least == entries_.end()) return false;

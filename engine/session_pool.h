@@ -49,7 +49,8 @@ class SessionPool {
   ~SessionPool();
 
   // A session to be synced to `prompt`: the idle one that shares the longest front with it, itself where most of it is
-  // shared, else a fork of it that leaves it as it is; a new one where no front is worth it.
+  // shared, else a fork of it that leaves it as it is (where there is memory for one); a new one where no front is worth
+  // it.
   // Timelines under other adapters share nothing with it.
   base::Result<Lease> take(std::span<const Token> prompt, const std::shared_ptr<const Adapter>& adapter = nullptr);
 
@@ -69,7 +70,7 @@ class SessionPool {
   double value(const Entry& entry) const;
   uint64_t idle_bytes() const;
   void give_back(Entry& entry);
-  bool forget_one();
+  bool forget_one(const Entry* kept = nullptr);
   bool too_much() const;
 
   const std::shared_ptr<const Engine> engine_;

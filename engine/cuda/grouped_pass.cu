@@ -4,6 +4,7 @@
 
 #include "engine/cuda/grouped_pass.h"
 #include "engine/cuda/prefill_attention.h"
+#include "engine/families/grouped/make_models.h"
 #include "engine/load/weight_sizes.h"
 
 namespace engine::cuda {
@@ -16,6 +17,8 @@ PassShape shape_of(const GroupedConfig& c) {
   shape.n_vocab = c.n_vocab;
   shape.rms_eps = c.rms_eps;
   shape.cache_width = int64_t{2} * c.n_kv_heads * c.head_dim;
+  const int64_t d = c.head_dim, padded = grouped_key_width(c);
+  shape.stored = {2 * padded, c.n_kv_heads, d, {{0, 0, d}, {c.n_kv_heads * d, padded, d}}};
   shape.widest_layer = c.dense_intermediate;
   shape.expert_width = c.expert_intermediate;
   shape.router = c.router();

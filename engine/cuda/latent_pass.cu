@@ -4,6 +4,7 @@
 
 #include "engine/cuda/latent_pass.h"
 #include "engine/cuda/prefill_attention.h"
+#include "engine/families/deepseek_v2/make_models.h"
 #include "engine/formats/dequantize.h"
 #include "engine/load/weight_sizes.h"
 
@@ -22,6 +23,10 @@ PassShape shape_of(const DeepseekV2Config& c) {
   shape.rms_eps = c.rms_eps;
   shape.cache_width = c.kv_lora_rank + c.qk_rope_dim + c.index_width();  // [latent | turned | index key]
   shape.indexed = c.index_topk != 0;
+  const int64_t attended = c.kv_lora_rank + c.qk_rope_dim, padded = deepseek_v2_key_width(c);
+  shape.stored.width = deepseek_v2_row_width(c);
+  shape.stored.parts = {{0, 0, attended}};
+  if (shape.indexed) shape.stored.parts.push_back({attended, padded, c.index_width()});
   shape.widest_layer = widest_layer(c);
   shape.expert_width = c.expert_intermediate;
   shape.router = c.router();

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cstring>
-#include <new>
 #include <tuple>
 
 #include "engine/cuda/pass.h"
@@ -98,12 +97,7 @@ void Pass::finish(const TensorView& embedding, const TensorView& norm, const Ten
 }
 
 std::unique_ptr<Cache> Pass::make_cache(int64_t n_ctx) const {
-  try {
-    return std::make_unique<DeviceCache>(shape_.n_layers, shape_.cache_width * value_bytes(), n_ctx, shape_.indexed);
-  } catch (const Failure& failure) {
-    if (failure.out_of_memory) throw std::bad_alloc();
-    throw;
-  }
+  return std::make_unique<DeviceCache>(cache_shape(), n_ctx);
 }
 
 uint64_t Pass::cache_bytes(int64_t n_ctx) const {

@@ -15,6 +15,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/cuda/device_cache.h"
 #include "engine/cuda/gemm.h"
 #include "engine/cuda/prefill_ops.h"
 #include "engine/cuda/step.h"
@@ -33,8 +34,9 @@ struct PassShape {
   int n_layers = 0;
   int64_t hidden_size = 0, n_vocab = 0;
   float rms_eps = 0.0f;
-  int64_t cache_width = 0;   // values of a cache row
-  bool indexed = false;      // whether rows are chosen by their scores
+  int64_t cache_width = 0;  // values of a cache row
+  bool indexed = false;     // whether rows are chosen by their scores
+  StoredRows stored;
   int64_t widest_layer = 0;  // dense or shared width of the feed-forward half
   int64_t expert_width = 0;
   RouterSettings router;
@@ -54,28 +56,6 @@ struct DeviceFeedForward {
   const float* expert_up_bias = nullptr;
   const float* expert_down_bias = nullptr;
   Matrix shared_gate, shared_up, shared_down;  // may be empty
-};
-
-class DeviceCache : public Cache {
- public:
-  // `indexed`: with room for the scores of an index.
-  DeviceCache(int64_t n_layers, int64_t row_bytes, int64_t n_ctx, bool indexed)
-      : n_ctx_(n_ctx),
-        layer_bytes_(row_bytes * n_ctx),
-        rows_(static_cast<size_t>(n_layers * layer_bytes_)),
-        scores_(indexed ? static_cast<size_t>(n_ctx) : 0) {
-    check(cudaMemset(rows_.data(), 0, rows_.bytes()), "clearing a cache");
-    check(cudaDeviceSynchronize(), "clearing a cache");  // passes run on streams of their own
-  }
-  int64_t n_ctx() const override { return n_ctx_; }
-  int64_t rewind(int64_t n) override { return n; }
-  std::byte* layer(int64_t l) const { return rows_.data() + l * layer_bytes_; }
-  float* scores() const { return scores_.data(); }
-
- private:
-  int64_t n_ctx_, layer_bytes_;
-  DeviceBuffer<std::byte> rows_;
-  DeviceBuffer<float> scores_;
 };
 
 class Pass : public Model {
@@ -141,6 +121,10 @@ class Pass : public Model {
   bool run_steps(const ForwardRequest& request);
   bool run_chunk(const ForwardRequest& request);
 
+  CacheShape cache_shape() const {
+    return {shape_.n_layers, shape_.cache_width, exact_ ? CacheType::kF32 : CacheType::kBf16, shape_.indexed,
+            shape_.stored};
+  }
   int64_t value_bytes() const { return exact_ ? 4 : 2; }
   DeviceBuffer<std::byte> values(int64_t n) const {
     return DeviceBuffer<std::byte>(static_cast<size_t>(n * value_bytes()));

@@ -6,58 +6,26 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
-#include <cstdio>
 #include <numeric>
 #include <random>
 #include <string>
 #include <vector>
 
-#include "engine/accelerator.h"
 #include "engine/engine.h"
 #include "engine/sampling.h"
+#include "tests/engine/cuda_kit.h"
 #include "tests/engine/synthetic_model.h"
 #include "tests/engine/tiny_model.h"
-
-extern "C" base::Result<engine::Accelerator*> graft_cuda_module(int version);
 
 namespace {
 
 using namespace engine;
 using namespace engine::test;
 
-#ifdef GRAFT_CUDA_EMULATED
-constexpr bool kEmulated = true;  // some ten thousand times slower
-#else
-constexpr bool kEmulated = false;
-#endif
-
-Accelerator* gpu() {
-#ifdef GRAFT_CUDA_EMULATED
-  const auto opened = graft_cuda_module(kCudaModuleVersion);  // linked into the test (tests/cuda_emulator)
-#else
-  const auto opened = open_cuda();
-#endif
-  if (!opened) std::printf("[skipped] cuda: %s\n", opened.error().message.c_str());
-  return opened ? *opened : nullptr;
-}
-
-std::unique_ptr<Model> on_gpu(base::Result<std::unique_ptr<Model>> made) {
-  REQUIRE_MESSAGE(made, made.error().message);
-  return std::move(*made);
-}
-
-// Of the largest difference in f32, relative to the largest logit: sums are taken in another order than the CPU's.
-constexpr double kExactBound = 1e-4;
 // Of half of the tokens where caches and activations are rounded to 8 bits of fraction (bfloat16) or to 8 bits a block,
 // some ten times from end to end, 2^-9 each; 8 bits a block are 2^-8 of a block's largest. A token whose experts are a
 // close call may take others, so no bound holds for all.
 constexpr double kRoundedBound = 2e-2, kEightBitBound = 8e-2;
-
-UploadOptions in_f32() {
-  UploadOptions options;
-  options.exact = true;
-  return options;
-}
 
 // The middle one of the tokens' relative errors.
 double typical_error(std::span<const float> got, std::span<const float> want, size_t n_vocab) {
@@ -124,8 +92,7 @@ void put_scales_beside(SyntheticModel& model, const Scales& scales) {
 }
 
 std::vector<int32_t> some_tokens(const SyntheticModel& made) {
-  const bool wide = made.config.hidden_size > small_config().hidden_size;
-  std::vector<int32_t> tokens(!kEmulated ? 150 : wide ? 16 : 40);
+  std::vector<int32_t> tokens(kEmulated ? 40 : 150);
   for (size_t t = 0; t < tokens.size(); ++t)
     tokens[t] = static_cast<int32_t>(t * 37 % static_cast<size_t>(made.config.n_vocab));
   return tokens;

@@ -5,8 +5,12 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <memory>
+#include <new>
 #include <optional>
 #include <thread>
+
+#include "tests/engine/one_model.h"
 
 namespace {
 
@@ -49,7 +53,74 @@ std::vector<float> logits_alone(const std::shared_ptr<const Engine>& engine, con
   return {(*session)->logits().begin(), (*session)->logits().end()};
 }
 
+// A model with memory for so many caches, as a GPU has it; its logits are zeros.
+class ScarceModel : public Model {
+ public:
+  explicit ScarceModel(int room) : room_(std::make_shared<int>(room)) {}
+  int max_tokens() const override { return 64; }
+  std::unique_ptr<engine::Cache> make_cache(int64_t n_ctx) const override {
+    return std::make_unique<Cache>(room_, n_ctx);
+  }
+  uint64_t cache_bytes(int64_t) const override { return 1; }
+  bool forward(const ForwardRequest& request) override {
+    if (request.logits) std::fill_n(request.logits, 256, 0.0f);
+    return true;
+  }
+
+ private:
+  class Cache : public engine::Cache {
+   public:
+    Cache(std::shared_ptr<int> room, int64_t n_ctx) : room_(std::move(room)), n_ctx_(n_ctx) {
+      if (*room_ == 0) throw std::bad_alloc();
+      --*room_;
+    }
+    ~Cache() override { ++*room_; }
+    int64_t n_ctx() const override { return n_ctx_; }
+    int64_t rewind(int64_t n) override { return n; }
+    std::unique_ptr<engine::Cache> fork(int64_t) const override { return std::make_unique<Cache>(room_, n_ctx_); }
+    uint64_t memory_bytes() const override { return 1; }
+
+   private:
+    const std::shared_ptr<int> room_;
+    const int64_t n_ctx_;
+  };
+  const std::shared_ptr<int> room_;
+};
+
 }  // namespace
+
+TEST_CASE("session pool: without memory for a fork others are forgotten, then the timeline itself goes on") {
+  const auto engine = std::make_shared<test::OneModel>(std::make_unique<ScarceModel>(3), 256, true);
+  const std::vector<Token> front = tokens_from(1, 200), other = tokens_from(40, 100);
+  const auto from_front = [&](int n, int first) {
+    return joined({front.begin(), front.begin() + n}, tokens_from(first, 20));
+  };
+  {
+    SessionPool pool(engine, {512, uint64_t{64} << 20, 8});
+    read(pool, front, true);
+    read(pool, other);
+    CHECK(read(pool, from_front(60, 30)) == 60);
+    CHECK(pool.n_sessions() == 3);
+    CHECK(read(pool, from_front(90, 50)) == 90);  // in place of `other`
+    CHECK(pool.n_sessions() == 3);
+    CHECK(read(pool, front) == 200);
+    // Both that may be forgotten are on lease: a pinned timeline is not changed.
+    const auto one = pool.take(from_front(60, 30)), two = pool.take(from_front(90, 50));
+    REQUIRE(one);
+    REQUIRE(two);
+    const auto none = pool.take(from_front(80, 70));
+    REQUIRE(!none);
+    CHECK(none.error().code == base::ErrorCode::kExhausted);
+  }
+  SessionPool pool(engine, {512, uint64_t{64} << 20, 8});
+  read(pool, front);
+  const auto one = pool.take(from_front(60, 30)), two = pool.take(other);
+  REQUIRE(one);
+  REQUIRE(two);
+  CHECK(read(pool, from_front(90, 50)) == 90);  // in `front`, which is not pinned
+  CHECK(pool.n_sessions() == 3);
+  CHECK(read(pool, front) == 90);
+}
 
 TEST_CASE("session pool: a prompt finds the timeline that holds most of it") {
   const auto engine = tiny();

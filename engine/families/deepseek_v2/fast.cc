@@ -32,7 +32,7 @@ DeepseekV2Fast::DeepseekV2Fast(const DeepseekV2Config& config, const DeepseekV2W
       rope_(config.qk_rope_dim, config.rope_theta, config.yarn),
       attention_scale_(attention_scale(config)),
       latent_width_(round_up(config.kv_lora_rank, kBlockValues)),
-      cache_width_(std::max(round_up(config.kv_lora_rank + config.qk_rope_dim, 16), latent_width_)),
+      cache_width_(deepseek_v2_key_width(config)),
       index_width_(round_up(config.index_width(), 16)),
       cache_type_(deepseek_v2_cache_type(config, weights, cache)),
       nope_width_(round_up(config.qk_nope_dim, kBlockValues)),
@@ -113,6 +113,14 @@ bool DeepseekV2Fast::draft_layer(const Worker& worker, const DraftRequest& reque
   if (!attention(worker, draft_->layer, {step, 0})) return false;
   feed_forward_.add(worker, draft_->layer.ff);
   return true;
+}
+
+int64_t deepseek_v2_key_width(const DeepseekV2Config& config) {
+  return std::max(round_up(config.kv_lora_rank + config.qk_rope_dim, 16), round_up(config.kv_lora_rank, kBlockValues));
+}
+
+int64_t deepseek_v2_row_width(const DeepseekV2Config& config) {
+  return deepseek_v2_key_width(config) + round_up(config.index_width(), 16);
 }
 
 CacheType deepseek_v2_cache_type(const DeepseekV2Config& config, const DeepseekV2Weights& weights, CacheType asked) {

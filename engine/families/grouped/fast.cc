@@ -42,7 +42,7 @@ class GroupedFast : public FastPass {
         config_(config),
         rope_(rope_table(config, weights.rope_factors)),
         d_(config.head_dim),
-        padded_(round_up(d_, 16)),
+        padded_(grouped_key_width(config)),
         kv_width_(int64_t{config.n_kv_heads} * d_),
         group_(config.n_heads / config.n_kv_heads),
         cache_type_(chosen_cache_type(cache, weights.layers[0].k.type, padded_)),
@@ -259,6 +259,10 @@ class GroupedFast : public FastPass {
 };
 
 }  // namespace
+
+int64_t grouped_key_width(const GroupedConfig& config) {
+  return round_up(config.head_dim, 16);
+}
 
 std::unique_ptr<Model> make_grouped_fast(const GroupedConfig& config, const GroupedWeights& weights, const FastKernels& kernels,
                                          ThreadPool& pool, const PanelPlan& panels, CacheType cache) {

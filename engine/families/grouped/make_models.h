@@ -15,6 +15,10 @@ namespace engine {
 // Plain operators: defines every result.
 std::unique_ptr<Model> make_grouped_reference(const GroupedConfig& config, const GroupedWeights& weights);
 
+// Values of a key, and of a value, in the fast pass's cache rows, which are of one head: [key | value], each with zeros
+// after it.
+int64_t grouped_key_width(const GroupedConfig& config);
+
 // As Family::make_fast.
 std::unique_ptr<Model> make_grouped_fast(const GroupedConfig& config, const GroupedWeights& weights, const FastKernels& kernels,
                                          ThreadPool& pool, const PanelPlan& panels, CacheType cache = CacheType::kAuto);
