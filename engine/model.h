@@ -101,7 +101,8 @@ class Model {
  public:
   virtual ~Model() = default;
   virtual int max_tokens() const = 0;
-  // Timelines that one forward() takes a token further. Each gets the bits that it would get alone.
+  // Timelines that one forward() takes a token further. On the CPU each gets the bits that it would get alone, on a GPU those that it
+  // gets in any other batch.
   virtual int max_batch() const { return 1; }
   virtual std::unique_ptr<Cache> make_cache(int64_t n_ctx) const = 0;
   virtual uint64_t cache_bytes(int64_t n_ctx) const = 0;

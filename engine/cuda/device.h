@@ -54,6 +54,8 @@ class DeviceBuffer {
   size_t n_ = 0;
 };
 
+inline constexpr int kTokensAtOnce = 16;  // whose scores and pieces of attention lie in memory side by side
+
 constexpr int64_t ceil_div(int64_t n, int64_t by) {
   return (n + by - 1) / by;
 }

@@ -28,7 +28,7 @@ DeviceCache::DeviceCache(const CacheShape& shape, int64_t n_ctx)
       row_bytes_(shape.width * value_bytes(shape.type)),
       layer_bytes_(row_bytes_ * n_ctx),
       rows_(memory_for<std::byte>(shape.n_layers * layer_bytes_)),
-      scores_(memory_for<float>(shape.indexed ? n_ctx : 0)) {
+      scores_(memory_for<float>(shape.indexed ? n_ctx * kTokensAtOnce : 0)) {
   check(cudaMemset(rows_.data(), 0, rows_.bytes()), "clearing a cache");
   check(cudaStreamSynchronize(nullptr), "clearing a cache");  // passes run on streams of their own
 }

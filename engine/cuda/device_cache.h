@@ -53,7 +53,8 @@ class DeviceCache : public Cache {
   void read(int64_t n, std::span<const std::byte> stored) override;
 
   std::byte* layer(int64_t l) const { return rows_.data() + l * layer_bytes_; }
-  float* scores() const { return scores_.data(); }  // [n_ctx], of the present layer
+  // [n_ctx], of the present layer and the given one of tokens side by side; null: no index.
+  float* scores(int64_t token) const { return scores_.data() ? scores_.data() + token * n_ctx_ : nullptr; }
 
  private:
   // Some rows of a stored layer on their way, in the device's memory.

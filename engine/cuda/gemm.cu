@@ -70,16 +70,6 @@ bool map_boxes(CUtensorMap& map, const Matrix& m, int rows) {
                    CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE) == CUDA_SUCCESS;
 }
 
-int multiprocessors() {
-  static const int n = [] {
-    int device = 0, count = 0;
-    check(cudaGetDevice(&device), "cudaGetDevice");
-    check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device), "cudaDeviceGetAttribute");
-    return count;
-  }();
-  return n;
-}
-
 template <bool kPair, int kColumns, bool kBulk>
 void launch_wgmma(const Gemm& g, const WeightMaps& maps, cudaStream_t stream) {
   constexpr auto kernel = gemm_wgmma_kernel<kPair, kColumns, kBulk>;

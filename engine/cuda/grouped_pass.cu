@@ -69,23 +69,14 @@ GroupedPass::GroupedPass(const GroupedConfig& config, const GroupedWeights& weig
   q_ = DeviceBuffer<float>(n * heads * d);
   k_ = DeviceBuffer<float>(n * kv);
   v_ = DeviceBuffer<float>(n * kv);
-  partial_ = DeviceBuffer<float>(static_cast<size_t>(kMaxPieces) * heads * (d + 2));
-  merged_ = DeviceBuffer<float>(heads * d);
+  partial_ = DeviceBuffer<float>(static_cast<size_t>(kTokensAtOnce * kMaxPieces) * heads * (d + 2));
+  merged_ = DeviceBuffer<float>(kTokensAtOnce * heads * d);
   q_turned_ = values(static_cast<int64_t>(n * heads * d));
   out_ = values(static_cast<int64_t>(n * heads * d));
   build_step();
 }
 
-void GroupedPass::add_attention(int l) {
-  const Layer& layer = layers_[static_cast<size_t>(l)];
-  ProjectOp p;
-  p.n = 3;
-  p.w[0] = layer.q, p.y[0] = q_.data(), p.bias[0] = layer.q_bias;
-  p.w[1] = layer.k, p.y[1] = k_.data(), p.bias[1] = layer.k_bias;
-  p.w[2] = layer.v, p.y[2] = v_.data(), p.bias[2] = layer.v_bias;
-  p.x = hidden();
-  p.norm = {layer.attn_norm, shape_.rms_eps};
-  add(OpKind::kProject, p, layer.q.bytes(layer.q.n_out) + 2 * layer.k.bytes(layer.k.n_out));
+GroupedQueryOp GroupedPass::query_op(const Layer& layer, int l) const {
   GroupedQueryOp query;
   query.q = q_.data();
   query.k = k_.data();
@@ -103,7 +94,10 @@ void GroupedPass::add_attention(int l) {
   query.row_width = shape_.cache_width;
   query.layer = l;
   query.float_cache = exact_;
-  add(OpKind::kGroupedQuery, query);
+  return query;
+}
+
+AttentionOp GroupedPass::attention_op(int l) const {
   AttentionOp a;
   a.q = q_.data();
   a.n_heads = config_.n_heads;
@@ -115,15 +109,34 @@ void GroupedPass::add_attention(int l) {
   a.seen.window = config_.window[static_cast<size_t>(l)];
   a.float_cache = exact_;
   a.partial = partial_.data();
-  add(OpKind::kAttention, a);
+  StepProgram::plan(a);
+  return a;
+}
+
+MergeOp GroupedPass::merge_op(const Layer& layer, int l) const {
   MergeOp merge;
   merge.partial = partial_.data();
   merge.n_heads = config_.n_heads;
   merge.dv = config_.head_dim;
-  merge.seen = a.seen;
+  merge.seen.window = config_.window[static_cast<size_t>(l)];
   merge.sinks = layer.sinks;
   merge.out = merged_.data();
-  add(OpKind::kMerge, merge);
+  return merge;
+}
+
+void GroupedPass::add_attention(int l) {
+  const Layer& layer = layers_[static_cast<size_t>(l)];
+  ProjectOp p;
+  p.n = 3;
+  p.w[0] = layer.q, p.y[0] = q_.data(), p.bias[0] = layer.q_bias;
+  p.w[1] = layer.k, p.y[1] = k_.data(), p.bias[1] = layer.k_bias;
+  p.w[2] = layer.v, p.y[2] = v_.data(), p.bias[2] = layer.v_bias;
+  p.x = hidden();
+  p.norm = {layer.attn_norm, shape_.rms_eps};
+  add(OpKind::kProject, p, layer.q.bytes(layer.q.n_out) + 2 * layer.k.bytes(layer.k.n_out));
+  add(OpKind::kGroupedQuery, query_op(layer, l));
+  add(OpKind::kAttention, attention_op(l));
+  add(OpKind::kMerge, merge_op(layer, l));
   ProjectOp o;
   o.n = 1;
   o.w[0] = layer.o, o.y[0] = hidden(), o.bias[0] = layer.o_bias;
@@ -137,6 +150,14 @@ void GroupedPass::chunk_attention(int l, const Chunk& chunk) {
   product(layer.q, normed(), chunk.n, Store::kF32, q_.data(), layer.q_bias);
   product(layer.k, normed(), chunk.n, Store::kF32, k_.data(), layer.k_bias);
   product(layer.v, normed(), chunk.n, Store::kF32, v_.data(), layer.v_bias);
+  if (chunk.states) {  // of several timelines: at most kTokensAtOnce
+    over(query_op(layer, l), 0, chunk.n);
+    over(attention_op(l), 0, chunk.n);
+    over(merge_op(layer, l), 0, chunk.n);
+    const int64_t width = int64_t{config_.n_heads} * config_.head_dim;
+    norm_rows(merged_.data(), width, chunk.n, width, Norm{}, exact_, out_.data(), nullptr, stream_);
+    return product(layer.o, out_.data(), chunk.n, Store::kAddF32, hidden(), layer.o_bias);
+  }
   GroupedStore store;
   store.q = q_.data();
   store.k = k_.data();

@@ -21,6 +21,10 @@ class GroupedPass : public Pass {
   };
 
   void add_attention(int l) override;
+  // Operators between the projections and the output, of a step or over tokens.
+  GroupedQueryOp query_op(const Layer& layer, int l) const;
+  AttentionOp attention_op(int l) const;
+  MergeOp merge_op(const Layer& layer, int l) const;
   void chunk_attention(int l, const Chunk& chunk) override;
   const DeviceFeedForward& feed_forward(int l) const override { return layers_[static_cast<size_t>(l)].ff; }
   const float* attention_norm(int l) const override { return layers_[static_cast<size_t>(l)].attn_norm; }

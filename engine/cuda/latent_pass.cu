@@ -98,14 +98,14 @@ LatentPass::LatentPass(const DeepseekV2Config& config, const DeepseekV2Weights& 
   }
   if (config.index_topk != 0) {
     index_q_ =
-        DeviceBuffer<float>(static_cast<size_t>(config.index_heads) * static_cast<size_t>(config.index_head_dim));
-    index_weights_ = DeviceBuffer<float>(static_cast<size_t>(config.index_heads));
+        DeviceBuffer<float>(n * static_cast<size_t>(config.index_heads) * static_cast<size_t>(config.index_head_dim));
+    index_weights_ = DeviceBuffer<float>(n * static_cast<size_t>(config.index_heads));
     index_k_ = DeviceBuffer<float>(n * static_cast<size_t>(config.index_head_dim));
-    chosen_ = DeviceBuffer<int32_t>(static_cast<size_t>(config.index_topk));
+    chosen_ = DeviceBuffer<int32_t>(kTokensAtOnce * static_cast<size_t>(config.index_topk));
   }
-  queries_ = DeviceBuffer<float>(h * static_cast<size_t>(c + config.qk_rope_dim));
-  partial_ = DeviceBuffer<float>(static_cast<size_t>(kMaxPieces) * h * static_cast<size_t>(c + 2));
-  merged_ = DeviceBuffer<float>(h * static_cast<size_t>(config.v_head_dim));
+  queries_ = DeviceBuffer<float>(kTokensAtOnce * h * static_cast<size_t>(c + config.qk_rope_dim));
+  partial_ = DeviceBuffer<float>(static_cast<size_t>(kTokensAtOnce * kMaxPieces) * h * static_cast<size_t>(c + 2));
+  merged_ = DeviceBuffer<float>(kTokensAtOnce * h * static_cast<size_t>(config.v_head_dim));
   q_turned_ = values(kChunk * heads * dk);
   expanded_ = values(kKeySegment * heads * (config.qk_nope_dim + config.v_head_dim));
   keys_ = values(kKeySegment * heads * dk);
@@ -149,11 +149,11 @@ void LatentPass::upload_key_values(const DeepseekV2Layer& from, Layer& to) {
   });
 }
 
-// As a chunk as long as every token sees all before it.
+// Tokens that see all before them make a chunk of their own, which costs less.
 bool LatentPass::forward(const ForwardRequest& request) {
   const auto n = static_cast<int64_t>(request.tokens.size());
-  if (config_.index_topk == 0 || request.position + n <= config_.index_topk) return Pass::forward(request);
-  const int64_t dense = std::clamp<int64_t>(config_.index_topk - request.position, 0, n - 1);
+  const int64_t dense = config_.index_topk - request.position;
+  if (config_.index_topk == 0 || !request.batch.empty() || dense <= 0 || dense >= n) return Pass::forward(request);
   ForwardRequest first = request, rest = request;
   first.tokens = request.tokens.first(static_cast<size_t>(dense));
   rest.tokens = request.tokens.subspan(static_cast<size_t>(dense));
@@ -162,8 +162,7 @@ bool LatentPass::forward(const ForwardRequest& request) {
     first.logits = nullptr;
   else if (rest.logits)
     rest.logits += dense * shape_.n_vocab;
-  if (dense > 0 && !Pass::forward(first)) return false;
-  return run_steps(rest);
+  return Pass::forward(first) && Pass::forward(rest);
 }
 
 // Products with the token's norm, and with that of its low-rank queries.
@@ -194,45 +193,13 @@ void LatentPass::add_queries(const Layer& layer) {
   add(OpKind::kProject, up, layer.q_b.bytes(layer.q_b.n_out) + layer.index_q.bytes(layer.index_q.n_out));
 }
 
-// The token's index key, and which rows it sees.
-void LatentPass::add_choice(const Layer& layer, int l, const SeenRows& seen) {
-  const int64_t key_offset = config_.kv_lora_rank + config_.qk_rope_dim;
-  IndexKeysOp keys;
-  keys.q = index_q_.data();
-  keys.k = index_k_.data();
-  keys.gain = layer.index_k_gain;
-  keys.bias = layer.index_k_bias;
-  keys.eps = kIndexKeyEps;
-  keys.turns = turns_.data();
-  keys.n_turns = rope_.n_pairs;
-  keys.n_heads = config_.index_heads;
-  keys.width = config_.index_head_dim;
-  keys.row_width = shape_.cache_width;
-  keys.key_offset = key_offset;
-  keys.layer = l;
-  keys.float_cache = exact_;
-  add(OpKind::kIndexKeys, keys);
-  IndexScoresOp scores;
-  scores.q = index_q_.data();
-  scores.weights = index_weights_.data();
-  scores.scale = 1.0f / std::sqrt(static_cast<float>(config_.index_heads) * static_cast<float>(config_.index_head_dim));
-  scores.n_heads = config_.index_heads;
-  scores.width = config_.index_head_dim;
-  scores.row_width = shape_.cache_width;
-  scores.key_offset = key_offset;
-  scores.seen = seen;
-  scores.layer = l;
-  scores.float_cache = exact_;
-  add(OpKind::kIndexScores, scores);
-  add(OpKind::kChoose, ChooseOp{seen, chosen_.data()});
+SeenRows LatentPass::seen_rows() const {
+  SeenRows seen;
+  if (config_.index_topk != 0) seen = {-1, 1, config_.index_topk};
+  return seen;
 }
 
-void LatentPass::add_attention(int l) {
-  const Layer& layer = layers_[static_cast<size_t>(l)];
-  const bool indexed = config_.index_topk != 0;
-  SeenRows seen;
-  if (indexed) seen = {-1, 1, config_.index_topk};
-  add_queries(layer);
+LatentQueryOp LatentPass::query_op(const Layer& layer, int l) const {
   LatentQueryOp query;
   query.q = q_.data();
   query.kv = kv_.data();
@@ -248,8 +215,43 @@ void LatentPass::add_attention(int l) {
   query.layer = l;
   query.float_cache = exact_;
   query.queries = queries_.data();
-  add(OpKind::kLatentQuery, query, layer.k_absorb.bytes(layer.k_absorb.n_out));
-  if (indexed) add_choice(layer, l, seen);
+  return query;
+}
+
+IndexKeysOp LatentPass::index_keys_op(const Layer& layer, int l) const {
+  IndexKeysOp keys;
+  keys.q = index_q_.data();
+  keys.k = index_k_.data();
+  keys.gain = layer.index_k_gain;
+  keys.bias = layer.index_k_bias;
+  keys.eps = kIndexKeyEps;
+  keys.turns = turns_.data();
+  keys.n_turns = rope_.n_pairs;
+  keys.n_heads = config_.index_heads;
+  keys.width = config_.index_head_dim;
+  keys.row_width = shape_.cache_width;
+  keys.key_offset = config_.kv_lora_rank + config_.qk_rope_dim;
+  keys.layer = l;
+  keys.float_cache = exact_;
+  return keys;
+}
+
+IndexScoresOp LatentPass::index_scores_op(int l) const {
+  IndexScoresOp scores;
+  scores.q = index_q_.data();
+  scores.weights = index_weights_.data();
+  scores.scale = 1.0f / std::sqrt(static_cast<float>(config_.index_heads) * static_cast<float>(config_.index_head_dim));
+  scores.n_heads = config_.index_heads;
+  scores.width = config_.index_head_dim;
+  scores.row_width = shape_.cache_width;
+  scores.key_offset = config_.kv_lora_rank + config_.qk_rope_dim;
+  scores.seen = seen_rows();
+  scores.layer = l;
+  scores.float_cache = exact_;
+  return scores;
+}
+
+AttentionOp LatentPass::attention_op(int l) const {
   AttentionOp a;
   a.q = queries_.data();
   a.n_heads = config_.n_heads;
@@ -258,19 +260,36 @@ void LatentPass::add_attention(int l) {
   a.dv = config_.kv_lora_rank;
   a.row_width = shape_.cache_width;
   a.layer = l;
-  a.seen = seen;
-  a.chosen = indexed ? chosen_.data() : nullptr;
+  a.seen = seen_rows();
+  a.chosen = config_.index_topk != 0 ? chosen_.data() : nullptr;
   a.float_cache = exact_;
   a.partial = partial_.data();
-  add(OpKind::kAttention, a);
+  StepProgram::plan(a);
+  return a;
+}
+
+MergeOp LatentPass::merge_op(const Layer& layer) const {
   MergeOp merge;
   merge.partial = partial_.data();
   merge.n_heads = config_.n_heads;
   merge.dv = config_.kv_lora_rank;
-  merge.seen = seen;
+  merge.seen = seen_rows();
   merge.w = layer.v_b;
   merge.out = merged_.data();
-  add(OpKind::kMerge, merge, layer.v_b.bytes(layer.v_b.n_out));
+  return merge;
+}
+
+void LatentPass::add_attention(int l) {
+  const Layer& layer = layers_[static_cast<size_t>(l)];
+  add_queries(layer);
+  add(OpKind::kLatentQuery, query_op(layer, l), layer.k_absorb.bytes(layer.k_absorb.n_out));
+  if (config_.index_topk != 0) {
+    add(OpKind::kIndexKeys, index_keys_op(layer, l));
+    add(OpKind::kIndexScores, index_scores_op(l));
+    add(OpKind::kChoose, ChooseOp{seen_rows(), chosen_.data()});
+  }
+  add(OpKind::kAttention, attention_op(l));
+  add(OpKind::kMerge, merge_op(layer), layer.v_b.bytes(layer.v_b.n_out));
   ProjectOp o;
   o.n = 1;
   o.w[0] = layer.o, o.y[0] = hidden();
@@ -292,6 +311,14 @@ void LatentPass::chunk_attention(int l, const Chunk& chunk) {
     product(layer.q_b, q_low_normed_.data(), chunk.n, Store::kF32, q_.data());
   }
   product(layer.kv_a, normed(), chunk.n, Store::kF32, kv_.data());
+  if (config_.index_topk != 0) {
+    product(layer.index_k, normed(), chunk.n, Store::kF32, index_k_.data());
+    if (chunk.states) {
+      product(layer.index_q, q_low_normed_.data(), chunk.n, Store::kF32, index_q_.data());
+      product(layer.index_weights, normed(), chunk.n, Store::kF32, index_weights_.data());
+    }
+  }
+  if (chunk.states) return chunk_by_tokens(l, chunk);
   LatentStore store;
   store.q = q_.data();
   store.kv = kv_.data();
@@ -307,7 +334,6 @@ void LatentPass::chunk_attention(int l, const Chunk& chunk) {
   store.q_out = q_turned_.data();
   latent_store(store, exact_, stream_);
   if (config_.index_topk != 0) {
-    product(layer.index_k, normed(), chunk.n, Store::kF32, index_k_.data());
     IndexKeyStore key;
     key.k = index_k_.data();
     key.gain = layer.index_k_gain;
@@ -365,6 +391,40 @@ void LatentPass::chunk_attention(int l, const Chunk& chunk) {
     a.state = attention_state_.data();
     a.out = out_.data();
     prefill_attention(a, exact_, stream_);
+  }
+  product(layer.o, out_.data(), chunk.n, Store::kAddF32, hidden());
+}
+
+// What the tokens of a chunk have of each operator lies one after the other; pieces of attention are kept for a few at a
+// time, which write their rows before any of the next ones reads them.
+void LatentPass::chunk_by_tokens(int l, const Chunk& chunk) {
+  const Layer& layer = layers_[static_cast<size_t>(l)];
+  const int64_t width = int64_t{config_.n_heads} * config_.v_head_dim,
+                q = int64_t{config_.n_heads} * (config_.qk_nope_dim + config_.qk_rope_dim);
+  for (int first = 0; first < chunk.n; first += kTokensAtOnce) {
+    const int n = std::min(kTokensAtOnce, chunk.n - first);
+    const auto further = [first](auto*& at, int64_t row) { at += first * row; };
+    LatentQueryOp query = query_op(layer, l);
+    further(query.q, q);
+    further(query.kv, config_.kv_lora_rank + config_.qk_rope_dim);
+    further(query.turns, rope_.n_pairs);
+    over(query, first, n);
+    if (config_.index_topk != 0) {
+      IndexKeysOp keys = index_keys_op(layer, l);
+      IndexScoresOp scores = index_scores_op(l);
+      further(keys.q, int64_t{config_.index_heads} * config_.index_head_dim);
+      further(keys.k, config_.index_head_dim);
+      further(keys.turns, rope_.n_pairs);
+      further(scores.q, int64_t{config_.index_heads} * config_.index_head_dim);
+      further(scores.weights, config_.index_heads);
+      over(keys, first, n);
+      over(scores, first, n);
+      over(ChooseOp{seen_rows(), chosen_.data()}, first, n);
+    }
+    over(attention_op(l), first, n);
+    over(merge_op(layer), first, n);
+    norm_rows(merged_.data(), width, n, width, Norm{}, exact_, out_.data() + first * width * value_bytes(), nullptr,
+              stream_);
   }
   product(layer.o, out_.data(), chunk.n, Store::kAddF32, hidden());
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // engine/cuda/latent_pass.h: DeepSeek-V2, V3 and V3.2 on the device. A step uses the absorbed form of latent attention; a
-// chunk expands keys and values, a segment of the past at a time. Where V3.2's index has to choose, every token is a
-// step.
+// chunk expands keys and values, a segment of the past at a time; where V3.2's index has to choose, and where tokens are
+// of several timelines, it is the absorbed form too, for a few tokens at a time.
 //
 // Source   DeepSeek-V2, arXiv:2405.04434, section 2 and appendix C
 #pragma once
@@ -34,8 +34,16 @@ class LatentPass : public Pass {
 
   void upload_key_values(const DeepseekV2Layer& from, Layer& to);
   void add_attention(int l) override;
+  bool goes_by_tokens(int64_t end) const override { return config_.index_topk != 0 && end > config_.index_topk; }
   void add_queries(const Layer& layer);
-  void add_choice(const Layer& layer, int l, const SeenRows& seen);
+  void chunk_by_tokens(int l, const Chunk& chunk);
+  // Operators between the projections and the output, of a step or over tokens.
+  SeenRows seen_rows() const;
+  LatentQueryOp query_op(const Layer& layer, int l) const;
+  IndexKeysOp index_keys_op(const Layer& layer, int l) const;
+  IndexScoresOp index_scores_op(int l) const;
+  AttentionOp attention_op(int l) const;
+  MergeOp merge_op(const Layer& layer) const;
   void chunk_attention(int l, const Chunk& chunk) override;
   const DeviceFeedForward& feed_forward(int l) const override { return layers_[static_cast<size_t>(l)].ff; }
   const float* attention_norm(int l) const override { return layers_[static_cast<size_t>(l)].attn_norm; }

@@ -7,6 +7,17 @@
 
 namespace engine::cuda {
 
+// Of the device.
+inline int multiprocessors() {
+  static const int n = [] {
+    int device = 0, count = 0;
+    check(cudaGetDevice(&device), "cudaGetDevice");
+    check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device), "cudaDeviceGetAttribute");
+    return count;
+  }();
+  return n;
+}
+
 struct LaunchShape {
   dim3 grid, block;
   size_t shared_bytes = 0;  // beside what the kernel declares itself

@@ -22,6 +22,7 @@ Pass::Pass(const PassShape& shape, bool exact, const UploadOptions& options, uin
 Pass::~Pass() {
   if (graph_) cudaGraphExecDestroy(graph_);
   cudaFreeHost(pinned_state_);
+  cudaFreeHost(pinned_states_);
   cudaFreeHost(pinned_logits_);
   cudaFreeHost(pinned_tokens_);
   if (stream_) cudaStreamDestroy(stream_);
@@ -61,6 +62,7 @@ void Pass::finish(const TensorView& embedding, const TensorView& norm, const Ten
              experts = static_cast<size_t>(shape_.router.n_experts);
   if (shape_.router.n_experts > kMaxExperts) throw Unsupported("the CUDA backend routes between at most 1,024 experts");
   state_ = DeviceBuffer<StepState>(1);
+  states_ = DeviceBuffer<StepState>(n);
   turns_ = DeviceBuffer<Turn>(n * static_cast<size_t>(rope_.n_pairs));
   hidden_ = DeviceBuffer<float>(n * static_cast<size_t>(d));
   normed_ = values(shape_.chunk * d);
@@ -91,6 +93,7 @@ void Pass::finish(const TensorView& embedding, const TensorView& norm, const Ten
     rounded_ = DeviceBuffer<__nv_bfloat16>(static_cast<size_t>(store_.largest_to_round(most)));
   }
   check(cudaMallocHost(&pinned_state_, sizeof(StepState)), "cudaMallocHost");
+  check(cudaMallocHost(&pinned_states_, states_.bytes()), "cudaMallocHost");
   check(cudaMallocHost(&pinned_logits_, logits_.bytes()), "cudaMallocHost");
   check(cudaMallocHost(&pinned_tokens_, tokens_.bytes()), "cudaMallocHost");
   check(cudaDeviceSynchronize(), "uploading weights");
@@ -102,13 +105,13 @@ std::unique_ptr<Cache> Pass::make_cache(int64_t n_ctx) const {
 
 uint64_t Pass::cache_bytes(int64_t n_ctx) const {
   return (static_cast<uint64_t>(shape_.n_layers) * static_cast<uint64_t>(shape_.cache_width * value_bytes()) +
-          (shape_.indexed ? sizeof(float) : 0)) *
+          (shape_.indexed ? kTokensAtOnce * sizeof(float) : 0)) *
          static_cast<uint64_t>(n_ctx);
 }
 
 bool Pass::forward(const ForwardRequest& request) {
   if (request.stop.stop_requested()) return false;
-  if (request.tokens.size() > 1) return run_chunk(request);
+  if (request.tokens.size() > 1 || !request.batch.empty()) return run_chunk(request);
   run_step(request.tokens[0], request.position, *request.cache, request.logits);
   return true;
 }
@@ -118,12 +121,12 @@ bool Pass::forward(const ForwardRequest& request) {
 void Pass::set_state(int32_t token, int64_t position, Cache& cache) {
   pinned_state_->token = token;
   pinned_state_->position = static_cast<int32_t>(position);
-  place_state(*pinned_state_, position, cache);
+  place_state(*pinned_state_, position, cache, 0);
 }
 
-void Pass::place_state(StepState& state, int64_t, Cache& cache) const {
+void Pass::place_state(StepState& state, int64_t, Cache& cache, int64_t token) const {
   state.cache = static_cast<DeviceCache&>(cache).layer(0);
-  state.scores = static_cast<DeviceCache&>(cache).scores();
+  state.scores = static_cast<DeviceCache&>(cache).scores(token);
   state.layer_stride = shape_.cache_width * cache.n_ctx();
 }
 
@@ -166,12 +169,16 @@ void Pass::add_feed_forward(const DeviceFeedForward& ff, const float* from, floa
   add(OpKind::kDown, narrow, bytes_of_k(narrow.down) + bytes_of(narrow.shared_down));
 }
 
-void Pass::add_begin() {
+BeginOp Pass::begin_op() const {
   BeginOp begin;
   begin.table = embedding_;
   begin.turns = rope_, begin.out = turns_.data();
   begin.x = hidden();
-  add(OpKind::kBegin, begin);
+  return begin;
+}
+
+void Pass::add_begin() {
+  add(OpKind::kBegin, begin_op());
 }
 
 void Pass::add_layer(int l) {
@@ -324,14 +331,35 @@ void Pass::chunk_feed_forward(const DeviceFeedForward& ff, int n) {
   combine_slots(slots_.data(), slot_of_.data(), weights_.data(), n, k, shape_.hidden_size, exact_, hidden(), stream_);
 }
 
+void Pass::upload_states(const ForwardRequest& request) {
+  const size_t n = request.tokens.size();
+  for (size_t t = 0; t < n; ++t) {
+    const auto token = static_cast<int64_t>(t);
+    StepState& state = pinned_states_[t];
+    state.token = request.tokens[t];
+    state.position = static_cast<int32_t>(request.position_of(token));
+    place_state(state, state.position, *request.cache_of(token), request.batch.empty() ? token % kTokensAtOnce : 0);
+  }
+  check(cudaMemcpyAsync(states_.data(), pinned_states_, n * sizeof(StepState), cudaMemcpyHostToDevice, stream_),
+        "cudaMemcpyAsync");
+}
+
 bool Pass::run_chunk(const ForwardRequest& request) {
   const auto n = static_cast<int>(request.tokens.size());
-  const Chunk chunk{n, request.position, static_cast<DeviceCache*>(request.cache)};
+  Chunk chunk{n, request.position, nullptr, nullptr};
+  if (request.batch.empty()) chunk.cache = static_cast<DeviceCache*>(request.cache);
+  if (!chunk.cache || goes_by_tokens(request.position + n)) {
+    upload_states(request);
+    chunk.states = states_.data();
+  }
   std::copy(request.tokens.begin(), request.tokens.end(), pinned_tokens_);
   check(cudaMemcpyAsync(tokens_.data(), pinned_tokens_, static_cast<size_t>(n) * sizeof(int32_t),
                         cudaMemcpyHostToDevice, stream_),
         "cudaMemcpyAsync");
-  begin_tokens(embedding_, rope_, tokens_.data(), n, request.position, hidden(), turns_.data(), stream_);
+  if (chunk.states)
+    over(begin_op(), 0, n);
+  else
+    begin_tokens(embedding_, rope_, tokens_.data(), n, request.position, hidden(), turns_.data(), stream_);
   for (int l = 0; l < shape_.n_layers; ++l) {
     if (request.stop.stop_requested()) break;
     norm_chunk(attention_norm(l), n);

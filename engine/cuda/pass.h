@@ -3,7 +3,8 @@
 // feed-forward half of a layer, the cache, and two ways through the layers.
 //
 // A single token takes the step: a program of operators that read each weight once (step.h), captured as a graph when
-// the first token comes. More tokens take the chunk: products of many rows on tensor cores.
+// the first token comes. More tokens take the chunk: products of many rows on tensor cores; so do tokens of several
+// timelines, whose attention each goes through its own cache (token_ops.h).
 //
 // Numbers  A model whose matrices are all f32, and any where UploadOptions ask for it, is computed in f32 with an f32
 // cache (`exact`). Any other has bfloat16 caches and
@@ -19,6 +20,7 @@
 #include "engine/cuda/gemm.h"
 #include "engine/cuda/prefill_ops.h"
 #include "engine/cuda/step.h"
+#include "engine/cuda/token_ops.h"
 #include "engine/cuda/upload.h"
 #include "engine/feed_forward_views.h"
 #include "engine/kernels/rope.h"
@@ -26,7 +28,8 @@
 
 namespace engine::cuda {
 
-inline constexpr int kChunk = 4096;       // tokens of a chunk
+inline constexpr int kChunk = 4096;  // tokens of a chunk
+inline constexpr int kMaxBatch = kTokensAtOnce;
 inline constexpr int kLogitRows = 64;     // logits of a chunk are made and copied so many rows at a time
 inline constexpr int kKeySegment = 8192;  // expanded keys of latent attention that lie in memory at a time
 
@@ -62,6 +65,7 @@ class Pass : public Model {
  public:
   ~Pass() override;
   int max_tokens() const override { return kChunk; }
+  int max_batch() const override { return kMaxBatch; }
   std::unique_ptr<Cache> make_cache(int64_t n_ctx) const override;
   uint64_t cache_bytes(int64_t n_ctx) const override;
   bool forward(const ForwardRequest& request) override;
@@ -71,7 +75,8 @@ class Pass : public Model {
   struct Chunk {
     int n = 0;
     int64_t position = 0;
-    DeviceCache* cache = nullptr;
+    DeviceCache* cache = nullptr;       // null: each token has its own
+    const StepState* states = nullptr;  // [n], on the device, where attention goes by tokens
   };
 
   // `exact` as above. finish() must follow once the layers are uploaded, and build_step() once all buffers are there.
@@ -97,8 +102,21 @@ class Pass : public Model {
   virtual void add_begin();
   virtual void add_layer(int l);
   virtual void add_end();
-  // The state of a step at `position`, for the operators to find the cache.
-  virtual void place_state(StepState& state, int64_t position, Cache& cache) const;
+  // The state of a step at `position`, for the operators to find the cache; `token`: of those side by side.
+  virtual void place_state(StepState& state, int64_t position, Cache& cache, int64_t token) const;
+  // Whether a chunk that ends before `end` needs the states of its tokens.
+  virtual bool goes_by_tokens(int64_t end) const {
+    static_cast<void>(end);
+    return false;
+  }
+  BeginOp begin_op() const;
+  // The states of a request's tokens, and their ids, to the device.
+  void upload_states(const ForwardRequest& request);
+  // Runs an operator for tokens [first, first + n) of those whose states are there.
+  template <typename What>
+  void over(const What& op, int first, int n) const {
+    over_tokens(op, states_.data() + first, n, exact_, stream_);
+  }
 
   float* hidden() const { return hidden_.data(); }
   void* normed() const { return normed_.data(); }  // T [n, D], after norm_chunk()
@@ -134,8 +152,8 @@ class Pass : public Model {
   UploadOptions options_;
   WeightStore store_;
   cudaStream_t stream_ = nullptr;
-  DeviceBuffer<StepState> state_;
-  DeviceBuffer<Turn> turns_;  // [chunk, pairs]
+  DeviceBuffer<StepState> state_, states_;  // of a step, of a chunk [chunk]
+  DeviceBuffer<Turn> turns_;                // [chunk, pairs]
   Matrix embedding_;
   Turns rope_;
 
@@ -153,6 +171,7 @@ class Pass : public Model {
   DeviceBuffer<float> weights_, router_logits_, step_h_;
   DeviceBuffer<ExpertTile> tiles_;
   StepState* pinned_state_ = nullptr;
+  StepState* pinned_states_ = nullptr;
   float* pinned_logits_ = nullptr;
   int32_t* pinned_tokens_ = nullptr;
   StepProgram step_;

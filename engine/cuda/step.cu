@@ -70,22 +70,10 @@ const char* name_of(OpKind kind) {
   return "?";
 }
 
-namespace {
-int processors() {
-  static const int n = [] {
-    int device = 0, count = 0;
-    check(cudaGetDevice(&device), "cudaGetDevice");
-    check(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device), "cudaDeviceGetAttribute");
-    return count;
-  }();
-  return n;
-}
-}  // namespace
-
 // More rows at a time have more reads under way and fewer rounds, but leave warps without work where there are few
 // rows. A round takes about as long as four rows' share of it.
 void StepProgram::plan(ProjectOp& op) {
-  const int64_t warps = int64_t{processors()} * kStepWarps;
+  const int64_t warps = int64_t{multiprocessors()} * kStepWarps;
   int64_t common = 4;  // rows that a warp may take without reaching over the end of a layer
   bool floats = false, codes = false;
   for (int m = 0; m < op.n; ++m) {
@@ -125,7 +113,7 @@ void StepProgram::finish(size_t shared_bytes, unsigned formats) {
   check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(&per_processor, kernel_, kStepThreads, shared_bytes),
         "cudaOccupancy");
   if (per_processor < 1) throw Failure("a step of this model does not fit on one of the GPU's multiprocessors");
-  blocks_ = processors();
+  blocks_ = multiprocessors();
 }
 
 void StepProgram::start(const StepState* state, long long* clocks, cudaStream_t stream) const {

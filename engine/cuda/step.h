@@ -205,6 +205,12 @@ using StepKernel = void (*)(const Op* ops, int n_ops, const StepState* step, uns
 
 class StepProgram {
  public:
+  // What every block would otherwise work out anew: divisions are slow there. add() does it.
+  template <typename What>
+  static void plan(What&) {}
+  static void plan(ProjectOp& op);
+  static void plan(AttentionOp& op);
+
   template <typename What>
   void add(OpKind kind, What what) {
     static_assert(std::is_trivially_copyable_v<What> && sizeof(What) <= kOpBytes);
@@ -229,12 +235,6 @@ class StepProgram {
 
  private:
   void start(const StepState* state, long long* clocks, cudaStream_t stream) const;
-  // What every block would otherwise work out anew: divisions are slow there.
-  template <typename What>
-  static void plan(What&) {}
-  static void plan(ProjectOp& op);
-  static void plan(AttentionOp& op);
-
   std::vector<Op> ops_;
   std::vector<double> bytes_;
   DeviceBuffer<Op> device_ops_;

@@ -42,7 +42,7 @@ size_t size_of(const DeepseekV4Config& config, int64_t n_ctx, int64_t value_byte
 V4DeviceCache::V4DeviceCache(const DeepseekV4Config& config, int64_t n_ctx, int64_t value_bytes)
     : n_ctx_(n_ctx),
       memory_(size_of(config, n_ctx, value_bytes)),
-      scores_(static_cast<size_t>(n_ctx / config.sparse_ratio + 1)) {
+      scores_(static_cast<size_t>((n_ctx / config.sparse_ratio + 1) * kTokensAtOnce)) {
   int64_t end = 0;
   const std::vector<LayerPlace> table = places(config, n_ctx, value_bytes, end);
   check(cudaMemset(memory_.data(), 0, memory_.bytes()), "clearing a cache");
@@ -62,7 +62,8 @@ V4DeviceCache::V4DeviceCache(const V4DeviceCache& other, int64_t n_ctx)
 }
 
 uint64_t V4DeviceCache::bytes(const DeepseekV4Config& config, int64_t n_ctx, int64_t value_bytes) {
-  return size_of(config, n_ctx, value_bytes) + static_cast<uint64_t>(n_ctx / config.sparse_ratio + 1) * sizeof(float);
+  return size_of(config, n_ctx, value_bytes) +
+         static_cast<uint64_t>(n_ctx / config.sparse_ratio + 1) * kTokensAtOnce * sizeof(float);
 }
 
 void V4DeviceCache::begin(int64_t position) {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "engine/cuda/device.h"
-#include "engine/cuda/step_sparse.h"
+#include "engine/cuda/token_ops.h"
 #include "engine/families/deepseek_v4/deepseek_v4.h"
 #include "engine/model.h"
 
@@ -29,14 +29,17 @@ class V4DeviceCache : public Cache {
   // Before a position is written.
   void begin(int64_t position);
   void* data() const { return memory_.data(); }
-  float* scores() const { return scores_.data(); }
+  // Of the given one of tokens side by side.
+  float* scores(int64_t token) const {
+    return scores_.data() + token * static_cast<int64_t>(scores_.size()) / kTokensAtOnce;
+  }
 
  private:
   V4DeviceCache(const V4DeviceCache& other, int64_t n_ctx);
 
   int64_t n_ctx_;
   DeviceBuffer<std::byte> memory_;
-  DeviceBuffer<float> scores_;  // one for each entry of a sparse layer
+  DeviceBuffer<float> scores_;  // [kTokensAtOnce], one for each entry of a sparse layer
   int64_t oldest_ = 0;          // the first position that a ring can still continue from
   int64_t end_ = 0;             // positions written since the start
 };

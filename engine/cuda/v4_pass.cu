@@ -120,11 +120,11 @@ std::unique_ptr<Cache> V4Pass::make_cache(int64_t n_ctx) const {
   }
 }
 
-void V4Pass::place_state(StepState& state, int64_t position, Cache& cache) const {
+void V4Pass::place_state(StepState& state, int64_t position, Cache& cache, int64_t token) const {
   auto& own = static_cast<V4DeviceCache&>(cache);
   own.begin(position);
   state.cache = own.data();
-  state.scores = own.scores();
+  state.scores = own.scores(token);
 }
 
 void V4Pass::add_begin() {

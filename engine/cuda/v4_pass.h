@@ -15,13 +15,14 @@ class V4Pass : public Pass {
  public:
   V4Pass(const DeepseekV4Config& config, const DeepseekV4Weights& weights, const UploadOptions& options);
 
-  int max_tokens() const override { return kTokensAtOnce; }
+  int max_tokens() const override { return kTokensOfCall; }
+  int max_batch() const override { return 1; }
   std::unique_ptr<Cache> make_cache(int64_t n_ctx) const override;
   uint64_t cache_bytes(int64_t n_ctx) const override { return V4DeviceCache::bytes(config_, n_ctx, value_bytes()); }
   bool forward(const ForwardRequest& request) override { return run_steps(request); }
 
  private:
-  static constexpr int kTokensAtOnce = 64;
+  static constexpr int kTokensOfCall = 64;
 
   struct Connection {
     Matrix mix;
@@ -50,7 +51,7 @@ class V4Pass : public Pass {
   void add_layer(int l) override;
   void add_end() override;
   void add_attention(int l) override;
-  void place_state(StepState& state, int64_t position, Cache& cache) const override;
+  void place_state(StepState& state, int64_t position, Cache& cache, int64_t token) const override;
   void add_project(std::initializer_list<std::pair<const Matrix*, float*>> products, const float* x, const Norm& norm);
   void add_gather(const Connection& connection, bool head);
   void add_spread();

@@ -260,3 +260,55 @@ TEST_CASE("cuda: the same step gives the same bits") {
   const std::vector<float> first = run_in_pieces(*model, made->config, tokens, {20, 1});
   for (int round = 0; round < 5; ++round) CHECK(run_in_pieces(*model, made->config, tokens, {20, 1}) == first);
 }
+
+TEST_CASE("cuda: timelines of different lengths step together") {
+  Accelerator* device = gpu();
+  if (!device) return;
+  for (const char* name : {"deepseek_v3", "deepseek_v32", "llama", "qwen3_moe", "gpt_oss"})
+    for (const bool exact : {true, false}) {
+      if (!exact && std::string(name) != "deepseek_v3" && std::string(name) != "deepseek_v32" &&
+          std::string(name) != "gpt_oss")
+        continue;  // whose heads are too odd for it
+      CAPTURE(std::string(name));
+      CAPTURE(exact);
+      const TinyModel tiny = read_model(name);
+      const auto n_vocab = static_cast<size_t>(tiny.n_vocab);
+      const auto model = on_gpu(tiny.family->make_accelerated(*device, exact ? in_f32() : UploadOptions()));
+      REQUIRE(model->max_batch() >= 16);
+      constexpr size_t kSteps = 2;
+      std::vector<std::vector<int32_t>> tokens;
+      std::vector<std::vector<float>> want;
+      std::vector<std::unique_ptr<Cache>> caches;
+      for (const size_t past : {0, 5, 45}) {
+        tokens.emplace_back();
+        for (size_t t = 0; t < past + kSteps; ++t)
+          tokens.back().push_back(static_cast<int32_t>((t * 31 + past * 7 + 3) % n_vocab));
+        const auto alone = model->make_cache(static_cast<int64_t>(past + kSteps));
+        want.push_back(logits_of(*model, *alone, tiny.n_vocab, tokens.back(), 0, {past + kSteps}));
+        caches.push_back(model->make_cache(static_cast<int64_t>(past + kSteps)));
+        if (past > 0) logits_of(*model, *caches.back(), tiny.n_vocab, std::span(tokens.back()).first(past), 0, {past});
+      }
+      for (size_t s = 0; s < kSteps; ++s) {
+        std::vector<BatchPlace> places;
+        std::vector<int32_t> next;
+        for (size_t i = 0; i < caches.size(); ++i) {
+          const size_t at = tokens[i].size() - kSteps + s;
+          places.push_back({caches[i].get(), static_cast<int64_t>(at)});
+          next.push_back(tokens[i][at]);
+        }
+        std::vector<float> logits(caches.size() * n_vocab);
+        ForwardRequest request;
+        request.tokens = next;
+        request.batch = places;
+        request.all_logits = true;
+        request.logits = logits.data();
+        REQUIRE(model->forward(request));
+        for (size_t i = 0; i < caches.size(); ++i) {
+          const size_t at = tokens[i].size() - kSteps + s;
+          CHECK(relative_error(std::span(logits).subspan(i * n_vocab, n_vocab),
+                               std::span(want[i]).subspan(at * n_vocab, n_vocab)) <=
+                (exact ? kExactBound : kRoundedBound));
+        }
+      }
+    }
+}
