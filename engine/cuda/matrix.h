@@ -59,6 +59,43 @@ struct Matrix {
     }
     return 0;
   }
+  // Rows [first, first + n) of a matrix that is no mixture.
+  Matrix rows(int64_t first, int64_t n) const {
+    Matrix part = *this;
+    const auto further = [](const void*& at, int64_t bytes) {
+      if (at) at = static_cast<const char*>(at) + bytes;
+    };
+    const int64_t skipped = first * n_in;
+    switch (format) {
+      case Format::kF32:
+        further(part.quants, skipped * 4);
+        break;
+      case Format::kBF16:
+      case Format::kF16:
+        further(part.quants, skipped * 2);
+        break;
+      case Format::kInt8:
+        further(part.quants, skipped);
+        further(part.scales, skipped / 32 * 2);
+        break;
+      case Format::kInt4:
+        further(part.quants, skipped / 2);
+        further(part.scales, skipped / 32 * 2);
+        further(part.offsets, skipped / 32 * 2);
+        break;
+      case Format::kWide:
+        further(part.quants, skipped);
+        further(part.scales, skipped / 16 * 4);
+        further(part.offsets, skipped / 16 * 4);
+        break;
+      case Format::kFp8:
+        further(part.quants, skipped);
+        further(part.scales, skipped / (wide_scales ? 128 : 32) * 4);
+        break;
+    }
+    part.n_out = n;
+    return part;
+  }
   bool whole_numbers() const { return format == Format::kInt8 || format == Format::kInt4 || format == Format::kWide; }
 };
 

@@ -86,7 +86,7 @@ void Pass::finish(const TensorView& embedding, const TensorView& norm, const Ten
     tiles_ = DeviceBuffer<ExpertTile>(
         static_cast<size_t>(tiles_bound(static_cast<int64_t>(slots), shape_.router.n_experts)));
   }
-  if (!exact_ && shape_.chunk > 1) {
+  if (!exact_) {
     size_t free = 0, total = 0;
     check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
     const auto most = static_cast<int64_t>(std::min<size_t>(size_t{2} << 30, total / 16) / sizeof(__nv_bfloat16));
@@ -205,17 +205,6 @@ void Pass::add_head(const float* from) {
   add(OpKind::kProject, last, head_.bytes(head_.n_out));
 }
 
-bool Pass::run_steps(const ForwardRequest& request) {
-  const int64_t n = static_cast<int64_t>(request.tokens.size());
-  for (int64_t t = 0; t < n; ++t) {
-    if (request.stop.stop_requested()) return false;
-    float* logits = !request.logits || (!request.all_logits && t + 1 < n) ? nullptr : request.logits;
-    if (logits && request.all_logits) logits += t * shape_.n_vocab;
-    run_step(request.tokens[static_cast<size_t>(t)], request.position + t, *request.cache, logits);
-  }
-  return true;
-}
-
 void Pass::run_step(int32_t token, int64_t position, Cache& cache, float* logits) {
   set_state(token, position, cache);
   const size_t logit_bytes = static_cast<size_t>(shape_.n_vocab) * sizeof(float);
@@ -283,7 +272,7 @@ void Pass::product(const Matrix& w, const void* x, int64_t n, Store store, void*
   multiply(g);
 }
 
-void Pass::chunk_feed_forward(const DeviceFeedForward& ff, int n) {
+void Pass::chunk_feed_forward(const DeviceFeedForward& ff, int n, float* to) {
   norm_chunk(ff.norm, n, ff.router ? normed_f32_.data() : nullptr);
   Gemm wide;
   wide.store = Store::kGated;
@@ -296,14 +285,15 @@ void Pass::chunk_feed_forward(const DeviceFeedForward& ff, int n) {
     wide.w = gate, wide.w_up = up;
     wide.y_stride = gate.n_out;
     multiply(wide);
-    product(narrow, h_.data(), n, Store::kAddF32, hidden());
+    product(narrow, h_.data(), n, Store::kAddF32, to);
   };
   if (!ff.router) return dense(ff.gate, ff.up, ff.down);
   if (ff.shared_gate) dense(ff.shared_gate, ff.shared_up, ff.shared_down);
 
   const RouterSettings& router = shape_.router;
   router_logits(normed_f32_.data(), ff.router, ff.router_bias, n, router_logits_.data(), stream_);
-  route_tokens(router, router_logits_.data(), ff.selection_bias, n, ids_.data(), weights_.data(), stream_);
+  route_tokens(router, router_logits_.data(), ff.selection_bias, ff.experts_of, tokens_.data(), n, ids_.data(),
+               weights_.data(), stream_);
   const int k = router.n_experts_used;
   const int64_t slots = int64_t{n} * k;
   group_tokens(
@@ -328,7 +318,7 @@ void Pass::chunk_feed_forward(const DeviceFeedForward& ff, int n) {
   narrow.y = slots_.data();
   narrow.y_stride = shape_.hidden_size;
   multiply(narrow);
-  combine_slots(slots_.data(), slot_of_.data(), weights_.data(), n, k, shape_.hidden_size, exact_, hidden(), stream_);
+  combine_slots(slots_.data(), slot_of_.data(), weights_.data(), n, k, shape_.hidden_size, exact_, to, stream_);
 }
 
 void Pass::upload_states(const ForwardRequest& request) {
@@ -344,10 +334,16 @@ void Pass::upload_states(const ForwardRequest& request) {
         "cudaMemcpyAsync");
 }
 
+void Pass::chunk_layer(int l, const Chunk& chunk) {
+  norm_chunk(attention_norm(l), chunk.n);
+  chunk_attention(l, chunk);
+  chunk_feed_forward(feed_forward(l), chunk.n, hidden());
+}
+
 bool Pass::run_chunk(const ForwardRequest& request) {
   const auto n = static_cast<int>(request.tokens.size());
   Chunk chunk{n, request.position, nullptr, nullptr};
-  if (request.batch.empty()) chunk.cache = static_cast<DeviceCache*>(request.cache);
+  if (request.batch.empty()) chunk.cache = request.cache;
   if (!chunk.cache || goes_by_tokens(request.position + n)) {
     upload_states(request);
     chunk.states = states_.data();
@@ -362,12 +358,13 @@ bool Pass::run_chunk(const ForwardRequest& request) {
     begin_tokens(embedding_, rope_, tokens_.data(), n, request.position, hidden(), turns_.data(), stream_);
   for (int l = 0; l < shape_.n_layers; ++l) {
     if (request.stop.stop_requested()) break;
-    norm_chunk(attention_norm(l), n);
-    chunk_attention(l, chunk);
-    chunk_feed_forward(feed_forward(l), n);
+    chunk_layer(l, chunk);
   }
   const bool stopped = request.stop.stop_requested();
-  if (!stopped && request.logits) chunk_logits(request, n);
+  if (!stopped && request.logits) {
+    chunk_end(chunk);
+    chunk_logits(request, n);
+  }
   check(cudaStreamSynchronize(stream_), "evaluating a chunk of tokens");
   return !stopped;
 }

@@ -44,7 +44,7 @@ struct PassShape {
   int64_t expert_width = 0;
   RouterSettings router;
   GateForm gate;
-  int64_t chunk = kChunk;  // tokens that work buffers are made for; 1: every token is a step
+  int64_t chunk = kChunk;  // tokens that work buffers are made for
 };
 
 struct DeviceFeedForward {
@@ -64,7 +64,7 @@ struct DeviceFeedForward {
 class Pass : public Model {
  public:
   ~Pass() override;
-  int max_tokens() const override { return kChunk; }
+  int max_tokens() const override { return static_cast<int>(shape_.chunk); }
   int max_batch() const override { return kMaxBatch; }
   std::unique_ptr<Cache> make_cache(int64_t n_ctx) const override;
   uint64_t cache_bytes(int64_t n_ctx) const override;
@@ -75,7 +75,7 @@ class Pass : public Model {
   struct Chunk {
     int n = 0;
     int64_t position = 0;
-    DeviceCache* cache = nullptr;       // null: each token has its own
+    Cache* cache = nullptr;             // null: each token has its own
     const StepState* states = nullptr;  // [n], on the device, where attention goes by tokens
   };
 
@@ -98,6 +98,9 @@ class Pass : public Model {
   virtual void chunk_attention(int l, const Chunk& chunk) = 0;
   virtual const DeviceFeedForward& feed_forward(int l) const = 0;
   virtual const float* attention_norm(int l) const = 0;
+  // A layer of a chunk, and what comes between the last one and the head; the state of the tokens is hidden().
+  virtual void chunk_layer(int l, const Chunk& chunk);
+  virtual void chunk_end(const Chunk&) {}
   // What a step is made of, in this order; the middle one once for each layer.
   virtual void add_begin();
   virtual void add_layer(int l);
@@ -109,7 +112,7 @@ class Pass : public Model {
     static_cast<void>(end);
     return false;
   }
-  BeginOp begin_op() const;
+  virtual BeginOp begin_op() const;
   // The states of a request's tokens, and their ids, to the device.
   void upload_states(const ForwardRequest& request);
   // Runs an operator for tokens [first, first + n) of those whose states are there.
@@ -123,10 +126,12 @@ class Pass : public Model {
   void norm_chunk(const float* gain, int n, float* also_f32 = nullptr) const;
   // gemm() of this pass's numbers; weights of long products are rounded to bfloat16 beforehand.
   void multiply(const Gemm& product) const;
+  // to [n, D] += the feed-forward half of hidden().
+  void chunk_feed_forward(const DeviceFeedForward& ff, int n, float* to);
   // y = x . W^T of all tokens of a chunk; x T at its own width.
   void product(const Matrix& w, const void* x, int64_t n, Store store, void* y, const float* bias = nullptr) const;
   std::byte* cache_at(const Chunk& chunk, int l, int64_t position) const {
-    return chunk.cache->layer(l) + position * shape_.cache_width * value_bytes();
+    return static_cast<DeviceCache*>(chunk.cache)->layer(l) + position * shape_.cache_width * value_bytes();
   }
 
   // Operators of the feed-forward half: hidden() += what it makes of hidden(), or `to` = what it makes of `from`.
@@ -135,8 +140,6 @@ class Pass : public Model {
   void add_head(const float* from);
   // A token of the request as a step; its logits to `logits`, where they are wanted.
   void run_step(int32_t token, int64_t position, Cache& cache, float* logits);
-  // All tokens of the request as steps. False when stopped.
-  bool run_steps(const ForwardRequest& request);
   bool run_chunk(const ForwardRequest& request);
 
   CacheShape cache_shape() const {
@@ -158,7 +161,6 @@ class Pass : public Model {
   Turns rope_;
 
  private:
-  void chunk_feed_forward(const DeviceFeedForward& ff, int n);
   void chunk_logits(const ForwardRequest& request, int n);
   void set_state(int32_t token, int64_t position, Cache& cache);
 

@@ -205,13 +205,14 @@ __global__ void __launch_bounds__(256)
 }
 
 __global__ void route_kernel(const __grid_constant__ RouterSettings settings, const float* logits, const float* bias,
-                             int n, int32_t* ids, float* weights) {
+                             const int32_t* experts_of, const int32_t* tokens, int n, int32_t* ids, float* weights) {
   GRAFT_LAUNCHED_SHARED(float, scratch, 16);
   const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
   const int64_t t = int64_t{blockIdx.x} * (blockDim.x / 32) + warp;
   if (t >= n) return;
   const int64_t e = settings.n_experts, k = settings.n_experts_used;
-  route_token(settings, logits + t * e, bias, nullptr, lane, scratch + warp * 2 * e, ids + t * k, weights + t * k);
+  route_token(settings, logits + t * e, bias, experts_of ? experts_of + tokens[t] * k : nullptr, lane,
+              scratch + warp * 2 * e, ids + t * k, weights + t * k);
 }
 
 // One block for all tokens.
@@ -315,13 +316,14 @@ void router_logits(const float* x, const Matrix& router, const float* bias, int 
   launch("router_logits", {grid, 256, 0, stream}, router_kernel, x, router, bias, n, logits);
 }
 
-void route_tokens(const RouterSettings& settings, const float* logits, const float* selection_bias, int n, int32_t* ids,
-                  float* weights, cudaStream_t stream) {
+void route_tokens(const RouterSettings& settings, const float* logits, const float* selection_bias,
+                  const int32_t* experts_of, const int32_t* tokens, int n, int32_t* ids, float* weights,
+                  cudaStream_t stream) {
   constexpr int kTokens = 4;  // of a block
   launch("route_tokens",
          {static_cast<unsigned>(ceil_div(n, kTokens)), kTokens * 32,
           static_cast<size_t>(kTokens * 2 * settings.n_experts) * sizeof(float), stream},
-         route_kernel, settings, logits, selection_bias, n, ids, weights);
+         route_kernel, settings, logits, selection_bias, experts_of, tokens, n, ids, weights);
 }
 
 void group_tokens(const Grouping& g, cudaStream_t stream) {

@@ -83,9 +83,10 @@ void grouped_store(const GroupedStore& store, bool exact, cudaStream_t stream);
 // otherwise than in a step.
 void router_logits(const float* x, const Matrix& router, const float* bias, int n, float* logits, cudaStream_t stream);
 
-// logits [n, E] to ids and weights [n, k].
-void route_tokens(const RouterSettings& settings, const float* logits, const float* selection_bias, int n, int32_t* ids,
-                  float* weights, cudaStream_t stream);
+// logits [n, E] to ids and weights [n, k]. `experts_of` [V, k]: chosen by the ids of `tokens`; null: by the logits.
+void route_tokens(const RouterSettings& settings, const float* logits, const float* selection_bias,
+                  const int32_t* experts_of, const int32_t* tokens, int n, int32_t* ids, float* weights,
+                  cudaStream_t stream);
 
 // Slots, ordered by expert: slot_of [n, k] says where a token's i-th expert writes, token_of [n k] what a slot reads.
 // The tiles cover all slots; there are at most tiles_bound() of them.

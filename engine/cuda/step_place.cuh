@@ -60,11 +60,11 @@ __device__ inline void compress(const PlaceOp& op, const StepState& state, const
   float* parts = reinterpret_cast<float*>(base + (index ? place.index_parts : place.parts));
   const auto part_of = [&](int64_t position) { return parts + position % place.part_rows * (2 * all); };
   float* own = part_of(state.position);
-  for (int i = thread; i < all; i += kStepThreads) {
+  for (int i = thread; i < all && op.half != PlaceOp::Half::kEntries; i += kStepThreads) {
     own[i] = __ldcg(c.values + i);
     own[all + i] = __ldcg(c.gates + i) + (c.place ? c.place[static_cast<int64_t>(at) * all + i] : 0.0f);
   }
-  if (at != m - 1) return;
+  if (at != m - 1 || op.half == PlaceOp::Half::kParts) return;
   __syncthreads();
   const int64_t first = int64_t{state.position} + 1 - m;
   const int64_t begin = c.series == 2 ? max(int64_t{0}, first - m) : first;
@@ -112,6 +112,7 @@ __device__ inline void place_op(const PlaceOp& op, const StepState& state, char*
   const int last = static_cast<int>(gridDim.x) - 1, block = static_cast<int>(blockIdx.x);
   if (op.entries.width > 0 && block == last) compress(op, state, place, op.entries, false, rows);
   if (op.index_entries.width > 0 && block == max(0, last - 1)) compress(op, state, place, op.index_entries, true, rows);
+  if (op.half == PlaceOp::Half::kEntries) return;
   __syncthreads();
   const int jobs = op.n_heads + (op.index_q ? op.index_heads : 0) + 1;
   const int widest = max(op.d, op.index_width);

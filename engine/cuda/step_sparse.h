@@ -98,6 +98,8 @@ struct PlaceOp {
   int n_turns = 0, n_heads = 0, d = 0, index_heads = 0, index_width = 0, ratio = 0, layer = 0;
   float eps = 0.0f, scale = 1.0f;
   bool norm_queries = false, float_cache = false;
+  // Tokens side by side: first all keep their parts, then the entries are made.
+  enum class Half : uint8_t { kBoth, kParts, kEntries } half = Half::kBoth;
   CompressorOp entries, index_entries;  // width 0: none
 };
 

@@ -19,7 +19,7 @@ PassShape shape_of(const DeepseekV4Config& c) {
   shape.expert_width = c.expert_intermediate;
   shape.router = c.router();
   shape.gate = c.gate;
-  shape.chunk = 1;
+  shape.chunk = V4DeviceCache::kSlack;  // as many as its rings leave room for
   return shape;
 }
 
@@ -76,35 +76,40 @@ V4Pass::V4Pass(const DeepseekV4Config& config, const DeepseekV4Weights& weights,
   finish(weights.embedding, weights.norm, weights.head, config.rope_table(false));
   const RopeTable entry_rope = config.rope_table(true);
   entry_rope_ = {store_.doubles(entry_rope.frequencies()), entry_rope.n_pairs(), entry_rope.amplitude()};
-  entry_turns_ = DeviceBuffer<Turn>(static_cast<size_t>(entry_rope.n_pairs()));
+  entry_turns_ = DeviceBuffer<Turn>(static_cast<size_t>(V4DeviceCache::kSlack * entry_rope.n_pairs()));
   const auto d = static_cast<size_t>(config.hidden_size), s = static_cast<size_t>(config.n_streams),
              heads = static_cast<size_t>(config.n_heads), width = static_cast<size_t>(config.head_dim),
              index_heads = static_cast<size_t>(config.index_heads),
              index_width = static_cast<size_t>(config.index_head_dim);
+  const size_t n = V4DeviceCache::kSlack;
   ones_ = store_.constant(s * d, 1.0f);
-  streams_ = DeviceBuffer<float>(s * d);
-  mixed_ = DeviceBuffer<float>((2 + s) * s);
-  mix_ = DeviceBuffer<StreamMix>(1);
-  input_ = DeviceBuffer<float>(d);
-  result_ = DeviceBuffer<float>(d);
-  q_low_ = DeviceBuffer<float>(static_cast<size_t>(config.q_lora_rank));
-  q_ = DeviceBuffer<float>(heads * width);
-  kv_ = DeviceBuffer<float>(width);
-  values_ = DeviceBuffer<float>(2 * width);
-  gates_ = DeviceBuffer<float>(2 * width);
-  index_values_ = DeviceBuffer<float>(2 * index_width);
-  index_gates_ = DeviceBuffer<float>(2 * index_width);
-  index_q_ = DeviceBuffer<float>(index_heads * index_width);
-  index_weights_ = DeviceBuffer<float>(index_heads);
-  chosen_ = DeviceBuffer<int32_t>(static_cast<size_t>(std::max(1, config.index_topk)));
-  partial_ = DeviceBuffer<float>(static_cast<size_t>(kMaxPieces) * heads * (width + 2));
-  merged_ = DeviceBuffer<float>(heads * width);
-  low_ = DeviceBuffer<float>(static_cast<size_t>(config.o_groups) * static_cast<size_t>(config.o_lora_rank));
+  streams_ = DeviceBuffer<float>(n * s * d);
+  normed_streams_ = values(static_cast<int64_t>(n * s * d));
+  normed_streams_f32_ = DeviceBuffer<float>(n * s * d);
+  mixed_ = DeviceBuffer<float>(n * (2 + s) * s);
+  mix_ = DeviceBuffer<StreamMix>(n);
+  result_ = DeviceBuffer<float>(n * d);
+  q_low_ = DeviceBuffer<float>(n * static_cast<size_t>(config.q_lora_rank));
+  q_low_normed_ = values(static_cast<int64_t>(n) * config.q_lora_rank);
+  q_ = DeviceBuffer<float>(n * heads * width);
+  kv_ = DeviceBuffer<float>(n * width);
+  values_ = DeviceBuffer<float>(n * 2 * width);
+  gates_ = DeviceBuffer<float>(n * 2 * width);
+  index_values_ = DeviceBuffer<float>(n * 2 * index_width);
+  index_gates_ = DeviceBuffer<float>(n * 2 * index_width);
+  index_q_ = DeviceBuffer<float>(n * index_heads * index_width);
+  index_weights_ = DeviceBuffer<float>(n * index_heads);
+  chosen_ = DeviceBuffer<int32_t>(kTokensAtOnce * static_cast<size_t>(std::max(1, config.index_topk)));
+  partial_ = DeviceBuffer<float>(static_cast<size_t>(kTokensAtOnce * kMaxPieces) * heads * (width + 2));
+  merged_ = DeviceBuffer<float>(kTokensAtOnce * heads * width);
+  out_ = values(static_cast<int64_t>(n * heads * width));
+  low_ = DeviceBuffer<float>(n * static_cast<size_t>(config.o_groups) * static_cast<size_t>(config.o_lora_rank));
+  low_rounded_ = values(static_cast<int64_t>(low_.size()));
   build_step();
 }
 
 V4Pass::Connection V4Pass::upload(const V4Connection& from) {
-  return {store_.matrix(from.mix), store_.floats(from.base), store_.floats(from.scale)};
+  return {store_.in_f32(from.mix), store_.floats(from.base), store_.floats(from.scale)};
 }
 
 V4Pass::Compressor V4Pass::upload(const V4Compressor& from) {
@@ -127,29 +132,29 @@ void V4Pass::place_state(StepState& state, int64_t position, Cache& cache, int64
   state.scores = own.scores(token);
 }
 
-void V4Pass::add_begin() {
+BeginOp V4Pass::begin_op() const {
   BeginOp begin;
   begin.table = embedding_;
   begin.turns = rope_, begin.out = turns_.data();
   begin.more_turns = entry_rope_, begin.more_out = entry_turns_.data();
   begin.x = streams_.data();
   begin.copies = config_.n_streams;
-  add(OpKind::kBegin, begin);
+  return begin;
 }
 
 void V4Pass::add_layer(int l) {
   const Layer& layer = layers_[static_cast<size_t>(l)];
   add_gather(layer.attn_connection, false);
   add_attention(l);
-  add_spread();
+  add(OpKind::kSpread, spread_op());
   add_gather(layer.ff_connection, false);
-  add_feed_forward(layer.ff, input_.data(), result_.data());
-  add_spread();
+  add_feed_forward(layer.ff, hidden(), result_.data());
+  add(OpKind::kSpread, spread_op());
 }
 
 void V4Pass::add_end() {
   add_gather(head_connection_, true);
-  add_head(input_.data());
+  add_head(hidden());
 }
 
 // Three products at most.
@@ -169,6 +174,50 @@ void V4Pass::add_project(std::initializer_list<std::pair<const Matrix*, float*>>
 
 void V4Pass::add_gather(const Connection& connection, bool head) {
   add_project({{&connection.mix, mixed_.data()}}, streams_.data(), {ones_, config_.rms_eps});
+  add(OpKind::kGather, gather_op(connection, head));
+}
+
+void V4Pass::add_attention(int l) {
+  const Layer& layer = layers_[static_cast<size_t>(l)];
+  const Norm norm{layer.attn_norm, config_.rms_eps}, low_norm{layer.q_a_norm, config_.rms_eps};
+  const bool chooses = config_.chooses(l);
+  if (chooses)
+    add_project({{&layer.q_a, q_low_.data()}, {&layer.kv, kv_.data()}, {&layer.index_weights, index_weights_.data()}},
+                hidden(), norm);
+  else
+    add_project({{&layer.q_a, q_low_.data()}, {&layer.kv, kv_.data()}}, hidden(), norm);
+  if (config_.ratio(l) > 0)
+    add_project({{&layer.entries.values, values_.data()}, {&layer.entries.gate, gates_.data()}}, hidden(), norm);
+  if (chooses) {
+    add_project({{&layer.index_entries.values, index_values_.data()}, {&layer.index_entries.gate, index_gates_.data()}},
+                hidden(), norm);
+    add_project({{&layer.q_b, q_.data()}, {&layer.index_q, index_q_.data()}}, q_low_.data(), low_norm);
+  } else {
+    add_project({{&layer.q_b, q_.data()}}, q_low_.data(), low_norm);
+  }
+  add(OpKind::kPlace, place_op(layer, l));
+  if (chooses) {
+    add(OpKind::kIndexScores, index_scores_op(l));
+    add(OpKind::kChoose, ChooseOp{seen_rows(l), chosen_.data()});
+  }
+  add(OpKind::kAttention, attention_op(l));
+  add(OpKind::kMerge, merge_op(layer, l));
+  GroupedOutOp out;
+  out.w = layer.o_a;
+  out.n_groups = config_.o_groups;
+  out.x = merged_.data();
+  out.y = low_.data();
+  add(OpKind::kGroupedOut, out, layer.o_a.bytes(layer.o_a.n_out));
+  add_project({{&layer.o_b, result_.data()}}, low_.data(), Norm{});
+}
+
+// ---- operators
+
+SeenRows V4Pass::seen_rows(int l) const {
+  return {config_.window, config_.ratio(l), config_.chooses(l) ? config_.index_topk : 0};
+}
+
+GatherOp V4Pass::gather_op(const Connection& connection, bool head) const {
   GatherOp gather;
   gather.mixed = mixed_.data();
   gather.scale = connection.scale;
@@ -179,104 +228,51 @@ void V4Pass::add_gather(const Connection& connection, bool head) {
   gather.eps = config_.stream_eps;
   gather.head = head;
   gather.width = config_.hidden_size;
-  gather.input = input_.data();
+  gather.input = hidden();
   gather.mix = head ? nullptr : mix_.data();
-  add(OpKind::kGather, gather);
+  return gather;
 }
 
-void V4Pass::add_spread() {
+SpreadOp V4Pass::spread_op() const {
   SpreadOp spread;
   spread.mix = mix_.data();
   spread.result = result_.data();
   spread.n_streams = config_.n_streams;
   spread.width = config_.hidden_size;
   spread.streams = streams_.data();
-  add(OpKind::kSpread, spread);
+  return spread;
 }
 
-void V4Pass::add_attention(int l) {
-  const Layer& layer = layers_[static_cast<size_t>(l)];
-  const Norm norm{layer.attn_norm, config_.rms_eps}, low_norm{layer.q_a_norm, config_.rms_eps};
-  const bool entries = config_.ratio(l) > 0, chooses = config_.chooses(l);
-  if (chooses)
-    add_project({{&layer.q_a, q_low_.data()}, {&layer.kv, kv_.data()}, {&layer.index_weights, index_weights_.data()}},
-                input_.data(), norm);
-  else
-    add_project({{&layer.q_a, q_low_.data()}, {&layer.kv, kv_.data()}}, input_.data(), norm);
-  if (entries)
-    add_project({{&layer.entries.values, values_.data()}, {&layer.entries.gate, gates_.data()}}, input_.data(), norm);
-  if (chooses) {
-    add_project({{&layer.index_entries.values, index_values_.data()}, {&layer.index_entries.gate, index_gates_.data()}},
-                input_.data(), norm);
-    add_project({{&layer.q_b, q_.data()}, {&layer.index_q, index_q_.data()}}, q_low_.data(), low_norm);
-  } else {
-    add_project({{&layer.q_b, q_.data()}}, q_low_.data(), low_norm);
-  }
-  SeenRows seen;
-  seen.window = config_.window;
-  seen.ratio = config_.ratio(l);
-  seen.most = chooses ? config_.index_topk : 0;
-  add_rows(layer, l, seen);
-  AttentionOp a;
-  a.q = q_.data();
-  a.n_heads = config_.n_heads;
-  a.n_kv_heads = 1;
-  a.dk = a.dv = config_.head_dim;
-  a.row_width = config_.head_dim;
-  a.layer = l;
-  a.seen = seen;
-  a.chosen = chooses ? chosen_.data() : nullptr;
-  a.placed = true;
-  a.float_cache = exact_;
-  a.partial = partial_.data();
-  add(OpKind::kAttention, a);
-  MergeOp merge;
-  merge.partial = partial_.data();
-  merge.n_heads = config_.n_heads;
-  merge.dv = config_.head_dim;
-  merge.seen = seen;
-  merge.sinks = layer.sinks;
-  merge.turned = entries ? entry_turns_.data() : turns_.data();  // values carry their keys' rotation
-  merge.n_turns = config_.rope_dim / 2;
-  merge.out = merged_.data();
-  add(OpKind::kMerge, merge);
-  GroupedOutOp out;
-  out.w = layer.o_a;
-  out.n_groups = config_.o_groups;
-  out.x = merged_.data();
-  out.y = low_.data();
-  add(OpKind::kGroupedOut, out, layer.o_a.bytes(layer.o_a.n_out));
-  add_project({{&layer.o_b, result_.data()}}, low_.data(), Norm{});
-}
-
-// The token's key and entries, and which entries it sees.
-void V4Pass::add_rows(const Layer& layer, int l, const SeenRows& seen) {
+PlaceOp V4Pass::place_op(const Layer& layer, int l) const {
   PlaceOp place;
+  const bool chooses = config_.chooses(l);
   place.q = q_.data();
   place.k = kv_.data();
   place.k_gain = layer.kv_norm;
-  place.index_q = seen.most > 0 ? index_q_.data() : nullptr;
-  place.turns = seen.ratio > 0 ? entry_turns_.data() : turns_.data();
+  place.index_q = chooses ? index_q_.data() : nullptr;
+  place.turns = config_.ratio(l) > 0 ? entry_turns_.data() : turns_.data();
   place.entry_turns = entry_rope_;
   place.n_turns = config_.rope_dim / 2;
   place.n_heads = config_.n_heads;
   place.d = config_.head_dim;
   place.index_heads = config_.index_heads;
   place.index_width = config_.index_head_dim;
-  place.ratio = seen.ratio;
+  place.ratio = config_.ratio(l);
   place.layer = l;
   place.eps = config_.rms_eps;
   place.scale = 1.0f / std::sqrt(static_cast<float>(config_.head_dim));
   place.norm_queries = config_.norm_queries;
   place.float_cache = exact_;
   const int series = config_.sparse(l) ? 2 : 1;
-  if (seen.ratio > 0)
+  if (config_.ratio(l) > 0)
     place.entries = {values_.data(), gates_.data(), layer.entries.place, layer.entries.norm, config_.head_dim, series};
-  if (seen.most > 0)
+  if (chooses)
     place.index_entries = {index_values_.data(),     index_gates_.data(),    layer.index_entries.place,
                            layer.index_entries.norm, config_.index_head_dim, series};
-  add(OpKind::kPlace, place);
-  if (seen.most == 0) return;
+  return place;
+}
+
+IndexScoresOp V4Pass::index_scores_op(int l) const {
   IndexScoresOp scores;
   scores.q = index_q_.data();
   scores.weights = index_weights_.data();
@@ -284,12 +280,136 @@ void V4Pass::add_rows(const Layer& layer, int l, const SeenRows& seen) {
   scores.n_heads = config_.index_heads;
   scores.width = config_.index_head_dim;
   scores.row_width = config_.index_head_dim;
-  scores.seen = seen;
+  scores.seen = seen_rows(l);
   scores.layer = l;
   scores.placed = true;
   scores.float_cache = exact_;
-  add(OpKind::kIndexScores, scores);
-  add(OpKind::kChoose, ChooseOp{seen, chosen_.data()});
+  return scores;
+}
+
+AttentionOp V4Pass::attention_op(int l) const {
+  AttentionOp a;
+  a.q = q_.data();
+  a.n_heads = config_.n_heads;
+  a.n_kv_heads = 1;
+  a.dk = a.dv = config_.head_dim;
+  a.row_width = config_.head_dim;
+  a.layer = l;
+  a.seen = seen_rows(l);
+  a.chosen = config_.chooses(l) ? chosen_.data() : nullptr;
+  a.placed = true;
+  a.float_cache = exact_;
+  a.partial = partial_.data();
+  StepProgram::plan(a);
+  return a;
+}
+
+MergeOp V4Pass::merge_op(const Layer& layer, int l) const {
+  MergeOp merge;
+  merge.partial = partial_.data();
+  merge.n_heads = config_.n_heads;
+  merge.dv = config_.head_dim;
+  merge.seen = seen_rows(l);
+  merge.sinks = layer.sinks;
+  merge.turned = config_.ratio(l) > 0 ? entry_turns_.data() : turns_.data();  // values carry their keys' rotation
+  merge.n_turns = config_.rope_dim / 2;
+  merge.out = merged_.data();
+  return merge;
+}
+
+// ---- many tokens
+
+void V4Pass::chunk_layer(int l, const Chunk& chunk) {
+  const Layer& layer = layers_[static_cast<size_t>(l)];
+  chunk_gather(layer.attn_connection, chunk.n, false);
+  norm_chunk(layer.attn_norm, chunk.n);
+  chunk_attention(l, chunk);
+  over(spread_op(), 0, chunk.n);
+  chunk_gather(layer.ff_connection, chunk.n, false);
+  check(cudaMemsetAsync(result_.data(), 0, static_cast<size_t>(chunk.n * shape_.hidden_size) * sizeof(float), stream_),
+        "cudaMemsetAsync");
+  chunk_feed_forward(layer.ff, chunk.n, result_.data());
+  over(spread_op(), 0, chunk.n);
+}
+
+void V4Pass::chunk_gather(const Connection& connection, int n, bool head) {
+  const int64_t width = config_.n_streams * shape_.hidden_size;
+  norm_rows(streams_.data(), width, n, width, {ones_, config_.rms_eps}, exact_, normed_streams_.data(),
+            normed_streams_f32_.data(), stream_);
+  router_logits(normed_streams_f32_.data(), connection.mix, nullptr, n, mixed_.data(), stream_);
+  over(gather_op(connection, head), 0, n);
+}
+
+void V4Pass::chunk_attention(int l, const Chunk& chunk) {
+  const Layer& layer = layers_[static_cast<size_t>(l)];
+  chunk_products(layer, l, chunk.n);
+  chunk_rows(layer, l, chunk.n);
+  chunk_output(layer, chunk.n);
+}
+
+void V4Pass::chunk_products(const Layer& layer, int l, int n) {
+  const auto from_hidden = [&](const Matrix& w, float* y) { product(w, normed(), n, Store::kF32, y); };
+  from_hidden(layer.q_a, q_low_.data());
+  norm_rows(q_low_.data(), config_.q_lora_rank, n, config_.q_lora_rank, {layer.q_a_norm, config_.rms_eps}, exact_,
+            q_low_normed_.data(), nullptr, stream_);
+  product(layer.q_b, q_low_normed_.data(), n, Store::kF32, q_.data());
+  from_hidden(layer.kv, kv_.data());
+  if (config_.ratio(l) > 0) {
+    from_hidden(layer.entries.values, values_.data());
+    from_hidden(layer.entries.gate, gates_.data());
+  }
+  if (!config_.chooses(l)) return;
+  from_hidden(layer.index_entries.values, index_values_.data());
+  from_hidden(layer.index_entries.gate, index_gates_.data());
+  from_hidden(layer.index_weights, index_weights_.data());
+  product(layer.index_q, q_low_normed_.data(), n, Store::kF32, index_q_.data());
+}
+
+// All tokens' keys and parts are there before entries are made of them, and those before any token attends. What a
+// token does not see yet lies in rows of its own.
+void V4Pass::chunk_rows(const Layer& layer, int l, int n) {
+  PlaceOp place = place_op(layer, l);
+  place.half = PlaceOp::Half::kParts;
+  over(place, 0, n);
+  place.half = PlaceOp::Half::kEntries;
+  if (place.ratio > 0) over(place, 0, n);
+  const int64_t width = int64_t{config_.n_heads} * config_.head_dim;
+  for (int first = 0; first < n; first += kTokensAtOnce) {
+    const int some = std::min(kTokensAtOnce, n - first);
+    if (config_.chooses(l)) {
+      IndexScoresOp scores = index_scores_op(l);
+      scores.q += int64_t{first} * config_.index_heads * config_.index_head_dim;
+      scores.weights += int64_t{first} * config_.index_heads;
+      over(scores, first, some);
+      over(ChooseOp{seen_rows(l), chosen_.data()}, first, some);
+    }
+    AttentionOp attention = attention_op(l);
+    attention.q += first * width;
+    over(attention, first, some);
+    MergeOp merge = merge_op(layer, l);
+    merge.turned += int64_t{first} * merge.n_turns;
+    over(merge, first, some);
+    norm_rows(merged_.data(), width, some, width, Norm{}, exact_, out_.data() + first * width * value_bytes(), nullptr,
+              stream_);
+  }
+}
+
+// result = o_b . (o_a's groups, each of its own heads).
+void V4Pass::chunk_output(const Layer& layer, int n) {
+  const int64_t rank = config_.o_lora_rank, width = config_.group_width(), all = config_.o_groups * rank;
+  for (int64_t g = 0; g < config_.o_groups; ++g) {
+    Gemm part;
+    part.w = layer.o_a.rows(g * rank, rank);
+    part.x = out_.data() + g * width * value_bytes();
+    part.x_stride = config_.o_groups * width;
+    part.n_rows = n;
+    part.store = Store::kF32;
+    part.y = low_.data() + g * rank;
+    part.y_stride = all;
+    multiply(part);
+  }
+  norm_rows(low_.data(), all, n, all, Norm{}, exact_, low_rounded_.data(), nullptr, stream_);
+  product(layer.o_b, low_rounded_.data(), n, Store::kF32, result_.data());
 }
 
 }  // namespace engine::cuda

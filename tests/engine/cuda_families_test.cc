@@ -281,7 +281,7 @@ TEST_CASE("cuda: the same step gives the same bits") {
 TEST_CASE("cuda: timelines of different lengths step together") {
   Accelerator* device = gpu();
   if (!device) return;
-  for (const char* name : {"deepseek_v3", "deepseek_v32", "llama", "qwen3_moe", "gpt_oss"})
+  for (const char* name : {"deepseek_v3", "deepseek_v32", "deepseek_v4", "llama", "qwen3_moe", "gpt_oss"})
     for (const bool exact : {true, false}) {
       if (!exact && std::string_view(name).substr(0, 8) != "deepseek") continue;  // whose heads are too odd for it
       CAPTURE(std::string(name));
