@@ -2,6 +2,8 @@
 // engine/cuda/route.cuh: one warp chooses the experts of one token; as engine/kernels/moe_router.h defines it, except
 // that the softmax's sum is taken in the order of the lanes.
 #pragma once
+#include <cuda_runtime.h>
+
 #include <cfloat>
 #include <cmath>
 #include <cstdint>

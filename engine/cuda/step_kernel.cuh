@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // engine/cuda/step_kernel.cuh: the kernel that runs a step's program. `kSparse`: with the operators of step_sparse.h.
 #pragma once
-#include "engine/cuda/step_attention.cuh"
 #include "engine/cuda/step_linear.cuh"
+#include "engine/cuda/step_merge.cuh"
 #include "engine/cuda/step_place.cuh"
 #include "engine/cuda/step_streams.cuh"
 

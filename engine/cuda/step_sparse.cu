@@ -10,7 +10,8 @@ StepKernel sparse_kernel_for(unsigned formats) {
   constexpr unsigned kFloats = kHasF32 | kHasBF16;
   const auto covers = [formats](unsigned has) { return (formats & ~has) == 0; };
   if (covers(kHasF32 | kHasF32Layers)) return step_kernel<kHasF32, true>;
-  if (covers(kFloats)) return step_kernel<kFloats, true>;
+  // What these models are published in.
+  if (covers(kFloats | kHasInt4Table | kHasFp8)) return step_kernel<kFloats | kHasInt4Table | kHasFp8, true>;
   return step_kernel<kHasAll, true>;
 }
 

@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "engine/cuda/launch.h"
-#include "engine/cuda/step_attention.cuh"
 #include "engine/cuda/step_linear.cuh"
+#include "engine/cuda/step_merge.cuh"
 #include "engine/cuda/step_place.cuh"
 #include "engine/cuda/step_streams.cuh"
 #include "engine/cuda/token_ops.h"
