@@ -11,6 +11,7 @@ void LatentPass::chunk_attention(int l, const Chunk& chunk) {
   const Layer& layer = layers_[static_cast<size_t>(l)];
   const int64_t heads = config_.n_heads, nope = config_.qk_nope_dim, rope = config_.qk_rope_dim, v = config_.v_head_dim;
   const int64_t dk = nope + rope;
+  const bool by_tokens = !chunk.cache || (config_.index_topk != 0 && chunk.position + chunk.n > config_.index_topk);
   if (layer.q) {
     product(layer.q, normed(), chunk.n, Store::kF32, q_.data());
   } else {
@@ -22,12 +23,12 @@ void LatentPass::chunk_attention(int l, const Chunk& chunk) {
   product(layer.kv_a, normed(), chunk.n, Store::kF32, kv_.data());
   if (config_.index_topk != 0) {
     product(layer.index_k, normed(), chunk.n, Store::kF32, index_k_.data());
-    if (chunk.states) {
+    if (by_tokens) {
       product(layer.index_q, q_low_normed_.data(), chunk.n, Store::kF32, index_q_.data());
       product(layer.index_weights, normed(), chunk.n, Store::kF32, index_weights_.data());
     }
   }
-  if (chunk.states) return chunk_by_tokens(l, chunk);
+  if (by_tokens) return chunk_by_tokens(l, chunk);
   LatentStore store;
   store.q = q_.data();
   store.kv = kv_.data();
@@ -43,18 +44,9 @@ void LatentPass::chunk_attention(int l, const Chunk& chunk) {
   store.q_out = q_turned_.data();
   latent_store(store, exact_, stream_);
   if (config_.index_topk != 0) {
-    IndexKeyStore key;
-    key.k = index_k_.data();
-    key.gain = layer.index_k_gain;
-    key.bias = layer.index_k_bias;
-    key.eps = kIndexKeyEps;
-    key.turns = turns_.data();
-    key.n_turns = rope_.n_pairs;
-    key.n = chunk.n;
-    key.width = config_.index_head_dim;
-    key.cache = cache_at(chunk, l, chunk.position) + (config_.kv_lora_rank + config_.qk_rope_dim) * value_bytes();
-    key.row_width = shape_.cache_width;
-    store_index_keys(key, exact_, stream_);
+    IndexKeysOp keys = index_keys_op(layer, l);
+    keys.n_heads = 0;  // no queries: all rows are seen
+    over(keys, 0, chunk.n);
   }
 
   const int64_t n_keys = chunk.position + chunk.n;

@@ -34,7 +34,7 @@ class LatentPass : public Pass {
 
   void upload_key_values(const DeepseekV2Layer& from, Layer& to);
   void add_attention(int l) override;
-  bool goes_by_tokens(int64_t end) const override { return config_.index_topk != 0 && end > config_.index_topk; }
+  bool has_states() const override { return config_.index_topk != 0; }
   void add_queries(const Layer& layer);
   void chunk_by_tokens(int l, const Chunk& chunk);
   // Operators between the projections and the output, of a step or over tokens.

@@ -344,7 +344,7 @@ bool Pass::run_chunk(const ForwardRequest& request) {
   const auto n = static_cast<int>(request.tokens.size());
   Chunk chunk{n, request.position, nullptr, nullptr};
   if (request.batch.empty()) chunk.cache = request.cache;
-  if (!chunk.cache || goes_by_tokens(request.position + n)) {
+  if (!chunk.cache || has_states()) {
     upload_states(request);
     chunk.states = states_.data();
   }

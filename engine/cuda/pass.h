@@ -76,7 +76,7 @@ class Pass : public Model {
     int n = 0;
     int64_t position = 0;
     Cache* cache = nullptr;             // null: each token has its own
-    const StepState* states = nullptr;  // [n], on the device, where attention goes by tokens
+    const StepState* states = nullptr;  // [n], on the device; null: not needed
   };
 
   // `exact` as above. finish() must follow once the layers are uploaded, and build_step() once all buffers are there.
@@ -107,11 +107,8 @@ class Pass : public Model {
   virtual void add_end();
   // The state of a step at `position`, for the operators to find the cache; `token`: of those side by side.
   virtual void place_state(StepState& state, int64_t position, Cache& cache, int64_t token) const;
-  // Whether a chunk that ends before `end` needs the states of its tokens.
-  virtual bool goes_by_tokens(int64_t end) const {
-    static_cast<void>(end);
-    return false;
-  }
+  // Whether chunks of one timeline need the states of their tokens.
+  virtual bool has_states() const { return false; }
   virtual BeginOp begin_op() const;
   // The states of a request's tokens, and their ids, to the device.
   void upload_states(const ForwardRequest& request);

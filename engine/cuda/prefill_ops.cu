@@ -82,32 +82,6 @@ __global__ void __launch_bounds__(kThreads) latent_store_kernel(const __grid_con
   }
 }
 
-// One warp a token.
-template <typename T>
-__global__ void __launch_bounds__(kThreads) index_key_kernel(const __grid_constant__ IndexKeyStore k) {
-  GRAFT_LAUNCHED_SHARED(float, rows, 16);
-  const int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
-  const int64_t t = int64_t{blockIdx.x} * kWarps + warp;
-  if (t >= k.n) return;
-  float* row = rows + warp * k.width;
-  float sum = 0.0f, squares = 0.0f;
-  for (int i = lane; i < k.width; i += 32) sum += row[i] = k.k[t * k.width + i];
-  const float mean = sum_of_warp(sum) / static_cast<float>(k.width);
-  for (int i = lane; i < k.width; i += 32) squares += (row[i] - mean) * (row[i] - mean);
-  const float scale = rsqrtf(sum_of_warp(squares) / static_cast<float>(k.width) + k.eps);
-  for (int i = lane; i < k.width; i += 32) row[i] = fmaf((row[i] - mean) * scale, k.gain[i], k.bias[i]);
-  __syncwarp();
-  for (int i = lane; i < k.n_turns; i += 32) {
-    const float x = row[i], y = row[i + k.n_turns];
-    const Turn turn = k.turns[t * k.n_turns + i];
-    row[i] = x * turn.x - y * turn.y;
-    row[i + k.n_turns] = x * turn.y + y * turn.x;
-  }
-  __syncwarp();
-  T* to = static_cast<T*>(k.cache) + t * k.row_width;
-  for (int i = lane; i < k.width; i += 32) to[i] = from_f32<T>(row[i]);
-}
-
 template <typename T>
 __global__ void assemble_kernel(const __grid_constant__ KeyParts k) {
   const int64_t s = blockIdx.x;
@@ -282,15 +256,6 @@ void latent_store(const LatentStore& l, bool exact, cudaStream_t stream) {
     launch("latent_store", {blocks, kThreads, 0, stream}, latent_store_kernel<float>, l);
   else
     launch("latent_store", {blocks, kThreads, 0, stream}, latent_store_kernel<Bf16>, l);
-}
-
-void store_index_keys(const IndexKeyStore& k, bool exact, cudaStream_t stream) {
-  const LaunchShape shape{static_cast<unsigned>(ceil_div(k.n, kWarps)), kThreads,
-                          static_cast<size_t>(kWarps * k.width) * sizeof(float), stream};
-  if (exact)
-    launch("store_index_keys", shape, index_key_kernel<float>, k);
-  else
-    launch("store_index_keys", shape, index_key_kernel<Bf16>, k);
 }
 
 void assemble_keys(const KeyParts& k, bool exact, cudaStream_t stream) {

@@ -37,19 +37,6 @@ struct LatentStore {
 };
 void latent_store(const LatentStore& store, bool exact, cudaStream_t stream);
 
-// V3.2: keys of the index [n, width] are normed by their mean and spread, turned (half-split pairs), and go to the cache.
-struct IndexKeyStore {
-  const float* k = nullptr;
-  const float* gain = nullptr;  // [width]
-  const float* bias = nullptr;
-  float eps = 0.0f;
-  const Turn* turns = nullptr;  // [n, n_turns]
-  int n_turns = 0, n = 0, width = 0;
-  void* cache = nullptr;  // T, of the first token's key
-  int64_t row_width = 0;
-};
-void store_index_keys(const IndexKeyStore& k, bool exact, cudaStream_t stream);
-
 // keys T [n_keys, H, nope + R] from `expanded` T [n_keys, H, nope + v] and the rotated part of the cache's rows.
 struct KeyParts {
   const void* expanded = nullptr;

@@ -44,7 +44,7 @@ class V4Pass : public Pass {
   Connection upload(const V4Connection& from);
   Compressor upload(const V4Compressor& from);
   BeginOp begin_op() const override;
-  bool goes_by_tokens(int64_t) const override { return true; }
+  bool has_states() const override { return true; }
   void chunk_layer(int l, const Chunk& chunk) override;
   void chunk_end(const Chunk& chunk) override { chunk_gather(head_connection_, chunk.n, true); }
   void chunk_gather(const Connection& connection, int n, bool head);

@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <cstdio>
 #include <cstring>
 #include <limits>
 #include <random>
@@ -11,34 +10,14 @@
 #include <tuple>
 #include <vector>
 
-#include "engine/cuda/device.h"
 #include "engine/cuda/prefill_attention.h"
+#include "tests/engine/cuda_values.h"
 
 namespace {
 
 using namespace engine;
 using namespace engine::cuda;
-
-bool has_gpu() {
-  int n = 0;
-  if (cudaGetDeviceCount(&n) == cudaSuccess && n > 0) return true;
-  cudaGetLastError();
-  std::puts("[skipped] cuda: no CUDA device");
-  return false;
-}
-
-template <typename T>
-DeviceBuffer<T> on_device(const std::vector<T>& values) {
-  DeviceBuffer<T> buffer(values.size());
-  check(cudaMemcpy(buffer.data(), values.data(), buffer.bytes(), cudaMemcpyHostToDevice), "copy");
-  return buffer;
-}
-template <typename T>
-std::vector<T> from_device(const DeviceBuffer<T>& buffer) {
-  std::vector<T> values(buffer.size());
-  check(cudaMemcpy(values.data(), buffer.data(), buffer.bytes(), cudaMemcpyDeviceToHost), "copy");
-  return values;
-}
+using namespace engine::cuda::test;
 
 double error_of(const std::vector<float>& got, const std::vector<double>& want) {
   double off = 0.0, size = 0.0;

@@ -5,41 +5,21 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
-#include <cstring>
 #include <limits>
 #include <random>
+#include <tuple>
+#include <utility>
 #include <vector>
 
-#include "engine/cuda/device.h"
 #include "engine/cuda/step_sparse.h"
 #include "engine/kernels/lightning_indexer.h"
+#include "tests/engine/cuda_values.h"
 
 namespace {
 
 using namespace engine;
 using namespace engine::cuda;
-
-bool has_gpu() {
-  int n = 0;
-  if (cudaGetDeviceCount(&n) == cudaSuccess && n > 0) return true;
-  cudaGetLastError();
-  std::puts("[skipped] cuda: no CUDA device");
-  return false;
-}
-
-template <typename T>
-DeviceBuffer<T> on_device(const std::vector<T>& values) {
-  DeviceBuffer<T> buffer(values.size());
-  check(cudaMemcpy(buffer.data(), values.data(), buffer.bytes(), cudaMemcpyHostToDevice), "copy");
-  return buffer;
-}
-template <typename T>
-std::vector<T> from_device(const DeviceBuffer<T>& buffer) {
-  std::vector<T> values(buffer.size());
-  check(cudaMemcpy(values.data(), buffer.data(), buffer.bytes(), cudaMemcpyDeviceToHost), "copy");
-  return values;
-}
+using namespace engine::cuda::test;
 
 std::vector<float> random_values(std::mt19937& random, size_t n) {
   std::normal_distribution<float> spread;
