@@ -278,6 +278,26 @@ TEST_CASE("cuda: the same step gives the same bits") {
   for (int round = 0; round < 5; ++round) CHECK(run_in_pieces(*model, made->config, tokens, {20, 1}) == first);
 }
 
+TEST_CASE("cuda: DeepSeek-V4 over more tokens than its rings hold, and going back in them") {
+  Accelerator* device = gpu();
+  if (!device) return;
+  const TinyModel tiny = read_model("deepseek_v4");
+  const auto model = on_gpu(tiny.family->make_accelerated(*device, in_f32()));
+  constexpr size_t kTokens = 330, kBack = 200;
+  std::vector<int32_t> tokens(kTokens);
+  for (size_t t = 0; t < kTokens; ++t)
+    tokens[t] = static_cast<int32_t>((t * t + 7 * t) % static_cast<size_t>(tiny.n_vocab));
+  const auto reference = tiny.family->make_reference();
+  const auto own = reference->make_cache(kTokens), cache = model->make_cache(kTokens);
+  const std::vector<float> want = logits_of(*reference, *own, tiny.n_vocab, tokens, 0, {32});
+  CHECK(relative_error(logits_of(*model, *cache, tiny.n_vocab, tokens, 0, {200, 1, 100, 29}), want) <= kExactBound);
+  REQUIRE(cache->rewind(kBack) == kBack);
+  CHECK(relative_error(logits_of(*model, *cache, tiny.n_vocab, tokens, kBack, {60, 1, 69}),
+                       std::span(want).subspan(kBack * static_cast<size_t>(tiny.n_vocab))) <= kExactBound);
+  CHECK(cache->fork(10) == nullptr);
+  CHECK(cache->rewind(10) == 0);
+}
+
 TEST_CASE("cuda: timelines of different lengths step together") {
   Accelerator* device = gpu();
   if (!device) return;
