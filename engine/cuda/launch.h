@@ -18,6 +18,19 @@ inline int multiprocessors() {
   return n;
 }
 
+// Lets a kernel have all the shared memory that the device gives a block, beside what it declares itself.
+template <typename Kernel>
+cudaError_t allow_all_shared(Kernel kernel) {
+  int device = 0, most = 0;
+  cudaFuncAttributes own{};
+  cudaError_t error = cudaGetDevice(&device);
+  if (error == cudaSuccess) error = cudaDeviceGetAttribute(&most, cudaDevAttrMaxSharedMemoryPerBlockOptin, device);
+  if (error == cudaSuccess) error = cudaFuncGetAttributes(&own, kernel);
+  if (error != cudaSuccess) return error;
+  return cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                              most - static_cast<int>(own.sharedSizeBytes));
+}
+
 struct LaunchShape {
   dim3 grid, block;
   size_t shared_bytes = 0;  // beside what the kernel declares itself

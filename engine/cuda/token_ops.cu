@@ -146,9 +146,8 @@ __global__ void __launch_bounds__(kStepThreads, 1)
 template <unsigned kFormats, typename What>
 void start(const What& op, const StepState* states, int n, cudaStream_t stream) {
   constexpr auto kernel = token_kernel<kFormats, What>;
-  static const cudaError_t allowed =
-      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, 200 << 10);
-  check(allowed, "cudaFuncSetAttribute");
+  static const cudaError_t allowed = allow_all_shared(kernel);
+  check(allowed, "the shared memory of an operator over tokens");
   const auto blocks = static_cast<unsigned>(std::max<int64_t>(1, ceil_div(multiprocessors(), n)));
   launch("an operator over tokens", {{blocks, static_cast<unsigned>(n)}, kStepThreads, shared_bytes_of(op), stream},
          kernel, op, states);

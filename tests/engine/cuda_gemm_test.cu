@@ -426,7 +426,9 @@ TEST_CASE("products in bfloat16: shapes and ways to store") {
   on_every_path([](const char* path) {
     for (const Shape& shape : kShapes)
       for (const Store store : kStores) expect_right(case_of(shape, store), {}, path);
+#ifndef GRAFT_CUDA_EMULATED  // which would take a minute
     expect_right(case_of({300, 2048, 1408}, Store::kGated), {}, path);
+#endif
     for (const Store store : kStores) {
       Case c = case_of({129, 72, 136}, store);
       c.gather = c.bias = true;
@@ -435,8 +437,12 @@ TEST_CASE("products in bfloat16: shapes and ways to store") {
       expect_right(c, {}, path);
     }
     // More tiles than multiprocessors, groups of row tiles that are not full.
+#ifdef GRAFT_CUDA_EMULATED
+    expect_right(case_of({1300, 24, 264}, Store::kF32), {}, path);
+#else
     expect_right(case_of({1300, 136, 5768}, Store::kF32), {}, path);
     expect_right(case_of({1300, 136, 2888}, Store::kGated), {}, path);
+#endif
   });
 }
 
