@@ -6,183 +6,25 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <limits>
 #include <map>
-#include <random>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "engine/cuda/device.h"
 #include "engine/cuda/gemm.h"
 #include "engine/cuda/gemm_paths.h"
 #include "engine/cuda/launch.h"
-#include "engine/formats/dequantize.h"
+#include "tests/engine/cuda_matrices.h"
 
 namespace {
 
 using namespace engine;
 using namespace engine::cuda;
+using namespace engine::cuda::test;
 
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
-
-bool no_device() {
-  int n = 0;
-  if (cudaGetDeviceCount(&n) == cudaSuccess && n > 0) return false;
-  cudaGetLastError();
-  std::puts("[skipped] cuda: no CUDA device");
-  return true;
-}
-
-template <typename T>
-DeviceBuffer<T> upload(const std::vector<T>& v) {
-  DeviceBuffer<T> d(v.size());
-  check(cudaMemcpy(d.data(), v.data(), v.size() * sizeof(T), cudaMemcpyHostToDevice), "cudaMemcpy");
-  return d;
-}
-template <typename T>
-std::vector<T> download(const DeviceBuffer<T>& d) {
-  std::vector<T> v(d.size());
-  check(cudaMemcpy(v.data(), d.data(), d.bytes(), cudaMemcpyDeviceToHost), "cudaMemcpy");
-  return v;
-}
-
-uint16_t bf16_bits(float v) {
-  const __nv_bfloat16 b = __float2bfloat16_rn(v);
-  uint16_t bits;
-  std::memcpy(&bits, &b, sizeof bits);
-  return bits;
-}
-float bf16_value(uint16_t bits) {
-  const uint32_t word = static_cast<uint32_t>(bits) << 16;
-  float v;
-  std::memcpy(&v, &word, sizeof v);
-  return v;
-}
-float bf16_rounded(float v) {
-  return bf16_value(bf16_bits(v));
-}
-uint16_t half_bits(float v) {
-  const __half h = __float2half_rn(v);
-  uint16_t bits;
-  std::memcpy(&bits, &h, sizeof bits);
-  return bits;
-}
-float half_value(uint16_t bits) {
-  __half_raw raw;
-  raw.x = bits;
-  return __half2float(__half(raw));
-}
-
-using Random = std::mt19937;
-float uniform(Random& random, float low = -1.0f, float high = 1.0f) {
-  return low + (high - low) * static_cast<float>(random() >> 8) * 0x1p-24f;
-}
-std::vector<float> floats(Random& random, int64_t n) {
-  std::vector<float> v(static_cast<size_t>(n));
-  for (float& f : v) f = uniform(random);
-  return v;
-}
-
-// How a matrix is written down.
-struct Form {
-  Format format = Format::kBF16;
-  Nibbles nibbles = Nibbles::kMinus8;
-  bool bf16_scales = false, offsets = false, wide_scales = false;
-};
-
-struct TestMatrix {
-  Matrix matrix;
-  std::vector<double> values;  // [n_experts, n_out, n_in], as the product is to see them
-  DeviceBuffer<uint8_t> quants, scales, offsets;
-};
-
-template <typename T>
-DeviceBuffer<uint8_t> upload_bytes(const std::vector<T>& v) {
-  std::vector<uint8_t> bytes(v.size() * sizeof(T));
-  if (!v.empty()) std::memcpy(bytes.data(), v.data(), bytes.size());
-  return upload(bytes);
-}
-
-int number_of(Nibbles kind, int h) {
-  static constexpr int curve[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
-  static constexpr int fp4[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
-  return kind == Nibbles::kMinus8      ? h - 8
-         : kind == Nibbles::kPlain     ? h
-         : kind == Nibbles::kNonLinear ? curve[h]
-                                       : fp4[h];
-}
-
-TestMatrix make_matrix(Random& random, const Form& form, int64_t n_experts, int64_t n_out, int64_t n_in,
-                       bool exact = false) {
-  const size_t n = static_cast<size_t>(n_experts * n_out * n_in);
-  TestMatrix t;
-  const bool wide_scales = form.wide_scales && n_in % 128 == 0;
-  t.matrix = {form.format, form.nibbles, form.bf16_scales, wide_scales, nullptr,
-              nullptr,     nullptr,      n_experts,        n_out,       n_in};
-  t.values.resize(n);
-  const auto keep = [&](size_t i, float v) { t.values[i] = static_cast<double>(exact ? v : bf16_rounded(v)); };
-  if (form.format == Format::kFp8) {
-    const size_t run = wide_scales ? 128 : 32;
-    std::vector<float> scale(n / run);
-    for (float& s : scale) s = uniform(random, 0.001f, 0.01f);
-    std::vector<uint8_t> codes(n);
-    for (size_t i = 0; i < n; ++i) {
-      const auto code = static_cast<uint8_t>(random() >> 8 & 255);
-      codes[i] = (code & 0x7f) == 0x7f ? uint8_t{0} : code;  // not NaN
-      keep(i, e4m3_to_f32(codes[i]) * scale[i / run]);
-    }
-    t.quants = upload_bytes(codes);
-    t.scales = upload_bytes(scale);
-  } else if (!t.matrix.whole_numbers()) {
-    std::vector<float> wide(n);
-    std::vector<uint16_t> narrow(n);
-    for (size_t i = 0; i < n; ++i) {
-      wide[i] = uniform(random);
-      narrow[i] = form.format == Format::kF16 ? half_bits(wide[i]) : bf16_bits(wide[i]);
-      keep(i, form.format == Format::kF32   ? wide[i]
-              : form.format == Format::kF16 ? half_value(narrow[i])
-                                            : bf16_value(narrow[i]));
-    }
-    t.quants = form.format == Format::kF32 ? upload_bytes(wide) : upload_bytes(narrow);
-  } else {
-    const bool wide = form.format == Format::kWide, nibbles = form.format == Format::kInt4;
-    const size_t block = wide ? 16 : 32;
-    std::vector<float> scale(n / block), offset(n / block, 0.0f);
-    std::vector<uint16_t> scale_bits(n / block), offset_bits(n / block);
-    const auto bits_of = [&](float v) { return form.bf16_scales ? bf16_bits(v) : half_bits(v); };
-    const auto value_of = [&](uint16_t bits) { return form.bf16_scales ? bf16_value(bits) : half_value(bits); };
-    for (size_t b = 0; b < scale.size(); ++b) {
-      scale[b] = uniform(random, 0.001f, 0.01f);
-      if (form.offsets) offset[b] = uniform(random, -0.1f, 0.1f);
-      if (wide) continue;
-      scale_bits[b] = bits_of(scale[b]), scale[b] = value_of(scale_bits[b]);
-      offset_bits[b] = bits_of(offset[b]), offset[b] = value_of(offset_bits[b]);
-    }
-    std::vector<uint8_t> quants(nibbles ? n / 2 : n, 0);
-    for (size_t i = 0; i < n; ++i) {
-      int number = static_cast<int>(random() >> 8 & 255) - 128;
-      if (nibbles) {
-        const int h = static_cast<int>(random() >> 8 & 15);
-        number = number_of(form.nibbles, h);
-        uint8_t& byte = quants[i / 32 * 16 + i % 16];
-        byte = static_cast<uint8_t>(byte | (i % 32 < 16 ? h : h << 4));
-      } else {
-        quants[i] = static_cast<uint8_t>(static_cast<int8_t>(number));
-      }
-      keep(i, std::fma(scale[i / block], static_cast<float>(number), offset[i / block]));
-    }
-    t.quants = upload_bytes(quants);
-    t.scales = wide ? upload_bytes(scale) : upload_bytes(scale_bits);
-    if (form.offsets) t.offsets = wide ? upload_bytes(offset) : upload_bytes(offset_bits);
-  }
-  t.matrix.quants = t.quants.data();
-  t.matrix.scales = t.scales.data();
-  t.matrix.offsets = t.offsets.data();
-  return t;
-}
 
 struct Case {
   int64_t rows = 1, n_in = 8, n_out = 8;
@@ -252,12 +94,12 @@ Measured measure(const Case& c, const TestMatrix& w, const TestMatrix* w_up, uns
   if (c.store == Store::kAddF32)
     for (int64_t r = 0; r < n_y; ++r)
       for (int64_t o = 0; o < c.n_out; ++o) before[static_cast<size_t>(r * y_stride + o)] = uniform(random);
-  const DeviceBuffer<float> x_f32 = upload(x), y_f32 = upload(before), bias_d = upload(bias),
-                            bias_up_d = upload(bias_up);
-  const DeviceBuffer<uint16_t> x_bf16 = upload(x16),
-                               y_bf16 = upload(std::vector<uint16_t>(before.size(), bf16_bits(kNaN)));
-  const DeviceBuffer<int32_t> gather_d = upload(gather), n_tiles_d = upload(n_tiles);
-  const DeviceBuffer<ExpertTile> tiles_d = upload(tiles);
+  const DeviceBuffer<float> x_f32 = on_device(x), y_f32 = on_device(before), bias_d = on_device(bias),
+                            bias_up_d = on_device(bias_up);
+  const DeviceBuffer<uint16_t> x_bf16 = on_device(x16),
+                               y_bf16 = on_device(std::vector<uint16_t>(before.size(), bf16_bits(kNaN)));
+  const DeviceBuffer<int32_t> gather_d = on_device(gather), n_tiles_d = on_device(n_tiles);
+  const DeviceBuffer<ExpertTile> tiles_d = on_device(tiles);
 
   Gemm g;
   g.w = w.matrix;
@@ -276,8 +118,8 @@ Measured measure(const Case& c, const TestMatrix& w, const TestMatrix* w_up, uns
   gemm(g, c.exact, nullptr);
   check(cudaDeviceSynchronize(), "gemm");
 
-  std::vector<float> y = download(y_f32);
-  const std::vector<uint16_t> y16 = download(y_bf16);
+  std::vector<float> y = from_device(y_f32);
+  const std::vector<uint16_t> y16 = from_device(y_bf16);
   if (!wide_y) std::transform(y16.begin(), y16.end(), y.begin(), bf16_value);
 
   std::map<std::pair<int64_t, int64_t>, std::vector<double>> wanted;  // by expert and row of x
@@ -401,7 +243,7 @@ void on_every_path(F&& run) {
 }
 
 TEST_CASE("products in f32") {
-  if (no_device()) return;
+  if (!has_gpu()) return;
   for (const Shape& shape : kShapes)
     for (const Store store : kStores) {
       Case c = case_of(shape, store);
@@ -422,7 +264,7 @@ TEST_CASE("products in f32") {
 }
 
 TEST_CASE("products in bfloat16: shapes and ways to store") {
-  if (no_device()) return;
+  if (!has_gpu()) return;
   on_every_path([](const char* path) {
     for (const Shape& shape : kShapes)
       for (const Store store : kStores) expect_right(case_of(shape, store), {}, path);
@@ -447,7 +289,7 @@ TEST_CASE("products in bfloat16: shapes and ways to store") {
 }
 
 TEST_CASE("products in bfloat16: every format of the weights") {
-  if (no_device()) return;
+  if (!has_gpu()) return;
   const Form forms[] = {{Format::kF32},
                         {Format::kBF16},
                         {Format::kF16},
@@ -491,7 +333,7 @@ TEST_CASE("products in bfloat16: every format of the weights") {
 }
 
 TEST_CASE("products in bfloat16: groups of rows by expert") {
-  if (no_device()) return;
+  if (!has_gpu()) return;
   on_every_path([](const char* path) {
     for (const Store store : kStores)
       for (const std::vector<int64_t>& experts : {std::vector<int64_t>{0, 0, 1, 0},
@@ -516,7 +358,7 @@ TEST_CASE("products in bfloat16: groups of rows by expert") {
 }
 
 TEST_CASE("products in bfloat16: forms of the gate") {
-  if (no_device()) return;
+  if (!has_gpu()) return;
   on_every_path([](const char* path) {
     for (const GateForm form : {GateForm{}, GateForm{1.5f, 1.0f, 0.0f}, GateForm{2.0f, 1.702f, 1.0f}})
       for (const bool bias : {false, true}) {
@@ -543,7 +385,7 @@ __global__ void fill_bf16(uint16_t* to, int64_t n, uint32_t seed) {
 }
 
 TEST_CASE("gemm rates" * doctest::skip()) {
-  if (no_device()) return;
+  if (!has_gpu()) return;
   const auto random_bf16 = [](int64_t n, uint32_t seed) {
     DeviceBuffer<uint16_t> d(static_cast<size_t>(n));
     launch("fill", {1024, 256}, fill_bf16, d.data(), n, seed);
@@ -575,9 +417,9 @@ TEST_CASE("gemm rates" * doctest::skip()) {
     for (size_t e = 0; e < count.size(); ++e)
       for (int32_t end = row + static_cast<int32_t>(count[e]); row < end; row = tiles.back().end_row)
         tiles.push_back({static_cast<int32_t>(e), row, std::min(end, row + kGemmTileRows)});
-    const DeviceBuffer<int32_t> gather_d = upload(gather);
-    const DeviceBuffer<int32_t> n_tiles = upload(std::vector<int32_t>{static_cast<int32_t>(tiles.size())});
-    const DeviceBuffer<ExpertTile> tiles_d = upload(tiles);
+    const DeviceBuffer<int32_t> gather_d = on_device(gather);
+    const DeviceBuffer<int32_t> n_tiles = on_device(std::vector<int32_t>{static_cast<int32_t>(tiles.size())});
+    const DeviceBuffer<ExpertTile> tiles_d = on_device(tiles);
     Gemm g;
     g.w = {Format::kBF16, Nibbles::kMinus8, false,          false,      w.data(),
            nullptr,       nullptr,          work.n_experts, work.n_out, work.n_in};
